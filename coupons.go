@@ -1,0 +1,322 @@
+package refgrow
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// A CouponStatus says whether a coupon attributes sales.
+type CouponStatus string
+
+// The states of a coupon.
+const (
+	CouponActive   CouponStatus = "active"
+	CouponInactive CouponStatus = "inactive"
+)
+
+// A Coupon is a discount code tied to an affiliate: who buys with it is
+// attributed to that affiliate.
+type Coupon struct {
+	ID          int64
+	ProjectID   int64
+	AffiliateID int64
+	// Code is shown as given and compared without regard to case.
+	Code string
+	// StripeCouponID and LemonSqueezyDiscountCode are what payment providers call
+	// it; "" for none.
+	StripeCouponID           string
+	LemonSqueezyDiscountCode string
+	Status                   CouponStatus
+	CreatedAt                time.Time
+	// AffiliateEmail and AffiliateReferralCode are the affiliate's of now.
+	AffiliateEmail        string
+	AffiliateReferralCode string
+}
+
+// CreateCouponParams describe a new coupon.
+type CreateCouponParams struct {
+	AffiliateID int64
+	// Code is 3 to 64 of A-Z, a-z, 0-9, - and _, and unique in the project.
+	Code                     string
+	StripeCouponID           string
+	LemonSqueezyDiscountCode string
+	// Status defaults to CouponActive.
+	Status CouponStatus
+}
+
+// UpdateCouponParams change what is not nil, and given.
+type UpdateCouponParams struct {
+	AffiliateID              *int64
+	Code                     *string
+	StripeCouponID           Null[string]
+	LemonSqueezyDiscountCode Null[string]
+	Status                   *CouponStatus
+}
+
+// ListCouponsParams narrow and page the list of coupons.
+type ListCouponsParams struct {
+	// AffiliateID, Status and Code (a part of it) are 0 and "" for all.
+	AffiliateID int64
+	Status      CouponStatus
+	Code        string
+	// Limit is 1 to 500; 0 means 50.
+	Limit  int
+	After  Cursor
+	Offset int
+}
+
+func (s CouponStatus) check() error {
+	switch s {
+	case CouponActive, CouponInactive:
+		return nil
+	}
+	return invalid("status", `must be "active" or "inactive"`)
+}
+
+// CreateCoupon ties a code to an affiliate. Errors: ErrInvalid, ErrNotFound for
+// an unknown affiliate, ErrConflict when the code is taken.
+func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (*Coupon, error) {
+	if params.Status == "" {
+		params.Status = CouponActive
+	}
+	if err := cmp.Or(
+		positive("affiliate_id", params.AffiliateID),
+		code("coupon_code", params.Code),
+		optionalText("stripe_coupon_id", params.StripeCouponID, maxText),
+		optionalText("lemonsqueezy_discount_code", params.LemonSqueezyDiscountCode, maxText),
+		params.Status.check(),
+	); err != nil {
+		return nil, err
+	}
+	var coupon *Coupon
+	err := p.write(ctx, "creating a coupon", func(ctx context.Context, o *op) error {
+		affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: params.AffiliateID})
+		if err != nil {
+			return missing(err, "Affiliate")
+		}
+		row := db.GetCouponRow{
+			ProjectID: o.project, AffiliateID: affiliate.ID, Code: params.Code, Status: string(params.Status), CreatedAt: o.now,
+			StripeCouponID: textOrNull(params.StripeCouponID), LemonsqueezyDiscountCode: textOrNull(params.LemonSqueezyDiscountCode),
+			AffiliateEmail: affiliate.Email, AffiliateReferralCode: affiliate.ReferralCode,
+		}
+		row.ID, err = o.InsertCoupon(ctx, db.InsertCouponParams{
+			ProjectID: row.ProjectID, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: fold(row.Code), StripeCouponID: row.StripeCouponID,
+			LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode, Status: row.Status, CreatedAt: row.CreatedAt,
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return couponTaken()
+		}
+		o.countCoupon(params.Status, 1)
+		coupon = showCoupon(&row)
+		return err
+	})
+	return coupon, err
+}
+
+func couponTaken() error { return conflict("coupon_code", "a coupon with this code exists already") }
+
+func (o *op) countCoupon(status CouponStatus, by int64) {
+	delta := db.AddTotalsParams{ProjectID: o.project}
+	switch status {
+	case CouponActive:
+		delta.CouponsActive = by
+	case CouponInactive:
+		delta.CouponsInactive = by
+	}
+	o.Add(delta)
+}
+
+// GetCoupon finds a coupon by its id. Errors: ErrNotFound.
+func (p *Project) GetCoupon(ctx context.Context, id int64) (*Coupon, error) {
+	row, err := read(p, "finding a coupon", func(q db.Querier) (db.GetCouponRow, error) {
+		row, err := q.GetCoupon(ctx, db.GetCouponParams{ProjectID: p.id, CouponID: id})
+		return row, missing(err, "Coupon")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return showCoupon(&row), nil
+}
+
+// UpdateCoupon changes a coupon. Errors: ErrInvalid, ErrNotFound for an unknown
+// coupon or affiliate, ErrConflict when the new code is taken.
+func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCouponParams) (*Coupon, error) {
+	if err := params.check(); err != nil {
+		return nil, err
+	}
+	var coupon *Coupon
+	err := p.write(ctx, "updating a coupon", func(ctx context.Context, o *op) error {
+		row, err := o.updateCoupon(ctx, id, params)
+		if err != nil {
+			return err
+		}
+		coupon = showCoupon(row)
+		return nil
+	})
+	return coupon, err
+}
+
+func (u UpdateCouponParams) check() error {
+	if u.AffiliateID != nil {
+		if err := positive("affiliate_id", *u.AffiliateID); err != nil {
+			return err
+		}
+	}
+	if u.Code != nil {
+		if err := code("coupon_code", *u.Code); err != nil {
+			return err
+		}
+	}
+	if u.Status != nil {
+		if err := u.Status.check(); err != nil {
+			return err
+		}
+	}
+	if err := givenText("stripe_coupon_id", u.StripeCouponID, maxText); err != nil {
+		return err
+	}
+	return givenText("lemonsqueezy_discount_code", u.LemonSqueezyDiscountCode, maxText)
+}
+
+func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (*db.GetCouponRow, error) {
+	row, err := o.GetCoupon(ctx, db.GetCouponParams{ProjectID: o.project, CouponID: id})
+	if err != nil {
+		return nil, missing(err, "Coupon")
+	}
+	before := row
+	set(&row.Code, u.Code)
+	u.StripeCouponID.apply(&row.StripeCouponID)
+	u.LemonSqueezyDiscountCode.apply(&row.LemonsqueezyDiscountCode)
+	if u.Status != nil {
+		row.Status = string(*u.Status)
+	}
+	if u.AffiliateID != nil {
+		affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: *u.AffiliateID})
+		if err != nil {
+			return nil, missing(err, "Affiliate")
+		}
+		row.AffiliateID, row.AffiliateEmail, row.AffiliateReferralCode = affiliate.ID, affiliate.Email, affiliate.ReferralCode
+	}
+	switch other, err := o.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{ProjectID: o.project, CodeKey: fold(row.Code)}); {
+	case err == nil && other != id:
+		return nil, couponTaken()
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return nil, err
+	}
+	if row.Status != before.Status {
+		o.countCoupon(CouponStatus(before.Status), -1)
+		o.countCoupon(CouponStatus(row.Status), 1)
+	}
+	return &row, o.Tx.UpdateCoupon(ctx, db.UpdateCouponParams{
+		ProjectID: o.project, CouponID: id, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: fold(row.Code),
+		StripeCouponID: row.StripeCouponID, LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode, Status: row.Status,
+	})
+}
+
+// DeleteCoupon removes a coupon for good. What it attributed stays as it is.
+// Errors: ErrNotFound.
+func (p *Project) DeleteCoupon(ctx context.Context, id int64) error {
+	return p.write(ctx, "deleting a coupon", func(ctx context.Context, o *op) error {
+		row, err := o.GetCoupon(ctx, db.GetCouponParams{ProjectID: o.project, CouponID: id})
+		if err != nil {
+			return missing(err, "Coupon")
+		}
+		o.countCoupon(CouponStatus(row.Status), -1)
+		return o.Tx.DeleteCoupon(ctx, db.DeleteCouponParams{ProjectID: o.project, CouponID: id})
+	})
+}
+
+// ListCoupons gives a page of coupons, newest first. Errors: ErrInvalid.
+func (p *Project) ListCoupons(ctx context.Context, params ListCouponsParams) (Page[Coupon], error) {
+	var page Page[Coupon]
+	if err := params.check(); err != nil {
+		return page, err
+	}
+	at, err := pageOf("coupons", params.Limit, 50, params.After, params.Offset, p.id, params.AffiliateID, params.Status, fold(params.Code))
+	if err != nil {
+		return page, err
+	}
+	from, to := textRange(string(params.Status))
+	part := fold(params.Code)
+	rows, err := read(p, "listing coupons", func(q db.Querier) ([]db.GetCouponRow, error) {
+		if params.AffiliateID != 0 {
+			rows, err := q.ListCouponsOfAffiliate(ctx, db.ListCouponsOfAffiliateParams{
+				ProjectID: p.id, AffiliateID: params.AffiliateID, BeforeTime: at.from.time, BeforeID: at.from.id,
+				StatusFrom: from, StatusTo: to, CodePart: part, Limit: at.fetch(), Offset: at.offset,
+			})
+			return convert(rows, func(r db.ListCouponsOfAffiliateRow) db.GetCouponRow { return db.GetCouponRow(r) }), err
+		}
+		rows, err := q.ListCoupons(ctx, db.ListCouponsParams{
+			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id,
+			StatusFrom: from, StatusTo: to, CodePart: part, Limit: at.fetch(), Offset: at.offset,
+		})
+		return convert(rows, func(r db.ListCouponsRow) db.GetCouponRow { return db.GetCouponRow(r) }), err
+	})
+	return cut(at, rows, func(r *db.GetCouponRow) (int64, int64) { return r.CreatedAt, r.ID },
+		func(r *db.GetCouponRow) Coupon { return *showCoupon(r) }), err
+}
+
+func (params ListCouponsParams) check() error {
+	if params.AffiliateID < 0 {
+		return positive("affiliate_id", params.AffiliateID)
+	}
+	if params.Status != "" {
+		if err := params.Status.check(); err != nil {
+			return err
+		}
+	}
+	return optionalText("coupon_code", params.Code, maxText)
+}
+
+// CountCoupons counts all pages of a list.
+func (p *Project) CountCoupons(ctx context.Context, params ListCouponsParams) (int64, error) {
+	if err := params.check(); err != nil {
+		return 0, err
+	}
+	from, to := textRange(string(params.Status))
+	part := fold(params.Code)
+	return read(p, "counting coupons", func(q db.Querier) (int64, error) {
+		switch {
+		case params.AffiliateID != 0:
+			return q.CountCouponsOfAffiliate(ctx, db.CountCouponsOfAffiliateParams{
+				ProjectID: p.id, AffiliateID: params.AffiliateID, StatusFrom: from, StatusTo: to, CodePart: part,
+			})
+		case part != "":
+			return q.CountCoupons(ctx, db.CountCouponsParams{ProjectID: p.id, StatusFrom: from, StatusTo: to, CodePart: part})
+		}
+		totals, err := q.GetProjectTotals(ctx, p.id)
+		switch params.Status {
+		case CouponActive:
+			return totals.CouponsActive, err
+		case CouponInactive:
+			return totals.CouponsInactive, err
+		}
+		return totals.CouponsActive + totals.CouponsInactive, err
+	})
+}
+
+// AllCoupons walks the whole list. It fetches page by page and holds no rows
+// open.
+func (p *Project) AllCoupons(ctx context.Context, params ListCouponsParams) iter.Seq2[Coupon, error] {
+	return all(func(after Cursor) (Page[Coupon], error) {
+		if after != "" {
+			params.After, params.Offset = after, 0
+		}
+		return p.ListCoupons(ctx, params)
+	})
+}
+
+func showCoupon(r *db.GetCouponRow) *Coupon {
+	return &Coupon{
+		ID: r.ID, ProjectID: r.ProjectID, AffiliateID: r.AffiliateID, Code: r.Code,
+		StripeCouponID: orZero(r.StripeCouponID), LemonSqueezyDiscountCode: orZero(r.LemonsqueezyDiscountCode),
+		Status: CouponStatus(r.Status), CreatedAt: instant(r.CreatedAt),
+		AffiliateEmail: r.AffiliateEmail, AffiliateReferralCode: r.AffiliateReferralCode,
+	}
+}

@@ -1,0 +1,145 @@
+package refgrow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// deletionStep is how many rows one transaction of a deletion takes away, so
+// that nobody waits long behind it.
+const deletionStep = 500
+
+// DeleteAffiliate removes an affiliate and everything of it for good: coupons,
+// codes, referrals, conversions and the ledger. Other affiliates' conversions of
+// its customers stay, without the customer. A line with the final balances
+// remains. From the first moment nothing shows the affiliate any more; its rows
+// go in steps, and an interrupted deletion is finished when the next engine
+// starts. Errors: ErrNotFound.
+func (p *Project) DeleteAffiliate(ctx context.Context, id int64) error {
+	if err := p.write(ctx, "deleting an affiliate", func(ctx context.Context, o *op) error {
+		return o.hideAffiliate(ctx, id)
+	}); err != nil {
+		return err
+	}
+	// What has begun is finished even if the caller does not wait for it.
+	return p.finishDeletion(context.WithoutCancel(ctx), id)
+}
+
+// hideAffiliate makes the affiliate disappear and frees its email and codes.
+func (o *op) hideAffiliate(ctx context.Context, id int64) error {
+	row, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: id})
+	if err != nil {
+		return missing(err, "Affiliate")
+	}
+	stats, err := readStatistics(ctx, o, o.project, []int64{id}, o.now)
+	if err != nil {
+		return err
+	}
+	totals, err := finalTotals(stats[id].balances)
+	if err != nil {
+		return err
+	}
+	if err := o.InsertDeletion(ctx, db.InsertDeletionParams{
+		ProjectID: o.project, AffiliateID: id, DeletedAt: o.now, Totals: totals,
+	}); err != nil {
+		return err
+	}
+	if err := o.HideAffiliate(ctx, db.HideAffiliateParams{ProjectID: o.project, AffiliateID: id, DeletedAt: &o.now}); err != nil {
+		return err
+	}
+	o.countAffiliate(AffiliateStatus(row.Status), -1)
+	if err := o.DeleteCodesOf(ctx, db.DeleteCodesOfParams{ProjectID: o.project, AffiliateID: id}); err != nil {
+		return err
+	}
+	if err := o.DeleteRulesOf(ctx, db.DeleteRulesOfParams{ProjectID: o.project, AffiliateID: id}); err != nil {
+		return err
+	}
+	coupons, err := o.DeleteCouponsOf(ctx, db.DeleteCouponsOfParams{ProjectID: o.project, AffiliateID: id})
+	if err != nil {
+		return err
+	}
+	for _, status := range coupons {
+		o.countCoupon(CouponStatus(status), -1)
+	}
+	return o.DeleteAccountsOf(ctx, db.DeleteAccountsOfParams{ProjectID: o.project, AffiliateID: id})
+}
+
+// finalTotals is the JSON that remains of the balances: an object for each
+// currency with the amounts as decimal text.
+func finalTotals(balances []Balance) (string, error) {
+	type amounts struct {
+		Total    string `json:"total"`
+		Paid     string `json:"paid"`
+		Eligible string `json:"eligible"`
+		Held     string `json:"held"`
+	}
+	totals := make(map[string]amounts, len(balances))
+	for _, b := range balances {
+		totals[string(b.Currency)] = amounts{b.Total.Decimal(), b.Paid.Decimal(), b.Eligible.Decimal(), b.Held.Decimal()}
+	}
+	text, err := json.Marshal(totals)
+	return string(text), err
+}
+
+// finishDeletion takes away the rows of a hidden affiliate, step by step.
+func (p *Project) finishDeletion(ctx context.Context, id int64) error {
+	for done := false; !done; {
+		err := p.write(ctx, "deleting an affiliate's records", func(ctx context.Context, o *op) error {
+			var err error
+			done, err = o.deleteStep(ctx, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteStep takes away the next rows and reports whether those were the last.
+func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
+	conversions, err := o.DeleteConversionsOf(ctx, db.DeleteConversionsOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	for _, c := range conversions {
+		o.countConversion(ConversionType(c.Type), c.Paid == 1, -1)
+	}
+	if err := o.DetachReferralsOf(ctx, db.DetachReferralsOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep}); err != nil {
+		return false, err
+	}
+	referrals, err := o.DeleteReferralsOf(ctx, db.DeleteReferralsOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	for _, status := range referrals {
+		o.countReferral(ReferralStatus(status), -1)
+	}
+	entries, err := o.DeleteEntriesOf(ctx, db.DeleteEntriesOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	o.Add(db.AddTotalsParams{ProjectID: o.project, LedgerEntries: -entries})
+	if len(conversions) == deletionStep || len(referrals) == deletionStep || entries == deletionStep {
+		return false, nil
+	}
+	return true, o.Tx.DeleteAffiliate(ctx, db.DeleteAffiliateParams{ProjectID: o.project, AffiliateID: id})
+}
+
+// resumeDeletions finishes what an interrupted process left behind.
+func (e *Engine) resumeDeletions(ctx context.Context) error {
+	left, err := e.backend.Reader().ListAffiliatesInDeletion(ctx)
+	if err != nil {
+		return failed("looking for interrupted deletions", err)
+	}
+	for _, a := range left {
+		p := &Project{engine: e, backend: e.backend, id: a.ProjectID}
+		if err := p.finishDeletion(ctx, a.ID); err != nil {
+			return fmt.Errorf("finishing the deletion of affiliate %d: %w", a.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package refgrow
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// A Balance is what an affiliate has earned in one currency, as of an instant:
+// Total = Eligible + Held + Paid, always.
+type Balance struct {
+	Currency money.Currency
+	// Total is everything earned: commissions, corrections, reversals and
+	// adjustments. Paid is what of it was settled.
+	Total, Paid money.Amount
+	// Unpaid is Total - Paid: the sum of Eligible and Held.
+	Unpaid money.Amount
+	// Eligible has passed its hold, Held has not. Eligible is negative when
+	// something was given back after it was paid.
+	Eligible, Held money.Amount
+	// Reserved is what pending payouts hold.
+	Reserved money.Amount
+	// Payable is what a payout would pay now: what is eligible and not reserved,
+	// less the debts that are still held.
+	Payable money.Amount
+	// NextRelease is when the next part of Held becomes eligible, nil if nothing
+	// is held.
+	NextRelease *time.Time
+}
+
+// balanceOf makes a balance of what the ledger or an account says.
+func balanceOf(currency string, total, paid, eligible, heldDebt, nextRelease int64) Balance {
+	c := money.Currency(currency)
+	b := Balance{
+		Currency: c,
+		Total:    money.New(total, c), Paid: money.New(paid, c), Unpaid: money.New(total-paid, c),
+		Eligible: money.New(eligible, c), Held: money.New(total-paid-eligible, c),
+		Reserved: money.New(0, c), Payable: money.New(eligible+heldDebt, c),
+	}
+	if nextRelease != 0 && !b.Held.IsZero() {
+		b.NextRelease = new(instant(nextRelease))
+	}
+	return b
+}
+
+// An EarningsOption narrows a question about earnings.
+type EarningsOption func(*earningsQuestion)
+
+type earningsQuestion struct{ asOf *time.Time }
+
+// AsOf asks for the answer that was true at t: it counts the entries written
+// before t, and is the same whenever it is asked. t must not be in the future.
+func AsOf(t time.Time) EarningsOption { return func(q *earningsQuestion) { q.asOf = &t } }
+
+// Earnings gives an affiliate's balances: the one in the project's currency
+// first, then one for each other currency in which there is anything. Errors:
+// ErrNotFound, ErrInvalid for an AsOf in the future.
+func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...EarningsOption) ([]Balance, error) {
+	var question earningsQuestion
+	for _, option := range options {
+		option(&question)
+	}
+	now := p.engine.millis()
+	asOf := now
+	if question.asOf != nil {
+		if asOf = millisOf(*question.asOf); asOf > now {
+			return nil, invalid("as_of", "must not be in the future")
+		}
+	}
+	var balances []Balance
+	err := p.snapshot(ctx, "reading earnings", func(ctx context.Context, q db.Querier) error {
+		if _, err := q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: p.id, AffiliateID: affiliateID}); err != nil {
+			return missing(err, "Affiliate")
+		}
+		project, err := q.GetProject(ctx, p.id)
+		if err != nil {
+			return err
+		}
+		if question.asOf != nil {
+			balances, err = sumBalances(ctx, q, p.id, affiliateID, asOf, asOf)
+		} else {
+			var stats map[int64]statistics
+			stats, err = readStatistics(ctx, q, p.id, []int64{affiliateID}, now)
+			balances = stats[affiliateID].balances
+		}
+		balances = ownCurrencyFirst(balances, project.Currency)
+		return err
+	})
+	return balances, err
+}
+
+// sumBalances adds up the entries stamped before an instant, as of an instant.
+func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedBefore, asOf int64) ([]Balance, error) {
+	sums, err := q.SumEntries(ctx, db.SumEntriesParams{
+		ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore, Instant: asOf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	releases, err := q.ListReleases(ctx, db.ListReleasesParams{
+		ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore, Instant: asOf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	balances := make([]Balance, len(sums))
+	for i, s := range sums {
+		var next int64
+		if at := slices.IndexFunc(releases, func(r db.ListReleasesRow) bool { return r.Currency == s.Currency }); at >= 0 {
+			next = releases[at].AvailableAt
+		}
+		balances[i] = balanceOf(s.Currency, s.Total, s.Paid, s.Eligible, s.HeldDebt, next)
+	}
+	return balances, nil
+}
+
+// statistics is what lists show of an affiliate beside its own row.
+type statistics struct {
+	signups, purchases int64
+	balances           []Balance
+}
+
+// readStatistics reads the accounts of some affiliates, as of now: what was
+// maintained, and what the passing of time has released since.
+func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates []int64, now int64) (map[int64]statistics, error) {
+	rows, err := q.ListAccounts(ctx, db.ListAccountsParams{ProjectID: project, AffiliateIDs: jsonIDs(affiliates), Instant: now})
+	if err != nil {
+		return nil, err
+	}
+	result := make(map[int64]statistics, len(affiliates))
+	for _, r := range rows {
+		s := result[r.AffiliateID]
+		s.signups += r.Signups
+		s.purchases += r.Purchases
+		balance := balanceOf(r.Currency, r.Total, r.Paid, r.Eligible+r.Released, r.HeldDebt, r.NextRelease)
+		if now < r.RolledTo { // the clock went back behind the account: only the entries can tell
+			plain, err := sumBalances(ctx, q, project, r.AffiliateID, math.MaxInt64, now)
+			if err != nil {
+				return nil, err
+			}
+			if at := slices.IndexFunc(plain, func(b Balance) bool { return b.Currency == balance.Currency }); at >= 0 {
+				balance = plain[at]
+			}
+		}
+		s.balances = append(s.balances, balance)
+		result[r.AffiliateID] = s
+	}
+	return result, nil
+}
+
+// ownCurrencyFirst leaves out the balances in which there is nothing, and puts
+// the one in the project's currency first, whether there is anything or not.
+func ownCurrencyFirst(balances []Balance, currency string) []Balance {
+	own := balanceOf(currency, 0, 0, 0, 0, 0)
+	ordered := []Balance{own}
+	for _, b := range balances {
+		switch {
+		case b.Currency == own.Currency:
+			ordered[0] = b
+		case !b.Total.IsZero() || !b.Paid.IsZero() || !b.Eligible.IsZero():
+			ordered = append(ordered, b)
+		}
+	}
+	return ordered
+}
+
+// jsonIDs is a list of ids for json_each.
+func jsonIDs(ids []int64) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(id, 10))
+	}
+	b.WriteByte(']')
+	return b.String()
+}

@@ -1,0 +1,104 @@
+package refgrow
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// answersKept is how long the answer of a call with an Idempotency-Key is given
+// again.
+const answersKept = 24 * time.Hour
+
+// maxIdempotencyKey is the longest Idempotency-Key, in bytes.
+const maxIdempotencyKey = 255
+
+// An Idempotency names a call that is done once, however often it is sent.
+type Idempotency struct {
+	// Caller is whom the key belongs to, such as an API key's id.
+	Caller string
+	// Key is what the caller chose: 1 to 255 characters.
+	Key string
+	// Request is everything that makes the call what it is: method, path and
+	// body. The same key with another request is a conflict.
+	Request []byte
+}
+
+// An Answer is what a call said when it was done.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// Once runs work, at most once for each key within 24 hours, and gives its
+// answer each time. The answer is stored in the transaction of the work: both
+// happen, or neither. A call that comes while its twin is under way waits for
+// it. When work fails, nothing is stored, and the key may be used again. Work
+// must use the project it gets, and may be run more than once. Errors: those of
+// work; ErrInvalid for the key; ErrConflict for another request.
+func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Project) (Answer, error)) (answer Answer, replayed bool, err error) {
+	if err := p.engine.open(); err != nil {
+		return answer, false, err
+	}
+	if call.Key == "" || len(call.Key) > maxIdempotencyKey || !printable(call.Key) {
+		return answer, false, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
+	}
+	key := digest(strconv.FormatInt(p.id, 10), call.Caller, call.Key)
+	request := digest(string(call.Request))
+	err = p.backend.Atomic(ctx, backend.Work{
+		Foreign: true,
+		Run: func(ctx context.Context, tx *backend.Tx) error {
+			var err error
+			answer, replayed, err = p.once(ctx, tx, key, request, work)
+			return err
+		},
+	})
+	return answer, replayed, failed("running an idempotent call", err)
+}
+
+func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error)) (Answer, bool, error) {
+	now := p.engine.millis()
+	oldest := now - answersKept.Milliseconds()
+	known, err := tx.GetAnswer(ctx, db.GetAnswerParams{ProjectID: p.id, KeyHash: key})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return Answer{}, false, err
+	case known.CreatedAt <= oldest:
+		if err := tx.DeleteAnswer(ctx, db.DeleteAnswerParams{ProjectID: p.id, KeyHash: key}); err != nil {
+			return Answer{}, false, err
+		}
+	case subtle.ConstantTimeCompare(known.RequestHash, request) != 1:
+		return Answer{}, false, conflict("Idempotency-Key", "was used for another request")
+	default:
+		return Answer{Status: int(known.Status), Body: known.Body}, true, nil
+	}
+	answer, err := work(p.inside(tx))
+	if err != nil {
+		return Answer{}, false, err
+	}
+	if err := tx.PruneAnswers(ctx, oldest); err != nil {
+		return Answer{}, false, err
+	}
+	return answer, false, tx.InsertAnswer(ctx, db.InsertAnswerParams{
+		ProjectID: p.id, KeyHash: key, RequestHash: request, Status: int64(answer.Status), Body: answer.Body, CreatedAt: now,
+	})
+}
+
+// digest is 16 bytes of a hash over parts that cannot be shifted against each
+// other.
+func digest(parts ...string) []byte {
+	h := sha256.New()
+	for _, part := range parts {
+		sum := sha256.Sum256([]byte(part))
+		h.Write(sum[:])
+	}
+	return h.Sum(nil)[:16]
+}

@@ -1,0 +1,118 @@
+// Package backend is the seam between the engine's rules and a database. The
+// rules are written against db.Querier; a backend decides what a transaction
+// is, who waits for whom, and what an error of the database means.
+package backend
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// A Backend is one database, or one transaction of it.
+type Backend interface {
+	// Reader returns queries that each see the last committed state (in a
+	// bound backend: the state of its transaction).
+	Reader() db.Querier
+
+	// Snapshot runs work on one consistent state, without writing.
+	Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error
+
+	// Atomic runs work in a write transaction and returns after it is
+	// committed, as durably as the database is set up. When work returns an
+	// error, nothing of it remains and the error is returned as it is. An error
+	// of the database itself matches one of the sentinels below.
+	Atomic(ctx context.Context, work Work) error
+
+	// Bind returns a backend whose operations are savepoints of the caller's
+	// transaction. It never commits and never rolls back more than its own.
+	Bind(tx *sql.Tx) Backend
+
+	// Migrate brings the schema up to date, or only checks it.
+	Migrate(ctx context.Context, m Migration) error
+
+	// Backup writes a consistent copy of the whole database to a new file.
+	Backup(ctx context.Context, path string) error
+
+	// Stats counts what was committed since the backend was opened.
+	Stats() Stats
+}
+
+// Work is one operation.
+type Work struct {
+	// Run does it. It has no effect outside the database and what it assigns
+	// to its caller's variables, and it sets those anew each time, because it
+	// may be run again. Its context carries values but is never cancelled.
+	Run func(ctx context.Context, tx *Tx) error
+
+	// WritesLast says that whatever can refuse the operation comes before its
+	// first write, or is that write: it then runs without a savepoint of its
+	// own. When it fails after a write all the same, the whole batch is rolled
+	// back and run again, one operation at a time.
+	WritesLast bool
+
+	// Foreign says that Run calls code from outside the module, which may
+	// panic, end its goroutine, or wrongly call the engine again.
+	Foreign bool
+}
+
+// Tx is an operation's view of the transaction it runs in.
+type Tx struct {
+	db.Querier
+
+	// Memo keeps what was read in this transaction and is still true in it,
+	// such as a project's settings, for all operations of a batch. Whoever
+	// changes such a thing deletes it here. A backend empties the map whenever
+	// anything is rolled back.
+	Memo map[any]any
+
+	// Nested runs operations inside this one, each a savepoint.
+	Nested Backend
+
+	totals map[int64]db.AddTotalsParams
+}
+
+// Add changes a project's totals by delta (LastStamp: to the later one). The
+// backend writes the sum of a batch's changes before it commits, and forgets
+// those of an operation that failed.
+func (tx *Tx) Add(delta db.AddTotalsParams) {
+	if tx.totals == nil {
+		tx.totals = make(map[int64]db.AddTotalsParams, 1)
+	}
+	tx.totals[delta.ProjectID] = sum(tx.totals[delta.ProjectID], delta)
+}
+
+// TakeTotals returns the changes gathered by Add and forgets them.
+func (tx *Tx) TakeTotals() map[int64]db.AddTotalsParams {
+	taken := tx.totals
+	tx.totals = nil
+	return taken
+}
+
+// Migration is the numbered steps of the schema; step i brings it to version i+1.
+type Migration struct {
+	Steps []string
+	// CheckOnly refuses, with ErrSchema, a database that is not up to date.
+	CheckOnly bool
+	// Now is the time to note beside an applied step, in Unix milliseconds.
+	Now int64
+}
+
+// Stats counts committed work.
+type Stats struct {
+	Operations int64 // operations committed
+	Batches    int64 // transactions they were committed in
+}
+
+// What an error of the database means to the rules. The text and the type of
+// the driver's own error stay wrapped inside.
+var (
+	ErrBusy       = errors.New("the database is locked by another writer")
+	ErrFull       = errors.New("the database cannot grow: the disk is full")
+	ErrConstraint = errors.New("a constraint of the schema refused the change")
+	ErrSchema     = errors.New("the database has another schema version")
+	ErrDamaged    = errors.New("the file is damaged or no database")
+	ErrClosed     = errors.New("the database is closed")
+)

@@ -1,0 +1,378 @@
+package db_test
+
+import (
+	"database/sql"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// planExceptions are the only steps of any query's plan that may read more than
+// what was asked for. A step that no plan has any more must leave the list.
+var planExceptions = []struct{ query, step, reason string }{
+	{"ListProjects", "SCAN refgrow_projects", "one row a project, and all are wanted"},
+	{"ListKeys", "SCAN k", "a few rows a project, and all are wanted"},
+	{"PruneAnswers", "SCAN x", "reads the four oldest rows, as its LIMIT says"},
+	{"SumEntries", "USE TEMP B-TREE FOR GROUP BY", "one affiliate's entries, for instants in the past alone"},
+	{"ListReleases", "USE TEMP B-TREE FOR GROUP BY", "one affiliate's entries, for instants in the past alone"},
+}
+
+// projectExceptions are the queries of the engine itself. All others are
+// confined to the one project they are given.
+var projectExceptions = map[string]string{
+	"InsertProject":            "makes the project",
+	"GetProject":               "the id is the project's",
+	"GetProjectByName":         "finds the project",
+	"ListProjects":             "all projects of the engine",
+	"UpdateProject":            "the id is the project's",
+	"GetKey":                   "keys are managed for all projects",
+	"GetKeyByPublicID":         "the key tells which project its caller may use",
+	"ListKeys":                 "keys are managed for all projects",
+	"RevokeKey":                "keys are managed for all projects",
+	"ListAffiliatesInDeletion": "goes on with deletions of all projects",
+	"PruneAnswers":             "stored answers of all projects are pruned together",
+}
+
+// A query is one constant of the generated code.
+type query struct{ name, text string }
+
+var (
+	nameLine    = regexp.MustCompile(`\A-- name: (\w+) :\w+\n`)
+	placeholder = regexp.MustCompile(`\?(\d*)`)
+	argument    = regexp.MustCompile(`@(\w+)`)
+	leftover    = regexp.MustCompile(`@\w|sqlc\.|/\*SLICE`)
+	ofProject   = regexp.MustCompile(`\bproject_id = (CAST\()?\?\d`)
+	insertInto  = regexp.MustCompile(`\AINSERT INTO \w+( AS \w+)?\s*\(([^)]*)\)`)
+	limited     = regexp.MustCompile(`\bLIMIT\b`)
+	wholeSearch = regexp.MustCompile(`^SEARCH .*\(project_id=\?( AND \S+[<>]\?)*\)$`)
+	integers    = regexp.MustCompile(`(_at|_date|_stamp|_to)$|value$|^(amount|rate|total|paid|eligible|refunded)$`)
+)
+
+func TestNoQueryScansAGrowingTable(t *testing.T) {
+	t.Parallel()
+	database := open(t)
+	needed := map[int]bool{}
+	for _, q := range generated(t) {
+		plan := explain(t, database, q.text)
+		for _, step := range plan {
+			problem := problemOf(step, q.text)
+			if problem == "" {
+				continue
+			}
+			listed := -1
+			for i, e := range planExceptions {
+				if e.query == q.name && e.step == step {
+					listed = i
+				}
+			}
+			if listed < 0 {
+				t.Errorf("%s %s: %q\n\t%s", q.name, problem, step, strings.Join(plan, "\n\t"))
+			}
+			needed[listed] = true
+		}
+	}
+	for i, e := range planExceptions {
+		if !needed[i] {
+			t.Errorf("%s has no step %q: take it off the list of exceptions", e.query, e.step)
+		}
+		if e.reason == "" {
+			t.Errorf("%s is excepted without a reason", e.query)
+		}
+	}
+}
+
+// problemOf tells what is wrong with a step of the plan of text, if anything is.
+func problemOf(step, text string) string {
+	switch {
+	case strings.Contains(step, "VIRTUAL TABLE"): // json_each: the ids given
+		return ""
+	case strings.HasPrefix(step, "SCAN CONSTANT ROW"):
+		return ""
+	case strings.HasPrefix(step, "SCAN "):
+		return "scans"
+	case strings.Contains(step, "USE TEMP B-TREE"):
+		return "sorts"
+	case strings.Contains(step, " AUTOMATIC "):
+		return "builds an index each time"
+	case wholeSearch.MatchString(step) && !limited.MatchString(text):
+		return "reads all rows of a project"
+	}
+	return ""
+}
+
+func TestEveryQueryIsOfOneProject(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, q := range generated(t) {
+		names[q.name] = true
+		within := ofProject.MatchString(q.text)
+		if columns := insertInto.FindStringSubmatch(q.text); columns != nil {
+			within = strings.Contains(columns[2], "project_id")
+		}
+		reason, listed := projectExceptions[q.name]
+		switch {
+		case !within && !listed:
+			t.Errorf("%s could reach rows of another project:\n%s", q.name, q.text)
+		case within && listed:
+			t.Errorf("%s names its project: take it off the list of exceptions", q.name)
+		case listed && reason == "":
+			t.Errorf("%s is excepted without a reason", q.name)
+		}
+	}
+	for name := range projectExceptions {
+		if !names[name] {
+			t.Errorf("there is no query %s: take it off the list of exceptions", name)
+		}
+	}
+}
+
+// The generator leaves an argument in the text, or drops it, where it does not
+// understand the SQL.
+func TestEveryArgumentIsBound(t *testing.T) {
+	t.Parallel()
+	sources := sources(t)
+	for _, q := range generated(t) {
+		if rest := leftover.FindString(q.text); rest != "" {
+			t.Errorf("%s: %q was left in the SQL:\n%s", q.name, rest, q.text)
+		}
+		bound := map[string]bool{}
+		for _, m := range placeholder.FindAllStringSubmatch(q.text, -1) {
+			if m[1] == "" {
+				t.Errorf("%s mixes ? with numbered arguments:\n%s", q.name, q.text)
+			}
+			bound[m[1]] = true
+		}
+		named := map[string]bool{}
+		for _, m := range argument.FindAllStringSubmatch(sources[q.name], -1) {
+			named[m[1]] = true
+		}
+		if len(bound) != len(named) || len(bound) != arguments(q.text) {
+			t.Errorf("%s has the arguments %v, but its SQL binds %d:\n%s",
+				q.name, slices.Sorted(maps.Keys(named)), len(bound), q.text)
+		}
+	}
+}
+
+func TestSchemaConventions(t *testing.T) {
+	t.Parallel()
+	database := open(t)
+
+	for _, name := range column(t, database, `SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refgrow\_%' ESCAPE '\'`) {
+		t.Errorf("%s is not named refgrow_*", name)
+	}
+	tables := column(t, database, `SELECT name FROM pragma_table_list WHERE type = 'table' AND name LIKE 'refgrow%'`)
+	if len(tables) == 0 {
+		t.Fatal("the schema has no tables")
+	}
+	for _, name := range column(t, database, `SELECT name FROM pragma_table_list WHERE schema = 'main' AND name LIKE 'refgrow%' AND NOT strict`) {
+		t.Errorf("%s is not STRICT", name)
+	}
+	for _, table := range tables {
+		for _, c := range column(t, database, `SELECT name || ' ' || type FROM pragma_table_info(?)`, table) {
+			name, kind, _ := strings.Cut(c, " ")
+			switch {
+			case integers.MatchString(name) && kind != "INTEGER":
+				t.Errorf("%s.%s is a time or an amount, but %s", table, name, kind)
+			case kind != "INTEGER" && kind != "TEXT" && kind != "BLOB":
+				t.Errorf("%s.%s is %s", table, name, kind)
+			}
+		}
+	}
+}
+
+// Where foreign keys are on, deleting a row looks for the rows that refer to it,
+// which no query's plan shows. Projects are never deleted.
+func TestForeignKeysAreIndexed(t *testing.T) {
+	t.Parallel()
+	database := open(t)
+	keys := column(t, database, `SELECT t.name || ' ' || k."from" FROM pragma_table_list t JOIN pragma_foreign_key_list(t.name) k
+		WHERE t.name LIKE 'refgrow%' AND k."table" <> 'refgrow_projects'`)
+	if len(keys) == 0 {
+		t.Fatal("the schema has no foreign keys")
+	}
+	for _, key := range keys {
+		table, name, _ := strings.Cut(key, " ")
+		for _, step := range explain(t, database, "SELECT 1 FROM "+table+" WHERE "+name+" = ?1") {
+			if !strings.HasPrefix(step, "SEARCH ") {
+				t.Errorf("%s.%s refers to rows that may be deleted, and no index finds it: %s", table, name, step)
+			}
+		}
+	}
+}
+
+// open makes a database with the present schema.
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+	schema, err := os.ReadFile(filepath.Join("..", "..", "schema.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "plans.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = database.Close() })
+	if _, err := database.ExecContext(t.Context(), string(schema)); err != nil {
+		t.Fatal(err)
+	}
+	return database
+}
+
+// explain returns the steps of the plan of one statement.
+func explain(t *testing.T, database *sql.DB, text string) []string {
+	t.Helper()
+	rows, err := database.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, arguments(text))...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	defer func() { _ = rows.Close() }()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int64
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// arguments returns the highest number of the placeholders in text.
+func arguments(text string) int {
+	highest := 0
+	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(m[1])
+		highest = max(highest, n)
+	}
+	return highest
+}
+
+// column returns the first column of a query's rows.
+func column(t *testing.T, database *sql.DB, text string, args ...any) []string {
+	t.Helper()
+	rows, err := database.QueryContext(t.Context(), text, args...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	defer func() { _ = rows.Close() }()
+	var values []string
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// generated returns the SQL of every query, and fails unless each method of
+// db.Querier has one.
+func generated(t *testing.T) []query {
+	t.Helper()
+	files, err := filepath.Glob("*.sql.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var queries []query
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			constants, ok := declaration.(*ast.GenDecl)
+			if !ok || constants.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range constants.Specs {
+				for _, value := range spec.(*ast.ValueSpec).Values {
+					text := literal(t, value)
+					name := nameLine.FindStringSubmatch(text)
+					if name == nil {
+						t.Fatalf("%s has a constant that is no query: %s", file, text)
+					}
+					queries = append(queries, query{name[1], text[len(name[0]):]})
+				}
+			}
+		}
+	}
+	names := map[string]bool{}
+	for _, q := range queries {
+		names[q.name] = true
+	}
+	methods := reflect.TypeFor[db.Querier]()
+	for method := range methods.Methods() {
+		if !names[method.Name] {
+			t.Fatalf("the SQL of %s was not found", method.Name)
+		}
+	}
+	if len(queries) != methods.NumMethod() {
+		t.Fatalf("%d queries, but %d methods", len(queries), methods.NumMethod())
+	}
+	return queries
+}
+
+// literal returns the value of a string constant; the generator joins several
+// literals when the SQL has a backquote.
+func literal(t *testing.T, value ast.Expr) string {
+	t.Helper()
+	switch v := value.(type) {
+	case *ast.BinaryExpr:
+		return literal(t, v.X) + literal(t, v.Y)
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(v.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	t.Fatalf("a constant is neither a literal nor a sum of them: %T", value)
+	return ""
+}
+
+// sources returns the queries as they were written, by name.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "queries", "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries := map[string]string{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := ""
+		for line := range strings.Lines(string(content)) {
+			if rest, ok := strings.CutPrefix(line, "-- name: "); ok {
+				name, _, _ = strings.Cut(rest, " ")
+				continue
+			}
+			code, _, _ := strings.Cut(line, "--")
+			queries[name] += code
+		}
+	}
+	return queries
+}

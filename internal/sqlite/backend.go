@@ -1,0 +1,98 @@
+// Package sqlite is the backend for a SQLite database that somebody else opened,
+// with whatever driver: it imports none. It also holds what the backend of an
+// owned file (package sqlite at the module's root) shares with it: the bound
+// backend of a transaction, the statement caches, the classification of errors,
+// the schema's installer, and the backup.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// Backend runs on a borrowed pool. It never holds two of its connections at the
+// same time, so that a pool of one is enough.
+type Backend struct {
+	pool    *sql.DB
+	reentry Reentry
+	commits atomic.Int64
+}
+
+var _ backend.Backend = (*Backend)(nil)
+
+// New returns the backend of a pool, which the caller keeps and closes.
+func New(pool *sql.DB) *Backend { return &Backend{pool: pool} }
+
+// Reader returns queries on the pool.
+func (b *Backend) Reader() db.Querier { return db.New(b.pool) }
+
+// Bind returns the backend of the caller's transaction.
+func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }
+
+// Stats counts one batch for each operation.
+func (b *Backend) Stats() backend.Stats {
+	n := b.commits.Load()
+	return backend.Stats{Operations: n, Batches: n}
+}
+
+// Atomic runs work in an IMMEDIATE transaction of its own.
+func (b *Backend) Atomic(ctx context.Context, work backend.Work) error {
+	err := b.write(ctx, func(ctx context.Context, on db.DBTX) error {
+		tx, end := Operation(on, make(map[any]any), b.Stats)
+		defer end()
+		if work.Foreign {
+			defer b.reentry.Enter()()
+		}
+		if err := work.Run(ctx, tx); err != nil {
+			return err
+		}
+		return WriteTotals(ctx, tx)
+	})
+	if err == nil {
+		b.commits.Add(1)
+	}
+	return err
+}
+
+// Snapshot runs work in a read transaction. It begins with a statement and not
+// with BeginTx, which on a host's pool may begin an IMMEDIATE one.
+func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
+	if b.reentry.Inside() {
+		return ErrReentrant
+	}
+	conn, err := b.conn(ctx, ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.release()
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "BEGIN DEFERRED"); err != nil {
+		return Classify(err)
+	}
+	defer conn.rollback(ctx)
+	return Classify(work(ctx, db.New(conn)))
+}
+
+// Migrate installs the schema or checks it.
+func (b *Backend) Migrate(ctx context.Context, m backend.Migration) error {
+	if b.reentry.Inside() {
+		return ErrReentrant
+	}
+	return Install(ctx, m, b.pool, b.write)
+}
+
+// Backup copies the database, by a connection of the pool.
+func (b *Backend) Backup(ctx context.Context, path string) error {
+	if b.reentry.Inside() {
+		return ErrReentrant
+	}
+	conn, err := b.conn(ctx, ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.release()
+	return Backup(ctx, conn, path)
+}

@@ -1,0 +1,323 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+func TestAtomic(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	pool.SetMaxOpenConns(1)
+	ctx := context.Background()
+	boom := errors.New("boom")
+	failing := func(after error, end func()) backend.Work {
+		return backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+			if err := inserting("undone").Run(ctx, tx); err != nil {
+				return err
+			}
+			if end != nil {
+				end()
+			}
+			return after
+		}}
+	}
+	for _, c := range []struct {
+		what string
+		work backend.Work
+		want error
+	}{
+		{"work", inserting("a"), nil},
+		{"an error", failing(boom, nil), boom},
+		{"a panic", failing(nil, func() { panic("boom") }), errPanic},
+		{"the end of the goroutine", failing(nil, runtime.Goexit), errGoexit},
+		{"a duplicate", inserting("a"), backend.ErrConstraint},
+		{"work after all this", inserting("b"), nil},
+	} {
+		if err := ends(func() error { return b.Atomic(ctx, c.work) }); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if open := pool.Stats().InUse; open != 0 {
+			t.Fatalf("%s: %d connections are still in use", c.what, open)
+		}
+	}
+	if got := names(t, pool); got != "a b" {
+		t.Error(got)
+	}
+	var entries int
+	pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries)
+	if entries != 2 {
+		t.Errorf("%d entries counted", entries)
+	}
+	if s := b.Stats(); s.Operations != 2 {
+		t.Error(s)
+	}
+}
+
+// A pool of one connection is enough for everything.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	pool.SetMaxOpenConns(1)
+	ctx := context.Background()
+	err := b.Atomic(ctx, backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+		if err := tx.Nested.Atomic(ctx, inserting("nested")); err != nil {
+			return err
+		}
+		if err := tx.Nested.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+			if got := names(t, on(q)); got != "nested" {
+				t.Error(got)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for what, err := range map[string]error{
+			"Atomic":   b.Atomic(ctx, inserting("reentrant")),
+			"Snapshot": b.Snapshot(ctx, nil),
+			"Migrate":  b.Migrate(ctx, backend.Migration{}),
+			"Backup":   b.Backup(ctx, "x"),
+		} {
+			if !errors.Is(err, ErrReentrant) {
+				t.Errorf("%s inside: %v", what, err)
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+		if got := names(t, on(q)); got != "nested" {
+			t.Error(got)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Backup(ctx, filepath.Join(t.TempDir(), "copy")); err != nil {
+		t.Error(err)
+	}
+	// Somebody else has the connection: a deadline bounds the waiting for it.
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+// Whatever the host's busy timeout is, a deadline is kept, and the timeout is the
+// host's again afterwards.
+func TestLockedByAnother(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []string{"0", "20", "60000"} {
+		t.Run(timeout, func(t *testing.T) {
+			t.Parallel()
+			b, pool := setup(t, "busy_timeout("+timeout+")", "journal_mode(WAL)", "synchronous(OFF)")
+			pool.SetMaxOpenConns(2)
+			ctx := context.Background()
+			other, err := pool.Conn(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, other, "BEGIN IMMEDIATE")
+			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			if err := b.Atomic(short, inserting("a")); !errors.Is(err, backend.ErrBusy) {
+				t.Error(err)
+			}
+			if d := time.Since(start); d > time.Second {
+				t.Errorf("answered after %v", d)
+			}
+			canceled, cancel := context.WithCancel(ctx)
+			time.AfterFunc(20*time.Millisecond, cancel)
+			if err := b.Atomic(canceled, inserting("a")); err != context.Canceled {
+				t.Error(err)
+			}
+			time.AfterFunc(50*time.Millisecond, func() { other.ExecContext(ctx, "COMMIT"); other.Close() })
+			if err := b.Atomic(ctx, inserting("a")); err != nil {
+				t.Error(err)
+			}
+			for range 2 {
+				var got string
+				conn, err := pool.Conn(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&got); err != nil || got != timeout {
+					t.Errorf("the busy timeout is %s now: %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+// Without WAL a reader stands in the way of a COMMIT, which is repeated.
+func TestCommitWaitsForReader(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t, "journal_mode(DELETE)", "synchronous(OFF)")
+	ctx := context.Background()
+	exec(t, pool, "INSERT INTO thing VALUES ('x', 1), ('y', 1)")
+	rows, err := pool.Query("SELECT name FROM thing")
+	if err != nil || !rows.Next() {
+		t.Fatal(err)
+	}
+	ran := 0
+	work := backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+		ran++
+		return insert(ctx, tx, "a")
+	}}
+	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	if err := b.Atomic(short, work); !errors.Is(err, backend.ErrBusy) {
+		t.Error(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { rows.Close() })
+	if err := b.Atomic(ctx, work); err != nil || ran != 2 {
+		t.Error(err, ran)
+	}
+	if got := names(t, pool); got != "a x y" {
+		t.Error(got)
+	}
+}
+
+// The caller's context ends in the middle of the operation.
+func TestCancelledInside(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), t, "value"))
+	err := b.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+		cancel()
+		if ctx.Value(t) != "value" || ctx.Err() != nil {
+			t.Error("the operation's context is not right")
+		}
+		return insert(ctx, tx, "a")
+	}})
+	if err != nil || names(t, pool) != "a" {
+		t.Error(err)
+	}
+	if err := b.Atomic(ctx, inserting("b")); err != context.Canceled {
+		t.Error(err)
+	}
+}
+
+// A host may have said that every transaction begins IMMEDIATE.
+func TestSnapshotTakesNoLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "host.db")
+	pool, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	exec(t, pool, "CREATE TABLE thing (name)")
+	b := New(pool)
+	writer, err := pool.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Rollback()
+	err = b.Snapshot(context.Background(), func(ctx context.Context, q db.Querier) error {
+		before := names(t, on(q))
+		exec(t, writer, "INSERT INTO thing VALUES ('a')")
+		if err := writer.Commit(); err != nil {
+			t.Error(err)
+		}
+		if after := names(t, on(q)); after != before {
+			t.Errorf("%q became %q", before, after)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// SQLite rolls back by itself in the middle of an operation that goes on.
+func TestRolledBackByItself(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	ctx := context.Background()
+	pool.SetMaxOpenConns(1)
+	exec(t, pool, "CREATE TRIGGER bomb BEFORE INSERT ON thing WHEN new.name = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END")
+	for _, swallow := range []bool{false, true} {
+		err := b.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+			if err := insert(ctx, tx, "before"); err != nil {
+				return err
+			}
+			if err := insert(ctx, tx, "bomb"); err != nil && !swallow {
+				return err
+			}
+			if err := insert(ctx, tx, "after"); !errors.Is(err, ErrLost) {
+				t.Errorf("the statement after it: %v", err)
+			}
+			return nil
+		}})
+		if want := map[bool]error{false: backend.ErrConstraint, true: ErrLost}[swallow]; !errors.Is(err, want) {
+			t.Errorf("swallow %v: %v", swallow, err)
+		}
+		if got := names(t, pool); got != "" {
+			t.Errorf("it left %s", got)
+		}
+	}
+	if err := b.Atomic(ctx, inserting("a")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFull(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	ctx := context.Background()
+	pool.SetMaxOpenConns(1)
+	exec(t, pool, "PRAGMA max_page_count = 12")
+	big := strings.Repeat("x", 100_000)
+	if err := b.Atomic(ctx, inserting(big)); !errors.Is(err, backend.ErrFull) {
+		t.Error(err)
+	}
+	if err := b.Atomic(ctx, inserting("a")); err != nil {
+		t.Error(err)
+	}
+	exec(t, pool, "PRAGMA max_page_count = 1000000")
+	if err := b.Atomic(ctx, inserting(big)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t, "busy_timeout(0)", "journal_mode(WAL)", "synchronous(OFF)")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range 20 {
+				if err := b.Atomic(context.Background(), inserting(string(rune('a'+i))+string(rune('a'+j)))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var entries int
+	pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries)
+	if entries != 80 {
+		t.Error(entries)
+	}
+}

@@ -1,0 +1,194 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// bound is the backend inside a transaction: each operation is a savepoint of
+// it. The name of the savepoint is always the same, since SQLite means the
+// innermost one.
+type bound struct {
+	on    db.DBTX
+	stats func() backend.Stats
+
+	// memo is the enclosing operation's. Without one, in the caller's own
+	// transaction, every operation has a fresh map: the caller may have changed
+	// anything in between.
+	memo map[any]any
+
+	// doubt is called before an operation in the caller's own transaction,
+	// which SQLite may have rolled back by itself: a SAVEPOINT would then begin
+	// a new transaction and its RELEASE commit it.
+	doubt func()
+
+	// over is set when the enclosing operation has ended. Nil: never.
+	over *atomic.Bool
+}
+
+var (
+	errNotHere = errors.New("not inside a transaction: call it on the engine itself")
+	errOver    = errors.New("the operation that this handle was made for has ended")
+)
+
+// NewBound returns the backend of the caller's own transaction. lost, if there is
+// such a thing, tells that SQLite rolled it back by itself.
+func NewBound(tx *sql.Tx, stats func() backend.Stats) backend.Backend {
+	g := &guarded{on: tx}
+	return &bound{on: g, stats: stats, doubt: g.doubt}
+}
+
+// Operation returns an operation's view of the transaction that it runs in, and
+// a function that ends the life of its Nested.
+func Operation(on db.DBTX, memo map[any]any, stats func() backend.Stats) (tx *backend.Tx, end func()) {
+	op := new(struct {
+		tx     backend.Tx
+		nested bound
+		over   atomic.Bool
+	})
+	op.nested = bound{on: on, memo: memo, stats: stats, over: &op.over}
+	op.tx = backend.Tx{Querier: db.New(on), Memo: memo, Nested: &op.nested}
+	return &op.tx, func() { op.over.Store(true) }
+}
+
+// WriteTotals writes the changes of totals that an operation has gathered.
+func WriteTotals(ctx context.Context, tx *backend.Tx) error {
+	for _, delta := range tx.TakeTotals() {
+		if err := tx.AddTotals(ctx, delta); err != nil {
+			return fmt.Errorf("write the project's totals: %w", err)
+		}
+	}
+	return nil
+}
+
+func (b *bound) Reader() db.Querier   { return db.New(b.on) }
+func (b *bound) Stats() backend.Stats { return b.stats() }
+
+// Snapshot reads in the transaction itself.
+func (b *bound) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
+	if err := b.refuse(ctx); err != nil {
+		return err
+	}
+	return Classify(work(context.WithoutCancel(ctx), db.New(b.on)))
+}
+
+func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
+	if err := b.refuse(ctx); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if b.doubt != nil {
+		b.doubt()
+	}
+	if _, err := b.on.ExecContext(ctx, "SAVEPOINT refgrow"); err != nil {
+		return Classify(fmt.Errorf("begin in the caller's transaction: %w", err))
+	}
+	memo := b.memo
+	if memo == nil {
+		memo = make(map[any]any)
+	}
+	released := false
+	defer func() {
+		// Reached with released unset by an error, a panic or the end of the
+		// goroutine.
+		if !released {
+			clear(memo)
+			if undo := b.undo(ctx); undo != nil {
+				err = errors.Join(err, undo)
+			}
+		}
+		err = Classify(err)
+	}()
+
+	if b.memo == nil {
+		if err := b.lock(ctx); err != nil {
+			return err
+		}
+	}
+	tx, end := Operation(b.on, memo, b.stats)
+	defer end()
+	if err := work.Run(ctx, tx); err != nil {
+		return err
+	}
+	if err := WriteTotals(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := b.on.ExecContext(ctx, "RELEASE refgrow"); err != nil {
+		return lostOr(err)
+	}
+	released = true
+	return nil
+}
+
+// lock makes a transaction that began deferred a writing one before anything is
+// read: one that reads first is refused (517) as soon as anybody else has
+// written. The statement changes nothing. Where the host keeps the schema's
+// version in a table of its own there is nothing to take the lock with, and the
+// operation's first write has to do.
+func (b *bound) lock(ctx context.Context) error {
+	_, err := b.on.ExecContext(ctx, "DELETE FROM refgrow_migrations WHERE 0")
+	if code, ok := Code(err); ok && code&0xff == codeError {
+		return nil
+	}
+	return err
+}
+
+// undo takes back the operation's work and nothing else.
+func (b *bound) undo(ctx context.Context) error {
+	if _, err := b.on.ExecContext(ctx, "ROLLBACK TO refgrow"); err != nil {
+		return lostOr(err)
+	}
+	if _, err := b.on.ExecContext(ctx, "RELEASE refgrow"); err != nil {
+		return lostOr(err)
+	}
+	return nil
+}
+
+// lostOr explains the error of a savepoint that is no longer there.
+func lostOr(err error) error {
+	if errors.Is(err, ErrLost) {
+		return err
+	}
+	if code, ok := Code(err); ok && code&0xff == codeError {
+		return fmt.Errorf("%w; it must be repeated whole: %w", ErrLost, err)
+	}
+	return err
+}
+
+func (b *bound) refuse(ctx context.Context) error {
+	if b.over != nil && b.over.Load() {
+		return errOver
+	}
+	return ctx.Err()
+}
+
+// Bind is refused: a transaction inside a transaction is a savepoint of it, and
+// another one would wait for this one.
+func (b *bound) Bind(*sql.Tx) backend.Backend { return refused{fmt.Errorf("bind: %w", errNotHere)} }
+
+func (b *bound) Migrate(context.Context, backend.Migration) error {
+	return fmt.Errorf("migrate: %w", errNotHere)
+}
+
+func (b *bound) Backup(context.Context, string) error {
+	return fmt.Errorf("backup: %w", errNotHere)
+}
+
+// refused is a backend whose every use fails with err.
+type refused struct{ err error }
+
+func (r refused) Reader() db.Querier                               { return db.New(refusing(r)) }
+func (r refused) Stats() backend.Stats                             { return backend.Stats{} }
+func (r refused) Atomic(context.Context, backend.Work) error       { return r.err }
+func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
+func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
+func (r refused) Backup(context.Context, string) error             { return r.err }
+func (r refused) Snapshot(context.Context, func(context.Context, db.Querier) error) error {
+	return r.err
+}

@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// guarded runs statements in a write transaction of a driver that it does not
+// know, on a *sql.Conn or a *sql.Tx.
+//
+// It strips cancellation, because an interrupted statement takes the whole
+// transaction with it. And it does not let a statement commit on its own after
+// SQLite rolled the transaction back: once a statement has failed, the next one
+// first asks whether the transaction still stands. What it cannot see is an
+// error that a driver reports only while rows are read; the operation gets to
+// see that one, returns it, and is rolled back.
+type guarded struct {
+	on db.DBTX
+
+	mu      sync.Mutex
+	suspect bool
+	lost    bool
+}
+
+var _ db.DBTX = (*guarded)(nil)
+
+// doubt makes the next statement ask whether the transaction still stands.
+func (g *guarded) doubt() {
+	g.mu.Lock()
+	g.suspect = true
+	g.mu.Unlock()
+}
+
+func (g *guarded) before(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost {
+		return ErrLost
+	}
+	if g.suspect {
+		if err := stillOpen(ctx, g.on); err != nil {
+			g.lost = err == ErrLost
+			return err
+		}
+		g.suspect = false
+	}
+	return nil
+}
+
+// stillOpen asks whether on is inside a transaction, for which SQL has no
+// question: a BEGIN is refused inside one and does no harm there.
+func stillOpen(ctx context.Context, on db.DBTX) error {
+	_, err := on.ExecContext(ctx, "BEGIN")
+	if err == nil {
+		// No transaction: the one just begun is empty.
+		if _, err := on.ExecContext(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+		return ErrLost
+	}
+	if code, ok := Code(err); ok && code&0xff == codeError {
+		return nil
+	}
+	return err
+}
+
+func (g *guarded) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = context.WithoutCancel(ctx)
+	if err := g.before(ctx); err != nil {
+		return nil, err
+	}
+	result, err := g.on.ExecContext(ctx, query, args...)
+	if err != nil {
+		g.doubt()
+	}
+	return result, err
+}
+
+func (g *guarded) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx = context.WithoutCancel(ctx)
+	if err := g.before(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := g.on.QueryContext(ctx, query, args...)
+	if err != nil {
+		g.doubt()
+	}
+	return rows, err
+}
+
+func (g *guarded) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx = context.WithoutCancel(ctx)
+	if err := g.before(ctx); err != nil {
+		return FailedRow(err)
+	}
+	row := g.on.QueryRowContext(ctx, query, args...)
+	if row.Err() != nil {
+		g.doubt()
+	}
+	return row
+}
+
+func (g *guarded) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	ctx = context.WithoutCancel(ctx)
+	if err := g.before(ctx); err != nil {
+		return nil, err
+	}
+	return g.on.PrepareContext(ctx, query)
+}
+
+// refusing answers every statement with one error.
+type refusing struct{ err error }
+
+func (r refusing) ExecContext(context.Context, string, ...any) (sql.Result, error) {
+	return nil, r.err
+}
+func (r refusing) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
+	return nil, r.err
+}
+func (r refusing) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
+func (r refusing) QueryRowContext(context.Context, string, ...any) *sql.Row  { return FailedRow(r.err) }
+
+// FailedRow returns a row whose Scan gives err. A *sql.Row can be made by
+// database/sql alone, which asks the context before anything else: a pool
+// without a driver and a context that has ended with err give the row.
+func FailedRow(err error) *sql.Row {
+	return new(sql.DB).QueryRowContext(ended{context.Background(), err}, "")
+}
+
+type ended struct {
+	context.Context
+	err error
+}
+
+func (e ended) Err() error { return e.err }
+
+func (e ended) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}

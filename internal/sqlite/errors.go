@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+)
+
+// ErrLost reports that a transaction is gone although nobody ended it: SQLite
+// rolls back by itself after some errors (a full disk, an I/O error, a statement
+// interrupted by its context, a conflict clause ROLLBACK), and whatever is
+// executed afterwards would commit on its own.
+var ErrLost = errors.New("SQLite rolled the transaction back by itself")
+
+// ErrReentrant refuses an operation that was called from inside another one
+// through a handle that is not bound to it: it would wait for itself.
+var ErrReentrant = errors.New("an operation cannot call the engine again while it runs: " +
+	"use the handle that it was given")
+
+// The primary result codes of SQLite that mean something here. An extended code
+// carries its primary one in the low byte.
+const (
+	codeError      = 1
+	codeBusy       = 5
+	codeLocked     = 6
+	codeCorrupt    = 11
+	codeFull       = 13
+	codeTooBig     = 18
+	codeConstraint = 19
+	codeMismatch   = 20
+	codeRange      = 25
+	codeNotADB     = 26
+)
+
+// Classify makes an error that comes from the database match the sentinel of
+// package backend that tells what it means, and keeps the original wrapped.
+// Every other error, sql.ErrNoRows included, is returned as it is.
+//
+// It goes by result codes alone and knows no driver: modernc and glebarez give
+// the extended code in a method Code, mattn in a struct field ExtendedCode.
+func Classify(err error) error {
+	kind := kindOf(err)
+	if kind == nil || errors.Is(err, kind) {
+		return err
+	}
+	return &classified{kind: kind, err: err}
+}
+
+// Code returns the extended result code of the SQLite error in err's tree.
+func Code(err error) (code int, ok bool) {
+	for err != nil {
+		if code, ok := driverCode(err); ok {
+			return code, true
+		}
+		switch wrapped := err.(type) {
+		case interface{ Unwrap() error }:
+			err = wrapped.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, e := range wrapped.Unwrap() {
+				if code, ok := Code(e); ok {
+					return code, true
+				}
+			}
+			return 0, false
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// IsBusy reports whether err says that another connection holds the lock.
+func IsBusy(err error) bool { return kindOf(err) == backend.ErrBusy }
+
+// KeepsTransaction reports whether err, an error of the database, undid no more
+// than the statement it belongs to. After any other error the transaction is
+// not to be trusted, even when SQLite has not rolled it back.
+func KeepsTransaction(err error) bool {
+	code, ok := Code(err)
+	if !ok {
+		return false
+	}
+	switch code & 0xff {
+	case codeConstraint, codeError, codeTooBig, codeMismatch, codeRange:
+		return true
+	}
+	return false
+}
+
+// FromDatabase reports whether err comes from the database or its connection,
+// and not from the rules that used it.
+func FromDatabase(err error) bool {
+	if _, ok := Code(err); ok {
+		return true
+	}
+	return errors.Is(err, ErrLost) || errors.Is(err, sql.ErrTxDone) || kindOf(err) == backend.ErrClosed
+}
+
+// GaveUp is what an operation returns whose context ended while it waited for
+// its turn. A deadline is the caller's own bound on waiting for the lock.
+func GaveUp(ctx context.Context) error {
+	err := ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", backend.ErrBusy, err)
+	}
+	return err
+}
+
+func kindOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	if code, ok := Code(err); ok {
+		switch code & 0xff {
+		case codeBusy, codeLocked:
+			return backend.ErrBusy
+		case codeFull:
+			return backend.ErrFull
+		case codeConstraint:
+			return backend.ErrConstraint
+		case codeCorrupt, codeNotADB:
+			return backend.ErrDamaged
+		}
+		return nil
+	}
+	if errors.Is(err, sql.ErrConnDone) || saysClosed(err) {
+		return backend.ErrClosed
+	}
+	return nil
+}
+
+// saysClosed knows the two errors of database/sql (not of a driver) for a
+// closed pool; the standard library does not export them.
+func saysClosed(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch err.Error() {
+		case "sql: database is closed", "sql: statement is closed":
+			return true
+		}
+	}
+	return false
+}
+
+// driverCode reads the code of err itself. Only types of a package that names
+// SQLite count: an application's own error may have a Code too.
+func driverCode(err error) (int, bool) {
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return 0, false
+		}
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct || !strings.Contains(v.Type().PkgPath(), "sqlite") {
+		return 0, false
+	}
+	if coded, ok := err.(interface{ Code() int }); ok {
+		return coded.Code(), true
+	}
+	for _, name := range [...]string{"ExtendedCode", "Code"} {
+		if f := v.FieldByName(name); f.IsValid() && f.CanInt() && f.Int() != 0 {
+			return int(f.Int()), true
+		}
+	}
+	return 0, false
+}
+
+type classified struct{ kind, err error }
+
+func (c *classified) Error() string   { return c.kind.Error() + ": " + c.err.Error() }
+func (c *classified) Unwrap() []error { return []error{c.kind, c.err} }

@@ -1,0 +1,149 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+)
+
+type codedError int
+
+func (e *codedError) Error() string { return "coded" }
+
+type moderncLike struct{ code int }
+
+func (e *moderncLike) Error() string { return "modernc" }
+func (e *moderncLike) Code() int     { return e.code }
+
+type errNo int
+type mattnLike struct {
+	Code         errNo
+	ExtendedCode errNo
+}
+
+func (e mattnLike) Error() string { return "mattn" }
+
+func TestClassify(t *testing.T) {
+	t.Parallel()
+	sentinels := []error{backend.ErrBusy, backend.ErrFull, backend.ErrConstraint, backend.ErrSchema, backend.ErrDamaged, backend.ErrClosed}
+	for _, c := range []struct {
+		err  error
+		want error
+	}{
+		{&moderncLike{5}, backend.ErrBusy},
+		{&moderncLike{517}, backend.ErrBusy},
+		{&moderncLike{6}, backend.ErrBusy},
+		{&moderncLike{262}, backend.ErrBusy},
+		{&moderncLike{13}, backend.ErrFull},
+		{&moderncLike{778}, nil},
+		{&moderncLike{1034}, nil},
+		{&moderncLike{1}, nil},
+		{&moderncLike{19}, backend.ErrConstraint},
+		{&moderncLike{275}, backend.ErrConstraint},
+		{&moderncLike{787}, backend.ErrConstraint},
+		{&moderncLike{1555}, backend.ErrConstraint},
+		{&moderncLike{1811}, backend.ErrConstraint},
+		{&moderncLike{2067}, backend.ErrConstraint},
+		{&moderncLike{3091}, backend.ErrConstraint},
+		{&moderncLike{11}, backend.ErrDamaged},
+		{&moderncLike{267}, backend.ErrDamaged},
+		{&moderncLike{26}, backend.ErrDamaged},
+		{mattnLike{19, 2067}, backend.ErrConstraint},
+		{mattnLike{5, 0}, backend.ErrBusy},
+		{&mattnLike{13, 13}, backend.ErrFull},
+		{sql.ErrConnDone, backend.ErrClosed},
+		{sql.ErrNoRows, nil},
+		{context.Canceled, nil},
+		{&textproto.Error{Code: 13}, nil}, // some other library's
+		{errors.New("UNIQUE constraint failed"), nil},
+		{new(codedError), nil},
+		{(*moderncLike)(nil), nil},
+	} {
+		for _, err := range []error{c.err, fmt.Errorf("insert: %w", c.err), errors.Join(errors.New("other"), c.err)} {
+			got := Classify(err)
+			for _, s := range sentinels {
+				if errors.Is(got, s) != (s == c.want) {
+					t.Errorf("Classify(%#v) is %v: %v", err, s, errors.Is(got, s))
+				}
+			}
+			if !errors.Is(got, c.err) {
+				t.Errorf("Classify(%#v) lost the original", err)
+			}
+			if c.want == nil && got != err {
+				t.Errorf("Classify(%#v) changed it to %#v", err, got)
+			}
+			if again := Classify(got); again != got {
+				t.Errorf("Classify twice: %#v", again)
+			}
+		}
+	}
+	if Classify(nil) != nil {
+		t.Error("Classify(nil)")
+	}
+}
+
+// What database/sql says of a closed pool has no exported value.
+func TestClosedPool(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	stmt, err := pool.Prepare("SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stmt.Close()
+	var n int
+	if err := Classify(stmt.QueryRow().Scan(&n)); !errors.Is(err, backend.ErrClosed) {
+		t.Error(err)
+	}
+	pool.Close()
+	if err := Classify(pool.QueryRow("SELECT 1").Scan(&n)); !errors.Is(err, backend.ErrClosed) {
+		t.Error(err)
+	}
+	if err := b.Atomic(context.Background(), inserting("a")); !errors.Is(err, backend.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestFailedRow(t *testing.T) {
+	t.Parallel()
+	boom := errors.New("boom")
+	var n int
+	row := FailedRow(boom)
+	if row.Err() != boom {
+		t.Error(row.Err())
+	}
+	if err := row.Scan(&n); err != boom {
+		t.Error(err)
+	}
+}
+
+func TestKindOfStatement(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]kind{
+		"-- name: GetThing :one\nSELECT 1": reads,
+		"/* UPDATE */ select 1":            reads,
+		"VALUES (1)":                       reads,
+		"EXPLAIN QUERY PLAN DELETE FROM t": reads,
+		"-- name: X :exec\n-- a second line\n  INSERT INTO t VALUES (1)": writes,
+		"update t set a = 1":         writes,
+		"REPLACE INTO t VALUES (1)":  writes,
+		"DELETE FROM t RETURNING id": writes,
+		"WITH a AS (SELECT 'DELETE' FROM t), b(x) AS (SELECT 1) SELECT * FROM a": reads,
+		"WITH a AS MATERIALIZED (SELECT ')' FROM t) INSERT INTO t SELECT *":      writes,
+		"WITH RECURSIVE \"UPDATE\" (n) AS (SELECT 1) UPDATE t SET a = 1":         writes,
+		"WITH [delete] AS (SELECT 1) SELECT 1":                                   reads,
+		"CREATE TABLE t (a)":                                                     alters,
+		"":                                                                       alters,
+		"SAVEPOINT a":                                                            control,
+		"ROLLBACK TO a":                                                          control,
+	} {
+		if got := kindOfStatement(query); got != want {
+			t.Errorf("%q: %v, want %v", query, got, want)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package sqlite
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Patience is how long an operation waits for a lock that somebody else holds,
+// unless its context ends before.
+const Patience = 5 * time.Second
+
+// busyTimeout is how long a single statement may wait for a lock. It is short
+// because a driver may not notice the end of a context during that wait; the
+// rest of the patience is spent between the attempts.
+const busyTimeout = 100 * time.Millisecond
+
+// Pause is the time before the next attempt after attempt failed ones: it
+// doubles from 1 to 32 ms, and no two waiters keep step.
+func Pause(attempt int) time.Duration {
+	longest := time.Millisecond << min(attempt, 5)
+	return longest/2 + rand.N(longest/2+1)
+}
+
+// sleep waits for d and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,195 @@
+package refgrow
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// An API key is rgk_, 12 characters that find its row, _, and 32 characters of
+// secret: 160 random bits. All of it has a fixed length, because bcrypt ignores
+// what comes after 72 bytes.
+const (
+	keyPrefix   = "rgk_"
+	publicChars = 12
+	secretChars = 32
+	keyChars    = len(keyPrefix) + publicChars + 1 + secretChars
+	// keyAlphabet has 32 characters, so that each takes 5 bits of a random byte.
+	keyAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	// recheckAfter is how long a verified key is trusted before its row is read
+	// again: a key that another process revoked works for no longer than this.
+	recheckAfter = time.Second
+)
+
+// A Key opens one project through the REST API. The secret itself is shown once,
+// when the key is made, and stored as a bcrypt hash only.
+type Key struct {
+	ID          int64
+	ProjectID   int64
+	ProjectName string
+	Name        string
+	// ReadOnly keys can read only.
+	ReadOnly  bool
+	CreatedAt time.Time
+	RevokedAt *time.Time // nil while the key works
+}
+
+// CreateKeyParams describe a new key.
+type CreateKeyParams struct {
+	// Name is a label for people.
+	Name     string
+	ReadOnly bool
+}
+
+// CreateKey makes an API key for a project and gives its text, which cannot be
+// had again.
+func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyParams) (token string, key *Key, err error) {
+	if err := e.open(); err != nil {
+		return "", nil, err
+	}
+	if err := optionalText("name", params.Name, 100); err != nil {
+		return "", nil, err
+	}
+	public, secret := randomText(publicChars), randomText(secretChars)
+	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.DefaultCost)
+	if err != nil {
+		return "", nil, failed("hashing a key", err)
+	}
+	key = &Key{ProjectID: p.id, ProjectName: p.name, Name: params.Name, ReadOnly: params.ReadOnly}
+	err = p.backend.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+		now := e.millis()
+		key.CreatedAt = instant(now)
+		key.ID, err = tx.InsertKey(ctx, db.InsertKeyParams{
+			ProjectID: p.id, Name: params.Name, ReadOnly: flag(params.ReadOnly), PublicID: public,
+			SecretHash: string(hash), SecretCheck: secretCheck(secret), CreatedAt: now,
+		})
+		return err
+	}})
+	if err != nil {
+		return "", nil, failed("creating a key", err)
+	}
+	return keyPrefix + public + "_" + secret, key, nil
+}
+
+// RevokeKey ends a key: at once in this process, within a second in others.
+// Errors: ErrNotFound for an unknown key, ErrConflict for one that was revoked.
+func (e *Engine) RevokeKey(ctx context.Context, id int64) error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	err := e.backend.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+		if _, err := tx.GetKey(ctx, id); err != nil {
+			return missing(err, "Key")
+		}
+		n, err := tx.RevokeKey(ctx, db.RevokeKeyParams{KeyID: id, RevokedAt: new(e.millis())})
+		if err == nil && n == 0 {
+			return conflict("", "the key is revoked already")
+		}
+		return err
+	}})
+	e.keys.forget(id)
+	return failed("revoking a key", err)
+}
+
+// Keys lists all keys of all projects, the oldest first.
+func (e *Engine) Keys(ctx context.Context) ([]Key, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	rows, err := e.backend.Reader().ListKeys(ctx)
+	if err != nil {
+		return nil, failed("listing the keys", err)
+	}
+	return convert(rows, func(r db.ListKeysRow) Key {
+		return Key{
+			ID: r.ID, ProjectID: r.ProjectID, ProjectName: r.ProjectName, Name: r.Name, ReadOnly: r.ReadOnly == 1,
+			CreatedAt: instant(r.CreatedAt), RevokedAt: optionalInstant(r.RevokedAt),
+		}
+	}), nil
+}
+
+// Authenticate finds the key that a token is, and its project. A wrong token
+// costs microseconds and takes the same time whether its row exists or not;
+// bcrypt runs once for a right one, which is remembered. Errors:
+// ErrUnauthorized.
+func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project, error) {
+	if err := e.open(); err != nil {
+		return nil, nil, err
+	}
+	public, secret, ok := splitKey(token)
+	if !ok {
+		return nil, nil, unauthorized()
+	}
+	digest := sha256.Sum256([]byte(token))
+	now := e.now()
+	known, fresh, revocations := e.keys.find(digest, now)
+	if fresh {
+		return known.opens(e)
+	}
+	row, err := e.backend.Reader().GetKeyByPublicID(context.WithoutCancel(ctx), public)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, failed("finding a key", err)
+	}
+	// A row that does not exist is compared too, with a check of zeros.
+	check := make([]byte, 8)
+	copy(check, row.SecretCheck)
+	if subtle.ConstantTimeCompare(check, secretCheck(secret)) != 1 || row.ID == 0 || row.RevokedAt != nil {
+		return nil, nil, unauthorized()
+	}
+	if known.hash != row.SecretHash {
+		if err := e.keys.once(digest, func() error {
+			return bcrypt.CompareHashAndPassword([]byte(row.SecretHash), []byte(secret))
+		}); err != nil {
+			return nil, nil, unauthorized()
+		}
+	}
+	key := verifiedKey{
+		Key: Key{
+			ID: row.ID, ProjectID: row.ProjectID, ProjectName: row.ProjectName, Name: row.Name, ReadOnly: row.ReadOnly == 1,
+			CreatedAt: instant(row.CreatedAt),
+		},
+		hash: row.SecretHash, checkedAt: now,
+	}
+	e.keys.keep(digest, key, revocations)
+	return key.opens(e)
+}
+
+func unauthorized() error {
+	return &Error{Code: CodeUnauthorized, Message: "Invalid or missing API key"}
+}
+
+// splitKey takes a token apart, if it has the form of one.
+func splitKey(token string) (public, secret string, ok bool) {
+	if len(token) != keyChars || !strings.HasPrefix(token, keyPrefix) {
+		return "", "", false
+	}
+	public, secret = token[len(keyPrefix):len(keyPrefix)+publicChars], token[len(keyPrefix)+publicChars+1:]
+	ok = token[len(keyPrefix)+publicChars] == '_' &&
+		consistsOf(public+secret, func(c rune) bool { return strings.ContainsRune(keyAlphabet, c) })
+	return public, secret, ok
+}
+
+func randomText(chars int) string {
+	b := make([]byte, chars)
+	rand.Read(b) // never fails
+	for i := range b {
+		b[i] = keyAlphabet[b[i]&31]
+	}
+	return string(b)
+}
+
+// secretCheck is what bcrypt's turn depends on.
+func secretCheck(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:8]
+}

@@ -1,0 +1,207 @@
+package refgrow
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// A Project is the handle of one affiliate program: everything it does stays
+// within that program. It is safe for concurrent use, except one that WithTx or
+// Atomic gave, which belongs to its transaction.
+type Project struct {
+	engine  *Engine
+	backend backend.Backend
+	id      int64
+	name    string
+}
+
+// ID is the project's id.
+func (p *Project) ID() int64 { return p.id }
+
+// Name is the project's name as it was when the handle was made.
+func (p *Project) Name() string { return p.name }
+
+// WithTx gives the same project bound to the caller's transaction: same
+// methods, each a savepoint, never a commit. What they did becomes true when the
+// caller commits, and only then. The transaction must have begun IMMEDIATE or
+// written something before: one that has only read gets ErrBusy when somebody
+// else wrote meanwhile, and must be repeated whole. Statements in it are not
+// cancelled by a context.
+func (p *Project) WithTx(tx *sql.Tx) *Project {
+	return &Project{engine: p.engine, backend: p.backend.Bind(tx), id: p.id, name: p.name}
+}
+
+// Atomic runs several operations so that all of them are done, or none: work
+// gets a project bound to one transaction, which commits when work returns nil.
+// Work may be run more than once and must have no other effects; calls through
+// any other handle than the one it gets are refused inside it.
+func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error {
+	if err := p.engine.open(); err != nil {
+		return err
+	}
+	return failed("running an atomic block", p.backend.Atomic(ctx, backend.Work{
+		Foreign: true,
+		Run: func(_ context.Context, tx *backend.Tx) error {
+			return work(p.inside(tx))
+		},
+	}))
+}
+
+// inside is the project bound to a transaction that is under way.
+func (p *Project) inside(tx *backend.Tx) *Project {
+	return &Project{engine: p.engine, backend: tx.Nested, id: p.id, name: p.name}
+}
+
+// CreateProject makes a project. Errors: ErrConflict when the name is taken,
+// ErrInvalid.
+func (e *Engine) CreateProject(ctx context.Context, name string, settings Settings) (*Project, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	if err := projectName(name); err != nil {
+		return nil, err
+	}
+	settings, err := settings.complete()
+	if err != nil {
+		return nil, err
+	}
+	p := &Project{engine: e, backend: e.backend, name: name}
+	err = e.backend.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+		p.id, err = createProject(ctx, tx, name, settings, e.millis())
+		return err
+	}})
+	if err != nil {
+		return nil, failed("creating a project", err)
+	}
+	return p, nil
+}
+
+func createProject(ctx context.Context, tx *backend.Tx, name string, s Settings, now int64) (int64, error) {
+	id, err := tx.InsertProject(ctx, db.InsertProjectParams{
+		Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays), CouponFirst: flag(s.CouponFirst),
+		SelfReferral: string(s.SelfReferral), CreatedAt: now,
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, conflict("name", "a project with this name exists already")
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.InsertProjectTotals(ctx, id); err != nil {
+		return 0, err
+	}
+	if _, err := tx.InsertRule(ctx, s.Commission.version(id, Purchase, 1, now)); err != nil {
+		return 0, err
+	}
+	_, err = tx.InsertRule(ctx, s.SignupCommission.version(id, Signup, 1, now))
+	return id, err
+}
+
+// Project finds a project by its name. Errors: ErrNotFound.
+func (e *Engine) Project(ctx context.Context, name string) (*Project, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	row, err := e.backend.Reader().GetProjectByName(context.WithoutCancel(ctx), name)
+	if err != nil {
+		return nil, failed("finding a project", missing(err, "Project"))
+	}
+	return e.project(row), nil
+}
+
+// Projects lists all projects, the oldest first.
+func (e *Engine) Projects(ctx context.Context) ([]*Project, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	rows, err := e.backend.Reader().ListProjects(ctx)
+	if err != nil {
+		return nil, failed("listing the projects", err)
+	}
+	projects := make([]*Project, len(rows))
+	for i, row := range rows {
+		projects[i] = e.project(row)
+	}
+	return projects, nil
+}
+
+func (e *Engine) project(row db.Project) *Project {
+	return &Project{engine: e, backend: e.backend, id: row.ID, name: row.Name}
+}
+
+// An op is one operation of a project inside its write transaction.
+type op struct {
+	*backend.Tx
+	project int64
+	now     int64 // the operation's one reading of the clock, Unix milliseconds
+	state   *state
+}
+
+// write runs an operation of the project in a write transaction.
+func (p *Project) write(ctx context.Context, doing string, work func(context.Context, *op) error) error {
+	return p.writeAs(ctx, doing, backend.Work{}, work)
+}
+
+// writeAs is write for an operation with properties that the backend can use.
+func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, work func(context.Context, *op) error) error {
+	if err := p.engine.open(); err != nil {
+		return err
+	}
+	as.Run = func(ctx context.Context, tx *backend.Tx) error {
+		o := &op{Tx: tx, project: p.id, now: p.engine.millis()}
+		if known, ok := tx.Memo[stateKey(p.id)]; ok {
+			o.state = known.(*state)
+		} else {
+			fresh, err := readState(ctx, tx, p.id)
+			if err != nil {
+				return err
+			}
+			o.state = fresh
+			tx.Memo[stateKey(p.id)] = fresh
+		}
+		return work(ctx, o)
+	}
+	return failed(doing, p.backend.Atomic(ctx, as))
+}
+
+// read runs one query.
+func read[T any](p *Project, doing string, query func(db.Querier) (T, error)) (T, error) {
+	var result T
+	if err := p.engine.open(); err != nil {
+		return result, err
+	}
+	result, err := query(p.backend.Reader())
+	return result, failed(doing, err)
+}
+
+// snapshot runs queries that belong together on one state of the database.
+func (p *Project) snapshot(ctx context.Context, doing string, work func(context.Context, db.Querier) error) error {
+	if err := p.engine.open(); err != nil {
+		return err
+	}
+	return failed(doing, p.backend.Snapshot(ctx, work))
+}
+
+// stamp gives the instant of the entries this operation writes: it never goes
+// back within a project, whatever the clock does.
+func (o *op) stamp() int64 {
+	o.state.lastStamp = max(o.state.lastStamp, o.now)
+	o.Add(db.AddTotalsParams{ProjectID: o.project, LastStamp: o.state.lastStamp})
+	return o.state.lastStamp
+}
+
+// missing turns an empty result into "... not found".
+func missing(err error, what string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return notFound(what)
+	}
+	return err
+}
+
+// millisOf is a time as the database keeps it.
+func millisOf(t time.Time) int64 { return t.UnixMilli() }

@@ -1,0 +1,71 @@
+-- name: InsertCoupon :one
+INSERT INTO refgrow_coupons
+    (project_id, affiliate_id, code, code_key, stripe_coupon_id, lemonsqueezy_discount_code, status, created_at)
+VALUES
+    (@project_id, @affiliate_id, @code, @code_key, @stripe_coupon_id, @lemonsqueezy_discount_code, @status, @created_at)
+ON CONFLICT (project_id, code_key) DO NOTHING
+RETURNING id;
+
+-- name: GetCoupon :one
+SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.id = @coupon_id AND c.project_id = @project_id;
+
+-- name: GetCouponIDByCode :one
+SELECT id FROM refgrow_coupons WHERE project_id = @project_id AND code_key = @code_key;
+
+-- name: UpdateCoupon :exec
+UPDATE refgrow_coupons
+SET affiliate_id = @affiliate_id, code = @code, code_key = @code_key, stripe_coupon_id = @stripe_coupon_id,
+    lemonsqueezy_discount_code = @lemonsqueezy_discount_code, status = @status
+WHERE id = @coupon_id AND project_id = @project_id;
+
+-- name: DeleteCoupon :exec
+DELETE FROM refgrow_coupons WHERE id = @coupon_id AND project_id = @project_id;
+
+-- name: ListCoupons :many
+SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = @project_id
+    AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+    AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
+ORDER BY c.created_at DESC, c.id DESC LIMIT @limit OFFSET @offset;
+
+-- name: ListCouponsOfAffiliate :many
+SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.affiliate_id = @affiliate_id AND c.project_id = @project_id
+    AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+    AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
+ORDER BY c.created_at DESC, c.id DESC LIMIT @limit OFFSET @offset;
+
+-- name: CountCoupons :one
+SELECT COUNT(*) FROM refgrow_coupons
+WHERE project_id = @project_id
+    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    AND instr(code_key, CAST(@code_part AS TEXT)) > 0;
+
+-- name: CountCouponsOfAffiliate :one
+SELECT COUNT(*) FROM refgrow_coupons
+WHERE affiliate_id = @affiliate_id AND project_id = @project_id
+    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    AND instr(code_key, CAST(@code_part AS TEXT)) > 0;
+
+-- name: FindCouponByCode :one
+SELECT c.id, c.status, c.affiliate_id, a.status AS affiliate_status, a.email AS affiliate_email
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = @project_id AND c.code_key = @code_key;
+
+-- name: FindCouponsByStripeID :many
+SELECT DISTINCT c.affiliate_id, a.email AS affiliate_email
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = @project_id AND c.stripe_coupon_id = CAST(@provider_id AS TEXT)
+    AND c.status = 'active' AND a.status = 'active' LIMIT 2;
+
+-- name: FindCouponsByLemonsqueezyCode :many
+SELECT DISTINCT c.affiliate_id, a.email AS affiliate_email
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@provider_id AS TEXT)
+    AND c.status = 'active' AND a.status = 'active' LIMIT 2;

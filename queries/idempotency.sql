@@ -1,0 +1,13 @@
+-- name: GetAnswer :one
+SELECT request_hash, status, body, created_at FROM refgrow_idempotency WHERE key_hash = @key_hash AND project_id = @project_id;
+
+-- name: InsertAnswer :exec
+INSERT INTO refgrow_idempotency (project_id, key_hash, request_hash, status, body, created_at)
+VALUES (@project_id, @key_hash, @request_hash, @status, @body, @created_at);
+
+-- name: DeleteAnswer :exec
+DELETE FROM refgrow_idempotency WHERE key_hash = @key_hash AND project_id = @project_id;
+
+-- name: PruneAnswers :exec
+DELETE FROM refgrow_idempotency
+WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT 4) AND created_at < CAST(@created_before AS INTEGER);

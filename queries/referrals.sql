@@ -1,0 +1,56 @@
+-- name: InsertReferral :one
+INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
+VALUES (@project_id, @email, @external_id, @affiliate_id, @status, @conversion_date, @created_at)
+RETURNING id;
+
+-- name: FindReferral :one
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+WHERE r.id = @referral_id AND r.project_id = @project_id;
+
+-- name: FindReferralByEmail :one
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+WHERE r.project_id = @project_id AND r.email = CAST(@email AS TEXT);
+
+-- name: FindReferralByExternalID :one
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
+
+-- name: UpdateReferral :exec
+UPDATE refgrow_referrals
+SET email = @email, external_id = @external_id, affiliate_id = @affiliate_id, status = @status, conversion_date = @conversion_date
+WHERE id = @referral_id AND project_id = @project_id;
+
+-- name: DetachReferral :exec
+UPDATE refgrow_conversions SET referral_id = NULL WHERE referral_id = CAST(@referral_id AS INTEGER) AND project_id = @project_id;
+
+-- name: DeleteReferral :exec
+DELETE FROM refgrow_referrals WHERE id = @referral_id AND project_id = @project_id;
+
+-- name: ListReferrals :many
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.project_id = @project_id
+    AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+    AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+ORDER BY r.created_at DESC, r.id DESC LIMIT @limit OFFSET @offset;
+
+-- name: ListReferralsOfAffiliate :many
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.affiliate_id = CAST(@affiliate_id AS INTEGER) AND r.project_id = @project_id
+    AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+    AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+ORDER BY r.created_at DESC, r.id DESC LIMIT @limit OFFSET @offset;
+
+-- name: CountReferralsOfAffiliate :one
+SELECT COUNT(*) FROM refgrow_referrals
+WHERE affiliate_id = CAST(@affiliate_id AS INTEGER) AND project_id = @project_id
+    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT);

@@ -1,0 +1,348 @@
+package refgrow
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// A Customer names the customer of a conversion, by any of its names: two that
+// belong to different customers are refused. One that was not seen before is
+// created, unless it is named by ID.
+type Customer struct {
+	ID         int64  // the referral's id
+	ExternalID string // the app's own user id
+	Email      string
+}
+
+func (c Customer) named() bool { return c != Customer{} }
+
+// RecordConversionParams describe what happened.
+type RecordConversionParams struct {
+	Type ConversionType
+	// Customer may be left out.
+	Customer Customer
+	// AffiliateID gives the credit to an affiliate, even to an inactive one. 0
+	// leaves it to the customer's own affiliate, the coupon and the referral code,
+	// in this order.
+	AffiliateID  int64
+	CouponCode   string
+	ReferralCode string
+	// BaseValue is the sale; required for purchases.
+	BaseValue money.Amount
+	// Value is the commission; it wins over the rule. Not set, the rule computes it.
+	Value money.Amount
+	// Currency may name the currency where there is no BaseValue. Defaults to
+	// that of BaseValue, then of Value, then the project's.
+	Currency money.Currency
+	// Paid records a commission that was paid out already.
+	Paid bool
+	// Reference is the app's own name for the event, such as an order's or an
+	// invoice's id: a second conversion with it is refused with ErrConflict.
+	Reference string
+	Product   string
+	URL       string
+	// OccurredAt is for late events and imports: the hold counts from there. It
+	// must not be in the future. Defaults to now.
+	OccurredAt time.Time
+}
+
+func (params *RecordConversionParams) check() error {
+	if err := params.Type.check(); err != nil {
+		return err
+	}
+	if params.Type == Purchase && !params.BaseValue.IsSet() {
+		return invalid("base_value", "is required for purchases")
+	}
+	if err := cmp.Or(amount("base_value", params.BaseValue), amount("value", params.Value)); err != nil {
+		return err
+	}
+	if params.Currency != "" {
+		currency, err := money.ParseCurrency(string(params.Currency))
+		if err != nil {
+			return invalid("base_value_currency", "%v", err)
+		}
+		params.Currency = currency
+	}
+	if params.Customer.Email != "" {
+		email, err := address("email", params.Customer.Email)
+		if err != nil {
+			return err
+		}
+		params.Customer.Email = email
+	}
+	if params.Customer.ID < 0 {
+		return positive("referred_user_id", params.Customer.ID)
+	}
+	if params.AffiliateID < 0 {
+		return positive("affiliate_id", params.AffiliateID)
+	}
+	if !params.OccurredAt.IsZero() && params.OccurredAt.Before(time.Unix(0, 0)) {
+		return invalid("occurred_at", "must not be before 1970")
+	}
+	return cmp.Or(
+		optionalText("external_id", params.Customer.ExternalID, maxText),
+		optionalText("coupon_code_used", params.CouponCode, maxText),
+		optionalText("referral_code", params.ReferralCode, maxText),
+		optionalText("reference", params.Reference, maxText),
+		optionalText("product", params.Product, maxText),
+		optionalText("url", params.URL, maxURL),
+	)
+}
+
+// RecordConversion records a signup or a purchase: it finds or creates the
+// customer, decides who gets the credit, prices the commission, and enters it in
+// the ledger, all in one transaction. An event that cannot be attributed is
+// recorded all the same, credited to nobody, with the reason. Errors:
+// ErrInvalid, ErrNotFound for an unknown affiliate or customer id, ErrConflict
+// when the reference is taken.
+func (p *Project) RecordConversion(ctx context.Context, params RecordConversionParams) (*Conversion, error) {
+	if err := params.check(); err != nil {
+		return nil, err
+	}
+	var recorded *Conversion
+	err := p.writeAs(ctx, "recording a conversion", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
+		row, err := o.recordConversion(ctx, params)
+		if err != nil {
+			return err
+		}
+		recorded = showConversion(row, o.now)
+		return nil
+	})
+	return recorded, err
+}
+
+// recordConversion reads and decides everything before its first write.
+func (o *op) recordConversion(ctx context.Context, params RecordConversionParams) (*db.Conversion, error) {
+	row, err := o.draft(params)
+	if err != nil {
+		return nil, err
+	}
+	customer, err := o.findCustomer(ctx, params.Customer)
+	if err != nil {
+		return nil, err
+	}
+	decision, err := o.attribute(ctx, evidence{
+		affiliateID: params.AffiliateID, customer: customer, email: cmp.Or(customerEmail(customer), params.Customer.Email),
+		couponCode: params.CouponCode, referralCode: params.ReferralCode,
+	})
+	if err != nil {
+		return nil, err
+	}
+	row.AffiliateID, row.Reason = idOrNull(decision.Chosen), string(decision.Reason)
+	if row.Candidates, err = candidatesText(decision.Candidates); err != nil {
+		return nil, err
+	}
+	if err := o.priceDraft(row, params.Value); err != nil {
+		return nil, err
+	}
+	if row.ReferralID, err = o.keepCustomer(ctx, customer, params, row); err != nil {
+		return nil, err
+	}
+	if err := o.insertConversion(ctx, row); err != nil {
+		return nil, err
+	}
+	return row, o.postNew(ctx, row)
+}
+
+// draft is the conversion as far as the params alone say.
+func (o *op) draft(params RecordConversionParams) (*db.Conversion, error) {
+	currency := cmp.Or(params.BaseValue.Currency(), params.Currency, params.Value.Currency(), o.state.settings.Currency)
+	for _, other := range []struct {
+		field    string
+		currency money.Currency
+	}{{"base_value_currency", params.Currency}, {"value", params.Value.Currency()}} {
+		if other.currency != "" && other.currency != currency {
+			return nil, invalid(other.field, "is in %s, but the conversion is in %s", other.currency, currency)
+		}
+	}
+	happened := o.now
+	if !params.OccurredAt.IsZero() {
+		if happened = millisOf(params.OccurredAt); happened > o.now {
+			return nil, invalid("occurred_at", "must not be in the future")
+		}
+	}
+	row := &db.Conversion{
+		ProjectID: o.project, Type: string(params.Type), Currency: string(currency),
+		CurrencyGiven: flag(params.BaseValue.IsSet() || params.Currency != "" || currency != o.state.settings.Currency),
+		Paid:          flag(params.Paid), Reference: textOrNull(params.Reference), CouponCode: textOrNull(params.CouponCode),
+		ReferralCode: textOrNull(params.ReferralCode), Product: textOrNull(params.Product), URL: textOrNull(params.URL),
+		CreatedAt: happened, AvailableAt: happened + int64(o.state.settings.HoldDays)*24*time.Hour.Milliseconds(),
+	}
+	if params.BaseValue.IsSet() {
+		row.BaseValue = new(params.BaseValue.Minor())
+	}
+	return row, nil
+}
+
+// priceDraft fills in the commission, and what it was made of.
+func (o *op) priceDraft(row *db.Conversion, given money.Amount) error {
+	p, err := price(o.state.rules[ConversionType(row.Type)], row.AffiliateID != nil, money.Currency(row.Currency), row.BaseValue, given)
+	if err != nil {
+		return err
+	}
+	row.Value, row.PricedValue, row.PricedBaseValue, row.CommissionReason = p.value, p.value, row.BaseValue, string(p.reason)
+	if p.rule != nil {
+		row.RuleID, row.RuleVersion = &p.rule.ID, &p.rule.Version
+	}
+	return nil
+}
+
+// findCustomer finds the one customer that all given names belong to, nil when
+// none of them was seen before.
+func (o *op) findCustomer(ctx context.Context, c Customer) (*db.FindReferralRow, error) {
+	var found *db.FindReferralRow
+	for _, name := range []struct {
+		field string
+		given bool
+		find  finder
+	}{
+		{"referred_user_id", c.ID != 0, findByID(c.ID)},
+		{"external_id", c.ExternalID != "", findByExternalID(c.ExternalID)},
+		{"email", c.Email != "", findByEmail(c.Email)},
+	} {
+		if !name.given {
+			continue
+		}
+		row, err := name.find(ctx, o, o.project)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) && name.field == "referred_user_id":
+			return nil, notFound("Referred user")
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return nil, err
+		case found != nil && found.ID != row.ID:
+			return nil, invalid(name.field, "belongs to another customer than the one named beside it")
+		default:
+			found = &row
+		}
+	}
+	return found, nil
+}
+
+func customerEmail(c *db.FindReferralRow) string {
+	if c == nil {
+		return ""
+	}
+	return orZero(c.Email)
+}
+
+// keepCustomer writes down what the conversion says of its customer: a new one
+// is created; a known one learns a name it lacked, gets the affiliate if it has
+// none, and turns converted (or direct) by a purchase.
+func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, params RecordConversionParams, c *db.Conversion) (*int64, error) {
+	if customer == nil && !params.Customer.named() {
+		return nil, nil
+	}
+	next := db.FindReferralRow{Status: string(ReferralDirectSignup), CreatedAt: c.CreatedAt}
+	if customer != nil {
+		next = *customer
+	}
+	if next.Email == nil {
+		next.Email = textOrNull(params.Customer.Email)
+	}
+	if next.ExternalID == nil {
+		next.ExternalID = textOrNull(params.Customer.ExternalID)
+	}
+	if next.AffiliateID == nil {
+		next.AffiliateID = c.AffiliateID
+	}
+	next.Status = string(statusAfter(ReferralStatus(next.Status), c))
+	if c.Type == string(Purchase) && next.ConversionDate == nil {
+		next.ConversionDate = &c.CreatedAt
+	}
+	if customer != nil && same(customer, &next) {
+		return &customer.ID, nil
+	}
+	// The reference could be refused only after this write: look first.
+	if err := o.referenceIsFree(ctx, c.Reference, 0); err != nil {
+		return nil, err
+	}
+	if customer == nil {
+		return &next.ID, o.insertReferral(ctx, &next)
+	}
+	return &next.ID, o.saveReferral(ctx, &next, ReferralStatus(customer.Status))
+}
+
+// statusAfter is the status of a customer after a conversion. Who is converted
+// stays so.
+func statusAfter(status ReferralStatus, c *db.Conversion) ReferralStatus {
+	attributed := c.AffiliateID != nil
+	switch ConversionType(c.Type) {
+	case Purchase:
+		switch {
+		case attributed:
+			return ReferralConverted
+		case status != ReferralConverted:
+			return ReferralDirect
+		}
+	case Signup:
+		if attributed && status == ReferralDirectSignup {
+			return ReferralPending
+		}
+	}
+	return status
+}
+
+// same compares what a conversion can change of a customer.
+func same(a, b *db.FindReferralRow) bool {
+	return orZero(a.Email) == orZero(b.Email) && orZero(a.ExternalID) == orZero(b.ExternalID) &&
+		orZero(a.AffiliateID) == orZero(b.AffiliateID) && a.Status == b.Status && (a.ConversionDate == nil) == (b.ConversionDate == nil)
+}
+
+func referenceTaken() error {
+	return conflict("reference", "a conversion with this reference exists already")
+}
+
+func (o *op) referenceIsFree(ctx context.Context, reference *string, but int64) error {
+	if reference == nil {
+		return nil
+	}
+	other, err := o.GetConversionIDByReference(ctx, db.GetConversionIDByReferenceParams{ProjectID: o.project, Reference: *reference})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case other == but:
+		return nil
+	}
+	return referenceTaken()
+}
+
+func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err error) {
+	row.ID, err = o.InsertConversion(ctx, db.InsertConversionParams{
+		ProjectID: row.ProjectID, Type: row.Type, AffiliateID: row.AffiliateID, ReferralID: row.ReferralID,
+		Currency: row.Currency, CurrencyGiven: row.CurrencyGiven, Value: row.Value, BaseValue: row.BaseValue, Paid: row.Paid,
+		Reference: row.Reference, CouponCode: row.CouponCode, ReferralCode: row.ReferralCode, Product: row.Product, URL: row.URL,
+		Reason: row.Reason, Candidates: row.Candidates, CommissionReason: row.CommissionReason, RuleID: row.RuleID,
+		RuleVersion: row.RuleVersion, PricedBaseValue: row.PricedBaseValue, PricedValue: row.PricedValue,
+		CreatedAt: row.CreatedAt, AvailableAt: row.AvailableAt,
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return referenceTaken()
+	}
+	return err
+}
+
+// postNew enters a new conversion in the books.
+func (o *op) postNew(ctx context.Context, row *db.Conversion) error {
+	o.countConversion(ConversionType(row.Type), row.Paid == 1, 1)
+	if row.AffiliateID == nil {
+		return nil
+	}
+	b := bookOf(nil, row)
+	b.moveTo(target(row), EntryCommission, o.now)
+	if row.Paid == 1 {
+		b.settle()
+	}
+	p := b.posting()
+	p.count(ConversionType(row.Type), 1)
+	return o.post(ctx, p)
+}

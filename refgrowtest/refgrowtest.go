@@ -1,0 +1,76 @@
+// Package refgrowtest is for the tests of programs that use refgrow: an engine
+// on a fresh database, with a clock that the test sets.
+package refgrowtest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+// New gives an engine on an empty database of its own, and its clock. Both end
+// with the test.
+func New(t testing.TB) (*refgrow.Engine, *Clock) {
+	t.Helper()
+	database, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return On(t, database)
+}
+
+// On gives an engine on a store that the test has opened, and its clock.
+func On(t testing.TB, store refgrow.Store) (*refgrow.Engine, *Clock) {
+	t.Helper()
+	clock := NewClock()
+	engine, err := refgrow.New(context.Background(), store, refgrow.Config{
+		Now: clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine, clock
+}
+
+// A Clock stands still until it is told to move. It is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock gives a clock that shows noon of 15 January 2026, UTC.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)} }
+
+// Now is what the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock, backwards when d is negative.
+func (c *Clock) Advance(d time.Duration) { c.Set(c.Now().Add(d)) }
+
+// Set makes the clock show t.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}

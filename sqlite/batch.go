@@ -1,0 +1,335 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
+
+// batch is what one leader runs and commits.
+//
+// It is run together first. If that cannot be committed as it stands, it is
+// rolled back and run again: carefully, in one transaction with a savepoint for
+// each operation, after an operation failed that had written without one; or
+// apart, each in a transaction of its own, after the database failed in a
+// way that puts the transaction itself in doubt.
+type batch struct {
+	w    *writer
+	s    *session
+	ops  []*request
+	memo map[any]any
+
+	// totals gathers the changes of operations that ran without a savepoint.
+	totals backend.Tx
+}
+
+// codeConstraint is the primary result code of a violated constraint.
+const codeConstraint = 19
+
+type verdict int
+
+const (
+	fine      verdict = iota
+	settled           // every operation has its outcome
+	carefully         // run again, carefully
+	apart             // run again, apart
+)
+
+var errAbandoned = errors.New("the operation was not committed: another one in its batch ended the goroutine that ran it")
+
+// lead runs a batch for the leader r. When it returns, r is finished and somebody
+// else leads.
+func (w *writer) lead(r *request) {
+	b := &batch{w: w, s: &w.session, memo: make(map[any]any)}
+	defer w.release()
+	defer b.abandon(r)
+	if w.begin(r, b.s.begin) {
+		b.run()
+	}
+}
+
+func (b *batch) run() {
+	again := b.together(false)
+	if again == carefully {
+		b.reset()
+		if err := b.beginAgain(time.Now().Add(b.w.lockWait)); err != nil {
+			b.settle(err)
+			return
+		}
+		again = b.together(true)
+	}
+	if again == apart {
+		b.reset()
+		b.apart()
+	}
+}
+
+// together runs the operations in the transaction that has begun, and commits.
+// The first time, it also takes in what arrives meanwhile.
+func (b *batch) together(careful bool) verdict {
+	for i := 0; ; i++ {
+		if i == len(b.ops) && !careful {
+			b.ops = b.w.take(b.ops, maxBatch-len(b.ops))
+		}
+		if i == len(b.ops) {
+			break
+		}
+		if r := b.ops[i]; !r.finished {
+			if v := b.one(r, careful); v != fine {
+				return v
+			}
+		}
+	}
+	if v := b.flush(); v != fine {
+		return v
+	}
+	err := b.s.commit()
+	switch code, ok := base.Code(err); {
+	case err == nil:
+		b.count(b.ops)
+		b.wake()
+		return settled
+	case b.s.lost.Load() && errors.Is(err, base.ErrLost):
+		return apart
+	case ok && code&0xff == codeConstraint && len(b.ops) > 1:
+		// A constraint that is checked at the end, such as a deferred foreign
+		// key: it is one operation's fault.
+		return apart
+	}
+	b.settle(fmt.Errorf("commit: %w", err))
+	return settled
+}
+
+// one runs one operation so that, if it fails, nothing of it remains.
+func (b *batch) one(r *request, careful bool) verdict {
+	tx, end := base.Operation(b.s.stmts, b.memo, b.w.stats)
+	defer end()
+	if r.work.WritesLast && !r.work.Foreign && !careful {
+		return b.plainly(r, tx)
+	}
+	return b.inSavepoint(r, tx)
+}
+
+// plainly runs an operation that should have written nothing when it fails.
+func (b *batch) plainly(r *request, tx *backend.Tx) verdict {
+	b.s.stmts.Mark()
+	failed := b.call(r, tx)
+	if b.s.lost.Load() {
+		return apart
+	}
+	if !failed {
+		for _, delta := range tx.TakeTotals() {
+			b.totals.Add(delta)
+		}
+		return fine
+	}
+	if inDoubt(r.err) {
+		return apart
+	}
+	if wrote, err := b.s.stmts.Written(context.Background()); err != nil {
+		return apart
+	} else if wrote {
+		return carefully
+	}
+	r.err = base.Classify(r.err)
+	return fine
+}
+
+func (b *batch) inSavepoint(r *request, tx *backend.Tx) verdict {
+	// What the operation reads includes the totals of those before it.
+	if v := b.flush(); v != fine {
+		return v
+	}
+	if b.control("SAVEPOINT operation") != nil {
+		return apart
+	}
+	failed := b.call(r, tx)
+	if !failed {
+		r.err = base.WriteTotals(context.Background(), tx)
+		failed = r.err != nil
+	}
+	if b.s.lost.Load() || failed && inDoubt(r.err) {
+		return apart
+	}
+	if failed {
+		r.err = base.Classify(r.err)
+		clear(b.memo)
+		if b.control("ROLLBACK TO operation") != nil {
+			return apart
+		}
+	}
+	if b.control("RELEASE operation") != nil {
+		return apart
+	}
+	if r.gone() {
+		r.finish() // undone: its goroutine unwinds
+	}
+	return fine
+}
+
+// call runs the operation and reports whether it failed, by whatever means.
+func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
+	ctx := context.WithoutCancel(r.ctx)
+	r.err, r.panicked, r.value = nil, false, nil
+	if r.work.Foreign {
+		r.err = r.callForeign(ctx, tx)
+		return r.err != nil || r.turn.gone
+	}
+	returned := false
+	defer func() {
+		// A goroutine that is ending has no value and cannot be kept: then
+		// abandon clears up.
+		if v := recover(); v != nil && !returned {
+			r.panicked, r.value, failed = true, v, true
+		}
+	}()
+	r.err = r.work.Run(ctx, tx)
+	returned = true
+	return r.err != nil
+}
+
+func (r *request) gone() bool { return r.turn != nil && r.turn.gone }
+
+// inDoubt reports whether err may have touched more than its statement.
+func inDoubt(err error) bool { return base.FromDatabase(err) && !base.KeepsTransaction(err) }
+
+// flush writes the totals gathered so far.
+func (b *batch) flush() verdict {
+	b.totals.Querier = b.s.querier
+	if err := base.WriteTotals(context.Background(), &b.totals); err != nil {
+		if b.s.lost.Load() || inDoubt(err) {
+			return apart
+		}
+		return carefully // finds out whose totals they are
+	}
+	return fine
+}
+
+func (b *batch) control(query string) error {
+	_, err := b.s.stmts.ExecContext(context.Background(), query)
+	return err
+}
+
+// reset undoes everything.
+func (b *batch) reset() {
+	b.s.rollback()
+	b.totals.TakeTotals()
+	clear(b.memo)
+	for _, r := range b.ops {
+		if r.gone() && !r.finished {
+			r.finish()
+		}
+	}
+}
+
+// beginAgain begins another transaction for operations that cannot leave.
+func (b *batch) beginAgain(until time.Time) error {
+	err := retry(context.Background(), until, b.s.begin)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	return nil
+}
+
+// apart runs each operation in a transaction of its own. They share the time for
+// waiting.
+func (b *batch) apart() {
+	until := time.Now().Add(b.w.lockWait)
+	for _, r := range b.ops {
+		if r.finished {
+			continue
+		}
+		if err := b.beginAgain(until); err != nil {
+			b.settle(err) // what is left of the batch
+			return
+		}
+		failed, err := b.alone(r)
+		if failed {
+			b.s.rollback()
+		} else {
+			b.count([]*request{r})
+		}
+		clear(b.memo)
+		r.err = base.Classify(err)
+		r.finish()
+	}
+}
+
+// alone runs one operation in the transaction that has begun, and commits.
+func (b *batch) alone(r *request) (failed bool, err error) {
+	tx, end := base.Operation(b.s.stmts, b.memo, b.w.stats)
+	defer end()
+	if b.call(r, tx) {
+		return true, r.err
+	}
+	if err := base.WriteTotals(context.Background(), tx); err != nil {
+		return true, err
+	}
+	if err := b.s.commit(); err != nil {
+		return true, fmt.Errorf("commit: %w", err)
+	}
+	return false, nil
+}
+
+// settle rolls the batch back and gives all of it the error err: what one of them
+// was told may rest on what another had done.
+func (b *batch) settle(err error) {
+	b.reset()
+	err = base.Classify(err)
+	for _, r := range b.ops {
+		if !r.finished && !r.panicked {
+			r.err = err
+		}
+	}
+	b.wake()
+}
+
+func (b *batch) wake() {
+	for _, r := range b.ops {
+		if !r.finished {
+			r.finish()
+		}
+	}
+}
+
+func (b *batch) count(committed []*request) {
+	n := int64(0)
+	for _, r := range committed {
+		if r.err == nil && !r.panicked && !r.gone() {
+			n++
+		}
+	}
+	b.w.operations.Add(n)
+	b.w.batches.Add(1)
+}
+
+// abandon finishes what is left when the goroutine of the leader r ends in the
+// middle. Otherwise nothing is.
+func (b *batch) abandon(r *request) {
+	if !r.finished {
+		b.w.mu.Lock()
+		b.w.remove(r)
+		taken := r.taken
+		b.w.mu.Unlock()
+		if !taken {
+			b.ops = append(b.ops, r)
+		}
+	}
+	left := false
+	for _, r := range b.ops {
+		left = left || !r.finished
+	}
+	if left {
+		b.reset()
+		for _, r := range b.ops {
+			if !r.finished {
+				r.err = errAbandoned
+			}
+		}
+		b.wake()
+	}
+}

@@ -1,0 +1,143 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	modernc "modernc.org/sqlite"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
+
+// session is the connection that writes. Whoever leads uses it, nobody else.
+//
+// Two hooks watch it. The rollback hook tells that SQLite ended a transaction by
+// itself, after which every statement would commit on its own; the commit hook
+// refuses each commit that commit did not ask for, so that not even a statement
+// that passes by the first check, one of the application in Tx say, gets into
+// the file.
+type session struct {
+	pool  *sql.DB
+	conn  *sql.Conn // nil until it is needed, and after it was discarded
+	stmts *base.Statements
+
+	querier db.Querier // on stmts
+
+	lost   atomic.Bool // there is no transaction any more
+	permit atomic.Bool // a commit is wanted
+}
+
+// refuseCommit is the commit hook's answer that makes a rollback of a commit.
+const refuseCommit = 1
+
+func (s *session) open() error {
+	if s.conn != nil {
+		return nil
+	}
+	conn, err := s.pool.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	err = s.hook(conn, func() { s.lost.Store(true) }, func() int32 {
+		if s.permit.Load() {
+			return 0
+		}
+		return refuseCommit
+	})
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.conn = conn
+	s.stmts = base.NewStatements(conn, s.lost.Load)
+	s.querier = db.New(s.stmts)
+	return nil
+}
+
+func (s *session) hook(conn *sql.Conn, onRollback modernc.RollbackHookFn, onCommit modernc.CommitHookFn) error {
+	return conn.Raw(func(c any) error {
+		hooks, ok := c.(modernc.HookRegisterer)
+		if !ok {
+			return fmt.Errorf("the driver's connection %T has no hooks", c)
+		}
+		hooks.RegisterRollbackHook(onRollback)
+		hooks.RegisterCommitHook(onCommit)
+		return nil
+	})
+}
+
+// begin starts a transaction that holds the write lock.
+func (s *session) begin() error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.lost.Store(false)
+	err := s.stmts.Control(context.Background(), "BEGIN IMMEDIATE")
+	if err != nil && !base.IsBusy(err) {
+		s.rollback()
+	}
+	return err
+}
+
+// beginTx does the same for the application's own statements; the data source
+// says that a transaction begins IMMEDIATE.
+func (s *session) beginTx(ctx context.Context) (*sql.Tx, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	s.lost.Store(false)
+	tx, err := s.conn.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil && !base.IsBusy(err) {
+		s.rollback()
+	}
+	return tx, err
+}
+
+// commit ends the transaction. After an error it may still be open.
+func (s *session) commit() error {
+	if s.lost.Load() {
+		return base.ErrLost
+	}
+	return s.permitting(func() error { return s.stmts.Control(context.Background(), "COMMIT") })
+}
+
+func (s *session) permitting(commit func() error) error {
+	s.permit.Store(true)
+	defer s.permit.Store(false)
+	return commit()
+}
+
+// rollback ends the transaction if there is one. If it cannot, the connection is
+// given up, which ends it too; the next operation opens another.
+func (s *session) rollback() {
+	if s.conn == nil || s.lost.Load() {
+		return
+	}
+	err := s.stmts.Control(context.Background(), "ROLLBACK")
+	if err != nil && !s.lost.Load() {
+		s.discard()
+	}
+}
+
+// discard closes the connection; the pool does so with one that calls itself bad.
+func (s *session) discard() {
+	if s.conn == nil {
+		return
+	}
+	conn := s.conn
+	// What fails here fails because the connection is gone.
+	_ = s.stmts.Close()
+	_ = s.hook(conn, nil, nil)
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
+	s.conn, s.stmts, s.querier = nil, nil, nil
+}
+
+func (s *session) close() error {
+	s.discard()
+	return s.pool.Close()
+}

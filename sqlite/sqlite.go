@@ -1,0 +1,132 @@
+// Package sqlite is a store for a program that has no SQLite database of its
+// own: a file with one writer, whose concurrent operations commit together, and a
+// few readers. It is the only package of the module that brings a driver
+// (modernc.org/sqlite, without cgo). A program that has a database already
+// uses refgrow.SQLite instead.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
+
+// DB is an open file. It is a refgrow.Store, and safe for concurrent use. Other
+// processes on the same machine may have the file open too.
+type DB struct {
+	path    string
+	writer  *writer
+	readers *readers
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the database in the file at path and creates it if there is none,
+// readable for its owner alone. A file that is damaged or no database is refused
+// and left as it is. ctx bounds the opening only.
+func Open(ctx context.Context, path string, options Options) (*DB, error) {
+	options, err := options.complete()
+	if err != nil {
+		return nil, err
+	}
+	path, err = resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, path, options)
+	if err != nil {
+		return nil, base.Classify(fmt.Errorf("sqlite: open %s: %w", path, err))
+	}
+	return db, nil
+}
+
+func open(ctx context.Context, path string, options Options) (_ *DB, err error) {
+	if err := prepare(ctx, path, options); err != nil {
+		return nil, err
+	}
+	writing, err := connect(path, 1, options.writerPragmas(), "_txlock", "immediate")
+	if err != nil {
+		return nil, err
+	}
+	reading, err := connect(path, options.Readers, options.readerPragmas())
+	if err != nil {
+		return nil, errors.Join(err, writing.Close())
+	}
+	db := &DB{path: path, writer: newWriter(options.LockWait), readers: newReaders(reading)}
+	db.writer.session.pool = writing
+	if err := errors.Join(db.writer.session.open(), reading.PingContext(ctx)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Path returns the absolute path of the file.
+func (d *DB) Path() string { return d.path }
+
+// Backend is what the engine works with.
+func (d *DB) Backend() backend.Backend { return store{d} }
+
+// Close waits for the operation that runs, refuses those that wait, and closes
+// the file. It may be called again, and everything else gives an error after it.
+func (d *DB) Close() error {
+	d.closeOnce.Do(func() {
+		// The writer last: whoever closes a file last clears its log away, and
+		// a reader cannot.
+		d.closeErr = errors.Join(d.readers.close(), d.writer.close())
+	})
+	return d.closeErr
+}
+
+// Tx runs work in a write transaction, for tables of the program's own in this
+// file. It commits when work returns nil; an error or a panic rolls back. While
+// it runs nothing else is written, so it should be short. tx is neither committed
+// nor rolled back by work, and inside it the engine is used through
+// Project.WithTx alone: it refuses to be called by itself, since it would wait
+// for this transaction.
+//
+// Rows that work has open and statements that its own context cancels are its own
+// affair. If SQLite rolls back the whole transaction, as it may do after a
+// cancelled statement, nothing of it remains and Tx returns an error.
+func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
+	w := d.writer
+	var tx *sql.Tx
+	err := w.acquire(ctx, func() (err error) {
+		tx, err = w.session.beginTx(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer w.release()
+	return w.inTx(tx, work)
+}
+
+func (w *writer) inTx(tx *sql.Tx, work func(tx *sql.Tx) error) error {
+	defer w.reentry.Enter()()
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		if err := tx.Rollback(); err != nil && !w.session.lost.Load() {
+			w.session.discard()
+		}
+	}()
+	if err := work(tx); err != nil {
+		return err
+	}
+	if w.session.lost.Load() {
+		return base.ErrLost
+	}
+	if err := w.session.permitting(tx.Commit); err != nil {
+		return base.Classify(fmt.Errorf("commit: %w", err))
+	}
+	committed = true
+	return nil
+}

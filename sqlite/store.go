@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
+
+// store is the backend of a DB.
+type store struct{ db *DB }
+
+var _ backend.Backend = store{}
+
+func (s store) Reader() db.Querier   { return db.New(s.db.readers) }
+func (s store) Stats() backend.Stats { return s.db.writer.stats() }
+
+func (s store) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
+	return s.db.readers.snapshot(ctx, work)
+}
+
+func (s store) Atomic(ctx context.Context, work backend.Work) error {
+	return s.db.writer.atomic(ctx, work)
+}
+
+// Bind is for transactions of DB.Tx.
+func (s store) Bind(tx *sql.Tx) backend.Backend { return base.NewBound(tx, s.Stats) }
+
+func (s store) Migrate(ctx context.Context, m backend.Migration) error {
+	return base.Install(ctx, m, s.db.readers, s.db.writer.transaction)
+}
+
+// Backup copies by a connection of its own, so that neither the writer nor a
+// reader is kept from its work.
+func (s store) Backup(ctx context.Context, path string) error {
+	if s.db.readers.closed.Load() {
+		return backend.ErrClosed
+	}
+	pool, err := connect(s.db.path, 1, []string{"busy_timeout(" + strconv.Itoa(busyTimeout) + ")"})
+	if err != nil {
+		return err
+	}
+	return errors.Join(base.Backup(ctx, pool, path), pool.Close())
+}
+
+func (w *writer) stats() backend.Stats {
+	return backend.Stats{Operations: w.operations.Load(), Batches: w.batches.Load()}
+}
+
+// transaction runs work alone in a transaction. Its statements are not kept.
+func (w *writer) transaction(ctx context.Context, work func(context.Context, db.DBTX) error) error {
+	if err := w.acquire(ctx, w.session.begin); err != nil {
+		return err
+	}
+	defer w.release()
+	committed := false
+	defer func() {
+		if !committed {
+			w.session.rollback()
+		}
+	}()
+	if err := work(context.WithoutCancel(ctx), w.session.conn); err != nil {
+		return base.Classify(err)
+	}
+	if err := w.session.commit(); err != nil {
+		return base.Classify(fmt.Errorf("commit: %w", err))
+	}
+	committed = true
+	return nil
+}

@@ -1,0 +1,326 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
+
+// writer makes operations that arrive together commit together. It has no
+// goroutine: the first to arrive leads. It begins a transaction, runs what waits
+// (see batch), commits, and hands the lead to the next in the queue.
+//
+// The leader stands at the head of the queue until its transaction has begun.
+// Only then are operations taken out, so that whoever waits for another
+// process's lock can still leave, the leader too.
+type writer struct {
+	session  session
+	reentry  base.Reentry
+	lockWait time.Duration
+
+	operations, batches atomic.Int64 // committed
+	closing             chan struct{}
+
+	mu     sync.Mutex
+	queue  []*request
+	leader *request   // nil: nobody leads and nothing waits
+	idle   *sync.Cond // of mu: there is no leader
+	closed bool
+}
+
+// maxBatch bounds how long an operation waits that can no longer leave.
+const maxBatch = 256
+
+// request is one caller.
+type request struct {
+	ctx   context.Context
+	work  backend.Work
+	alone bool // wants the connection for itself; work is not used
+
+	// signal wakes the caller. It has room for one, and nothing is sent before
+	// the last was received, except to a leader, which finds its result by
+	// itself. Nil for a caller that leads at once.
+	signal chan signal
+	turn   *turn // of foreign work
+
+	until time.Time // when it stops waiting for a foreign lock; zero: no such wait yet
+	taken bool      // it is in a batch, or alone; it cannot leave any more. Guarded by writer.mu
+
+	// The outcome, written before done is sent.
+	finished bool
+	err      error
+	panicked bool
+	value    any
+}
+
+type signal int
+
+const (
+	done  signal = iota // the outcome is there
+	lead                // the caller leads now
+	enter               // the caller runs its foreign work now, in the leader's transaction
+)
+
+func newWriter(lockWait time.Duration) *writer {
+	w := &writer{lockWait: lockWait, closing: make(chan struct{})}
+	w.idle = sync.NewCond(&w.mu)
+	return w
+}
+
+// atomic runs an operation in a batch.
+func (w *writer) atomic(ctx context.Context, work backend.Work) error {
+	r := &request{ctx: ctx, work: work}
+	if work.Foreign {
+		r.turn = newTurn()
+	}
+	next, err := w.join(r)
+	for err == nil {
+		switch next {
+		case done:
+			if r.panicked {
+				panic(r.value)
+			}
+			return r.err
+		case lead:
+			if !work.Foreign {
+				w.lead(r)
+				next = done
+				continue
+			}
+			// Foreign work may end its goroutine, and has to do so in its
+			// owner's: the batch gets another one, for as long as it lasts.
+			go w.lead(r)
+		case enter:
+			w.runForeign(r)
+		}
+		next = <-r.signal
+	}
+	return err
+}
+
+// acquire waits until the caller has the connection for itself, inside a
+// transaction that begin has begun, and must call release.
+func (w *writer) acquire(ctx context.Context, begin func() error) error {
+	r := &request{ctx: ctx, alone: true}
+	next, err := w.join(r)
+	if err != nil {
+		return err
+	}
+	if next == done {
+		return r.err
+	}
+	if !w.begin(r, begin) {
+		w.release()
+		return r.err
+	}
+	w.mu.Lock()
+	w.remove(r)
+	w.mu.Unlock()
+	return nil
+}
+
+// join puts r into the queue and waits until there is something for it to do.
+func (w *writer) join(r *request) (signal, error) {
+	if w.reentry.Inside() {
+		return done, base.ErrReentrant
+	}
+	if err := r.ctx.Err(); err != nil {
+		return done, err
+	}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return done, backend.ErrClosed
+	}
+	leads := w.leader == nil
+	if leads {
+		w.leader = r
+	}
+	if !leads || r.turn != nil {
+		r.signal = make(chan signal, 1)
+	}
+	w.queue = append(w.queue, r)
+	w.mu.Unlock()
+	if leads {
+		return lead, nil
+	}
+	select {
+	case s := <-r.signal:
+		return s, nil
+	case <-r.ctx.Done():
+	}
+	if w.withdraw(r) {
+		return done, base.GaveUp(r.ctx)
+	}
+	return <-r.signal, nil
+}
+
+// withdraw takes r out of the queue, if it still is there. The message that it
+// leads may be on the way to it; then the next one leads.
+func (w *writer) withdraw(r *request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.taken || r.finished {
+		return false
+	}
+	w.remove(r)
+	if w.leader == r {
+		w.appoint()
+	}
+	return true
+}
+
+// release hands the lead over.
+func (w *writer) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.appoint()
+}
+
+// appoint makes the head of the queue the leader. The caller holds mu.
+func (w *writer) appoint() {
+	if len(w.queue) == 0 {
+		w.leader = nil
+		w.idle.Broadcast()
+		return
+	}
+	w.leader = w.queue[0]
+	w.leader.signal <- lead
+}
+
+// remove takes r out of the queue. The caller holds mu.
+func (w *writer) remove(r *request) {
+	if i := slices.Index(w.queue, r); i >= 0 {
+		w.queue = slices.Delete(w.queue, i, i+1)
+	}
+}
+
+// take appends up to n waiting operations to batch. One that wants to be alone,
+// and what waits behind it, waits on.
+func (w *writer) take(batch []*request, n int) []*request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := 0
+	for ; i < len(w.queue) && n > 0 && !w.queue[i].alone; i++ {
+		r := w.queue[i]
+		r.taken = true
+		if r.ctx.Err() != nil {
+			r.err = base.GaveUp(r.ctx)
+			r.finish()
+			continue
+		}
+		batch = append(batch, r)
+		n--
+	}
+	w.queue = slices.Delete(w.queue, 0, i)
+	return batch
+}
+
+// finish tells r's owner that the outcome is there.
+func (r *request) finish() {
+	r.finished = true
+	if r.signal != nil {
+		r.signal <- done
+	}
+}
+
+// begin begins the transaction of the leader r, waiting for the lock as long as
+// r does. If it returns false, r is finished and out of the queue.
+func (w *writer) begin(r *request, begin func() error) bool {
+	for attempt := 0; ; attempt++ {
+		if err := w.leaves(r); err != nil {
+			w.fail(r, err)
+			return false
+		}
+		err := begin()
+		if err == nil {
+			return true
+		}
+		err = base.Classify(fmt.Errorf("begin a transaction: %w", err))
+		if !base.IsBusy(err) {
+			w.fail(r, err)
+			return false
+		}
+		if w.expire(r, err) {
+			return false
+		}
+		timer := time.NewTimer(base.Pause(attempt))
+		select {
+		case <-timer.C:
+		case <-r.ctx.Done():
+		case <-w.closing:
+		}
+		timer.Stop()
+	}
+}
+
+// leaves returns why r should not wait any longer.
+func (w *writer) leaves(r *request) error {
+	if r.ctx.Err() != nil {
+		return base.GaveUp(r.ctx)
+	}
+	select {
+	case <-w.closing:
+		return backend.ErrClosed
+	default:
+		return nil
+	}
+}
+
+func (w *writer) fail(r *request, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remove(r)
+	r.err = err
+	r.finish()
+}
+
+// expire finishes those who have waited long enough for a lock that somebody
+// else holds, and reports whether the leader is among them. Time is counted from
+// the first attempt that found the lock taken, so that it costs nothing
+// otherwise.
+func (w *writer) expire(leader *request, busy error) bool {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = slices.DeleteFunc(w.queue, func(r *request) bool {
+		if r.until.IsZero() {
+			r.until = now.Add(w.lockWait)
+		}
+		if now.Before(r.until) {
+			return false
+		}
+		r.err = busy
+		r.finish()
+		return true
+	})
+	return leader.finished
+}
+
+// close refuses what waits, waits for what runs, and gives up the connection.
+func (w *writer) close() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.closing)
+		w.queue = slices.DeleteFunc(w.queue, func(r *request) bool {
+			if r == w.leader {
+				return false // it finds out by itself
+			}
+			r.err = backend.ErrClosed
+			r.finish()
+			return true
+		})
+	}
+	for w.leader != nil {
+		w.idle.Wait()
+	}
+	defer w.mu.Unlock()
+	return w.session.close()
+}
