@@ -16,7 +16,7 @@ const maxKnownKeys = 10_000
 type keyCache struct {
 	mu          sync.Mutex
 	known       map[keyDigest]verifiedKey
-	verifying   map[keyDigest]*verification
+	verifying   map[keyDigest]*bcryptRun
 	revocations int // in this process
 }
 
@@ -27,14 +27,14 @@ type verifiedKey struct {
 	checkedAt time.Time
 }
 
-// A verification is a bcrypt run that others wait for.
-type verification struct {
+// A bcryptRun is one that others wait for.
+type bcryptRun struct {
 	done chan struct{}
 	err  error
 }
 
 func newKeyCache() *keyCache {
-	return &keyCache{known: make(map[keyDigest]verifiedKey), verifying: make(map[keyDigest]*verification)}
+	return &keyCache{known: make(map[keyDigest]verifiedKey), verifying: make(map[keyDigest]*bcryptRun)}
 }
 
 func (k verifiedKey) opens(e *Engine) (*Key, *Project, error) {
@@ -62,7 +62,7 @@ func (c *keyCache) once(digest keyDigest, check func() error) error {
 		<-running.done
 		return running.err
 	}
-	running = &verification{done: make(chan struct{})}
+	running = &bcryptRun{done: make(chan struct{})}
 	c.verifying[digest] = running
 	c.mu.Unlock()
 

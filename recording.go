@@ -187,7 +187,8 @@ func (o *op) priceDraft(row *db.Conversion, given money.Amount) error {
 	if err != nil {
 		return err
 	}
-	row.Value, row.PricedValue, row.PricedBaseValue, row.CommissionReason = p.value, p.value, row.BaseValue, string(p.reason)
+	row.Value, row.CommissionReason = p.value, string(p.reason)
+	row.PricedValue, row.PricedBaseValue, row.PricedCurrency = p.value, row.BaseValue, row.Currency
 	if p.rule != nil {
 		row.RuleID, row.RuleVersion = &p.rule.ID, &p.rule.Version
 	}
@@ -322,7 +323,7 @@ func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err erro
 		Currency: row.Currency, CurrencyGiven: row.CurrencyGiven, Value: row.Value, BaseValue: row.BaseValue, Paid: row.Paid,
 		Reference: row.Reference, CouponCode: row.CouponCode, ReferralCode: row.ReferralCode, Product: row.Product, URL: row.URL,
 		Reason: row.Reason, Candidates: row.Candidates, CommissionReason: row.CommissionReason, RuleID: row.RuleID,
-		RuleVersion: row.RuleVersion, PricedBaseValue: row.PricedBaseValue, PricedValue: row.PricedValue,
+		RuleVersion: row.RuleVersion, PricedBaseValue: row.PricedBaseValue, PricedCurrency: row.PricedCurrency, PricedValue: row.PricedValue,
 		CreatedAt: row.CreatedAt, AvailableAt: row.AvailableAt,
 	})
 	if errors.Is(err, sql.ErrNoRows) {

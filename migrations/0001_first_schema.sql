@@ -151,6 +151,7 @@ CREATE TABLE refgrow_conversions (
     rule_id           INTEGER,
     rule_version      INTEGER,
     priced_base_value INTEGER,
+    priced_currency   TEXT NOT NULL,
     priced_value      INTEGER NOT NULL,
     created_at        INTEGER NOT NULL,
     available_at      INTEGER NOT NULL

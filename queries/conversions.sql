@@ -2,11 +2,11 @@
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
-    priced_base_value, priced_value, created_at, available_at
+    priced_base_value, priced_currency, priced_value, created_at, available_at
 ) VALUES (
     @project_id, @type, @affiliate_id, @referral_id, @currency, @currency_given, @value, @base_value, @paid, @reference,
     @coupon_code, @referral_code, @product, @url, @reason, @candidates, @commission_reason, @rule_id, @rule_version,
-    @priced_base_value, @priced_value, @created_at, @available_at
+    @priced_base_value, @priced_currency, @priced_value, @created_at, @available_at
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
 RETURNING id;

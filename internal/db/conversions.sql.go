@@ -131,7 +131,7 @@ func (q *Queries) DeleteConversion(ctx context.Context, arg DeleteConversionPara
 }
 
 const getConversion = `-- name: GetConversion :one
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_value, created_at, available_at FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
 `
 
 type GetConversionParams struct {
@@ -165,6 +165,7 @@ func (q *Queries) GetConversion(ctx context.Context, arg GetConversionParams) (C
 		&i.RuleID,
 		&i.RuleVersion,
 		&i.PricedBaseValue,
+		&i.PricedCurrency,
 		&i.PricedValue,
 		&i.CreatedAt,
 		&i.AvailableAt,
@@ -192,11 +193,11 @@ const insertConversion = `-- name: InsertConversion :one
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
-    priced_base_value, priced_value, created_at, available_at
+    priced_base_value, priced_currency, priced_value, created_at, available_at
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21, ?22, ?23
+    ?20, ?21, ?22, ?23, ?24
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
 RETURNING id
@@ -223,6 +224,7 @@ type InsertConversionParams struct {
 	RuleID           *int64
 	RuleVersion      *int64
 	PricedBaseValue  *int64
+	PricedCurrency   string
 	PricedValue      int64
 	CreatedAt        int64
 	AvailableAt      int64
@@ -250,6 +252,7 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 		arg.RuleID,
 		arg.RuleVersion,
 		arg.PricedBaseValue,
+		arg.PricedCurrency,
 		arg.PricedValue,
 		arg.CreatedAt,
 		arg.AvailableAt,
@@ -260,7 +263,7 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND created_at >= ?4
@@ -325,6 +328,7 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 			&i.RuleID,
 			&i.RuleVersion,
 			&i.PricedBaseValue,
+			&i.PricedCurrency,
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
@@ -343,7 +347,7 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 }
 
 const listConversionsOfAffiliate = `-- name: ListConversionsOfAffiliate :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
 WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND created_at >= ?5
@@ -410,6 +414,7 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 			&i.RuleID,
 			&i.RuleVersion,
 			&i.PricedBaseValue,
+			&i.PricedCurrency,
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
@@ -428,7 +433,7 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 }
 
 const listConversionsOfReferral = `-- name: ListConversionsOfReferral :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
 WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND created_at >= ?5
@@ -500,6 +505,7 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 			&i.RuleID,
 			&i.RuleVersion,
 			&i.PricedBaseValue,
+			&i.PricedCurrency,
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,

@@ -71,6 +71,7 @@ type Conversion struct {
 	RuleID           *int64
 	RuleVersion      *int64
 	PricedBaseValue  *int64
+	PricedCurrency   string
 	PricedValue      int64
 	CreatedAt        int64
 	AvailableAt      int64

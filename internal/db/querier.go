@@ -10,7 +10,6 @@ import (
 
 type Querier interface {
 	AddTotals(ctx context.Context, arg AddTotalsParams) error
-	CountAffiliatesByStatus(ctx context.Context, projectID int64) ([]CountAffiliatesByStatusRow, error)
 	CountConversions(ctx context.Context, arg CountConversionsParams) (int64, error)
 	CountConversionsOfAffiliate(ctx context.Context, arg CountConversionsOfAffiliateParams) (int64, error)
 	CountConversionsOfReferral(ctx context.Context, arg CountConversionsOfReferralParams) (int64, error)
@@ -101,6 +100,19 @@ type Querier interface {
 	UpdateCoupon(ctx context.Context, arg UpdateCouponParams) error
 	UpdateProject(ctx context.Context, arg UpdateProjectParams) error
 	UpdateReferral(ctx context.Context, arg UpdateReferralParams) error
+	VerifyAccountConversions(ctx context.Context, arg VerifyAccountConversionsParams) ([]VerifyAccountConversionsRow, error)
+	VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error)
+	VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error)
+	VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error)
+	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
+	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
+	// These queries read everything that is stored twice; they are for Verify alone.
+	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
+	VerifyReferrals(ctx context.Context, projectID int64) ([]VerifyReferralsRow, error)
+	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)
+	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
+	// Rows that name a row of another project, or one that does not exist.
+	VerifyStrangers(ctx context.Context, projectID int64) ([]VerifyStrangersRow, error)
 }
 
 var _ Querier = (*Queries)(nil)

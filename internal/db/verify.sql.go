@@ -9,25 +9,540 @@ import (
 	"context"
 )
 
-const countAffiliatesByStatus = `-- name: CountAffiliatesByStatus :many
-SELECT status, COUNT(*) AS n FROM refgrow_affiliates WHERE project_id = ?1 AND deleted_at IS NULL GROUP BY status
+const verifyAccountConversions = `-- name: VerifyAccountConversions :many
+SELECT CAST(affiliate_id AS INTEGER) AS affiliate_id, currency,
+    CAST(SUM(type = 'signup') AS INTEGER) AS signups, CAST(SUM(type = 'purchase') AS INTEGER) AS purchases
+FROM refgrow_conversions
+WHERE project_id = ?1 AND affiliate_id >= CAST(?2 AS INTEGER) AND affiliate_id <= CAST(?3 AS INTEGER)
+GROUP BY affiliate_id, currency
 `
 
-type CountAffiliatesByStatusRow struct {
-	Status string
-	N      int64
+type VerifyAccountConversionsParams struct {
+	ProjectID int64
+	FirstID   int64
+	LastID    int64
 }
 
-func (q *Queries) CountAffiliatesByStatus(ctx context.Context, projectID int64) ([]CountAffiliatesByStatusRow, error) {
-	rows, err := q.db.QueryContext(ctx, countAffiliatesByStatus, projectID)
+type VerifyAccountConversionsRow struct {
+	AffiliateID int64
+	Currency    string
+	Signups     int64
+	Purchases   int64
+}
+
+func (q *Queries) VerifyAccountConversions(ctx context.Context, arg VerifyAccountConversionsParams) ([]VerifyAccountConversionsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAccountConversions, arg.ProjectID, arg.FirstID, arg.LastID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []CountAffiliatesByStatusRow{}
+	items := []VerifyAccountConversionsRow{}
 	for rows.Next() {
-		var i CountAffiliatesByStatusRow
-		if err := rows.Scan(&i.Status, &i.N); err != nil {
+		var i VerifyAccountConversionsRow
+		if err := rows.Scan(
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Signups,
+			&i.Purchases,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyAccountEntries = `-- name: VerifyAccountEntries :many
+SELECT e.affiliate_id, e.currency,
+    CAST(SUM(CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END) AS INTEGER) AS total,
+    CAST(SUM(CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END) AS INTEGER) AS paid,
+    CAST(SUM(CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END) AS INTEGER) AS eligible,
+    CAST(COALESCE(MIN(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at THEN e.available_at END), 0) AS INTEGER) AS next_release_at
+FROM refgrow_ledger_entries e
+LEFT JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
+WHERE e.project_id = ?1 AND e.affiliate_id >= ?2 AND e.affiliate_id <= ?3
+GROUP BY e.affiliate_id, e.currency
+`
+
+type VerifyAccountEntriesParams struct {
+	ProjectID int64
+	FirstID   int64
+	LastID    int64
+}
+
+type VerifyAccountEntriesRow struct {
+	AffiliateID   int64
+	Currency      string
+	Total         int64
+	Paid          int64
+	Eligible      int64
+	NextReleaseAt int64
+}
+
+func (q *Queries) VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAccountEntries, arg.ProjectID, arg.FirstID, arg.LastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyAccountEntriesRow{}
+	for rows.Next() {
+		var i VerifyAccountEntriesRow
+		if err := rows.Scan(
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Total,
+			&i.Paid,
+			&i.Eligible,
+			&i.NextReleaseAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyAccounts = `-- name: VerifyAccounts :many
+SELECT affiliate_id, currency, total, paid, eligible, rolled_to, next_release_at, signups, purchases
+FROM refgrow_accounts
+WHERE project_id = ?1 AND affiliate_id >= ?2 AND affiliate_id <= ?3
+ORDER BY affiliate_id, currency
+`
+
+type VerifyAccountsParams struct {
+	ProjectID int64
+	FirstID   int64
+	LastID    int64
+}
+
+type VerifyAccountsRow struct {
+	AffiliateID   int64
+	Currency      string
+	Total         int64
+	Paid          int64
+	Eligible      int64
+	RolledTo      int64
+	NextReleaseAt *int64
+	Signups       int64
+	Purchases     int64
+}
+
+func (q *Queries) VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAccounts, arg.ProjectID, arg.FirstID, arg.LastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyAccountsRow{}
+	for rows.Next() {
+		var i VerifyAccountsRow
+		if err := rows.Scan(
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Total,
+			&i.Paid,
+			&i.Eligible,
+			&i.RolledTo,
+			&i.NextReleaseAt,
+			&i.Signups,
+			&i.Purchases,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyAffiliates = `-- name: VerifyAffiliates :many
+SELECT a.id, a.referral_code, a.partner_slug,
+    CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.referral_code)), 0) AS INTEGER) AS code_owner,
+    CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.partner_slug)), 0) AS INTEGER) AS slug_owner
+FROM refgrow_affiliates a
+WHERE a.project_id = ?1 AND a.deleted_at IS NULL AND a.id > ?2
+ORDER BY a.id LIMIT ?3
+`
+
+type VerifyAffiliatesParams struct {
+	ProjectID int64
+	AfterID   int64
+	AtMost    int64
+}
+
+type VerifyAffiliatesRow struct {
+	ID           int64
+	ReferralCode string
+	PartnerSlug  *string
+	CodeOwner    int64
+	SlugOwner    int64
+}
+
+func (q *Queries) VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAffiliates, arg.ProjectID, arg.AfterID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyAffiliatesRow{}
+	for rows.Next() {
+		var i VerifyAffiliatesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.ReferralCode,
+			&i.PartnerSlug,
+			&i.CodeOwner,
+			&i.SlugOwner,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyConversionEntries = `-- name: VerifyConversionEntries :many
+SELECT id, affiliate_id, currency, kind, amount, conversion_id
+FROM refgrow_ledger_entries
+WHERE project_id = ?1 AND conversion_id > CAST(?2 AS INTEGER) AND conversion_id <= CAST(?3 AS INTEGER)
+ORDER BY id
+`
+
+type VerifyConversionEntriesParams struct {
+	ProjectID int64
+	AfterID   int64
+	LastID    int64
+}
+
+type VerifyConversionEntriesRow struct {
+	ID           int64
+	AffiliateID  int64
+	Currency     string
+	Kind         string
+	Amount       int64
+	ConversionID *int64
+}
+
+func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyConversionEntries, arg.ProjectID, arg.AfterID, arg.LastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyConversionEntriesRow{}
+	for rows.Next() {
+		var i VerifyConversionEntriesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Kind,
+			&i.Amount,
+			&i.ConversionID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyConversions = `-- name: VerifyConversions :many
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3
+`
+
+type VerifyConversionsParams struct {
+	ProjectID int64
+	AfterID   int64
+	AtMost    int64
+}
+
+func (q *Queries) VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error) {
+	rows, err := q.db.QueryContext(ctx, verifyConversions, arg.ProjectID, arg.AfterID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Conversion{}
+	for rows.Next() {
+		var i Conversion
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Type,
+			&i.AffiliateID,
+			&i.ReferralID,
+			&i.Currency,
+			&i.CurrencyGiven,
+			&i.Value,
+			&i.BaseValue,
+			&i.Refunded,
+			&i.Paid,
+			&i.Reference,
+			&i.CouponCode,
+			&i.ReferralCode,
+			&i.Product,
+			&i.URL,
+			&i.Reason,
+			&i.Candidates,
+			&i.CommissionReason,
+			&i.RuleID,
+			&i.RuleVersion,
+			&i.PricedBaseValue,
+			&i.PricedCurrency,
+			&i.PricedValue,
+			&i.CreatedAt,
+			&i.AvailableAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyProjectCounts = `-- name: VerifyProjectCounts :one
+
+SELECT
+    CAST((SELECT COUNT(*) FROM refgrow_affiliates a WHERE a.project_id = ?1 AND a.deleted_at IS NULL AND a.status = 'active') AS INTEGER) AS affiliates_active,
+    CAST((SELECT COUNT(*) FROM refgrow_affiliates a WHERE a.project_id = ?1 AND a.deleted_at IS NULL AND a.status = 'inactive') AS INTEGER) AS affiliates_inactive,
+    CAST((SELECT COUNT(*) FROM refgrow_coupons c WHERE c.project_id = ?1 AND c.status = 'active') AS INTEGER) AS coupons_active,
+    CAST((SELECT COUNT(*) FROM refgrow_coupons c WHERE c.project_id = ?1 AND c.status = 'inactive') AS INTEGER) AS coupons_inactive,
+    CAST((SELECT COUNT(*) FROM refgrow_referrals r WHERE r.project_id = ?1 AND r.status = 'pending') AS INTEGER) AS referrals_pending,
+    CAST((SELECT COUNT(*) FROM refgrow_referrals r WHERE r.project_id = ?1 AND r.status = 'converted') AS INTEGER) AS referrals_converted,
+    CAST((SELECT COUNT(*) FROM refgrow_referrals r WHERE r.project_id = ?1 AND r.status = 'direct') AS INTEGER) AS referrals_direct,
+    CAST((SELECT COUNT(*) FROM refgrow_referrals r WHERE r.project_id = ?1 AND r.status = 'direct_signup') AS INTEGER) AS referrals_direct_signup,
+    CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'signup' AND c.paid = 0) AS INTEGER) AS signups_unpaid,
+    CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'signup' AND c.paid = 1) AS INTEGER) AS signups_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'purchase' AND c.paid = 0) AS INTEGER) AS purchases_unpaid,
+    CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'purchase' AND c.paid = 1) AS INTEGER) AS purchases_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = ?1) AS INTEGER) AS ledger_entries,
+    CAST((SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = ?1) AS INTEGER) AS last_stamp
+`
+
+type VerifyProjectCountsRow struct {
+	AffiliatesActive      int64
+	AffiliatesInactive    int64
+	CouponsActive         int64
+	CouponsInactive       int64
+	ReferralsPending      int64
+	ReferralsConverted    int64
+	ReferralsDirect       int64
+	ReferralsDirectSignup int64
+	SignupsUnpaid         int64
+	SignupsPaid           int64
+	PurchasesUnpaid       int64
+	PurchasesPaid         int64
+	LedgerEntries         int64
+	LastStamp             int64
+}
+
+// These queries read everything that is stored twice; they are for Verify alone.
+func (q *Queries) VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error) {
+	row := q.db.QueryRowContext(ctx, verifyProjectCounts, projectID)
+	var i VerifyProjectCountsRow
+	err := row.Scan(
+		&i.AffiliatesActive,
+		&i.AffiliatesInactive,
+		&i.CouponsActive,
+		&i.CouponsInactive,
+		&i.ReferralsPending,
+		&i.ReferralsConverted,
+		&i.ReferralsDirect,
+		&i.ReferralsDirectSignup,
+		&i.SignupsUnpaid,
+		&i.SignupsPaid,
+		&i.PurchasesUnpaid,
+		&i.PurchasesPaid,
+		&i.LedgerEntries,
+		&i.LastStamp,
+	)
+	return i, err
+}
+
+const verifyReferrals = `-- name: VerifyReferrals :many
+SELECT id, status, conversion_date FROM refgrow_referrals
+WHERE project_id = ?1 AND (status IN ('converted', 'direct')) <> (conversion_date IS NOT NULL)
+ORDER BY id LIMIT 100
+`
+
+type VerifyReferralsRow struct {
+	ID             int64
+	Status         string
+	ConversionDate *int64
+}
+
+func (q *Queries) VerifyReferrals(ctx context.Context, projectID int64) ([]VerifyReferralsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyReferrals, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyReferralsRow{}
+	for rows.Next() {
+		var i VerifyReferralsRow
+		if err := rows.Scan(&i.ID, &i.Status, &i.ConversionDate); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyRules = `-- name: VerifyRules :many
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules WHERE project_id = ?1
+`
+
+func (q *Queries) VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error) {
+	rows, err := q.db.QueryContext(ctx, verifyRules, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CommissionRule{}
+	for rows.Next() {
+		var i CommissionRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.ConversionType,
+			&i.AffiliateID,
+			&i.Product,
+			&i.Version,
+			&i.Kind,
+			&i.Rate,
+			&i.Amount,
+			&i.Currency,
+			&i.Duration,
+			&i.DurationCount,
+			&i.CreatedAt,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyStamps = `-- name: VerifyStamps :many
+SELECT e.id, e.created_at FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND e.created_at < (
+    SELECT p.created_at FROM refgrow_ledger_entries p WHERE p.project_id = e.project_id AND p.id < e.id ORDER BY p.id DESC LIMIT 1)
+ORDER BY e.id LIMIT 100
+`
+
+type VerifyStampsRow struct {
+	ID        int64
+	CreatedAt int64
+}
+
+func (q *Queries) VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyStamps, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyStampsRow{}
+	for rows.Next() {
+		var i VerifyStampsRow
+		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyStrangers = `-- name: VerifyStrangers :many
+SELECT 'conversion' AS kind, c.id, 'affiliate' AS names FROM refgrow_conversions c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND c.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'conversion', c.id, 'referred user' FROM refgrow_conversions c LEFT JOIN refgrow_referrals r ON r.id = c.referral_id
+WHERE c.project_id = ?1 AND c.referral_id IS NOT NULL AND (r.id IS NULL OR r.project_id <> c.project_id)
+UNION ALL
+SELECT 'referred user', r.id, 'affiliate' FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.project_id = ?1 AND r.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> r.project_id)
+UNION ALL
+SELECT 'coupon', c.id, 'affiliate' FROM refgrow_coupons c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'ledger entry', e.id, 'affiliate' FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
+WHERE e.project_id = ?1 AND (a.id IS NULL OR a.project_id <> e.project_id)
+LIMIT 100
+`
+
+type VerifyStrangersRow struct {
+	Kind  string
+	ID    int64
+	Names string
+}
+
+// Rows that name a row of another project, or one that does not exist.
+func (q *Queries) VerifyStrangers(ctx context.Context, projectID int64) ([]VerifyStrangersRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyStrangers, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyStrangersRow{}
+	for rows.Next() {
+		var i VerifyStrangersRow
+		if err := rows.Scan(&i.Kind, &i.ID, &i.Names); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
