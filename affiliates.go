@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -97,16 +98,13 @@ func (p *Project) CreateAffiliate(ctx context.Context, params CreateAffiliatePar
 			return nil, err
 		}
 	}
-	var created *Affiliate
-	err = p.write(ctx, "creating an affiliate", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "creating an affiliate", backend.Work{}, func(ctx context.Context, o *op) (*Affiliate, error) {
 		row, err := o.createAffiliate(ctx, email, params.ReferralCode, textOrNull(params.PartnerSlug))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		created = showAffiliate(row, statistics{}, string(o.state.settings.Currency))
-		return nil
+		return showAffiliate(row, statistics{}, string(o.state.settings.Currency)), nil
 	})
-	return created, err
 }
 
 func (o *op) createAffiliate(ctx context.Context, email, referralCode string, partnerSlug *string) (*db.Affiliate, error) {
@@ -261,16 +259,13 @@ func (p *Project) UpdateAffiliate(ctx context.Context, id int64, params UpdateAf
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var updated *Affiliate
-	err := p.write(ctx, "updating an affiliate", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "updating an affiliate", backend.Work{}, func(ctx context.Context, o *op) (*Affiliate, error) {
 		row, err := o.updateAffiliate(ctx, id, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		updated, err = p.withStatistics(ctx, o, row, o.now)
-		return err
+		return p.withStatistics(ctx, o, row, o.now)
 	})
-	return updated, err
 }
 
 func (u *UpdateAffiliateParams) check() error {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -94,11 +95,10 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 	); err != nil {
 		return nil, err
 	}
-	var coupon *Coupon
-	err := p.write(ctx, "creating a coupon", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "creating a coupon", backend.Work{}, func(ctx context.Context, o *op) (*Coupon, error) {
 		affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: params.AffiliateID})
 		if err != nil {
-			return missing(err, "Affiliate")
+			return nil, missing(err, "Affiliate")
 		}
 		row := db.GetCouponRow{
 			ProjectID: o.project, AffiliateID: affiliate.ID, Code: params.Code, Status: string(params.Status), CreatedAt: o.now,
@@ -110,13 +110,11 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 			LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode, Status: row.Status, CreatedAt: row.CreatedAt,
 		})
 		if errors.Is(err, sql.ErrNoRows) {
-			return couponTaken()
+			return nil, couponTaken()
 		}
 		o.countCoupon(params.Status, 1)
-		coupon = showCoupon(&row)
-		return err
+		return showCoupon(&row), err
 	})
-	return coupon, err
 }
 
 func couponTaken() error { return conflict("coupon_code", "a coupon with this code exists already") }
@@ -150,16 +148,13 @@ func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCoupo
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var coupon *Coupon
-	err := p.write(ctx, "updating a coupon", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "updating a coupon", backend.Work{}, func(ctx context.Context, o *op) (*Coupon, error) {
 		row, err := o.updateCoupon(ctx, id, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		coupon = showCoupon(row)
-		return nil
+		return showCoupon(row), nil
 	})
-	return coupon, err
 }
 
 func (u UpdateCouponParams) check() error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
 )
@@ -75,16 +76,13 @@ func (p *Project) UpdateConversion(ctx context.Context, id int64, params UpdateC
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var updated *Conversion
-	err := p.write(ctx, "updating a conversion", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "updating a conversion", backend.Work{}, func(ctx context.Context, o *op) (*Conversion, error) {
 		row, err := o.updateConversion(ctx, id, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		updated = showConversion(row, o.now)
-		return nil
+		return showConversion(row, o.now), nil
 	})
-	return updated, err
 }
 
 func (o *op) updateConversion(ctx context.Context, id int64, u UpdateConversionParams) (*db.Conversion, error) {

@@ -52,8 +52,11 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	}))
 }
 
-// inside is the project bound to a transaction that is under way.
+// inside is the project bound to a transaction that is under way. What others of
+// its batch remember may not be true any more after it: it keeps a memory of its
+// own.
 func (p *Project) inside(tx *backend.Tx) *Project {
+	clear(tx.Memo)
 	return &Project{engine: p.engine, backend: tx.Nested, id: p.id, name: p.name}
 }
 
@@ -167,6 +170,19 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 		return work(ctx, o)
 	}
 	return failed(doing, p.backend.Atomic(ctx, as))
+}
+
+// change runs an operation that gives what it made.
+func change[T any](ctx context.Context, p *Project, doing string, as backend.Work, work func(context.Context, *op) (*T, error)) (*T, error) {
+	var made *T
+	err := p.writeAs(ctx, doing, as, func(ctx context.Context, o *op) (err error) {
+		made, err = work(ctx, o)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // read runs one query.

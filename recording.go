@@ -106,16 +106,13 @@ func (p *Project) RecordConversion(ctx context.Context, params RecordConversionP
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var recorded *Conversion
-	err := p.writeAs(ctx, "recording a conversion", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
+	return change(ctx, p, "recording a conversion", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) (*Conversion, error) {
 		row, err := o.recordConversion(ctx, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		recorded = showConversion(row, o.now)
-		return nil
+		return showConversion(row, o.now), nil
 	})
-	return recorded, err
 }
 
 // recordConversion reads and decides everything before its first write.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -89,16 +90,13 @@ func (p *Project) CreateReferral(ctx context.Context, params CreateReferralParam
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var created *Referral
-	err := p.write(ctx, "creating a referral", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "creating a referral", backend.Work{}, func(ctx context.Context, o *op) (*Referral, error) {
 		row, err := o.createReferral(ctx, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		created = showReferral(row)
-		return nil
+		return showReferral(row), nil
 	})
-	return created, err
 }
 
 func (params *CreateReferralParams) check() error {
@@ -256,16 +254,13 @@ func (p *Project) UpdateReferral(ctx context.Context, id int64, params UpdateRef
 	if err := params.check(); err != nil {
 		return nil, err
 	}
-	var updated *Referral
-	err := p.write(ctx, "updating a referral", func(ctx context.Context, o *op) error {
+	return change(ctx, p, "updating a referral", backend.Work{}, func(ctx context.Context, o *op) (*Referral, error) {
 		row, err := o.updateReferral(ctx, id, params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		updated = showReferral(row)
-		return nil
+		return showReferral(row), nil
 	})
-	return updated, err
 }
 
 func (u *UpdateReferralParams) check() error {

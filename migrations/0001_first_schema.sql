@@ -223,6 +223,7 @@ CREATE TABLE refgrow_accounts (
     next_release_at INTEGER,
     signups         INTEGER NOT NULL CHECK (signups >= 0),
     purchases       INTEGER NOT NULL CHECK (purchases >= 0),
+    CHECK (total - paid - eligible BETWEEN -9000000000000000000 AND 9000000000000000000),
     PRIMARY KEY (affiliate_id, currency)
 ) STRICT, WITHOUT ROWID;
 

@@ -58,18 +58,18 @@ DELETE FROM refgrow_accounts WHERE affiliate_id = @affiliate_id AND project_id =
 -- name: DetachReferralsOf :exec
 UPDATE refgrow_conversions SET referral_id = NULL
 WHERE project_id = CAST(@project_id AS INTEGER) AND referral_id IN (
-    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER));
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
 
 -- name: DeleteReferralsOf :many
 DELETE FROM refgrow_referrals
 WHERE project_id = CAST(@project_id AS INTEGER) AND id IN (
-    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER))
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
 RETURNING status;
 
 -- name: DeleteConversionsOf :many
 DELETE FROM refgrow_conversions
 WHERE project_id = CAST(@project_id AS INTEGER) AND id IN (
-    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER))
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
 RETURNING type, paid;
 
 -- name: DeleteEntriesOf :execrows

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -18,10 +19,11 @@ import (
 // apart, each in a transaction of its own, after the database failed in a
 // way that puts the transaction itself in doubt.
 type batch struct {
-	w    *writer
-	s    *session
-	ops  []*request
-	memo map[any]any
+	w      *writer
+	s      *session
+	leader *request
+	ops    []*request
+	memo   map[any]any
 
 	// totals gathers the changes of operations that ran without a savepoint.
 	totals backend.Tx
@@ -44,11 +46,42 @@ var errAbandoned = errors.New("the operation was not committed: another one in i
 // lead runs a batch for the leader r. When it returns, r is finished and somebody
 // else leads.
 func (w *writer) lead(r *request) {
-	b := &batch{w: w, s: &w.session, memo: make(map[any]any)}
+	b := &batch{w: w, s: &w.session, leader: r, memo: make(map[any]any)}
 	defer w.release()
-	defer b.abandon(r)
+	defer b.abandon()
+	defer b.goOn()
 	if w.begin(r, b.s.begin) {
 		b.run()
+	}
+}
+
+// goOn finishes the batch when the leader's own foreign work did not return and
+// its goroutine is unwinding: without that work, which is the first thing undone.
+func (b *batch) goOn() {
+	if b.leader.gone && !b.leader.finished {
+		b.reset()
+		b.apart()
+	}
+}
+
+// abandon finishes what is left when the leader's goroutine ends in the middle by
+// anything else, which nothing in the module does. Otherwise nothing is left.
+func (b *batch) abandon() {
+	if !b.leader.finished && !slices.Contains(b.ops, b.leader) {
+		b.w.mu.Lock()
+		b.w.remove(b.leader)
+		b.w.mu.Unlock()
+		b.ops = append(b.ops, b.leader)
+	}
+	if !slices.ContainsFunc(b.ops, func(r *request) bool { return !r.finished }) {
+		return
+	}
+	b.reset()
+	for _, r := range b.ops {
+		if !r.finished {
+			r.err = errAbandoned
+			r.finish()
+		}
 	}
 }
 
@@ -165,7 +198,7 @@ func (b *batch) inSavepoint(r *request, tx *backend.Tx) verdict {
 	if b.control("RELEASE operation") != nil {
 		return apart
 	}
-	if r.gone() {
+	if r.gone {
 		r.finish() // undone: its goroutine unwinds
 	}
 	return fine
@@ -176,14 +209,17 @@ func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
 	ctx := context.WithoutCancel(r.ctx)
 	r.err, r.panicked, r.value = nil, false, nil
 	if r.work.Foreign {
-		r.err = r.callForeign(ctx, tx)
-		return r.err != nil || r.turn.gone
+		r.err = b.callForeign(r, ctx, tx)
+		return r.err != nil || r.gone
 	}
 	returned := false
 	defer func() {
+		if returned {
+			return
+		}
 		// A goroutine that is ending has no value and cannot be kept: then
 		// abandon clears up.
-		if v := recover(); v != nil && !returned {
+		if v := recover(); v != nil {
 			r.panicked, r.value, failed = true, v, true
 		}
 	}()
@@ -191,8 +227,6 @@ func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
 	returned = true
 	return r.err != nil
 }
-
-func (r *request) gone() bool { return r.turn != nil && r.turn.gone }
 
 // inDoubt reports whether err may have touched more than its statement.
 func inDoubt(err error) bool { return base.FromDatabase(err) && !base.KeepsTransaction(err) }
@@ -220,7 +254,7 @@ func (b *batch) reset() {
 	b.totals.TakeTotals()
 	clear(b.memo)
 	for _, r := range b.ops {
-		if r.gone() && !r.finished {
+		if r.gone && !r.finished {
 			r.finish()
 		}
 	}
@@ -299,37 +333,10 @@ func (b *batch) wake() {
 func (b *batch) count(committed []*request) {
 	n := int64(0)
 	for _, r := range committed {
-		if r.err == nil && !r.panicked && !r.gone() {
+		if r.err == nil && !r.panicked && !r.gone {
 			n++
 		}
 	}
 	b.w.operations.Add(n)
 	b.w.batches.Add(1)
-}
-
-// abandon finishes what is left when the goroutine of the leader r ends in the
-// middle. Otherwise nothing is.
-func (b *batch) abandon(r *request) {
-	if !r.finished {
-		b.w.mu.Lock()
-		b.w.remove(r)
-		taken := r.taken
-		b.w.mu.Unlock()
-		if !taken {
-			b.ops = append(b.ops, r)
-		}
-	}
-	left := false
-	for _, r := range b.ops {
-		left = left || !r.finished
-	}
-	if left {
-		b.reset()
-		for _, r := range b.ops {
-			if !r.finished {
-				r.err = errAbandoned
-			}
-		}
-		b.wake()
-	}
 }

@@ -6,40 +6,45 @@ import (
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
-// turn passes an operation of foreign code back to its owner, who waits in any
-// case: the code runs in the goroutine that called the engine, while the leader
-// waits for it. So a panic or the end of the goroutine (t.FailNow in a test) hits
-// the owner alone, with its own stack.
+// Foreign code runs in the goroutine that called the engine, so that a panic or
+// the end of the goroutine (t.FailNow in a test) hits its owner alone, with its
+// own stack. The owner is there in any case: either it leads, or it waits, and
+// then the leader passes it the turn and waits in its place.
 type turn struct {
 	ctx  context.Context
 	tx   *backend.Tx
-	back chan struct{} // the owner has run it
 	err  error
-	gone bool // it did not return; its goroutine unwinds as soon as the work is undone
+	back chan struct{} // the owner has had its turn
 }
 
-func newTurn() *turn { return &turn{back: make(chan struct{})} }
-
-// callForeign lets the owner run its work. Called by the leader.
-func (r *request) callForeign(ctx context.Context, tx *backend.Tx) error {
+// callForeign has r's work run by its owner. Called by the leader.
+func (b *batch) callForeign(r *request, ctx context.Context, tx *backend.Tx) error {
+	if r == b.leader {
+		return b.w.runForeign(r, ctx, tx)
+	}
 	r.turn.ctx, r.turn.tx = ctx, tx
 	r.signal <- enter
 	<-r.turn.back
 	return r.turn.err
 }
 
-// runForeign runs r's work. Called by the owner.
-func (w *writer) runForeign(r *request) {
-	t := r.turn
-	leave := w.reentry.Enter()
-	t.err, t.gone = nil, true
+// takeTurn runs r's work in the leader's transaction. Called by the owner. If the
+// work does not return, the goroutine goes on unwinding once it is undone.
+func (w *writer) takeTurn(r *request) {
 	defer func() {
-		leave()
-		t.back <- struct{}{}
-		if t.gone {
-			<-r.signal // done: undone
+		r.turn.back <- struct{}{}
+		if r.gone {
+			<-r.signal // done
 		}
 	}()
-	t.err = r.work.Run(t.ctx, t.tx)
-	t.gone = false
+	r.turn.err = nil
+	r.turn.err = w.runForeign(r, r.turn.ctx, r.turn.tx)
+}
+
+func (w *writer) runForeign(r *request, ctx context.Context, tx *backend.Tx) error {
+	defer w.reentry.Enter()()
+	r.gone = true
+	err := r.work.Run(ctx, tx)
+	r.gone = false
+	return err
 }

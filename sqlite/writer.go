@@ -47,7 +47,7 @@ type request struct {
 	// the last was received, except to a leader, which finds its result by
 	// itself. Nil for a caller that leads at once.
 	signal chan signal
-	turn   *turn // of foreign work
+	turn   *turn // of foreign work that does not lead
 
 	until time.Time // when it stops waiting for a foreign lock; zero: no such wait yet
 	taken bool      // it is in a batch, or alone; it cannot leave any more. Guarded by writer.mu
@@ -55,8 +55,9 @@ type request struct {
 	// The outcome, written before done is sent.
 	finished bool
 	err      error
-	panicked bool
+	panicked bool // with value
 	value    any
+	gone     bool // foreign work has not returned; its goroutine unwinds
 }
 
 type signal int
@@ -76,32 +77,21 @@ func newWriter(lockWait time.Duration) *writer {
 // atomic runs an operation in a batch.
 func (w *writer) atomic(ctx context.Context, work backend.Work) error {
 	r := &request{ctx: ctx, work: work}
-	if work.Foreign {
-		r.turn = newTurn()
-	}
 	next, err := w.join(r)
-	for err == nil {
-		switch next {
-		case done:
-			if r.panicked {
-				panic(r.value)
-			}
-			return r.err
-		case lead:
-			if !work.Foreign {
-				w.lead(r)
-				next = done
-				continue
-			}
-			// Foreign work may end its goroutine, and has to do so in its
-			// owner's: the batch gets another one, for as long as it lasts.
-			go w.lead(r)
-		case enter:
-			w.runForeign(r)
-		}
+	if err != nil {
+		return err
+	}
+	for next == enter {
+		w.takeTurn(r)
 		next = <-r.signal
 	}
-	return err
+	if next == lead {
+		w.lead(r)
+	}
+	if r.panicked {
+		panic(r.value)
+	}
+	return r.err
 }
 
 // acquire waits until the caller has the connection for itself, inside a
@@ -142,8 +132,11 @@ func (w *writer) join(r *request) (signal, error) {
 	if leads {
 		w.leader = r
 	}
-	if !leads || r.turn != nil {
+	if !leads {
 		r.signal = make(chan signal, 1)
+		if r.work.Foreign {
+			r.turn = &turn{back: make(chan struct{})}
+		}
 	}
 	w.queue = append(w.queue, r)
 	w.mu.Unlock()

@@ -54,7 +54,7 @@ func (q *Queries) DeleteCodesOf(ctx context.Context, arg DeleteCodesOfParams) er
 const deleteConversionsOf = `-- name: DeleteConversionsOf :many
 DELETE FROM refgrow_conversions
 WHERE project_id = CAST(?1 AS INTEGER) AND id IN (
-    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at LIMIT CAST(?3 AS INTEGER))
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 RETURNING type, paid
 `
 
@@ -147,7 +147,7 @@ func (q *Queries) DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams
 const deleteReferralsOf = `-- name: DeleteReferralsOf :many
 DELETE FROM refgrow_referrals
 WHERE project_id = CAST(?1 AS INTEGER) AND id IN (
-    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at LIMIT CAST(?3 AS INTEGER))
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 RETURNING status
 `
 
@@ -197,7 +197,7 @@ func (q *Queries) DeleteRulesOf(ctx context.Context, arg DeleteRulesOfParams) er
 const detachReferralsOf = `-- name: DetachReferralsOf :exec
 UPDATE refgrow_conversions SET referral_id = NULL
 WHERE project_id = CAST(?1 AS INTEGER) AND referral_id IN (
-    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at LIMIT CAST(?3 AS INTEGER))
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 `
 
 type DetachReferralsOfParams struct {
