@@ -2,7 +2,6 @@ package refgrow
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"iter"
@@ -22,13 +21,6 @@ const (
 	// when a call names them by id.
 	AffiliateInactive AffiliateStatus = "inactive"
 )
-
-// PayoutPreferences say where an affiliate wants to be paid.
-type PayoutPreferences struct {
-	PayPalEmail   string
-	WiseAccountID string
-	WiseEmail     string
-}
 
 // An Affiliate refers customers. It has one referral code and, optionally, a
 // partner slug; codes and slugs are compared without regard to case, and one that
@@ -153,42 +145,6 @@ func (o *op) emailIsFree(ctx context.Context, email string, but int64) error {
 	return conflict("email", "an affiliate with this email exists already")
 }
 
-// claimCode makes a code or a slug lead to the affiliate. What it had before
-// stays with it.
-func (o *op) claimCode(ctx context.Context, field, text string, affiliate int64) error {
-	_, err := o.InsertCode(ctx, db.InsertCodeParams{ProjectID: o.project, Code: fold(text), AffiliateID: affiliate})
-	if !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	owner, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: fold(text)})
-	if err != nil || owner == affiliate {
-		return err
-	}
-	return conflict(field, "leads to another affiliate already")
-}
-
-// codeAlphabet has no look-alikes. Its 32 letters divide a byte's values evenly.
-const codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-
-// generateCode finds a free referral code.
-func (o *op) generateCode(ctx context.Context) (string, error) {
-	for range 20 {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		for i := range b {
-			b[i] = codeAlphabet[int(b[i])%len(codeAlphabet)]
-		}
-		_, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: fold(string(b[:]))})
-		if errors.Is(err, sql.ErrNoRows) {
-			return string(b[:]), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	return "", errors.New("no free referral code found")
-}
-
 func (o *op) countAffiliate(status AffiliateStatus, by int64) {
 	delta := db.AddTotalsParams{ProjectID: o.project}
 	switch status {
@@ -301,38 +257,6 @@ func (u *UpdateAffiliateParams) check() error {
 		u.PayoutPreferences = Set(checked)
 	}
 	return nil
-}
-
-// check refuses, beside what is no address, what a spreadsheet would take for a
-// formula.
-func (pp PayoutPreferences) check() (PayoutPreferences, error) {
-	for _, a := range []struct {
-		field string
-		email *string
-	}{{"payout_preferences.paypal_email", &pp.PayPalEmail}, {"payout_preferences.wise_details.email", &pp.WiseEmail}} {
-		if *a.email == "" {
-			continue
-		}
-		email, err := address(a.field, *a.email)
-		if err != nil {
-			return pp, err
-		}
-		if startsFormula(email) {
-			return pp, invalid(a.field, "must not begin with =, +, - or @")
-		}
-		*a.email = email
-	}
-	if err := optionalText("payout_preferences.wise_details.accountId", pp.WiseAccountID, 64); err != nil {
-		return pp, err
-	}
-	if startsFormula(pp.WiseAccountID) {
-		return pp, invalid("payout_preferences.wise_details.accountId", "must not begin with =, +, - or @")
-	}
-	return pp, nil
-}
-
-func startsFormula(text string) bool {
-	return text != "" && (text[0] == '=' || text[0] == '+' || text[0] == '-' || text[0] == '@')
 }
 
 func (o *op) updateAffiliate(ctx context.Context, id int64, u UpdateAffiliateParams) (*db.Affiliate, error) {

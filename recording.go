@@ -12,17 +12,6 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// A Customer names the customer of a conversion, by any of its names: two that
-// belong to different customers are refused. One that was not seen before is
-// created, unless it is named by ID.
-type Customer struct {
-	ID         int64  // the referral's id
-	ExternalID string // the app's own user id
-	Email      string
-}
-
-func (c Customer) named() bool { return c != Customer{} }
-
 // RecordConversionParams describe what happened.
 type RecordConversionParams struct {
 	Type ConversionType
@@ -190,108 +179,6 @@ func (o *op) priceDraft(row *db.Conversion, given money.Amount) error {
 		row.RuleID, row.RuleVersion = &p.rule.ID, &p.rule.Version
 	}
 	return nil
-}
-
-// findCustomer finds the one customer that all given names belong to, nil when
-// none of them was seen before.
-func (o *op) findCustomer(ctx context.Context, c Customer) (*db.FindReferralRow, error) {
-	var found *db.FindReferralRow
-	for _, name := range []struct {
-		field string
-		given bool
-		find  finder
-	}{
-		{"referred_user_id", c.ID != 0, findByID(c.ID)},
-		{"external_id", c.ExternalID != "", findByExternalID(c.ExternalID)},
-		{"email", c.Email != "", findByEmail(c.Email)},
-	} {
-		if !name.given {
-			continue
-		}
-		row, err := name.find(ctx, o, o.project)
-		switch {
-		case errors.Is(err, sql.ErrNoRows) && name.field == "referred_user_id":
-			return nil, notFound("Referred user")
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return nil, err
-		case found != nil && found.ID != row.ID:
-			return nil, invalid(name.field, "belongs to another customer than the one named beside it")
-		default:
-			found = &row
-		}
-	}
-	return found, nil
-}
-
-func customerEmail(c *db.FindReferralRow) string {
-	if c == nil {
-		return ""
-	}
-	return orZero(c.Email)
-}
-
-// keepCustomer writes down what the conversion says of its customer: a new one
-// is created; a known one learns a name it lacked, gets the affiliate if it has
-// none, and turns converted (or direct) by a purchase.
-func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, params RecordConversionParams, c *db.Conversion) (*int64, error) {
-	if customer == nil && !params.Customer.named() {
-		return nil, nil
-	}
-	next := db.FindReferralRow{Status: string(ReferralDirectSignup), CreatedAt: c.CreatedAt}
-	if customer != nil {
-		next = *customer
-	}
-	if next.Email == nil {
-		next.Email = textOrNull(params.Customer.Email)
-	}
-	if next.ExternalID == nil {
-		next.ExternalID = textOrNull(params.Customer.ExternalID)
-	}
-	if next.AffiliateID == nil {
-		next.AffiliateID = c.AffiliateID
-	}
-	next.Status = string(statusAfter(ReferralStatus(next.Status), c))
-	if c.Type == string(Purchase) && next.ConversionDate == nil {
-		next.ConversionDate = &c.CreatedAt
-	}
-	if customer != nil && same(customer, &next) {
-		return &customer.ID, nil
-	}
-	// The reference could be refused only after this write: look first.
-	if err := o.referenceIsFree(ctx, c.Reference, 0); err != nil {
-		return nil, err
-	}
-	if customer == nil {
-		return &next.ID, o.insertReferral(ctx, &next)
-	}
-	return &next.ID, o.saveReferral(ctx, &next, ReferralStatus(customer.Status))
-}
-
-// statusAfter is the status of a customer after a conversion. Who is converted
-// stays so.
-func statusAfter(status ReferralStatus, c *db.Conversion) ReferralStatus {
-	attributed := c.AffiliateID != nil
-	switch ConversionType(c.Type) {
-	case Purchase:
-		switch {
-		case attributed:
-			return ReferralConverted
-		case status != ReferralConverted:
-			return ReferralDirect
-		}
-	case Signup:
-		if attributed && status == ReferralDirectSignup {
-			return ReferralPending
-		}
-	}
-	return status
-}
-
-// same compares what a conversion can change of a customer.
-func same(a, b *db.FindReferralRow) bool {
-	return orZero(a.Email) == orZero(b.Email) && orZero(a.ExternalID) == orZero(b.ExternalID) &&
-		orZero(a.AffiliateID) == orZero(b.AffiliateID) && a.Status == b.Status && (a.ConversionDate == nil) == (b.ConversionDate == nil)
 }
 
 func referenceTaken() error {

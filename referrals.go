@@ -3,8 +3,6 @@ package refgrow
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"iter"
 	"time"
 
@@ -161,43 +159,6 @@ func (o *op) nameAffiliate(ctx context.Context, row *db.FindReferralRow) error {
 	affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: *row.AffiliateID})
 	row.AffiliateCode = &affiliate.ReferralCode
 	return missing(err, "Affiliate")
-}
-
-// A finder looks a customer up by one of its names.
-type finder func(ctx context.Context, q db.Querier, project int64) (db.FindReferralRow, error)
-
-func findByID(id int64) finder {
-	return func(ctx context.Context, q db.Querier, project int64) (db.FindReferralRow, error) {
-		return q.FindReferral(ctx, db.FindReferralParams{ProjectID: project, ReferralID: id})
-	}
-}
-
-func findByEmail(email string) finder {
-	return func(ctx context.Context, q db.Querier, project int64) (db.FindReferralRow, error) {
-		row, err := q.FindReferralByEmail(ctx, db.FindReferralByEmailParams{ProjectID: project, Email: email})
-		return db.FindReferralRow(row), err
-	}
-}
-
-func findByExternalID(id string) finder {
-	return func(ctx context.Context, q db.Querier, project int64) (db.FindReferralRow, error) {
-		row, err := q.FindReferralByExternalID(ctx, db.FindReferralByExternalIDParams{ProjectID: project, ExternalID: id})
-		return db.FindReferralRow(row), err
-	}
-}
-
-// customerIsFree refuses a name that another customer than but has.
-func (o *op) customerIsFree(ctx context.Context, field string, find finder, but int64) error {
-	other, err := find(ctx, o, o.project)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return err
-	case other.ID == but:
-		return nil
-	}
-	return conflict(field, "a referred user with this %s exists already", field)
 }
 
 func (o *op) countReferral(status ReferralStatus, by int64) {

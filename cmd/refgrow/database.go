@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+// opening says what a command may do to the file of the database.
+type opening int
+
+const (
+	existing opening = iota // neither makes the file nor changes its schema
+	creating                // makes a missing file and brings the schema up to date
+)
+
+// withEngine runs work on the database of the call.
+func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.Engine) error) (err error) {
+	config := refgrow.Config{Logger: c.log}
+	if how == existing {
+		config.Migrate = refgrow.MigrateCheck
+		if err := c.fileExists(); err != nil {
+			return err
+		}
+	}
+	db, err := sqlite.Open(ctx, c.db, sqlite.Options{})
+	if err != nil {
+		return c.openingFailed(err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	engine, err := refgrow.New(ctx, db, config)
+	if err != nil {
+		return c.openingFailed(err)
+	}
+	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
+	return work(engine)
+}
+
+func (c *call) fileExists() error {
+	_, err := os.Stat(c.db)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database at %s: name it with --db, or make one with \"refgrow project create\" or \"refgrow serve\"", c.db)
+	}
+	return err
+}
+
+// openingFailed names the file and what can be done.
+func (c *call) openingFailed(err error) error {
+	switch {
+	case errors.Is(err, refgrow.ErrSchema):
+		return fmt.Errorf("%s is not a database of this version of refgrow (\"refgrow serve\" brings an older one up to date): %w", c.db, err)
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	return fmt.Errorf("cannot open %s: %w", c.db, err)
+}
+
+// withProject runs work on a project of the database.
+func (c *call) withProject(ctx context.Context, name string, work func(*refgrow.Engine, *refgrow.Project) error) error {
+	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
+		project, err := engine.Project(ctx, name)
+		if errors.Is(err, refgrow.ErrNotFound) {
+			return fmt.Errorf("there is no project %q in %s; \"refgrow project list\" shows those there are", name, c.db)
+		}
+		if err != nil {
+			return err
+		}
+		return work(engine, project)
+	})
+}

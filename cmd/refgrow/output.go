@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// output is where results go. It remembers the first error, because a result
+// that nobody got is a failure.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.to.Write(text)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+func (o *output) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(o, format, args...)
+	return err
+}
+
+// json prints one value, indented.
+func (o *output) json(value any) error {
+	encoder := json.NewEncoder(o)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// table prints rows in columns. The first row is the heads.
+func (o *output) table(rows [][]string) error {
+	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		// The last cell has no tab behind it, and so no blanks.
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// stamp is a time as the REST API shows it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func optionalStamp(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	return new(stamp(*t))
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// progress shows on a terminal that long work goes on, and for how long already.
+// The caller calls stop when it is over.
+func progress(stderr io.Writer, doing string) (stop func()) {
+	if !terminal(stderr) {
+		return func() {}
+	}
+	const every = time.Second // short work shows nothing
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for passed := every; ; passed += every {
+			select {
+			case <-ticker.C:
+				fmt.Fprintf(stderr, "\r%s: %s ", doing, passed)
+			case <-over:
+				fmt.Fprintf(stderr, "\r%*s\r", len(doing)+20, "")
+				return
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
+}
+
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

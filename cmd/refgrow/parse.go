@@ -1,0 +1,185 @@
+package main
+
+import (
+	"flag"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// An assignment is one flag of a call.
+type assignment struct{ name, value string }
+
+// parse finds the command that args name, with the flags before, between and
+// behind the names. The flag package itself would stop at the first name.
+func parse(args []string, all []command) (*call, work, error) {
+	sets := make([]*flag.FlagSet, len(all))
+	works := make([]work, len(all))
+	calls := make([]*call, len(all))
+	for i, cmd := range all {
+		calls[i] = &call{command: cmd}
+		sets[i], works[i] = flagsOf(cmd, calls[i])
+		calls[i].flags = sets[i]
+	}
+	names, given, help, err := split(args, sets)
+	if err != nil {
+		return nil, nil, err
+	}
+	at, operands := find(names, all)
+	switch {
+	case help && at < 0:
+		return helpCall(all, names)
+	case help:
+		return helpCall(all, strings.Fields(all[at].name))
+	case at < 0:
+		return nil, nil, unknown(names, all)
+	}
+	c := calls[at]
+	if c.operand, err = operandOf(c.command, operands); err != nil {
+		return nil, nil, err
+	}
+	for _, a := range given {
+		if err := assign(c, a); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c, works[at], nil
+}
+
+// flagsOf gives the flags of a command: its own and those that all have.
+func flagsOf(cmd command, c *call) (*flag.FlagSet, work) {
+	set := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.StringVar(&c.db, "db", "refgrow.db", "`FILE` of the database")
+	set.BoolVar(&c.json, "json", false, "print the result as JSON")
+	return set, cmd.prepare(set)
+}
+
+// split takes the flags out of args. Whether a flag takes a value has to be
+// known before the command is, so it is the same for all commands that have it.
+func split(args []string, sets []*flag.FlagSet) (names []string, given []assignment, help bool, err error) {
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		if arg == "--" {
+			return append(names, args...), given, help, nil
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			names = append(names, arg)
+			continue
+		}
+		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+		if name == "h" || name == "help" {
+			help = true
+			continue
+		}
+		known := lookUp(name, sets)
+		switch {
+		case known == nil:
+			return nil, nil, false, usage("there is no flag %s; \"refgrow help\" shows what there is", arg)
+		case hasValue:
+		case isSwitch(known):
+			value = "true"
+		case len(args) == 0:
+			return nil, nil, false, usage("--%s needs a value", name)
+		default:
+			value, args = args[0], args[1:]
+		}
+		given = append(given, assignment{name, value})
+	}
+	return names, given, help, nil
+}
+
+func lookUp(name string, sets []*flag.FlagSet) *flag.Flag {
+	for _, set := range sets {
+		if f := set.Lookup(name); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// isSwitch reports whether a flag needs no value.
+func isSwitch(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// find gives the place of the command that names begin with, -1 for none, and
+// what follows its name.
+func find(names []string, all []command) (at int, operands []string) {
+	for i, cmd := range all {
+		words := strings.Fields(cmd.name)
+		if len(names) >= len(words) && strings.Join(names[:len(words)], " ") == cmd.name {
+			return i, names[len(words):]
+		}
+	}
+	return -1, nil
+}
+
+func unknown(names []string, all []command) error {
+	if len(names) == 0 {
+		return usage("a command is needed\n\n%s", strings.TrimSuffix(overview(all, ""), "\n"))
+	}
+	var group []string
+	for _, cmd := range all {
+		if rest, ok := strings.CutPrefix(cmd.name, names[0]+" "); ok {
+			group = append(group, rest)
+		}
+	}
+	switch {
+	case len(group) > 0 && len(names) > 1:
+		return usage("there is no command %q; after %q comes one of: %s",
+			names[0]+" "+names[1], names[0], strings.Join(group, ", "))
+	case len(group) > 0:
+		return usage("after %q comes one of: %s", names[0], strings.Join(group, ", "))
+	}
+	return usage("this version has no command %q; \"refgrow help\" shows what there is", names[0])
+}
+
+func operandOf(cmd command, operands []string) (string, error) {
+	switch {
+	case cmd.operand == "" && len(operands) > 0:
+		return "", usage("\"refgrow %s\" takes no %q", cmd.name, operands[0])
+	case cmd.operand == "":
+		return "", nil
+	case len(operands) == 0 && strings.HasPrefix(cmd.operand, "["):
+		return "", nil
+	case len(operands) == 0:
+		return "", usage("\"refgrow %s\" needs the %s behind it", cmd.name, cmd.operand)
+	case len(operands) > 1 && cmd.operand != helpOperand:
+		return "", usage("\"refgrow %s\" takes one %s; a name with spaces has to be quoted", cmd.name, cmd.operand)
+	}
+	return strings.Join(operands, " "), nil
+}
+
+// assign sets a flag of the call's command.
+func assign(c *call, a assignment) error {
+	f := c.flags.Lookup(a.name)
+	if f == nil {
+		return usage("\"refgrow %s\" has no flag --%s; \"refgrow %s -h\" shows those it has", c.command.name, a.name, c.command.name)
+	}
+	if isSwitch(f) {
+		if _, err := strconv.ParseBool(a.value); err != nil {
+			return usage("--%s is on or off: --%s, or --%s=false", a.name, a.name, a.name)
+		}
+	}
+	if err := c.flags.Set(a.name, a.value); err != nil {
+		return usage("--%s %v", a.name, err)
+	}
+	return nil
+}
+
+// A whole is the value of a flag that takes a number of at least 0.
+type whole int
+
+func (w *whole) String() string { return strconv.Itoa(int(*w)) }
+
+func (w *whole) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return usage("must be a whole number of 0 or more, not %q", text)
+	}
+	*w = whole(n) //nolint:gosec // 31 bits fit
+	return nil
+}
