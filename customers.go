@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 )
@@ -59,33 +60,36 @@ func (o *op) customerIsFree(ctx context.Context, field string, find finder, but 
 // findCustomer finds the one customer that all given names belong to, nil when
 // none of them was seen before.
 func (o *op) findCustomer(ctx context.Context, c Customer) (*db.FindReferralRow, error) {
-	var found *db.FindReferralRow
-	for _, name := range []struct {
-		field string
-		given bool
-		find  finder
-	}{
-		{"referred_user_id", c.ID != 0, findByID(c.ID)},
-		{"external_id", c.ExternalID != "", findByExternalID(c.ExternalID)},
-		{"email", c.Email != "", findByEmail(c.Email)},
-	} {
-		if !name.given {
-			continue
-		}
-		row, err := name.find(ctx, o, o.project)
-		switch {
-		case errors.Is(err, sql.ErrNoRows) && name.field == "referred_user_id":
-			return nil, notFound("Referred user")
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return nil, err
-		case found != nil && found.ID != row.ID:
-			return nil, invalid(name.field, "belongs to another customer than the one named beside it")
-		default:
-			found = &row
-		}
+	if !c.named() {
+		return nil, nil
 	}
-	return found, nil
+	rows, err := o.FindCustomers(ctx, db.FindCustomersParams{
+		ProjectID: o.project, ReferralID: c.ID, Email: c.Email, ExternalID: c.ExternalID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.ID != 0 && !slices.ContainsFunc(rows, func(r db.FindCustomersRow) bool { return r.ID == c.ID }) {
+		return nil, notFound("Referred user")
+	}
+	switch len(rows) {
+	case 0:
+		return nil, nil
+	case 1:
+		found := db.FindReferralRow(rows[0])
+		return &found, nil
+	}
+	// The first name stands; the next one that has another customer is at fault.
+	if c.ID != 0 && slices.ContainsFunc(rows, func(r db.FindCustomersRow) bool {
+		return r.ID != c.ID && c.ExternalID != "" && orZero(r.ExternalID) == c.ExternalID
+	}) {
+		return nil, anotherCustomer("external_id")
+	}
+	return nil, anotherCustomer("email")
+}
+
+func anotherCustomer(field string) error {
+	return invalid(field, "belongs to another customer than the one named beside it")
 }
 
 func customerEmail(c *db.FindReferralRow) string {

@@ -57,6 +57,8 @@ CREATE TABLE refgrow_commission_rules (
 CREATE UNIQUE INDEX refgrow_commission_rules_in_force ON refgrow_commission_rules
     (project_id, conversion_type, COALESCE(affiliate_id, 0), COALESCE(product, '')) WHERE ended_at IS NULL;
 
+CREATE INDEX refgrow_commission_rules_by_affiliate ON refgrow_commission_rules (affiliate_id) WHERE affiliate_id IS NOT NULL;
+
 -- An affiliate whose deleted_at is set is being deleted: nothing shows it any
 -- more, and its rows elsewhere go in steps before its own.
 CREATE TABLE refgrow_affiliates (

@@ -43,9 +43,6 @@ SELECT id, project_id FROM refgrow_affiliates WHERE deleted_at IS NOT NULL ORDER
 -- name: InsertDeletion :exec
 INSERT INTO refgrow_deletions (project_id, affiliate_id, deleted_at, totals) VALUES (@project_id, @affiliate_id, @deleted_at, @totals);
 
--- name: ListDeletions :many
-SELECT * FROM refgrow_deletions WHERE project_id = @project_id ORDER BY id;
-
 -- name: DeleteCodesOf :exec
 DELETE FROM refgrow_codes WHERE affiliate_id = @affiliate_id AND project_id = @project_id;
 
@@ -55,26 +52,27 @@ DELETE FROM refgrow_coupons WHERE affiliate_id = @affiliate_id AND project_id = 
 -- name: DeleteAccountsOf :exec
 DELETE FROM refgrow_accounts WHERE affiliate_id = @affiliate_id AND project_id = @project_id;
 
+-- +project_id keeps SQLite from walking the whole project for a few rows of it.
 -- name: DetachReferralsOf :exec
 UPDATE refgrow_conversions SET referral_id = NULL
-WHERE project_id = CAST(@project_id AS INTEGER) AND referral_id IN (
+WHERE +project_id = CAST(@project_id AS INTEGER) AND referral_id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
 
 -- name: DeleteReferralsOf :many
 DELETE FROM refgrow_referrals
-WHERE project_id = CAST(@project_id AS INTEGER) AND id IN (
+WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
 RETURNING status;
 
 -- name: DeleteConversionsOf :many
 DELETE FROM refgrow_conversions
-WHERE project_id = CAST(@project_id AS INTEGER) AND id IN (
+WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
 RETURNING type, paid;
 
 -- name: DeleteEntriesOf :execrows
 DELETE FROM refgrow_ledger_entries
-WHERE project_id = CAST(@project_id AS INTEGER) AND id IN (
+WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_ledger_entries AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.id LIMIT CAST(@at_most AS INTEGER));
 
 -- name: DeleteRulesOf :exec

@@ -21,6 +21,17 @@ SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
 
+-- The customers that a call names: by id, by email, by the app's own id. What is
+-- not named comes as 0 or '', which no row has.
+-- name: FindCustomers :many
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+WHERE (r.project_id = @project_id AND r.id = @referral_id)
+    OR (r.project_id = @project_id AND r.email = CAST(@email AS TEXT))
+    OR (r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT))
+LIMIT 3;
+
 -- name: UpdateReferral :exec
 UPDATE refgrow_referrals
 SET email = @email, external_id = @external_id, affiliate_id = @affiliate_id, status = @status, conversion_date = @conversion_date

@@ -1,4 +1,5 @@
 -- These queries read everything that is stored twice; they are for Verify alone.
+-- +project_id keeps SQLite from walking a whole project for every part of it.
 
 -- name: VerifyProjectCounts :one
 SELECT
@@ -22,7 +23,7 @@ SELECT a.id, a.referral_code, a.partner_slug,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.referral_code)), 0) AS INTEGER) AS code_owner,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.partner_slug)), 0) AS INTEGER) AS slug_owner
 FROM refgrow_affiliates a
-WHERE a.project_id = @project_id AND a.deleted_at IS NULL AND a.id > @after_id
+WHERE +a.project_id = @project_id AND a.deleted_at IS NULL AND a.id > @after_id
 ORDER BY a.id LIMIT @at_most;
 
 -- name: VerifyAccounts :many
@@ -46,17 +47,16 @@ GROUP BY e.affiliate_id, e.currency;
 SELECT CAST(affiliate_id AS INTEGER) AS affiliate_id, currency,
     CAST(SUM(type = 'signup') AS INTEGER) AS signups, CAST(SUM(type = 'purchase') AS INTEGER) AS purchases
 FROM refgrow_conversions
-WHERE project_id = @project_id AND affiliate_id >= CAST(@first_id AS INTEGER) AND affiliate_id <= CAST(@last_id AS INTEGER)
+WHERE +project_id = @project_id AND affiliate_id >= CAST(@first_id AS INTEGER) AND affiliate_id <= CAST(@last_id AS INTEGER)
 GROUP BY affiliate_id, currency;
 
 -- name: VerifyConversions :many
-SELECT * FROM refgrow_conversions WHERE project_id = @project_id AND id > @after_id ORDER BY id LIMIT @at_most;
+SELECT * FROM refgrow_conversions WHERE +project_id = @project_id AND id > @after_id ORDER BY id LIMIT @at_most;
 
 -- name: VerifyConversionEntries :many
 SELECT id, affiliate_id, currency, kind, amount, conversion_id
 FROM refgrow_ledger_entries
-WHERE project_id = @project_id AND conversion_id > CAST(@after_id AS INTEGER) AND conversion_id <= CAST(@last_id AS INTEGER)
-ORDER BY id;
+WHERE project_id = @project_id AND conversion_id > CAST(@after_id AS INTEGER) AND conversion_id <= CAST(@last_id AS INTEGER);
 
 -- name: VerifyRules :many
 SELECT * FROM refgrow_commission_rules WHERE project_id = @project_id;

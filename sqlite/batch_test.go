@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -13,74 +12,7 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
-	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
-
-// kinds of operations; each inserts a thing of its name, one way or another.
-func (d *DB) kinds(name string) map[string]backend.Work {
-	insertThen := func(end func() error) func(context.Context, *backend.Tx) error {
-		return func(ctx context.Context, tx *backend.Tx) error {
-			if err := d.inserting(name).Run(ctx, tx); err != nil {
-				return err
-			}
-			return end()
-		}
-	}
-	fail := func() error { return errBoom }
-	return map[string]backend.Work{
-		"good":              d.inserting(name),
-		"good, savepoint":   {Run: d.inserting(name).Run},
-		"good, foreign":     {Run: d.inserting(name).Run, Foreign: true},
-		"refused":           {WritesLast: true, Run: func(context.Context, *backend.Tx) error { return errBoom }},
-		"refused by insert": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error { return d.insert(ctx, "taken") }},
-		"fails late":        {WritesLast: true, Run: insertThen(fail)},
-		"fails":             {Run: insertThen(fail)},
-		"fails, foreign":    {Run: insertThen(fail), Foreign: true},
-		"panics":            {WritesLast: true, Run: insertThen(func() error { panic("boom") })},
-		"panics, foreign":   {Run: insertThen(func() error { panic("boom") }), Foreign: true},
-		"ends":              {Run: insertThen(func() error { runtime.Goexit(); return nil }), Foreign: true},
-		"bomb": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-			if err := d.insert(ctx, name); err != nil {
-				return err
-			}
-			return d.insert(ctx, "bomb")
-		}},
-		"bomb swallowed": {Run: func(ctx context.Context, tx *backend.Tx) error {
-			d.insert(ctx, "bomb")
-			d.insert(ctx, name)
-			return nil
-		}},
-		"dangling": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-			return d.exec(ctx, "INSERT INTO part VALUES ('nothing')")
-		}},
-		"nested": {Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-			if err := tx.Nested.Atomic(ctx, d.inserting("taken")); !errors.Is(err, backend.ErrConstraint) {
-				return fmt.Errorf("nested: %v", err)
-			}
-			if err := tx.Nested.Atomic(ctx, d.inserting(name)); err != nil {
-				return err
-			}
-			return nil
-		}},
-	}
-}
-
-// want tells how each kind must end.
-func want(kind string) error {
-	switch kind {
-	case "good", "good, savepoint", "good, foreign", "nested":
-		return nil
-	case "refused by insert", "bomb", "dangling":
-		return backend.ErrConstraint
-	case "bomb swallowed":
-		return base.ErrLost
-	case "panics", "panics, foreign":
-		return errPanic
-	case "ends":
-		return errGoexit
-	}
-	return errBoom
-}
 
 // Every kind of operation in one batch with good ones before and behind it.
 func TestOneFailsAlone(t *testing.T) {
@@ -109,6 +41,47 @@ func TestOneFailsAlone(t *testing.T) {
 				t.Error(s)
 			}
 		})
+	}
+}
+
+// The same for the operation that leads the batch.
+func TestLeaderFailsAlone(t *testing.T) {
+	t.Parallel()
+	for kind := range (*DB)(nil).kinds("") {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := setup(t, Options{Durability: Normal})
+			if err := d.atomic(d.inserting("taken")); err != nil {
+				t.Fatal(err)
+			}
+			errs := d.together(t, d.kinds("b")[kind], d.inserting("a"), d.kinds("c")["ends"], d.kinds("d")["good, foreign"])
+			if !errors.Is(errs[0], want(kind)) {
+				t.Errorf("it ended with %v", errs[0])
+			}
+			names, expected := names(t, d), "a d taken"
+			if want(kind) == nil {
+				expected = "a b d taken"
+			}
+			if errs[1] != nil || errs[2] != errGoexit || errs[3] != nil || names != expected || entries(t, d) != len(strings.Fields(expected)) {
+				t.Errorf("%v, %s, %d", errs, names, entries(t, d))
+			}
+		})
+	}
+}
+
+// An operation that is not foreign ends the leader's goroutine, which it must not
+// do: nobody waits for ever, and nothing is committed.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	ends := d.kinds("b")["ends"]
+	ends.Foreign = false
+	errs := d.together(t, d.inserting("a"), ends, d.inserting("c"))
+	if errs[0] != errGoexit || errs[1] != errAbandoned || errs[2] != errAbandoned {
+		t.Error(errs)
+	}
+	if err := d.atomic(d.inserting("d")); err != nil || names(t, d) != "d" {
+		t.Error(err, names(t, d))
 	}
 }
 

@@ -56,7 +56,7 @@ func inspect(path string) error {
 	// Its log and shared memory get the mode of the file from SQLite.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
-		return file.Close()
+		return errors.Join(file.Close(), base.SyncDir(filepath.Dir(path)))
 	}
 	if !errors.Is(err, fs.ErrExist) {
 		return err

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
@@ -60,7 +61,12 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 	}
 	db := &DB{path: path, writer: newWriter(options.LockWait), readers: newReaders(reading)}
 	db.writer.session.pool = writing
-	if err := errors.Join(db.writer.session.open(), reading.PingContext(ctx)); err != nil {
+	// Another process may hold the file for a moment, to recover or remove its log.
+	until := time.Now().Add(options.LockWait)
+	err = retry(ctx, until, func() error {
+		return errors.Join(db.writer.session.open(), reading.PingContext(ctx))
+	})
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -74,7 +80,11 @@ func (d *DB) Backend() backend.Backend { return store{d} }
 
 // Close waits for the operation that runs, refuses those that wait, and closes
 // the file. It may be called again, and everything else gives an error after it.
+// Inside an operation it is refused.
 func (d *DB) Close() error {
+	if d.writer.reentry.Inside() {
+		return base.ErrReentrant
+	}
 	d.closeOnce.Do(func() {
 		// The writer last: whoever closes a file last clears its log away, and
 		// a reader cannot.
@@ -90,9 +100,9 @@ func (d *DB) Close() error {
 // Project.WithTx alone: it refuses to be called by itself, since it would wait
 // for this transaction.
 //
-// Rows that work has open and statements that its own context cancels are its own
-// affair. If SQLite rolls back the whole transaction, as it may do after a
-// cancelled statement, nothing of it remains and Tx returns an error.
+// SQLite may roll back the whole transaction by itself when a statement of work is
+// cancelled by its context, among other reasons. Then nothing of it remains, and
+// Tx returns an error.
 func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	w := d.writer
 	var tx *sql.Tx

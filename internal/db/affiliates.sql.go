@@ -53,7 +53,7 @@ func (q *Queries) DeleteCodesOf(ctx context.Context, arg DeleteCodesOfParams) er
 
 const deleteConversionsOf = `-- name: DeleteConversionsOf :many
 DELETE FROM refgrow_conversions
-WHERE project_id = CAST(?1 AS INTEGER) AND id IN (
+WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 RETURNING type, paid
 `
@@ -126,7 +126,7 @@ func (q *Queries) DeleteCouponsOf(ctx context.Context, arg DeleteCouponsOfParams
 
 const deleteEntriesOf = `-- name: DeleteEntriesOf :execrows
 DELETE FROM refgrow_ledger_entries
-WHERE project_id = CAST(?1 AS INTEGER) AND id IN (
+WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_ledger_entries AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.id LIMIT CAST(?3 AS INTEGER))
 `
 
@@ -146,7 +146,7 @@ func (q *Queries) DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams
 
 const deleteReferralsOf = `-- name: DeleteReferralsOf :many
 DELETE FROM refgrow_referrals
-WHERE project_id = CAST(?1 AS INTEGER) AND id IN (
+WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 RETURNING status
 `
@@ -196,7 +196,7 @@ func (q *Queries) DeleteRulesOf(ctx context.Context, arg DeleteRulesOfParams) er
 
 const detachReferralsOf = `-- name: DetachReferralsOf :exec
 UPDATE refgrow_conversions SET referral_id = NULL
-WHERE project_id = CAST(?1 AS INTEGER) AND referral_id IN (
+WHERE +project_id = CAST(?1 AS INTEGER) AND referral_id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 `
 
@@ -206,6 +206,7 @@ type DetachReferralsOfParams struct {
 	AtMost      int64
 }
 
+// +project_id keeps SQLite from walking the whole project for a few rows of it.
 func (q *Queries) DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error {
 	_, err := q.db.ExecContext(ctx, detachReferralsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
 	return err
@@ -480,39 +481,6 @@ func (q *Queries) ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliate
 	for rows.Next() {
 		var i ListAffiliatesInDeletionRow
 		if err := rows.Scan(&i.ID, &i.ProjectID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listDeletions = `-- name: ListDeletions :many
-SELECT id, project_id, affiliate_id, deleted_at, totals FROM refgrow_deletions WHERE project_id = ?1 ORDER BY id
-`
-
-func (q *Queries) ListDeletions(ctx context.Context, projectID int64) ([]Deletion, error) {
-	rows, err := q.db.QueryContext(ctx, listDeletions, projectID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Deletion{}
-	for rows.Next() {
-		var i Deletion
-		if err := rows.Scan(
-			&i.ID,
-			&i.ProjectID,
-			&i.AffiliateID,
-			&i.DeletedAt,
-			&i.Totals,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

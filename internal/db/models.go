@@ -77,14 +77,6 @@ type Conversion struct {
 	AvailableAt      int64
 }
 
-type Deletion struct {
-	ID          int64
-	ProjectID   int64
-	AffiliateID int64
-	DeletedAt   int64
-	Totals      string
-}
-
 type LedgerEntry struct {
 	ID           int64
 	ProjectID    int64

@@ -30,11 +30,15 @@ type Querier interface {
 	DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfParams) ([]string, error)
 	DeleteRulesOf(ctx context.Context, arg DeleteRulesOfParams) error
 	DetachReferral(ctx context.Context, arg DetachReferralParams) error
+	// +project_id keeps SQLite from walking the whole project for a few rows of it.
 	DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
 	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]FindCouponsByLemonsqueezyCodeRow, error)
 	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]FindCouponsByStripeIDRow, error)
+	// The customers that a call names: by id, by email, by the app's own id. What is
+	// not named comes as 0 or '', which no row has.
+	FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error)
 	FindReferral(ctx context.Context, arg FindReferralParams) (FindReferralRow, error)
 	FindReferralByEmail(ctx context.Context, arg FindReferralByEmailParams) (FindReferralByEmailRow, error)
 	FindReferralByExternalID(ctx context.Context, arg FindReferralByExternalIDParams) (FindReferralByExternalIDRow, error)
@@ -77,7 +81,6 @@ type Querier interface {
 	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
 	ListCoupons(ctx context.Context, arg ListCouponsParams) ([]ListCouponsRow, error)
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
-	ListDeletions(ctx context.Context, projectID int64) ([]Deletion, error)
 	ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error)
 	ListEntriesOfConversion(ctx context.Context, arg ListEntriesOfConversionParams) ([]LedgerEntry, error)
 	ListKeys(ctx context.Context) ([]ListKeysRow, error)
@@ -107,6 +110,7 @@ type Querier interface {
 	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
 	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
 	// These queries read everything that is stored twice; they are for Verify alone.
+	// +project_id keeps SQLite from walking a whole project for every part of it.
 	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
 	VerifyReferrals(ctx context.Context, projectID int64) ([]VerifyReferralsRow, error)
 	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)

@@ -62,6 +62,77 @@ func (q *Queries) DetachReferral(ctx context.Context, arg DetachReferralParams) 
 	return err
 }
 
+const findCustomers = `-- name: FindCustomers :many
+SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+WHERE (r.project_id = ?1 AND r.id = ?2)
+    OR (r.project_id = ?1 AND r.email = CAST(?3 AS TEXT))
+    OR (r.project_id = ?1 AND r.external_id = CAST(?4 AS TEXT))
+LIMIT 3
+`
+
+type FindCustomersParams struct {
+	ProjectID  int64
+	ReferralID int64
+	Email      string
+	ExternalID string
+}
+
+type FindCustomersRow struct {
+	ID              int64
+	Email           *string
+	ExternalID      *string
+	AffiliateID     *int64
+	Status          string
+	ConversionDate  *int64
+	CreatedAt       int64
+	AffiliateCode   *string
+	AffiliateEmail  *string
+	AffiliateStatus *string
+}
+
+// The customers that a call names: by id, by email, by the app's own id. What is
+// not named comes as 0 or ”, which no row has.
+func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error) {
+	rows, err := q.db.QueryContext(ctx, findCustomers,
+		arg.ProjectID,
+		arg.ReferralID,
+		arg.Email,
+		arg.ExternalID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindCustomersRow{}
+	for rows.Next() {
+		var i FindCustomersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Email,
+			&i.ExternalID,
+			&i.AffiliateID,
+			&i.Status,
+			&i.ConversionDate,
+			&i.CreatedAt,
+			&i.AffiliateCode,
+			&i.AffiliateEmail,
+			&i.AffiliateStatus,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const findReferral = `-- name: FindReferral :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status

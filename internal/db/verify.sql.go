@@ -13,7 +13,7 @@ const verifyAccountConversions = `-- name: VerifyAccountConversions :many
 SELECT CAST(affiliate_id AS INTEGER) AS affiliate_id, currency,
     CAST(SUM(type = 'signup') AS INTEGER) AS signups, CAST(SUM(type = 'purchase') AS INTEGER) AS purchases
 FROM refgrow_conversions
-WHERE project_id = ?1 AND affiliate_id >= CAST(?2 AS INTEGER) AND affiliate_id <= CAST(?3 AS INTEGER)
+WHERE +project_id = ?1 AND affiliate_id >= CAST(?2 AS INTEGER) AND affiliate_id <= CAST(?3 AS INTEGER)
 GROUP BY affiliate_id, currency
 `
 
@@ -178,7 +178,7 @@ SELECT a.id, a.referral_code, a.partner_slug,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.referral_code)), 0) AS INTEGER) AS code_owner,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.partner_slug)), 0) AS INTEGER) AS slug_owner
 FROM refgrow_affiliates a
-WHERE a.project_id = ?1 AND a.deleted_at IS NULL AND a.id > ?2
+WHERE +a.project_id = ?1 AND a.deleted_at IS NULL AND a.id > ?2
 ORDER BY a.id LIMIT ?3
 `
 
@@ -229,7 +229,6 @@ const verifyConversionEntries = `-- name: VerifyConversionEntries :many
 SELECT id, affiliate_id, currency, kind, amount, conversion_id
 FROM refgrow_ledger_entries
 WHERE project_id = ?1 AND conversion_id > CAST(?2 AS INTEGER) AND conversion_id <= CAST(?3 AS INTEGER)
-ORDER BY id
 `
 
 type VerifyConversionEntriesParams struct {
@@ -278,7 +277,7 @@ func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConvers
 }
 
 const verifyConversions = `-- name: VerifyConversions :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE +project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3
 `
 
 type VerifyConversionsParams struct {
@@ -374,6 +373,7 @@ type VerifyProjectCountsRow struct {
 }
 
 // These queries read everything that is stored twice; they are for Verify alone.
+// +project_id keeps SQLite from walking a whole project for every part of it.
 func (q *Queries) VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error) {
 	row := q.db.QueryRowContext(ctx, verifyProjectCounts, projectID)
 	var i VerifyProjectCountsRow

@@ -28,7 +28,7 @@ var _ backend.Backend = (*Backend)(nil)
 func New(pool *sql.DB) *Backend { return &Backend{pool: pool} }
 
 // Reader returns queries on the pool.
-func (b *Backend) Reader() db.Querier { return db.New(b.pool) }
+func (b *Backend) Reader() db.Querier { return db.New(reading{b}) }
 
 // Bind returns the backend of the caller's transaction.
 func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }

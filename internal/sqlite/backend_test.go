@@ -87,6 +87,8 @@ func TestOneConnection(t *testing.T) {
 			"Snapshot": b.Snapshot(ctx, nil),
 			"Migrate":  b.Migrate(ctx, backend.Migration{}),
 			"Backup":   b.Backup(ctx, "x"),
+			"Reader":   b.Reader().AddTotals(ctx, db.AddTotalsParams{}),
+			"Row":      on(b.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)),
 		} {
 			if !errors.Is(err, ErrReentrant) {
 				t.Errorf("%s inside: %v", what, err)

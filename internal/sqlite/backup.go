@@ -42,17 +42,20 @@ func Backup(ctx context.Context, on db.DBTX, path string) (err error) {
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("backup to %s: %w", path, err)
 	}
-	return syncDir(filepath.Dir(path))
+	if err := SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("backup to %s: %w", path, err)
+	}
+	return nil
 }
 
-// syncDir makes a new name in dir durable. Windows has no such call.
-func syncDir(dir string) error {
+// SyncDir makes a new name in dir durable. Windows has no such call.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
 	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// The limits of a connection. The largest body is 1 MiB and the longest wait for
+// the database 5 seconds.
+const (
+	headerWithin   = 10 * time.Second
+	requestWithin  = 30 * time.Second
+	answerWithin   = 60 * time.Second
+	idleFor        = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	// stopWithin is how long requests that run may take to end once the program
+	// was told to stop: longer than any of them may last.
+	stopWithin = answerWithin + requestWithin
+)
+
+const firstProject = "default"
+
+// serveFlags say how to serve.
+type serveFlags struct {
+	addr      string
+	rateLimit whole
+	lenient   bool
+	proxies   proxies
+}
+
+func serveCommand() command {
+	return command{
+		name: "serve", summary: "serve the REST API over HTTP",
+		text: "Serves the REST API under /api/v1 and a health check at /healthz. A missing database is made; on one\n" +
+			"without a project the project \"default\" is made, and its first key printed, once. SIGTERM and SIGINT\n" +
+			"let the running requests end; a second one does not wait for them.\n\n" +
+			"The server speaks plain HTTP. Where others than this machine reach it, a proxy that speaks TLS\n" +
+			"belongs in front of it, and --trusted-proxy says where that proxy is.\n\n" +
+			`JSON, when the server is ready: {"url", "project", "key"}; project and key are null unless they were` +
+			"\nmade just now. The log goes to stderr.",
+		prepare: func(flags *flag.FlagSet) work {
+			s := serveFlags{rateLimit: 100}
+			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
+			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
+			flags.BoolVar(&s.lenient, "lenient", false, "ignore unknown fields and parameters instead of refusing them")
+			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For is believed; may be repeated")
+			return s.serve
+		},
+	}
+}
+
+func (s *serveFlags) serve(ctx context.Context, c *call) error {
+	return c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
+		// First the address: a key must not be made and then never be shown.
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", s.addr)
+		if err != nil {
+			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
+		}
+		defer func() { _ = listener.Close() }() // the server closes it before; again is no matter
+		first, err := firstKey(ctx, engine)
+		if err != nil {
+			return err
+		}
+		if err := c.announce(ctx, engine, "http://"+listener.Addr().String(), first); err != nil {
+			return err
+		}
+		return c.serveOn(ctx, listener, s.handler(engine, c.log))
+	})
+}
+
+// serveOn serves until ctx ends, and then until the running requests have.
+func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerWithin,
+		ReadTimeout:       requestWithin,
+		WriteTimeout:      answerWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
+		// The end of the program does not end the requests.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("cannot serve any more: %w", err)
+	case <-ctx.Done():
+	}
+	c.log.Info("stopping: running requests end first, a second signal does not wait for them")
+	atMost, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := server.Shutdown(atMost); err != nil {
+		return errors.Join(fmt.Errorf("stopped in the middle of requests: %w", err), server.Close())
+	}
+	<-served
+	c.log.Info("stopped")
+	return nil
+}
+
+// A newKey is the first of a database.
+type newKey struct{ project, key string }
+
+// firstKey makes the first project and its first key on a database that has no
+// project; otherwise it gives nil.
+func firstKey(ctx context.Context, engine *refgrow.Engine) (*newKey, error) {
+	projects, err := engine.Projects(ctx)
+	if err != nil || len(projects) > 0 {
+		return nil, err
+	}
+	project, err := engine.CreateProject(ctx, firstProject, refgrow.Settings{})
+	if errors.Is(err, refgrow.ErrConflict) {
+		return nil, nil // another process was faster, and shows the key
+	}
+	if err != nil {
+		return nil, err
+	}
+	token, _, err := engine.CreateKey(ctx, project, refgrow.CreateKeyParams{Name: "first"})
+	return &newKey{project.Name(), token}, err
+}
+
+// announce prints where the server is, and the first key.
+func (c *call) announce(ctx context.Context, engine *refgrow.Engine, url string, first *newKey) error {
+	c.log.Info("listening", "url", url, "db", c.db)
+	if c.json {
+		ready := readyJSON{URL: url}
+		if first != nil {
+			ready.Project, ready.Key = &first.project, &first.key
+		}
+		return c.stdout.json(ready)
+	}
+	if err := c.stdout.printf("listening on %s\n", url); err != nil {
+		return err
+	}
+	if first == nil {
+		return c.warnWithoutKey(ctx, engine)
+	}
+	return c.stdout.printf(`
+The database was empty. It has a project %q now, and this is its first key, shown only this once:
+
+%s
+
+Try it:
+
+curl -H "Authorization: Bearer %[2]s" %[3]s/api/v1/affiliates
+
+The project pays nothing yet. To change that:
+
+refgrow project set %[1]s --commission 20%% --db %[4]s
+
+`, first.project, first.key, url, quoted(c.db))
+}
+
+// warnWithoutKey tells how to get a key if nobody can have one.
+func (c *call) warnWithoutKey(ctx context.Context, engine *refgrow.Engine) error {
+	keys, err := engine.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.RevokedAt == nil {
+			return nil
+		}
+	}
+	c.log.Warn(`no key opens this server yet; "refgrow key create --project NAME" makes one`)
+	return nil
+}
+
+type readyJSON struct {
+	URL     string  `json:"url"`
+	Project *string `json:"project"`
+	Key     *string `json:"key"`
+}

@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// A problem is an answer that says what is wrong.
+type problem struct {
+	status     int
+	code       string // a stable machine word
+	field      string // what is at fault, or ""
+	message    string // for people
+	allow      string // the header Allow, or ""
+	retryAfter int64  // seconds, or 0
+	requestID  string // shown where the person has to ask the program's owner
+	cause      error  // for the log alone
+}
+
+func (p *problem) Error() string { return p.message }
+
+// wrong is a problem with a field of the request.
+func wrong(field, message string) *problem {
+	return &problem{status: http.StatusBadRequest, code: string(refgrow.CodeInvalid), field: field, message: message}
+}
+
+// statusOf is the only place that gives an error of the engine its status.
+func statusOf(code refgrow.Code) int {
+	switch code {
+	case refgrow.CodeInvalid:
+		return http.StatusBadRequest
+	case refgrow.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case refgrow.CodeNotFound:
+		return http.StatusNotFound
+	case refgrow.CodeConflict:
+		return http.StatusConflict
+	case refgrow.CodeBusy, refgrow.CodeClosed:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// retrySoon is the Retry-After of a database that takes no writes: nobody knows
+// when it will.
+const retrySoon = 1
+
+// problemOf is the only place that decides what a caller is told of an error.
+// What is unexpected is told to the log.
+func problemOf(err error) *problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
+	own := engineError(err)
+	if own == nil {
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			own = &refgrow.Error{Code: refgrow.CodeBusy, Message: "the request ended before its turn came; nothing was changed"}
+		} else {
+			return internal(err)
+		}
+	}
+	p := &problem{status: statusOf(own.Code), code: string(own.Code), field: own.Field, message: own.Message}
+	switch {
+	case p.status == http.StatusInternalServerError:
+		return internal(err)
+	case own.Code == refgrow.CodeBusy:
+		p.retryAfter = retrySoon
+	}
+	return p
+}
+
+func internal(cause error) *problem {
+	return &problem{status: http.StatusInternalServerError, code: "internal", message: "internal error", cause: cause}
+}
+
+// engineError finds the engine's error in err, nil if there is none. A host's own
+// functions may give the bare sentinels.
+func engineError(err error) *refgrow.Error {
+	var own *refgrow.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	for _, code := range []refgrow.Code{
+		refgrow.CodeUnauthorized, refgrow.CodeNotFound, refgrow.CodeConflict, refgrow.CodeInvalid, refgrow.CodeBusy, refgrow.CodeClosed,
+	} {
+		if bare := (&refgrow.Error{Code: code}); errors.Is(err, sentinelOf(code)) {
+			bare.Message = sentinelOf(code).Error()
+			return bare
+		}
+	}
+	return nil
+}
+
+func sentinelOf(code refgrow.Code) error {
+	switch code {
+	case refgrow.CodeUnauthorized:
+		return refgrow.ErrUnauthorized
+	case refgrow.CodeNotFound:
+		return refgrow.ErrNotFound
+	case refgrow.CodeConflict:
+		return refgrow.ErrConflict
+	case refgrow.CodeInvalid:
+		return refgrow.ErrInvalid
+	case refgrow.CodeBusy:
+		return refgrow.ErrBusy
+	case refgrow.CodeClosed:
+		return refgrow.ErrClosed
+	}
+	return nil
+}
+
+// body is the JSON of a problem. The field is named in the text too, for clients
+// that show nothing else.
+func (p *problem) body() []byte {
+	message := p.message
+	if p.field != "" {
+		message = p.field + ": " + message
+	}
+	o := beginObject(make([]byte, 0, 256))
+	o.flag("success", false)
+	o.text("error", message)
+	o.text("code", p.code)
+	if p.field != "" {
+		o.text("field", p.field)
+	}
+	if p.requestID != "" {
+		o.text("request_id", p.requestID)
+	}
+	return o.end()
+}
+
+// shortened is a text from outside for a message: as much as people can use.
+func shortened(text string) string {
+	const most = 64
+	if len(text) <= most {
+		return text
+	}
+	end := most
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
+}

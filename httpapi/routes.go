@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// routes is everything the API answers. A path has at most one segment in
+// braces, which is what the call is about; a path without one comes before a
+// path with one.
+func routes() []route {
+	return []route{
+		{http.MethodGet, "/affiliates", listAffiliates},
+		{http.MethodPost, "/affiliates", createAffiliate},
+		{http.MethodGet, "/affiliates/{email}", retrieveAffiliate},
+		{http.MethodPut, "/affiliates/{email}", updateAffiliate},
+		{http.MethodDelete, "/affiliates/{email}", deleteAffiliate},
+
+		{http.MethodGet, "/conversions", listConversions},
+		{http.MethodPost, "/conversions", createConversion},
+		{http.MethodGet, "/conversions/{id}", retrieveConversion},
+		{http.MethodPut, "/conversions/{id}", updateConversion},
+		{http.MethodDelete, "/conversions/{id}", deleteConversion},
+
+		{http.MethodGet, "/referrals", listReferrals},
+		{http.MethodPost, "/referrals", createReferral},
+		{http.MethodGet, "/referrals/{email}", retrieveReferral},
+		{http.MethodPut, "/referrals/{email}", updateReferral},
+		{http.MethodDelete, "/referrals/{email}", deleteReferral},
+
+		{http.MethodGet, "/coupons", listCoupons},
+		{http.MethodPost, "/coupons", createCoupon},
+		{http.MethodGet, "/coupons/{id}", retrieveCoupon},
+		{http.MethodPut, "/coupons/{id}", updateCoupon},
+		{http.MethodDelete, "/coupons/{id}", deleteCoupon},
+	}
+}
+
+// A route is one call of the API.
+type route struct {
+	method, pattern string
+	judge           judge
+}
+
+// A router finds the route of a request.
+type router struct {
+	routes []route
+	paths  []path
+}
+
+// A path is a pattern with the routes of its methods.
+type path struct {
+	segments []string
+	wildcard int // the index of the segment in braces, or -1
+	routes   []*route
+}
+
+func newRouter(routes []route) router {
+	rt := router{routes: routes}
+	for i := range routes {
+		segments := strings.Split(routes[i].pattern[1:], "/")
+		at := slices.IndexFunc(rt.paths, func(p path) bool { return slices.Equal(p.segments, segments) })
+		if at < 0 {
+			at = len(rt.paths)
+			rt.paths = append(rt.paths, path{
+				segments: segments,
+				wildcard: slices.IndexFunc(segments, func(s string) bool { return s[0] == '{' }),
+			})
+		}
+		rt.paths[at].routes = append(rt.paths[at].routes, &routes[i])
+	}
+	slices.SortStableFunc(rt.paths, func(a, b path) int { return min(b.wildcard, 0) - min(a.wildcard, 0) })
+	slices.Reverse(rt.paths)
+	return rt
+}
+
+// find gives the route and the segment that the pattern has in braces.
+// Errors: 404, and 405 with what would be allowed.
+func (rt *router) find(method string, segments []string) (*route, string, error) {
+	for i := range rt.paths {
+		p := &rt.paths[i]
+		if !p.matches(segments) {
+			continue
+		}
+		var value string
+		if p.wildcard >= 0 {
+			value = segments[p.wildcard]
+		}
+		for _, route := range p.routes {
+			if route.method == method || method == http.MethodHead && route.method == http.MethodGet {
+				return route, value, nil
+			}
+		}
+		return nil, "", p.notAllowed(method)
+	}
+	return nil, "", &problem{status: http.StatusNotFound, code: "not_found", message: "There is nothing at this path"}
+}
+
+func (p *path) matches(segments []string) bool {
+	if len(segments) != len(p.segments) {
+		return false
+	}
+	for i, segment := range p.segments {
+		if i == p.wildcard && segments[i] == "" || i != p.wildcard && segments[i] != segment {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *path) notAllowed(method string) *problem {
+	var allowed []string
+	for _, route := range p.routes {
+		allowed = append(allowed, route.method)
+		if route.method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(allowed, ", ")
+	return &problem{
+		status: http.StatusMethodNotAllowed, code: "method_not_allowed", allow: allow,
+		message: "The method " + shortened(method) + " is not allowed here; use " + allow,
+	}
+}
+
+// segmentsOf takes a path apart, without the segments that come before the
+// API's own, and decodes each segment once: so an escaped slash is part of its
+// segment.
+func segmentsOf(u *url.URL, below int) []string {
+	segments := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
+	segments = segments[min(below, len(segments)):]
+	for i, segment := range segments {
+		if decoded, err := url.PathUnescape(segment); err == nil {
+			segments[i] = decoded
+		}
+	}
+	return segments
+}

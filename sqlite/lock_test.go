@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+)
+
+// Another process holds the lock: a deadline is kept by the leader and by those
+// behind it, and everything works again once the lock is free.
+func TestLockedByAnother(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	unlock := locked(t, d)
+	var wg sync.WaitGroup
+	for i := range 5 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			var err error
+			if i == 4 {
+				err = d.Tx(ctx, func(*sql.Tx) error { return nil })
+			} else {
+				err = d.Backend().Atomic(ctx, d.inserting(fmt.Sprint("late", i)))
+			}
+			if !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > 500*time.Millisecond {
+				t.Errorf("answered after %v", took)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	wg.Go(func() {
+		if err := d.Backend().Atomic(ctx, d.inserting("cancelled")); err != context.Canceled {
+			t.Error(err)
+		}
+	})
+	patient := make(chan error, 1)
+	go func() { patient <- d.atomic(d.inserting("patient")) }()
+	eventually(t, "all wait", func() bool { return d.writer.waiting() == 7 })
+	if got := names(t, d); got != "" { // reads go on
+		t.Error(got)
+	}
+	cancel()
+	wg.Wait()
+	unlock()
+	if err := <-patient; err != nil {
+		t.Error(err)
+	}
+	if got := names(t, d); got != "patient" {
+		t.Error(got)
+	}
+}
+
+// holder is no test: it is the other process of TestLockedByProcess, which holds
+// the lock until its input ends.
+const holder = "REFGROW_TEST_HOLDS_LOCK_OF"
+
+func TestHolder(t *testing.T) {
+	path := os.Getenv(holder)
+	if path == "" {
+		t.Skip("runs in a process of its own")
+	}
+	d, err := Open(context.Background(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	err = d.Tx(context.Background(), func(*sql.Tx) error {
+		fmt.Println("locked")
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLockedByProcess(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	other := exec.Command(os.Args[0], "-test.run=^TestHolder$")
+	other.Env = append(os.Environ(), holder+"="+d.Path())
+	stdin, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "locked\n" {
+		t.Fatal(line, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if err := d.Backend().Atomic(ctx, d.inserting("late")); !errors.Is(err, backend.ErrBusy) {
+		t.Error(err)
+	}
+	patient := make(chan error, 1)
+	go func() { patient <- d.atomic(d.inserting("patient")) }()
+	eventually(t, "it waits", func() bool { return d.writer.waiting() == 1 })
+	stdin.Close()
+	if err := <-patient; err != nil {
+		t.Error(err)
+	}
+	if err := other.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a deadline, each waits as long as the options say.
+func TestLockWait(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{LockWait: 150 * time.Millisecond})
+	unlock := locked(t, d)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Go(func() {
+			if err := d.atomic(d.inserting(fmt.Sprint(i))); !errors.Is(err, backend.ErrBusy) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if took := time.Since(start); took < 150*time.Millisecond || took > 2*time.Second {
+		t.Errorf("waited %v", took)
+	}
+	unlock()
+	if err := d.atomic(d.inserting("a")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A batch that has to be run again finds the lock taken: its operations cannot
+// leave, but the waiting is bounded.
+func TestLockedBetweenRuns(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{LockWait: 100 * time.Millisecond})
+	var unlock func()
+	grab := make(chan struct{})
+	errs := d.together(t, d.inserting("a"), backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+		if unlock != nil {
+			return nil
+		}
+		if err := d.insert(ctx, "bomb"); err == nil {
+			t.Error("no error")
+		}
+		// The lock is free now, and another process is quicker.
+		unlock = locked(t, d)
+		close(grab)
+		return nil
+	}}, d.inserting("b"))
+	<-grab
+	for _, err := range errs {
+		if !errors.Is(err, backend.ErrBusy) {
+			t.Error(err)
+		}
+	}
+	unlock()
+	if err := d.atomic(d.inserting("c")); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, d); got != "c" {
+		t.Error(got)
+	}
+}
