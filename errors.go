@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 // What went wrong, for control flow with errors.Is. The errors that methods
@@ -22,16 +23,16 @@ var (
 	// holds its lock or the disk is full. Nothing was changed; the same call may
 	// be repeated. Inside a caller's transaction that began with a read, the whole
 	// transaction has to be repeated.
-	ErrBusy = errors.New("the database takes no writes now")
+	ErrBusy = backend.ErrBusy
 	// ErrClosed: the engine or its database was closed.
-	ErrClosed = errors.New("closed")
+	ErrClosed = backend.ErrClosed
 	// ErrUnauthorized: the API key is malformed, unknown or revoked.
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrSchema: the database's schema is newer than this version of the package,
 	// or older and Config.Migrate is MigrateCheck.
-	ErrSchema = errors.New("schema version")
+	ErrSchema = backend.ErrSchema
 	// ErrDamaged: the file is damaged, or no database at all.
-	ErrDamaged = errors.New("damaged database")
+	ErrDamaged = backend.ErrDamaged
 )
 
 // A Code is the stable machine word of an Error; HTTP clients see it as "code".
@@ -108,11 +109,13 @@ func notFound(what string) *Error {
 // as it is, a state of the database becomes its sentinel, and anything else is
 // wrapped with what was being done.
 func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = sqlite.Classify(err)
 	var own *Error
 	var bound *balanceError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &bound) && errors.Is(err, backend.ErrConstraint):
 		return &Error{Code: CodeInvalid, Field: "value", cause: err,
 			Message: "the affiliate's balance would be beyond 9 * 10^18 minor units"}
@@ -124,10 +127,6 @@ func failed(doing string, err error) error {
 		return &Error{Code: CodeBusy, Message: "the disk is full; the change was not made", cause: err}
 	case errors.Is(err, backend.ErrClosed):
 		return &Error{Code: CodeClosed, Message: "the database is closed", cause: err}
-	case errors.Is(err, backend.ErrSchema):
-		return fmt.Errorf("%s: %w: %w", doing, ErrSchema, err)
-	case errors.Is(err, backend.ErrDamaged):
-		return fmt.Errorf("%s: %w: %w", doing, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -52,11 +52,8 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	}))
 }
 
-// inside is the project bound to a transaction that is under way. What others of
-// its batch remember may not be true any more after it: it keeps a memory of its
-// own.
+// inside is the project bound to a transaction that is under way.
 func (p *Project) inside(tx *backend.Tx) *Project {
-	clear(tx.Memo)
 	return &Project{engine: p.engine, backend: tx.Nested, id: p.id, name: p.name}
 }
 

@@ -224,8 +224,8 @@ CREATE TABLE refgrow_accounts (
     eligible        INTEGER NOT NULL CHECK (eligible BETWEEN -9000000000000000000 AND 9000000000000000000),
     rolled_to       INTEGER NOT NULL,
     next_release_at INTEGER,
-    signups         INTEGER NOT NULL CHECK (signups >= 0),
-    purchases       INTEGER NOT NULL CHECK (purchases >= 0),
+    signups         INTEGER NOT NULL,
+    purchases       INTEGER NOT NULL,
     CHECK (total - paid - eligible BETWEEN -9000000000000000000 AND 9000000000000000000),
     PRIMARY KEY (affiliate_id, currency)
 ) STRICT, WITHOUT ROWID;

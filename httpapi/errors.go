@@ -85,31 +85,17 @@ func engineError(err error) *refgrow.Error {
 	if errors.As(err, &own) {
 		return own
 	}
-	for _, code := range []refgrow.Code{
-		refgrow.CodeUnauthorized, refgrow.CodeNotFound, refgrow.CodeConflict, refgrow.CodeInvalid, refgrow.CodeBusy, refgrow.CodeClosed,
+	for _, bare := range []struct {
+		sentinel error
+		code     refgrow.Code
+	}{
+		{refgrow.ErrUnauthorized, refgrow.CodeUnauthorized}, {refgrow.ErrNotFound, refgrow.CodeNotFound},
+		{refgrow.ErrConflict, refgrow.CodeConflict}, {refgrow.ErrInvalid, refgrow.CodeInvalid},
+		{refgrow.ErrBusy, refgrow.CodeBusy}, {refgrow.ErrClosed, refgrow.CodeClosed},
 	} {
-		if bare := (&refgrow.Error{Code: code}); errors.Is(err, sentinelOf(code)) {
-			bare.Message = sentinelOf(code).Error()
-			return bare
+		if errors.Is(err, bare.sentinel) {
+			return &refgrow.Error{Code: bare.code, Message: bare.sentinel.Error()}
 		}
-	}
-	return nil
-}
-
-func sentinelOf(code refgrow.Code) error {
-	switch code {
-	case refgrow.CodeUnauthorized:
-		return refgrow.ErrUnauthorized
-	case refgrow.CodeNotFound:
-		return refgrow.ErrNotFound
-	case refgrow.CodeConflict:
-		return refgrow.ErrConflict
-	case refgrow.CodeInvalid:
-		return refgrow.ErrInvalid
-	case refgrow.CodeBusy:
-		return refgrow.ErrBusy
-	case refgrow.CodeClosed:
-		return refgrow.ErrClosed
 	}
 	return nil
 }

@@ -61,10 +61,10 @@ func New(engine *refgrow.Engine, options Options) http.Handler {
 
 // Register adds the API to a mux below prefix, such as "/api/v1": each route as
 // a pattern of its own, and patterns that answer everything else below the
-// prefix in JSON. It goes together with a pattern such as "GET /", and with any
-// of the program's own below the prefix. The prefix may have wildcards, which
-// Options.Authenticate can read with Request.PathValue. It panics where
-// http.ServeMux would, and without an engine.
+// prefix in JSON. It goes together with a pattern such as "GET /", and below the
+// prefix with those of the program that name a method. The prefix may have
+// wildcards, which Options.Authenticate can read with Request.PathValue. It
+// panics where http.ServeMux would, and without an engine.
 //
 // What the mux answers before it looks for a handler is beyond the API's reach:
 // it redirects paths with //, . or .. to the clean path, and answers invented

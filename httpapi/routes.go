@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,8 +72,7 @@ func newRouter(routes []route) router {
 		}
 		rt.paths[at].routes = append(rt.paths[at].routes, &routes[i])
 	}
-	slices.SortStableFunc(rt.paths, func(a, b path) int { return min(b.wildcard, 0) - min(a.wildcard, 0) })
-	slices.Reverse(rt.paths)
+	slices.SortStableFunc(rt.paths, func(a, b path) int { return cmp.Compare(min(a.wildcard, 0), min(b.wildcard, 0)) })
 	return rt
 }
 

@@ -53,7 +53,7 @@ func (c *call) fileExists() error {
 func (c *call) openingFailed(err error) error {
 	switch {
 	case errors.Is(err, refgrow.ErrSchema):
-		return fmt.Errorf("%s is not a database of this version of refgrow (\"refgrow serve\" brings an older one up to date): %w", c.db, err)
+		return fmt.Errorf("%s is no database of this version of refgrow; \"refgrow serve\" brings an older one up to date: %w", c.db, err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}

@@ -80,7 +80,7 @@ func details(cmd command) string {
 		if isSwitch(f) {
 			value = ""
 		}
-		if f.DefValue != "" && f.DefValue != "false" {
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
 			text += " (default " + f.DefValue + ")"
 		}
 		fmt.Fprintf(&b, "  %-25s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)

@@ -43,6 +43,9 @@ func parse(args []string, all []command) (*call, work, error) {
 			return nil, nil, err
 		}
 	}
+	if c.db == "" {
+		return nil, nil, usage("--db needs the name of a file")
+	}
 	return c, works[at], nil
 }
 
@@ -71,6 +74,10 @@ func split(args []string, sets []*flag.FlagSet) (names []string, given []assignm
 		name, value, hasValue := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
 		if name == "h" || name == "help" {
 			help = true
+			continue
+		}
+		if name == "version" {
+			names = append(names, name)
 			continue
 		}
 		known := lookUp(name, sets)

@@ -69,7 +69,7 @@ func commands() []command {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	out := &output{to: stdout}
 	err := do(ctx, args, out, stderr)
-	if err == nil && out.err != nil {
+	if out.err != nil {
 		err = fmt.Errorf("cannot write the result: %w", out.err)
 	}
 	if err == nil {

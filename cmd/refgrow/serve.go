@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
@@ -50,7 +51,7 @@ func serveCommand() command {
 			s := serveFlags{rateLimit: 100}
 			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
 			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
-			flags.BoolVar(&s.lenient, "lenient", false, "ignore unknown fields and parameters instead of refusing them")
+			flags.BoolVar(&s.lenient, "lenient", false, "leave out unknown fields of bodies instead of refusing them")
 			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For is believed; may be repeated")
 			return s.serve
 		},
@@ -58,7 +59,7 @@ func serveCommand() command {
 }
 
 func (s *serveFlags) serve(ctx context.Context, c *call) error {
-	return c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
+	err := c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
 		// First the address: a key must not be made and then never be shown.
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", s.addr)
@@ -66,7 +67,7 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
 		}
 		defer func() { _ = listener.Close() }() // the server closes it before; again is no matter
-		first, err := firstKey(ctx, engine)
+		first, err := firstKey(context.WithoutCancel(ctx), engine)
 		if err != nil {
 			return err
 		}
@@ -75,6 +76,10 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		}
 		return c.serveOn(ctx, listener, s.handler(engine, c.log))
 	})
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // told to stop while it was starting
+	}
+	return err
 }
 
 // serveOn serves until ctx ends, and then until the running requests have.
@@ -180,4 +185,15 @@ type readyJSON struct {
 	URL     string  `json:"url"`
 	Project *string `json:"project"`
 	Key     *string `json:"key"`
+}
+
+// quoted is a file's name as a shell takes it.
+func quoted(path string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("/._-+:\\", c)
+	}
+	if !strings.ContainsFunc(path, func(c rune) bool { return !plain(c) }) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -50,7 +50,8 @@ type Work struct {
 	// WritesLast says that whatever can refuse the operation comes before its
 	// first write, or is that write: it then runs without a savepoint of its
 	// own. When it fails after a write all the same, the whole batch is rolled
-	// back and run again, one operation at a time.
+	// back and run again, one operation at a time. Such an operation runs nothing
+	// in Tx.Nested, and none of its statements fails half-way (OR FAIL).
 	WritesLast bool
 
 	// Foreign says that Run calls code from outside the module, which may

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"testing"
 )
@@ -130,5 +129,4 @@ func ends(f func() error) (err error) {
 var (
 	errGoexit = errors.New("the goroutine ended")
 	errPanic  = errors.New("it panicked")
-	_         = runtime.Goexit
 )

@@ -1,0 +1,214 @@
+package refgrow_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// auditAll compares everything there is, however it can be asked for.
+func (w *world) auditAll() error {
+	for _, audit := range []func() error{
+		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditAnswers, w.verify,
+	} {
+		if err := audit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) auditAnswers() error {
+	for _, a := range w.answers {
+		if err := w.again(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) verify() error {
+	report, err := w.engine.Verify(w.ctx)
+	if err != nil {
+		return err
+	}
+	if report.Affiliates != int64(len(w.model.affiliates)) || report.Conversions != int64(len(w.model.conversions)) {
+		return fmt.Errorf("Verify has seen %d affiliates and %d conversions", report.Affiliates, report.Conversions)
+	}
+	if len(report.Differences) > 0 {
+		return fmt.Errorf("Verify reports: %v", report.Differences)
+	}
+	return nil
+}
+
+// walk compares a list and its count with how many rows the model has.
+func walk[T any](what string, rows iter.Seq2[T, error], count func() (int64, error), want int, same func(*T) error) error {
+	walked := 0
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := same(&row); err != nil {
+			return fmt.Errorf("in the list of %s: %w", what, err)
+		}
+		walked++
+	}
+	counted, err := count()
+	if err != nil {
+		return err
+	}
+	if walked != want || counted != int64(want) {
+		return fmt.Errorf("of %s %d are listed and %d counted, but there should be %d", what, walked, counted, want)
+	}
+	return nil
+}
+
+func countOf[V any](rows map[int64]*V, counts func(*V) bool) int {
+	n := 0
+	for _, row := range rows {
+		if counts(row) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) auditAffiliates() error {
+	for _, status := range []refgrow.AffiliateStatus{"", refgrow.AffiliateActive, refgrow.AffiliateInactive} {
+		params := refgrow.ListAffiliatesParams{Status: status, Limit: 2}
+		want := countOf(w.model.affiliates, func(a *modelAffiliate) bool { return status == "" || affiliateStatus(a) == status })
+		if err := walk(string(status)+" affiliates", w.project.AllAffiliates(w.ctx, params), func() (int64, error) {
+			return w.project.CountAffiliates(w.ctx, params)
+		}, want, w.shown); err != nil {
+			return err
+		}
+	}
+	for _, a := range w.model.affiliates {
+		got, err := w.project.AffiliateByEmail(w.ctx, strings.ToUpper(a.email))
+		if err != nil {
+			return err
+		}
+		if err := w.shown(got); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditLedgers compares every entry with its stamp, page by page, and the
+// earnings of each affiliate.
+func (w *world) auditLedgers() error {
+	for id := range w.model.affiliates {
+		entries := w.model.entries[id]
+		params := refgrow.ListLedgerParams{Limit: 100}
+		for at := len(entries); ; {
+			page, err := w.project.ListLedger(w.ctx, id, params)
+			if err != nil {
+				return err
+			}
+			for _, e := range page.Items {
+				if at--; at < 0 {
+					return fmt.Errorf("affiliate %d has an entry too many: %v", id, e)
+				}
+				want := entries[at]
+				if e.CreatedAt.UnixMilli() != want.stamp || !sameLines(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
+					return fmt.Errorf("entry %d is %s, but should be %s", e.ID, entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1]))
+				}
+			}
+			if params.After = page.Next; params.After == "" {
+				if at != 0 {
+					return fmt.Errorf("affiliate %d lacks %d entries", id, at)
+				}
+				break
+			}
+		}
+		if err := w.affiliate(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) auditConversions() error {
+	filters := []refgrow.ListConversionsParams{
+		{}, {Type: refgrow.Signup}, {Type: refgrow.Purchase}, {Paid: new(true)}, {Paid: new(false)}, {Type: refgrow.Purchase, Paid: new(false)},
+	}
+	for id := range w.model.affiliates {
+		filters = append(filters, refgrow.ListConversionsParams{AffiliateID: id}, refgrow.ListConversionsParams{AffiliateID: id, Type: refgrow.Signup})
+	}
+	for _, params := range filters {
+		params.Limit = 500
+		want := countOf(w.model.conversions, func(c *modelConversion) bool {
+			return (params.AffiliateID == 0 || params.AffiliateID == c.affiliate) && (params.Type == "" || params.Type == c.kind) &&
+				(params.Paid == nil || *params.Paid == c.paid)
+		})
+		if err := walk(fmt.Sprintf("conversions %+v", params), w.project.AllConversions(w.ctx, params), func() (int64, error) {
+			return w.project.CountConversions(w.ctx, params)
+		}, want, w.sameConversion); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) auditReferrals() error {
+	filters := []refgrow.ListReferralsParams{
+		{}, {Status: refgrow.ReferralPending}, {Status: refgrow.ReferralConverted}, {Status: refgrow.ReferralDirect},
+		{Status: refgrow.ReferralDirectSignup},
+	}
+	for id := range w.model.affiliates {
+		filters = append(filters, refgrow.ListReferralsParams{AffiliateID: id})
+	}
+	for _, params := range filters {
+		want := countOf(w.model.customers, func(c *modelCustomer) bool {
+			return (params.Status == "" || params.Status == c.status) && (params.AffiliateID == 0 || params.AffiliateID == c.affiliate)
+		})
+		if err := walk(fmt.Sprintf("referrals %+v", params), w.project.AllReferrals(w.ctx, params), func() (int64, error) {
+			return w.project.CountReferrals(w.ctx, params)
+		}, want, w.sameReferral); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) sameReferral(got *refgrow.Referral) error {
+	c := w.model.customers[got.ID]
+	if c == nil {
+		return fmt.Errorf("there should be no referral %d", got.ID)
+	}
+	converted := int64(0)
+	if got.ConversionDate != nil {
+		converted = got.ConversionDate.UnixMilli()
+	}
+	show := func(email, external string, affiliate int64, status refgrow.ReferralStatus, converted int64) string {
+		return fmt.Sprintf("%q %q of affiliate %d, %s at %d", email, external, affiliate, status, converted)
+	}
+	s := show(got.Email, got.ExternalID, got.AffiliateID, got.Status, converted)
+	if want := show(c.email, c.external, c.affiliate, c.status, c.converted); s != want {
+		return fmt.Errorf("referral %d is %s, but should be %s", got.ID, s, want)
+	}
+	return nil
+}
+
+func (w *world) auditCoupons() error {
+	for _, status := range []refgrow.CouponStatus{"", refgrow.CouponActive, refgrow.CouponInactive} {
+		params := refgrow.ListCouponsParams{Status: status}
+		want := countOf(w.model.coupons, func(c *modelCoupon) bool { return status == "" || (status == refgrow.CouponInactive) == c.inactive })
+		if err := walk(string(status)+" coupons", w.project.AllCoupons(w.ctx, params), func() (int64, error) {
+			return w.project.CountCoupons(w.ctx, params)
+		}, want, func(got *refgrow.Coupon) error {
+			c := w.model.coupons[got.ID]
+			if c == nil || c.affiliate != got.AffiliateID || c.code != got.Code {
+				return errors.New("a coupon is not as it should be: " + got.Code)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

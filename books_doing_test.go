@@ -1,0 +1,377 @@
+package refgrow_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+)
+
+// A side is where operations are done: on the engine and on the model, one and
+// the same request on each.
+type side struct {
+	ctx     context.Context
+	project *refgrow.Project
+	clock   *refgrowtest.Clock
+	model   *model
+	audit   func() error
+}
+
+// agree compares what the engine answered with the faults that the model found.
+func agree(err error, f faults) (done bool, disagreement error) {
+	var refused *refgrow.Error
+	switch {
+	case err == nil && len(f) == 0:
+		return true, nil
+	case err == nil:
+		return false, fmt.Errorf("was done, but should be refused as %v", f)
+	case !errors.As(err, &refused) || !slices.Contains(f, refused.Code):
+		return false, fmt.Errorf("should be refused as %v, but gave: %w", f, err)
+	}
+	return false, nil
+}
+
+// pick gives the id that a selector means: the newest ones first.
+func pick[V any](selector int, rows map[int64]V) int64 {
+	switch {
+	case selector == none:
+		return 0
+	case selector == unknown || len(rows) == 0:
+		return 1 << 40
+	}
+	ids := slices.Sorted(maps.Keys(rows))
+	return ids[len(ids)-1-(selector-1)%len(ids)]
+}
+
+func (op recordOp) params(on *side) refgrow.RecordConversionParams {
+	p := refgrow.RecordConversionParams{
+		Type: op.Type, AffiliateID: pick(op.Affiliate, on.model.affiliates), Currency: op.Currency, Paid: op.Paid,
+		Customer: refgrow.Customer{ID: pick(op.CustomerID, on.model.customers)},
+	}
+	if op.Reference != none {
+		p.Reference = reference(op.Reference)
+	}
+	if op.Coupon != none {
+		p.CouponCode = fmt.Sprintf("save-%d", op.Coupon%5)
+	}
+	if op.Code != none {
+		p.ReferralCode = "nobody"
+		if a := on.model.affiliates[pick(op.Code, on.model.affiliates)]; a != nil {
+			p.ReferralCode = strings.ToLower(a.code)
+		}
+	}
+	if op.External != none {
+		p.Customer.ExternalID = fmt.Sprintf("user-%d", op.External%5)
+	}
+	switch {
+	case op.Email == unknown && len(on.model.affiliates) > 0: // an affiliate buys by its own link
+		ids := slices.Sorted(maps.Keys(on.model.affiliates))
+		p.Customer.Email = strings.Replace(strings.ToUpper(on.model.affiliates[ids[0]].email), "@", "+shop@", 1)
+	case op.Email != none:
+		p.Customer.Email = fmt.Sprintf("Customer-%d@example.com", op.Email%6)
+	}
+	if !op.NoBase {
+		p.BaseValue, p.Currency = money.New(op.Base, op.Currency), ""
+	}
+	if op.Value >= 0 {
+		p.Value = money.New(op.Value, other(op.Currency, op.OtherCurrency))
+	}
+	if op.Age != 0 {
+		p.OccurredAt = on.clock.Now().Add(-op.Age)
+	}
+	return p
+}
+
+func reference(selector int) string { return fmt.Sprintf("order-%d", selector%25) }
+
+// other is another currency than c, if it is wanted.
+func other(c money.Currency, wanted bool) money.Currency {
+	switch {
+	case !wanted:
+		return c
+	case c == "EUR":
+		return "USD"
+	}
+	return "EUR"
+}
+
+func (op recordOp) do(on *side) error {
+	params := op.params(on)
+	c, f := on.model.record(params)
+	got, err := on.project.RecordConversion(on.ctx, params)
+	done, err := agree(err, f)
+	if !done {
+		return err
+	}
+	if known := on.model.customers[got.ReferredUserID]; c.customer != got.ReferredUserID && (c.customer != 0 || known != nil) {
+		return fmt.Errorf("the customer is %d, but should be %d", got.ReferredUserID, c.customer)
+	}
+	on.model.recorded(c, got.ID, params.Customer, got.ReferredUserID)
+	return nil
+}
+
+func (op updateOp) do(on *side) error {
+	id := pick(op.Conversion, on.model.conversions)
+	var currency money.Currency
+	if c := on.model.conversions[id]; c != nil {
+		currency = c.currency
+	}
+	var u refgrow.UpdateConversionParams
+	if op.has("currency") {
+		currency = op.Currency
+		u.Currency = &currency
+	}
+	currency = other(cmp.Or(currency, own), op.OtherCurrency)
+	if op.has("type") {
+		u.Type = &op.Type
+	}
+	if op.has("value") {
+		u.Value = new(money.New(op.Value, currency))
+	}
+	if op.has("base") {
+		u.BaseValue = refgrow.Set(money.New(op.Base, currency))
+		if op.has("no") {
+			u.BaseValue = refgrow.Clear[money.Amount]()
+		}
+	}
+	if op.has("affiliate") {
+		u.AffiliateID = refgrow.Clear[int64]()
+		if to := pick(op.Affiliate, on.model.affiliates); to != 0 {
+			u.AffiliateID = refgrow.Set(to)
+		}
+	}
+	if op.has("paid") {
+		u.Paid = &op.Paid
+	}
+	if op.has("reference") {
+		u.Reference = refgrow.Clear[string]()
+		if op.Reference != none {
+			u.Reference = refgrow.Set(reference(op.Reference))
+		}
+	}
+	f := on.model.update(id, u)
+	_, err := on.project.UpdateConversion(on.ctx, id, u)
+	_, err = agree(err, f)
+	return err
+}
+
+func (op deleteOp) do(on *side) error {
+	id := pick(op.Conversion, on.model.conversions)
+	_, err := agree(on.project.DeleteConversion(on.ctx, id), on.model.remove(id))
+	return err
+}
+
+var errHalfWay = errors.New("half-way")
+
+// An atomic block that fails leaves the model as it was, but what it was about
+// is looked at all the same.
+func (op atomicOp) do(on *side) error {
+	var inside side
+	var disagreement error
+	err := on.project.Atomic(on.ctx, func(p *refgrow.Project) error {
+		inside = *on
+		inside.project, inside.model = p, on.model.copy()
+		for _, s := range op.Steps {
+			if disagreement = s.do(&inside); disagreement != nil {
+				return fmt.Errorf("%+v: %w", s, disagreement)
+			}
+		}
+		for id := range inside.model.touched {
+			if disagreement = inside.affiliate(id); disagreement != nil {
+				return disagreement
+			}
+		}
+		if op.Fails {
+			return errHalfWay
+		}
+		return nil
+	})
+	switch {
+	case disagreement != nil:
+		return fmt.Errorf("inside: %w", err)
+	case op.Fails:
+		maps.Copy(on.model.touched, inside.model.touched)
+		maps.Copy(on.model.changed, inside.model.changed)
+		if !errors.Is(err, errHalfWay) {
+			return fmt.Errorf("a block that failed gave: %w", err)
+		}
+		return nil
+	}
+	if err == nil {
+		*on.model = *inside.model
+	}
+	return err
+}
+
+func (op advanceOp) do(on *side) error {
+	on.turn(on.clock.Now().Add(op.By))
+	return nil
+}
+
+// release goes to the end of a hold, or to the milliseconds around it.
+func (op releaseOp) do(on *side) error {
+	var ends []int64
+	for _, entries := range on.model.entries {
+		for _, e := range entries {
+			if e.available > on.model.now {
+				ends = append(ends, e.available)
+			}
+		}
+	}
+	if len(ends) > 0 {
+		slices.Sort(ends)
+		on.turn(time.UnixMilli(ends[op.Which%len(ends)]).Add(op.Off))
+	}
+	return nil
+}
+
+// turn sets the clock. What time alone changes is looked at for everybody.
+func (on *side) turn(to time.Time) {
+	on.clock.Set(to)
+	on.model.now = to.UnixMilli()
+	for id := range on.model.affiliates {
+		on.model.touched[id] = true
+	}
+}
+
+func (op holdOp) do(on *side) error {
+	var f faults
+	f.add(refgrow.CodeInvalid, op.Days > refgrow.MaxHoldDays)
+	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{HoldDays: &op.Days})
+	done, err := agree(err, f)
+	if done {
+		on.model.hold = time.Duration(op.Days) * 24 * time.Hour
+	}
+	return err
+}
+
+func (op rulesOp) do(on *side) error {
+	purchase, modelPurchase, okPurchase := rule(op.Purchase)
+	signup, modelSignup, okSignup := rule(op.Signup)
+	var f faults
+	f.add(refgrow.CodeInvalid, !okPurchase || !okSignup)
+	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{Commission: &purchase, SignupCommission: &signup})
+	done, err := agree(err, f)
+	if done {
+		on.model.rules[refgrow.Purchase], on.model.rules[refgrow.Signup] = modelPurchase, modelSignup
+	}
+	return err
+}
+
+func rule(text string) (refgrow.Commission, modelRule, bool) {
+	number, _ := new(big.Rat).SetString(strings.TrimSuffix(text, "%"))
+	if !strings.HasSuffix(text, "%") {
+		return refgrow.Fixed(money.MustParse(text + " " + string(own))), modelRule{fixed: number.Mul(number, big.NewRat(100, 1))}, true
+	}
+	number.Mul(number, big.NewRat(10_000, 1))
+	return refgrow.Percent(text), modelRule{millionths: number.Num().Int64()}, number.Cmp(big.NewRat(1_000_000, 1)) <= 0
+}
+
+// The project's currency is fixed once there is a ledger entry.
+func (op currencyOp) do(on *side) error {
+	entries := 0
+	for _, of := range on.model.entries {
+		entries += len(of)
+	}
+	if entries == 0 {
+		return nil
+	}
+	var f faults
+	f.add(refgrow.CodeConflict, op.Currency != own)
+	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{Currency: &op.Currency})
+	_, err = agree(err, f)
+	return err
+}
+
+func (op joinOp) do(on *side) error {
+	m := on.model
+	number := m.joined + 1
+	var f faults
+	if op.Again && len(m.affiliates) > 0 {
+		fmt.Sscanf(m.affiliates[pick(1, m.affiliates)].email, "affiliate-%d@", &number)
+		f.add(refgrow.CodeConflict, true)
+	}
+	a := &modelAffiliate{email: fmt.Sprintf("affiliate-%d@example.com", number), code: fmt.Sprintf("CODE-%d", number)}
+	got, err := on.project.CreateAffiliate(on.ctx, refgrow.CreateAffiliateParams{Email: a.email, ReferralCode: a.code})
+	done, err := agree(err, f)
+	if done {
+		m.joined, a.id = number, got.ID
+		m.affiliates[a.id], m.touched[a.id] = a, true
+	}
+	return err
+}
+
+func (op statusOp) do(on *side) error {
+	a := on.model.affiliates[pick(op.Affiliate, on.model.affiliates)]
+	var f faults
+	f.add(refgrow.CodeNotFound, a == nil)
+	status := refgrow.AffiliateActive
+	if op.Inactive {
+		status = refgrow.AffiliateInactive
+	}
+	_, err := on.project.UpdateAffiliate(on.ctx, pick(op.Affiliate, on.model.affiliates), refgrow.UpdateAffiliateParams{Status: &status})
+	done, err := agree(err, f)
+	if done {
+		a.inactive = op.Inactive
+		on.model.touched[a.id] = true
+	}
+	return err
+}
+
+func (op leaveOp) do(on *side) error {
+	if op.Sure < 3 {
+		return nil
+	}
+	id := pick(op.Affiliate, on.model.affiliates)
+	_, err := agree(on.project.DeleteAffiliate(on.ctx, id), on.model.removeAffiliate(id))
+	return err
+}
+
+func (op couponOp) do(on *side) error {
+	m := on.model
+	c := &modelCoupon{affiliate: pick(op.Affiliate, m.affiliates), code: fmt.Sprintf("SAVE-%d", op.Code)}
+	var f faults
+	f.add(refgrow.CodeNotFound, m.affiliates[c.affiliate] == nil)
+	for _, other := range m.coupons {
+		f.add(refgrow.CodeConflict, other.code == c.code)
+	}
+	got, err := on.project.CreateCoupon(on.ctx, refgrow.CreateCouponParams{AffiliateID: c.affiliate, Code: c.code})
+	done, err := agree(err, f)
+	if done {
+		c.id = got.ID
+		m.coupons[c.id] = c
+	}
+	return err
+}
+
+func (op couponOffOp) do(on *side) error {
+	id := pick(op.Coupon, on.model.coupons)
+	status := refgrow.CouponActive
+	if op.Inactive {
+		status = refgrow.CouponInactive
+	}
+	var f faults
+	f.add(refgrow.CodeNotFound, on.model.coupons[id] == nil)
+	_, err := on.project.UpdateCoupon(on.ctx, id, refgrow.UpdateCouponParams{Status: &status})
+	done, err := agree(err, f)
+	if done {
+		on.model.coupons[id].inactive = op.Inactive
+	}
+	return err
+}
+
+func (op auditOp) do(on *side) error {
+	if op.Chance < 9 {
+		return nil
+	}
+	return on.audit()
+}

@@ -1,0 +1,290 @@
+package refgrow_test
+
+import (
+	"maps"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// A model is the books as they ought to be: what the documentation says, written
+// down a second time without a look at the engine. It keeps no sums and no
+// counts; whatever is asked is added up from all rows. Amounts are fractions in
+// minor units, so that nothing can be rounded but where the rules say so.
+type model struct {
+	now     int64 // what the clock shows, Unix milliseconds
+	written int64 // the latest instant of any operation so far
+	stamped int64 // the newest entry's stamp
+
+	joined int // affiliates so far
+	hold   time.Duration
+	rules  map[refgrow.ConversionType]modelRule
+
+	affiliates  map[int64]*modelAffiliate
+	customers   map[int64]*modelCustomer
+	coupons     map[int64]*modelCoupon
+	conversions map[int64]*modelConversion
+	deleted     []int64                 // conversions that are no more
+	entries     map[int64][]*modelEntry // by affiliate, oldest first
+	unstamped   map[int64]int           // how many of the newest entries the engine was not asked about yet
+
+	// What the operation was about, to be looked at afterwards.
+	touched map[int64]bool // affiliates
+	changed map[int64]bool // conversions
+}
+
+// A modelRule is a percentage in millionths, or a fixed amount of the project's
+// currency.
+type modelRule struct {
+	millionths int64
+	fixed      *big.Rat
+}
+
+type modelAffiliate struct {
+	id          int64
+	email, code string
+	inactive    bool
+}
+
+type modelConversion struct {
+	id                  int64
+	kind                refgrow.ConversionType
+	affiliate, customer int64 // 0 for nobody
+	currency            money.Currency
+	value, base         *big.Rat // base is nil for none
+	paid                bool
+	reference           string
+	created, available  int64
+}
+
+// A modelEntry never changes once it has a stamp.
+type modelEntry struct {
+	account
+	conversion       int64
+	kind             refgrow.EntryKind
+	amount           *big.Rat
+	available, stamp int64
+}
+
+type account struct {
+	affiliate int64
+	currency  money.Currency
+}
+
+// own is the project's currency.
+const own money.Currency = "USD"
+
+// decimals of the currencies that the test uses.
+var decimals = map[money.Currency]int64{"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
+
+func newModel() *model {
+	return &model{
+		rules:      map[refgrow.ConversionType]modelRule{refgrow.Purchase: {}, refgrow.Signup: {}},
+		affiliates: make(map[int64]*modelAffiliate), customers: make(map[int64]*modelCustomer),
+		coupons: make(map[int64]*modelCoupon), conversions: make(map[int64]*modelConversion),
+		entries: make(map[int64][]*modelEntry), unstamped: make(map[int64]int),
+		touched: make(map[int64]bool), changed: make(map[int64]bool),
+	}
+}
+
+// copy is a model of its own, for what may have to be undone.
+func (m *model) copy() *model {
+	c := *m
+	c.rules, c.affiliates, c.customers = maps.Clone(m.rules), copied(m.affiliates), copied(m.customers)
+	c.coupons, c.conversions, c.deleted = copied(m.coupons), copied(m.conversions), slices.Clone(m.deleted)
+	c.entries, c.unstamped = maps.Clone(m.entries), maps.Clone(m.unstamped)
+	for affiliate, entries := range c.entries {
+		c.entries[affiliate] = slices.Clip(entries)
+	}
+	c.touched, c.changed = maps.Clone(m.touched), maps.Clone(m.changed)
+	return &c
+}
+
+func copied[V any](rows map[int64]*V) map[int64]*V {
+	c := make(map[int64]*V, len(rows))
+	for id, row := range rows {
+		value := *row
+		c[id] = &value
+	}
+	return c
+}
+
+// enter writes one entry, unless it is of nothing.
+func (m *model) enter(c *modelConversion, at account, kind refgrow.EntryKind, amount *big.Rat, available int64) {
+	if amount.Sign() == 0 {
+		return
+	}
+	m.entries[at.affiliate] = append(m.entries[at.affiliate],
+		&modelEntry{account: at, conversion: c.id, kind: kind, amount: amount, available: available})
+	m.unstamped[at.affiliate]++
+}
+
+// about gives what an account's entries say of a conversion.
+func (m *model) about(c *modelConversion, at account) []*modelEntry {
+	var found []*modelEntry
+	for _, e := range m.entries[at.affiliate] {
+		if e.account == at && e.conversion == c.id {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// standing is what a conversion has brought an account, and how much of that is
+// settled.
+func (m *model) standing(c *modelConversion, at account) (brought, settled *big.Rat) {
+	brought, settled = new(big.Rat), new(big.Rat)
+	for _, e := range m.about(c, at) {
+		if e.kind == refgrow.EntrySettlement {
+			settled.Sub(settled, e.amount)
+		} else {
+			brought.Add(brought, e.amount)
+		}
+	}
+	return brought, settled
+}
+
+// bring enters the difference between what a conversion has to bring an account
+// and what it has brought so far. A negative one first uses up what is unsettled,
+// which becomes available with the commission; the rest is a debt at once.
+func (m *model) bring(c *modelConversion, at account, target *big.Rat, kind refgrow.EntryKind) {
+	if at.affiliate == 0 {
+		return
+	}
+	brought, settled := m.standing(c, at)
+	difference := new(big.Rat).Sub(target, brought)
+	if difference.Sign() >= 0 {
+		m.enter(c, at, kind, difference, c.available)
+		return
+	}
+	covered := new(big.Rat).Sub(settled, brought) // minus what is unsettled
+	switch {
+	case covered.Sign() > 0:
+		covered.SetInt64(0)
+	case covered.Cmp(difference) < 0:
+		covered.Set(difference)
+	}
+	m.enter(c, at, kind, covered, c.available)
+	m.enter(c, at, kind, new(big.Rat).Sub(difference, covered), m.now)
+}
+
+// settle enters that all that is unsettled was paid.
+func (m *model) settle(c *modelConversion, at account) {
+	if brought, settled := m.standing(c, at); brought.Cmp(settled) > 0 {
+		m.offset(c, at, m.about(c, at))
+	}
+}
+
+// unsettle gives back what the settlements took.
+func (m *model) unsettle(c *modelConversion, at account) {
+	m.offset(c, at, slices.DeleteFunc(m.about(c, at), func(e *modelEntry) bool { return e.kind != refgrow.EntrySettlement }))
+}
+
+// offset enters settlements that make the sum of entries nothing, one for each
+// of their availabilities.
+func (m *model) offset(c *modelConversion, at account, entries []*modelEntry) {
+	sums := make(map[int64]*big.Rat)
+	for _, e := range entries {
+		if sums[e.available] == nil {
+			sums[e.available] = new(big.Rat)
+		}
+		sums[e.available].Add(sums[e.available], e.amount)
+	}
+	for _, available := range slices.Sorted(maps.Keys(sums)) {
+		m.enter(c, at, refgrow.EntrySettlement, new(big.Rat).Neg(sums[available]), available)
+	}
+}
+
+// balance is what an account comes to.
+type balance struct {
+	total, paid, eligible, held *big.Rat
+	debts                       *big.Rat // of held: what will be taken
+	next                        int64    // when the next part of held is released, 0 for never
+}
+
+// all is before no instant: it counts every entry.
+const all = int64(1<<63 - 1)
+
+// balances adds up the entries of an affiliate that are stamped before an
+// instant, as of an instant.
+func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]*balance {
+	balances := make(map[money.Currency]*balance)
+	releases := make(map[money.Currency]map[int64]*big.Rat)
+	for _, e := range m.entries[affiliate] {
+		if e.stamp >= stampedBefore {
+			continue
+		}
+		b := balances[e.currency]
+		if b == nil {
+			b = &balance{total: new(big.Rat), paid: new(big.Rat), eligible: new(big.Rat), held: new(big.Rat), debts: new(big.Rat)}
+			balances[e.currency], releases[e.currency] = b, make(map[int64]*big.Rat)
+		}
+		if e.kind == refgrow.EntrySettlement {
+			b.paid.Sub(b.paid, e.amount)
+		} else {
+			b.total.Add(b.total, e.amount)
+		}
+		if e.available <= at {
+			b.eligible.Add(b.eligible, e.amount)
+			continue
+		}
+		b.held.Add(b.held, e.amount)
+		if e.kind != refgrow.EntrySettlement && e.amount.Sign() < 0 {
+			b.debts.Add(b.debts, e.amount)
+		}
+		sum := releases[e.currency][e.available]
+		if sum == nil {
+			sum = new(big.Rat)
+			releases[e.currency][e.available] = sum
+		}
+		sum.Add(sum, e.amount)
+	}
+	for currency, b := range balances {
+		for available, sum := range releases[currency] {
+			if b.held.Sign() != 0 && sum.Sign() != 0 && (b.next == 0 || available < b.next) {
+				b.next = available
+			}
+		}
+	}
+	return balances
+}
+
+// commission is what a rule pays: a share rounded once, half away from zero, or
+// a fixed amount in the project's currency alone.
+func (r modelRule) commission(currency money.Currency, base *big.Rat) *big.Rat {
+	switch {
+	case r.fixed != nil && currency == own:
+		return r.fixed
+	case r.fixed != nil || base == nil:
+		return new(big.Rat)
+	}
+	share := new(big.Rat).Mul(base, big.NewRat(r.millionths, 1_000_000))
+	// No base is negative: half away from zero is half up.
+	share.Add(share, big.NewRat(1, 2))
+	return new(big.Rat).SetInt(new(big.Int).Div(share.Num(), share.Denom()))
+}
+
+// carried is the same decimal number in another currency, nil where it has too
+// many decimals or digits for it.
+func carried(amount *big.Rat, from, to money.Currency) *big.Rat {
+	shift := func(places int64) *big.Rat {
+		return new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(places), nil))
+	}
+	same := new(big.Rat).Mul(amount, shift(decimals[to]))
+	same.Quo(same, shift(decimals[from]))
+	if !same.IsInt() || same.Cmp(new(big.Rat).SetInt64(money.MaxMinor)) > 0 {
+		return nil
+	}
+	return same
+}
+
+// amountOf is a model's amount as the engine shows it.
+func amountOf(amount *big.Rat, currency money.Currency) money.Amount {
+	if !amount.IsInt() || !amount.Num().IsInt64() {
+		panic("the model came to a part of a minor unit: " + amount.String())
+	}
+	return money.New(amount.Num().Int64(), currency)
+}

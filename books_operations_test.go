@@ -1,0 +1,221 @@
+package refgrow_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// An operation is a plain value that means something in any state of the books:
+// what it is about it names by a selector, not by an id. So any of them can be
+// left out, and a failure shrinks.
+type operation interface {
+	do(on *side) error
+}
+
+// A step is an operation, and which instant of the past is looked at after it.
+type step struct {
+	operation
+
+	look uint32
+}
+
+func (s step) GoString() string { return fmt.Sprintf("%+v look %d", s.operation, s.look) }
+
+// selectors that pick nothing, and something that does not exist.
+const (
+	none    = 0
+	unknown = 31
+)
+
+type (
+	recordOp struct {
+		Type                               refgrow.ConversionType
+		Affiliate, Coupon, Code, Reference int // none, or a selector
+		CustomerID, Email, External        int
+		Currency                           money.Currency
+		NoBase                             bool
+		Base                               int64
+		Value                              int64 // below 0: by the rule
+		OtherCurrency                      bool  // the value comes in another one than the base value
+		Paid                               bool
+		Age                                time.Duration // below 0: in the future
+	}
+	updateOp struct {
+		Conversion    int
+		Fields        string // which of the following are given
+		Type          refgrow.ConversionType
+		Base, Value   int64
+		OtherCurrency bool // the amounts come in another one than the conversion's
+		Currency      money.Currency
+		Affiliate     int
+		Paid          bool
+		Reference     int
+	}
+	deleteOp struct{ Conversion int }
+	atomicOp struct {
+		Steps []operation
+		Fails bool
+	}
+	advanceOp struct{ By time.Duration }
+	releaseOp struct {
+		Which int
+		Off   time.Duration
+	}
+	holdOp     struct{ Days int }
+	rulesOp    struct{ Purchase, Signup string }
+	currencyOp struct{ Currency money.Currency }
+	joinOp     struct{ Again bool } // with an email that is taken
+	statusOp   struct {
+		Affiliate int
+		Inactive  bool
+	}
+	leaveOp     struct{ Affiliate, Sure int }
+	couponOp    struct{ Affiliate, Code int }
+	couponOffOp struct {
+		Coupon   int
+		Inactive bool
+	}
+	auditOp struct{ Chance int }
+)
+
+// steps generates parts of a history. They are nested, so that a failure is
+// shrunk by whole parts first, then by smaller ones, then by single steps.
+func steps() *rapid.Generator[[][]step] {
+	one := rapid.Custom(func(t *rapid.T) step {
+		return step{operations().Draw(t, "operation"), rapid.Uint32().Draw(t, "look")}
+	})
+	return rapid.SliceOfN(rapid.SliceOfN(one, 1, 24), 1, 24)
+}
+
+// operations prefers the first ones of the list.
+func operations() *rapid.Generator[operation] {
+	changes := rapid.OneOf(changes()...)
+	atomic := rapid.Custom(func(t *rapid.T) operation {
+		return atomicOp{rapid.SliceOfN(changes, 1, 4).Draw(t, "steps"), rapid.Bool().Draw(t, "fails")}
+	})
+	return rapid.OneOf(
+		changes,
+		custom(func(t *rapid.T) operation { return advanceOp{duration(t)} }),
+		atomic,
+		custom(func(t *rapid.T) operation {
+			return releaseOp{rapid.IntRange(0, 30).Draw(t, "which"), time.Duration(rapid.IntRange(-1, 1).Draw(t, "off")) * time.Millisecond}
+		}),
+		changes,
+		custom(func(t *rapid.T) operation { return advanceOp{-duration(t)} }),
+		changes,
+		custom(func(t *rapid.T) operation { return auditOp{rapid.IntRange(0, 9).Draw(t, "chance")} }),
+	)
+}
+
+// changes are the operations that can be part of an atomic block.
+func changes() []*rapid.Generator[operation] {
+	return []*rapid.Generator[operation]{
+		custom(drawRecord),
+		custom(drawUpdate("value")),
+		custom(drawUpdate("paid")),
+		custom(drawUpdate("affiliate")),
+		custom(drawRecord),
+		custom(func(t *rapid.T) operation { return deleteOp{selector(t, "conversion")} }),
+		custom(drawUpdate("currency")),
+		custom(drawUpdate("value base", "type", "reference", "base", "no base", "value paid", "value affiliate", "currency value",
+			"currency value base", "affiliate paid", "currency affiliate", "type base value paid", "affiliate value currency base paid")),
+		custom(func(t *rapid.T) operation {
+			return holdOp{rapid.SampledFrom([]int{0, 7, 30, 1, 365, 366}).Draw(t, "days")}
+		}),
+		custom(func(t *rapid.T) operation {
+			commission := rapid.SampledFrom([]string{"50%", "8.2%", "20%", "33.3333%", "100%", "0%", "5.00", "0.01", "100.0001%"})
+			return rulesOp{commission.Draw(t, "purchase"), commission.Draw(t, "signup")}
+		}),
+		custom(func(t *rapid.T) operation { return joinOp{rapid.IntRange(0, 7).Draw(t, "again") == 7} }),
+		custom(func(t *rapid.T) operation {
+			return couponOp{selector(t, "affiliate"), rapid.IntRange(1, 4).Draw(t, "code")}
+		}),
+		custom(func(t *rapid.T) operation {
+			return couponOffOp{selector(t, "coupon"), rapid.Bool().Draw(t, "inactive")}
+		}),
+		custom(func(t *rapid.T) operation {
+			return statusOp{selector(t, "affiliate"), rapid.Bool().Draw(t, "inactive")}
+		}),
+		custom(func(t *rapid.T) operation { return currencyOp{currency(t)} }),
+		custom(func(t *rapid.T) operation {
+			return leaveOp{selector(t, "affiliate"), rapid.IntRange(0, 3).Draw(t, "sure")}
+		}),
+	}
+}
+
+func custom(draw func(*rapid.T) operation) *rapid.Generator[operation] { return rapid.Custom(draw) }
+
+func drawRecord(t *rapid.T) operation {
+	op := recordOp{
+		Type:      rapid.SampledFrom([]refgrow.ConversionType{refgrow.Purchase, refgrow.Signup}).Draw(t, "type"),
+		Affiliate: maybe(t, "affiliate", 3), Coupon: maybe(t, "coupon", 2), Code: maybe(t, "code", 2), Reference: maybe(t, "reference", 2),
+		CustomerID: maybe(t, "customer", 1), Email: maybe(t, "email", 2), External: maybe(t, "external id", 1),
+		Currency: currency(t), Base: minor(t, "base"), Value: -1,
+		NoBase:        rapid.IntRange(0, 9).Draw(t, "no base") == 9,
+		OtherCurrency: rapid.IntRange(0, 15).Draw(t, "other currency") == 15,
+		Paid:          rapid.IntRange(0, 5).Draw(t, "paid") == 5,
+	}
+	if rapid.Bool().Draw(t, "value given") {
+		op.Value = minor(t, "value")
+	}
+	switch rapid.IntRange(0, 7).Draw(t, "when") {
+	case 5, 6:
+		op.Age = duration(t)
+	case 7:
+		op.Age = -time.Millisecond
+	}
+	return op
+}
+
+// drawUpdate generates an update of one of some sets of fields.
+func drawUpdate(fields ...string) func(t *rapid.T) operation {
+	return func(t *rapid.T) operation {
+		return updateOp{
+			Conversion: selector(t, "conversion"), Fields: rapid.SampledFrom(fields).Draw(t, "fields"),
+			Type: rapid.SampledFrom([]refgrow.ConversionType{refgrow.Purchase, refgrow.Signup}).Draw(t, "type"),
+			Base: minor(t, "base"), Value: minor(t, "value"), OtherCurrency: rapid.IntRange(0, 15).Draw(t, "other currency") == 15,
+			Currency: currency(t), Affiliate: maybe(t, "affiliate", 6), Paid: rapid.Bool().Draw(t, "paid"), Reference: maybe(t, "reference", 4),
+		}
+	}
+}
+
+func (u updateOp) has(field string) bool { return strings.Contains(" "+u.Fields+" ", " "+field+" ") }
+
+// selector picks the newest things more often.
+func selector(t *rapid.T, label string) int { return rapid.IntRange(1, unknown).Draw(t, label) }
+
+// maybe is a selector in so many of 8 cases.
+func maybe(t *rapid.T, label string, of8 int) int {
+	if rapid.IntRange(0, 7).Draw(t, label+"?") < 8-of8 {
+		return none
+	}
+	return selector(t, label)
+}
+
+func currency(t *rapid.T) money.Currency {
+	return rapid.SampledFrom([]money.Currency{"USD", "EUR", "KWD", "JPY"}).Draw(t, "currency")
+}
+
+// minor is an amount in minor units: mostly small, odd ones for the rounding
+// among them, and sometimes as large as can be.
+func minor(t *rapid.T, label string) int64 {
+	switch rapid.IntRange(0, 15).Draw(t, label+" size") {
+	case 14:
+		return rapid.Int64Range(0, money.MaxMinor).Draw(t, label)
+	case 15:
+		return 100 * rapid.Int64Range(0, 50).Draw(t, label)
+	}
+	return rapid.Int64Range(0, 20_000).Draw(t, label)
+}
+
+// duration is from a millisecond to three months.
+func duration(t *rapid.T) time.Duration {
+	unit := rapid.SampledFrom([]time.Duration{24 * time.Hour, time.Millisecond, time.Hour, time.Second}).Draw(t, "unit")
+	return unit * time.Duration(rapid.IntRange(1, 90).Draw(t, "units"))
+}

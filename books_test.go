@@ -1,0 +1,221 @@
+package refgrow_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+// TestBooks does thousands of operations on the engine and on a model of the
+// books, and compares them after each. A history that fails is shrunk to a
+// short one.
+//
+// With REFGROW_SOAK=1 there are more and longer histories, with -rapid.seed the
+// one of that seed only.
+func TestBooks(t *testing.T) {
+	seeds, length := 2, 1000
+	if os.Getenv("REFGROW_SOAK") != "" {
+		seeds, length = 20, 10_000
+	}
+	// The library is told by flags what it does. It makes fewer checks in short
+	// mode: that must not come to none.
+	set(t, "rapid.checks", "1")
+	if testing.Short() {
+		set(t, "rapid.checks", "5")
+		seeds, length = 1, 200
+	}
+	set(t, "rapid.shrinktime", "3m")
+	chosen := flag.Lookup("rapid.seed").Value.String()
+	for seed := range seeds {
+		name := strconv.Itoa(seed + 1)
+		if chosen != "0" {
+			name, seed = chosen, seeds
+		}
+		t.Run("seed "+name, func(t *testing.T) {
+			set(t, "rapid.seed", name)
+			directory := t.TempDir()
+			rapid.Check(t, func(t *rapid.T) { history(t, directory, length) })
+		})
+		if seed == seeds {
+			break
+		}
+	}
+}
+
+// set gives a flag a value until the test ends.
+func set(t *testing.T, name, value string) {
+	t.Helper()
+	before := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { flag.Set(name, before) })
+}
+
+// history does operations on fresh books until there were enough of them.
+func history(t *rapid.T, directory string, length int) {
+	w := begin(t, directory)
+	parts := steps()
+	for done := 0; done < length; {
+		for _, part := range parts.Draw(t, "history") {
+			for _, s := range part {
+				if done == length {
+					break
+				}
+				if err := w.step(s); err != nil {
+					t.Fatalf("step %d, at %s: %v: %v", done, w.clock.Now().UTC().Format(time.RFC3339Nano), s, err)
+				}
+				if done++; done%200 == 0 {
+					if err := w.auditAll(); err != nil {
+						t.Fatalf("after %d steps: %v", done, err)
+					}
+				}
+			}
+		}
+	}
+	if err := w.auditAll(); err != nil {
+		t.Fatalf("at the end: %v", err)
+	}
+}
+
+// A world is one history of the books.
+type world struct {
+	side
+
+	engine *refgrow.Engine
+	// answers are what was said of the past, for good.
+	answers []answer
+}
+
+// An answer for an instant that no later entry can be stamped before.
+type answer struct {
+	affiliate int64
+	at        time.Time
+	balances  []refgrow.Balance
+}
+
+// begin makes books with three affiliates. The file is not made durable: a power
+// cut is not what this is about.
+func begin(t *rapid.T, directory string) *world {
+	ctx := context.Background()
+	file, err := os.CreateTemp(directory, "books-*.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	database, err := sqlite.Open(ctx, file.Name(), sqlite.Options{Durability: sqlite.Normal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		database.Close()
+		for _, end := range []string{"", "-wal", "-shm"} {
+			os.Remove(filepath.Join(directory, filepath.Base(file.Name())+end))
+		}
+	})
+	clock := refgrowtest.NewClock()
+	engine, err := refgrow.New(ctx, database, refgrow.Config{Now: clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := engine.CreateProject(ctx, "books", refgrow.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{engine: engine, side: side{ctx: ctx, project: project, clock: clock, model: newModel()}}
+	w.model.now = clock.Now().UnixMilli()
+	w.audit = w.auditAll
+	for range 3 {
+		if err := (joinOp{}).do(&w.side); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// step does one operation and looks at what it was about.
+func (w *world) step(s step) error {
+	m := w.model
+	clear(m.touched)
+	clear(m.changed)
+	m.written = max(m.written, m.now)
+	if err := s.do(&w.side); err != nil {
+		return err
+	}
+	// The newest stamp is noted after all entries of the operation were seen.
+	for id := range m.touched {
+		if err := w.newEntries(id); err != nil {
+			return err
+		}
+	}
+	for id := range m.touched {
+		for _, e := range m.entries[id] {
+			m.stamped = max(m.stamped, e.stamp)
+		}
+	}
+	for id := range m.touched {
+		if err := w.affiliate(id); err != nil {
+			return err
+		}
+	}
+	for id := range m.changed {
+		if err := w.conversion(id); err != nil {
+			return err
+		}
+	}
+	return w.lookBack(s.look)
+}
+
+// lookBack asks for the past of one of the touched affiliates, at an instant that
+// means something to it, and repeats an earlier question.
+func (w *world) lookBack(look uint32) error {
+	touched := slices.Sorted(maps.Keys(w.model.touched))
+	touched = slices.DeleteFunc(touched, func(id int64) bool { return len(w.model.entries[id]) == 0 })
+	if len(touched) > 0 {
+		id := touched[int(look)%len(touched)]
+		entries := w.model.entries[id]
+		e := entries[len(entries)-1-int(look/4)%len(entries)]
+		at := []int64{e.stamp, e.available, w.model.now}[look%3] + int64(look/2%3) - 1
+		at = min(at, w.model.now)
+		got, err := w.asOf(id, time.UnixMilli(at))
+		if err != nil {
+			return err
+		}
+		// A later entry is stamped no earlier than the newest one.
+		if at <= w.model.stamped {
+			w.answers = append(w.answers, answer{id, time.UnixMilli(at), got})
+		}
+	}
+	w.answers = slices.DeleteFunc(w.answers, func(a answer) bool { return w.model.affiliates[a.affiliate] == nil })
+	if len(w.answers) == 0 {
+		return nil
+	}
+	return w.again(w.answers[int(look)%len(w.answers)])
+}
+
+// again asks once more: the answer must be the same.
+func (w *world) again(a answer) error {
+	if a.at.UnixMilli() > w.model.now { // the clock went back: this is the future now
+		return nil
+	}
+	got, err := w.asOf(a.affiliate, a.at)
+	if err != nil {
+		return err
+	}
+	return sameBalances(fmt.Sprintf("the second answer for %s", a.at.UTC().Format(time.RFC3339Nano)), got, a.balances)
+}

@@ -1,0 +1,139 @@
+package refgrow
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/sqlite"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+type seam = backend.Backend
+
+// A countingBackend notes the statements of each operation, but not what a batch
+// of operations shares: its settings and its totals.
+type countingBackend struct {
+	seam
+	db         *sql.DB
+	memo       map[any]any
+	statements []string
+}
+
+func (b *countingBackend) Backend() backend.Backend { return b }
+
+func (b *countingBackend) Atomic(ctx context.Context, work backend.Work) error {
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	operation := &backend.Tx{Querier: db.New(counter{tx, b}), Memo: b.memo}
+	b.statements = nil
+	if err := work.Run(ctx, operation); err != nil {
+		return err
+	}
+	for _, delta := range operation.TakeTotals() {
+		if err := db.New(tx).AddTotals(ctx, delta); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+type counter struct {
+	db.DBTX
+	b *countingBackend
+}
+
+func (c counter) note(query string) {
+	name, _, _ := strings.Cut(strings.TrimPrefix(query, "-- name: "), " ")
+	c.b.statements = append(c.b.statements, name)
+}
+
+func (c counter) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	c.note(query)
+	return c.DBTX.ExecContext(ctx, query, args...)
+}
+
+func (c counter) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	c.note(query)
+	return c.DBTX.QueryContext(ctx, query, args...)
+}
+
+func (c counter) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	c.note(query)
+	return c.DBTX.QueryRowContext(ctx, query, args...)
+}
+
+// The number of statements is what a conversion costs, after the pages it makes
+// dirty.
+func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	database, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "budget.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer database.Close()
+	counting := &countingBackend{seam: sqlite.New(database), db: database, memo: make(map[any]any)}
+	engine, err := New(ctx, counting, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop, err := engine.CreateProject(ctx, "shop", Settings{Commission: Percent("20"), HoldDays: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shop.CreateAffiliate(ctx, CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+		t.Fatal(err)
+	}
+	base := money.MustParse("49.00 USD")
+	clear(counting.memo)
+	for _, test := range []struct {
+		name   string
+		params RecordConversionParams
+		want   string
+	}{
+		{
+			"warm up", RecordConversionParams{Type: Purchase, BaseValue: base},
+			"GetProject GetProjectTotals ListProjectRulesInForce InsertConversion",
+		},
+		{
+			"a new customer, known by all names, who came by a code",
+			RecordConversionParams{
+				Type: Purchase, ReferralCode: "JANE", Reference: "in_1", BaseValue: base,
+				Customer: Customer{ExternalID: "u_1", Email: "carl@example.com"},
+			},
+			"FindCustomers GetAffiliateByCode GetConversionIDByReference InsertReferral InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"a known customer",
+			RecordConversionParams{
+				Type: Purchase, Reference: "in_2", BaseValue: base, Customer: Customer{ExternalID: "u_1", Email: "carl@example.com"},
+			},
+			"FindCustomers InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"an affiliate's id",
+			RecordConversionParams{Type: Purchase, Reference: "in_3", BaseValue: base, AffiliateID: 1},
+			"GetAffiliate InsertConversion InsertEntry PostToAccount",
+		},
+	} {
+		if _, err := shop.RecordConversion(ctx, test.params); err != nil {
+			t.Fatalf("%s: %v", test.name, err)
+		}
+		if got := strings.Join(counting.statements, " "); got != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.name, got, test.want)
+		}
+	}
+	if report, err := engine.Verify(ctx); err != nil || len(report.Differences) != 0 {
+		t.Errorf("verify: %v, %v", report.Differences, err)
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+func TestProject(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	plain := projectJSON{ID: 1, Name: "plain", Currency: "USD", Commission: "0%", SignupCommission: "0%", SelfReferral: "refuse"}
+	if got := decode[projectJSON](t, p.must("project", "create", "plain", "--json")); got != plain {
+		t.Errorf("%+v", got)
+	}
+	shop := projectJSON{
+		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000", SignupCommission: "1.000", HoldDays: 30, CouponFirst: true,
+		SelfReferral: "flag",
+	}
+	if got := decode[projectJSON](t, p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
+		"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag")); got != shop {
+		t.Errorf("%+v", got)
+	}
+	if got := decode[[]projectJSON](t, p.must("project", "list", "--json")); len(got) != 2 || got[0] != plain || got[1] != shop {
+		t.Errorf("%+v", got)
+	}
+
+	// Only what is named changes.
+	shop.Commission, shop.CouponFirst = "8.2%", false
+	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")); got != shop {
+		t.Errorf("%+v", got)
+	}
+	shop.HoldDays = 0
+	p.must("project", "set", "my shop", "--hold-days", "0")
+	if got := decode[projectJSON](t, p.must("project", "show", "my shop", "--json")); got != shop {
+		t.Errorf("%+v", got)
+	}
+	// A new currency takes the fixed amounts along, as the same numbers.
+	shop.Currency, shop.SignupCommission = "EUR", "1.00"
+	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")); got != shop {
+		t.Errorf("%+v", got)
+	}
+
+	code, stdout, stderr := p.run("project", "create", "plain", "--commission", "20%")
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, `the project "plain" exists already`) {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if got := decode[projectJSON](t, p.must("project", "show", "plain", "--json")); got != plain {
+		t.Errorf("it has changed: %+v", got)
+	}
+	for _, text := range []string{p.must("project", "show", "my shop"), p.must("project", "list")} {
+		if !strings.Contains(text, "my shop") || !strings.Contains(text, "8.2%") || !strings.Contains(text, "1.00 EUR") {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
+func TestKey(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	token := p.must("key", "create", "--project", "shop")
+	if !strings.HasPrefix(token, "rgk_") || strings.Count(token, "\n") != 1 || strings.ContainsAny(token, " \t") {
+		t.Errorf("not the key alone: %q", token)
+	}
+	made := decode[newKeyJSON](t, p.must("key", "create", "--project", "shop", "--read-only", "--name", "for reports", "--json"))
+	if made.ID != 2 || made.Project != "shop" || made.Name != "for reports" || !made.ReadOnly || !strings.HasPrefix(made.Key, "rgk_") {
+		t.Errorf("%+v", made)
+	}
+
+	p.must("key", "revoke", "1")
+	keys := decode[[]keyJSON](t, p.must("key", "list", "--json"))
+	if len(keys) != 2 || keys[0].RevokedAt == nil || keys[0].ReadOnly || keys[1].RevokedAt != nil || !keys[1].ReadOnly ||
+		keys[1].CreatedAt != made.CreatedAt {
+		t.Errorf("%+v", keys)
+	}
+	list := p.must("key", "list")
+	if !strings.Contains(list, "for reports") || strings.Contains(list, made.Key) || strings.Contains(list, "rgk_") {
+		t.Errorf("%s", list)
+	}
+	if code, _, stderr := p.run("key", "revoke", "1"); code != exitFailed || !strings.Contains(stderr, "was revoked before") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if got := decode[revokedJSON](t, p.must("key", "revoke", "2", "--json")); got != (revokedJSON{ID: 2, Revoked: true}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	p.addAffiliate("jane@example.com")
+	if text := p.must("verify"); !strings.Contains(text, "1 affiliate") {
+		t.Errorf("%s", text)
+	}
+	if got := decode[reportJSON](t, p.must("verify", "--json")); !got.OK || got.Projects != 1 || got.Affiliates != 1 || len(got.Differences) != 0 {
+		t.Errorf("%+v", got)
+	}
+
+	p.tamper("UPDATE refgrow_project_totals SET affiliates_active = 4")
+	code, stdout, stderr := p.run("verify")
+	if code != exitFailed || !strings.Contains(stdout, "active affiliates is 4, but should be 1") || !strings.Contains(stderr, "1 difference") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	code, stdout, _ = p.run("verify", "--json")
+	got := decode[reportJSON](t, stdout)
+	if code != exitFailed || got.OK || len(got.Differences) != 1 {
+		t.Fatalf("exit code %d, %+v", code, got)
+	}
+	if d := got.Differences[0]; d.Project != "shop" || d.Stored != "4" || d.Computed != "1" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	copied := filepath.Join(p.dir, "copy.db")
+	got := decode[backupJSON](t, p.must("backup", "--to", copied, "--json"))
+	info, err := os.Stat(copied)
+	if err != nil || got != (backupJSON{Path: copied, Bytes: info.Size()}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	code, stdout, stderr := p.run("backup", "--to", copied)
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "exists already") {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if code, stdout, stderr := p.runBare("project", "show", "shop", "--db", copied); code != exitDone || !strings.Contains(stdout, "shop") {
+		t.Errorf("the copy: exit code %d, %q, %q", code, stdout, stderr)
+	}
+	if runtime.GOOS == "windows" {
+		return // has no such modes
+	}
+	for _, file := range []string{p.db, copied} {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("mode of %s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
+
+// addAffiliate adds one to the project "shop".
+func (p *program) addAffiliate(email string) {
+	p.t.Helper()
+	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer db.Close()
+	engine, err := refgrow.New(p.t.Context(), db, refgrow.Config{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	shop, err := engine.Project(p.t.Context(), "shop")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// tamper changes the database behind the engine's back.
+func (p *program) tamper(statement string) {
+	p.t.Helper()
+	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Tx(p.t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(p.t.Context(), statement)
+		return err
+	}); err != nil {
+		p.t.Fatal(err)
+	}
+}

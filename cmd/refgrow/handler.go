@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+)
+
+const apiRoot = "/api/v1"
+
+// handler is everything that serve serves. There is no http.ServeMux in front,
+// which would redirect some paths and answer others in plain text: clients read
+// JSON on every answer.
+func (s *serveFlags) handler(engine *refgrow.Engine, log *slog.Logger) http.Handler {
+	options := httpapi.Options{RateLimit: int(s.rateLimit), IgnoreUnknown: s.lenient, ClientIP: s.proxies.client, Logger: log}
+	if options.RateLimit == 0 {
+		options.RateLimit = -1 // for the package 0 means its default
+	}
+	api := http.StripPrefix(apiRoot, httpapi.New(engine, options))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case below(r.URL.Path) && (r.URL.RawPath == "" || below(r.URL.RawPath)):
+			api.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			health(w, r, engine, log)
+		default:
+			answer(w, http.StatusNotFound, `{"success":false,"error":"There is nothing at this path; the API is under `+apiRoot+`","code":"not_found"}`)
+		}
+	})
+}
+
+// below tells whether a path is the API's.
+func below(path string) bool {
+	rest, ok := strings.CutPrefix(path, apiRoot)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// health reads from the database, so that "ok" means more than that the process
+// is there.
+func health(w http.ResponseWriter, r *http.Request, engine *refgrow.Engine, log *slog.Logger) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		answer(w, http.StatusMethodNotAllowed, `{"success":false,"error":"use GET, HEAD","code":"method_not_allowed"}`)
+		return
+	}
+	// Whether there is such a project does not matter.
+	if _, err := engine.Project(r.Context(), firstProject); err != nil && !errors.Is(err, refgrow.ErrNotFound) {
+		log.Error("the database cannot be read", "error", err)
+		answer(w, http.StatusServiceUnavailable, `{"status":"unavailable"}`)
+		return
+	}
+	answer(w, http.StatusOK, `{"status":"ok"}`)
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// A client that is gone needs no answer.
+	_, _ = w.Write([]byte(body + "\n"))
+}

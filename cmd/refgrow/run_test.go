@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// A program is the command line with a database of its own.
+type program struct {
+	t   *testing.T
+	dir string
+	db  string
+}
+
+func setup(t *testing.T) *program {
+	t.Helper()
+	dir := t.TempDir()
+	return &program{t: t, dir: dir, db: filepath.Join(dir, "refgrow.db")}
+}
+
+// run runs a command on the program's database.
+func (p *program) run(args ...string) (code int, stdout, stderr string) {
+	p.t.Helper()
+	return p.runBare(append(args, "--db", p.db)...)
+}
+
+func (p *program) runBare(args ...string) (code int, stdout, stderr string) {
+	p.t.Helper()
+	var out, log bytes.Buffer
+	code = run(p.t.Context(), args, &out, &log)
+	return code, out.String(), log.String()
+}
+
+// must runs a command that has to succeed and to be silent on stderr.
+func (p *program) must(args ...string) (stdout string) {
+	p.t.Helper()
+	code, stdout, stderr := p.run(args...)
+	if code != exitDone || stderr != "" {
+		p.t.Fatalf("refgrow %s: exit code %d, stderr %q", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// decode reads the JSON that a command has printed, and nothing beside it.
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var value T
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	if decoder.More() {
+		t.Fatalf("more than one value in %q", text)
+	}
+	return value
+}
+
+func TestWrongCalls(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	for _, test := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"", exitWrong, "a command is needed"},
+		{"payout list", exitWrong, `no command "payout"`},
+		{"webhook", exitWrong, `no command "webhook"`},
+		{"project", exitWrong, "comes one of: create, list, show, set"},
+		{"key destroy", exitWrong, `no command "key destroy"`},
+		{"project list extra", exitWrong, `takes no "extra"`},
+		{"project show", exitWrong, "needs the NAME"},
+		{"project show a b", exitWrong, "takes one NAME"},
+		{"verify --nonsense", exitWrong, "no flag --nonsense"},
+		{"verify --project shop", exitWrong, `"refgrow verify" has no flag --project`},
+		{"verify --json=maybe", exitWrong, "--json is on or off"},
+		{"project create x --hold-days -1", exitWrong, "must be a whole number"},
+		{"project create x --hold-days 1.5", exitWrong, "must be a whole number"},
+		{"project create x --hold-days 366", exitWrong, "from 0 to 365"},
+		{"project create x --currency XAU", exitWrong, "--currency: XAU"},
+		{"project create x --commission much", exitWrong, "--commission: must be a percentage"},
+		{"project create x --commission 101%", exitWrong, "--commission: 101"},
+		{"project create x --signup-commission 1.005", exitWrong, "--signup-commission: 1.005 has 3 decimals"},
+		{"project create x --self-referral never", exitWrong, "refuse, flag or allow"},
+		{"project create shop --hold-days 3", exitFailed, "exists already"},
+		{"project set shop", exitWrong, "at least one setting"},
+		{"project set nobody --hold-days 3", exitFailed, `no project "nobody"`},
+		{"project show nobody", exitFailed, `no project "nobody"`},
+		{"key create", exitWrong, "needs --project"},
+		{"key create --project nobody", exitFailed, `no project "nobody"`},
+		{"key revoke", exitWrong, "needs the ID"},
+		{"key revoke first", exitWrong, "no id of a key"},
+		{"key revoke 7", exitFailed, "no key 7"},
+		{"backup", exitWrong, "needs --to"},
+		{"serve --rate-limit -1", exitWrong, "must be a whole number"},
+		{"serve --trusted-proxy everybody", exitWrong, "must be a network"},
+		{"serve --addr nowhere", exitFailed, "cannot listen on nowhere"},
+		{"help nonsense", exitWrong, `no command "nonsense"`},
+	} {
+		code, stdout, stderr := p.run(strings.Fields(test.args)...)
+		if code != test.code || stdout != "" || !strings.HasPrefix(stderr, "refgrow: ") || !strings.Contains(stderr, test.says) {
+			t.Errorf("refgrow %s: exit code %d, stdout %q, stderr %q", test.args, code, stdout, stderr)
+		}
+	}
+	if code, _, stderr := p.runBare("backup", "--to"); code != exitWrong || !strings.Contains(stderr, "--to needs a value") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	if shop := decode[projectJSON](t, p.must("project", "show", "shop", "--json")); shop.HoldDays != 0 {
+		t.Errorf("a refused command has changed the project: %+v", shop)
+	}
+}
+
+// Only serve and project create make a database.
+func TestMissingDatabase(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{
+		"project list", "project show shop", "project set shop --hold-days 1", "key create --project shop", "key list",
+		"key revoke 1", "verify", "backup --to copy.db", "project create shop --commission nonsense",
+	} {
+		p := setup(t)
+		code, stdout, stderr := p.run(strings.Fields(args)...)
+		if code == exitDone || stdout != "" || stderr == "" {
+			t.Errorf("refgrow %s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+		if _, err := os.Stat(p.db); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("refgrow %s has made a database", args)
+		}
+	}
+}
+
+// A file that is something else is refused, and left as it is.
+func TestOtherFiles(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	text := []byte("Dear diary, this is no database.\n")
+	if err := os.WriteFile(p.db, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"project create shop", "serve --addr 127.0.0.1:0", "verify"} {
+		code, stdout, stderr := p.run(strings.Fields(args)...)
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, "cannot open "+p.db) {
+			t.Errorf("refgrow %s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if now, err := os.ReadFile(p.db); err != nil || !bytes.Equal(now, text) {
+		t.Errorf("the file has changed: %q, %v", now, err)
+	}
+	// An empty file has no schema, and gets one by a command that makes databases.
+	if err := os.WriteFile(p.db, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := p.run("project", "list"); code != exitFailed || !strings.Contains(stderr, "is no database of this version") {
+		t.Errorf("exit code %d, %q", code, stderr)
+	}
+	p.must("project", "create", "shop")
+}
+
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range []string{"verify", "backup --to " + filepath.Join(p.dir, "copy.db"), "project create other"} {
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, append(strings.Fields(args), "--db", p.db), &stdout, &stderr)
+		if code != exitFailed || stdout.Len() > 0 || stderr.String() != "refgrow: interrupted\n" {
+			t.Errorf("refgrow %s: exit code %d, stdout %q, stderr %q", args, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
+
+// A result that nobody got is a failure.
+func TestNobodyGetsTheResult(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	for _, args := range []string{"project list", "project show shop --json", "key create --project shop", "verify", "version", "help"} {
+		var stderr bytes.Buffer
+		code := run(t.Context(), append(strings.Fields(args), "--db", p.db), fullDisk{}, &stderr)
+		if code != exitFailed || !strings.Contains(stderr.String(), "cannot write the result: the disk is full") {
+			t.Errorf("refgrow %s: exit code %d, stderr %q", args, code, stderr.String())
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	for _, cmd := range commands() {
+		words := strings.Fields(cmd.name)
+		_, byFlag, _ := p.runBare(append(words, "-h")...)
+		_, before, _ := p.runBare(append([]string{"--help"}, words...)...)
+		code, byName, stderr := p.runBare(append([]string{"help"}, words...)...)
+		if code != exitDone || stderr != "" || byFlag != byName || before != byName {
+			t.Errorf("help of %q: exit code %d, %q", cmd.name, code, stderr)
+		}
+		for _, part := range []string{"usage: refgrow " + cmd.name, cmd.text, "--db FILE", "--json"} {
+			if !strings.Contains(byName, part) {
+				t.Errorf("help of %q says nothing of %q", cmd.name, part)
+			}
+		}
+		for line := range strings.Lines(byName) {
+			if len(line) > 110 {
+				t.Errorf("help of %q has a long line: %s", cmd.name, line)
+			}
+		}
+	}
+	code, all, _ := p.runBare("help")
+	for _, cmd := range commands() {
+		if code != exitDone || !strings.Contains(all, cmd.name) {
+			t.Errorf("the list of commands lacks %q", cmd.name)
+		}
+	}
+	if code, group, _ := p.runBare("key", "-h"); code != exitDone || !strings.Contains(group, "key revoke ID") || strings.Contains(group, "serve") {
+		t.Errorf("help of a group: exit code %d, %q", code, group)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		if code, stdout, _ := p.runBare(args...); code != exitDone || !strings.Contains(stdout, runtime.Version()) {
+			t.Errorf("exit code %d, %q", code, stdout)
+		}
+	}
+	_, stdout, _ := p.runBare("version", "--json")
+	if v := decode[versionJSON](t, stdout); v.Version == "" || v.OS != runtime.GOOS || v.Arch != runtime.GOARCH {
+		t.Errorf("%+v", v)
+	}
+}

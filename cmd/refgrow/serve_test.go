@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A server is a running "refgrow serve".
+type server struct {
+	t     *testing.T
+	ready readyJSON
+	log   *journal
+	stop  context.CancelFunc // what a signal does
+	ended chan int           // gets the exit code
+}
+
+// serve starts a server on the program's database.
+func (p *program) serve(args ...string) *server {
+	p.t.Helper()
+	ctx, stop := context.WithCancel(p.t.Context())
+	s := &server{t: p.t, log: new(journal), stop: stop, ended: make(chan int, 1)}
+	stdout, write := io.Pipe()
+	go func() {
+		s.ended <- run(ctx, append(args, "serve", "--db", p.db, "--addr", "127.0.0.1:0", "--json"), write, s.log)
+		write.Close()
+	}()
+	var text strings.Builder
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		text.WriteString(lines.Text())
+		if lines.Text() == "}" {
+			break
+		}
+	}
+	p.t.Cleanup(s.stop)
+	if text.Len() == 0 {
+		p.t.Fatalf("the server did not start: %s", s.log)
+	}
+	s.ready = decode[readyJSON](p.t, text.String())
+	return s
+}
+
+// end stops the server and waits for its end.
+func (s *server) end() {
+	s.t.Helper()
+	s.stop()
+	select {
+	case code := <-s.ended:
+		if code != exitDone {
+			s.t.Errorf("exit code %d: %s", code, s.log)
+		}
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("the server does not stop: %s", s.log)
+	}
+}
+
+// do sends a request as a client would, with the first key if there is one.
+func (s *server) do(method, path, body string) (status int, header http.Header, text string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.ready.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.ready.Key != nil {
+		request.Header.Set("Authorization", "Bearer "+*s.ready.Key)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	answer, err := client.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, string(got)
+}
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	s := p.serve()
+	if s.ready.Key == nil || s.ready.Project == nil || *s.ready.Project != "default" {
+		t.Fatalf("an empty database, and no first key: %+v", s.ready)
+	}
+	status, _, body := s.do("POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`)
+	if status != http.StatusCreated || !strings.Contains(body, `"referral_code":"JANE"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	// The settings are changed and keys are made while it runs.
+	p.must("project", "set", "default", "--commission", "20%")
+	status, _, body = s.do("POST", "/api/v1/conversions",
+		`{"type": "purchase", "referral_code": "JANE", "email": "carl@example.com", "base_value": 49.00, "base_value_currency": "USD"}`)
+	if status != http.StatusCreated || !strings.Contains(body, `"value":9.8`) {
+		t.Errorf("%d %s", status, body)
+	}
+	p.must("backup", "--to", p.db+".copy")
+	p.must("verify")
+
+	for _, test := range []struct {
+		method, path string
+		status       int
+		says         string
+	}{
+		{"GET", "/healthz", http.StatusOK, `{"status":"ok"}`},
+		{"HEAD", "/healthz", http.StatusOK, ""},
+		{"POST", "/healthz", http.StatusMethodNotAllowed, `"success":false`},
+		{"GET", "/", http.StatusNotFound, `"success":false`},
+		{"GET", "/favicon.ico", http.StatusNotFound, `"success":false`},
+		{"GET", "/api/v1", http.StatusNotFound, `"success":false`},
+		{"GET", "/api/v1x", http.StatusNotFound, `"success":false`},
+		{"GET", "//api/v1/affiliates", http.StatusNotFound, `"success":false`},
+		{"GET", "/api%2Fv1/affiliates", http.StatusNotFound, `"success":false`},
+		{"GET", "/api/v1//affiliates", http.StatusNotFound, `"success":false`},
+		{"PATCH", "/api/v1/affiliates", http.StatusMethodNotAllowed, `"success":false`},
+		{"GET", "/api/v1/affiliates/jane%40example.com", http.StatusOK, `"total_earnings":"9.80"`},
+	} {
+		status, header, body := s.do(test.method, test.path, "")
+		if status != test.status || !strings.Contains(body, test.says) || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
+			t.Errorf("%s %s: %d %v %s", test.method, test.path, status, header, body)
+		}
+	}
+	s.end()
+
+	// The second start shows no key.
+	s = p.serve()
+	if s.ready.Key != nil || s.ready.Project != nil {
+		t.Errorf("%+v", s.ready)
+	}
+	if status, _, body := s.do("GET", "/api/v1/affiliates", ""); status != http.StatusUnauthorized || !strings.Contains(body, `"success":false`) {
+		t.Errorf("%d %s", status, body)
+	}
+	s.end()
+}
+
+func TestServeTellsItsAddressAndKey(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	start := func() (stdout string, log *journal) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		out, log := new(journal), new(journal)
+		ended := make(chan int, 1)
+		go func() { ended <- run(ctx, []string{"serve", "--db", p.db, "--addr", "127.0.0.1:0"}, out, log) }()
+		log.wait(t, "listening")
+		stop()
+		if code := <-ended; code != exitDone {
+			t.Errorf("exit code %d: %s", code, log)
+		}
+		return out.String(), log
+	}
+	first, log := start()
+	var key string
+	for line := range strings.Lines(first) {
+		if strings.HasPrefix(line, "rgk_") {
+			key = strings.TrimSpace(line)
+		}
+	}
+	url, _, _ := strings.Cut(strings.TrimPrefix(first, "listening on "), "\n")
+	if curl := fmt.Sprintf("\ncurl -H \"Authorization: Bearer %s\" %s/api/v1/affiliates\n", key, url); key == "" || !strings.Contains(first, curl) {
+		t.Errorf("no key on a line of its own, or no %q in\n%s", curl, first)
+	}
+	if strings.Contains(log.String(), key) {
+		t.Error("the key is in the log")
+	}
+	second, _ := start()
+	if strings.Contains(second, "rgk_") || strings.Count(second, "\n") != 1 {
+		t.Errorf("the second start says %s", second)
+	}
+	// With a project and no key there is no way in; the log says how to get one.
+	p.must("key", "revoke", "1")
+	if _, log := start(); !strings.Contains(log.String(), "refgrow key create") {
+		t.Errorf("%s", log)
+	}
+}
+
+func TestServeOptions(t *testing.T) {
+	t.Parallel()
+	const unknown = `{"email": "%s@example.com", "shoe_size": 42}`
+
+	p := setup(t)
+	strict := p.serve("--rate-limit", "3")
+	if status, header, body := strict.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a")); status != http.StatusBadRequest ||
+		header.Get("X-RateLimit-Limit") != "3" {
+		t.Errorf("%d %v %s", status, header, body)
+	}
+	strict.do("GET", "/api/v1/affiliates", "")
+	strict.do("GET", "/api/v1/affiliates", "")
+	if status, header, body := strict.do("GET", "/api/v1/affiliates", ""); status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
+		t.Errorf("%d %v %s", status, header, body)
+	}
+	strict.end()
+
+	p = setup(t)
+	easy := p.serve("--rate-limit", "0", "--lenient", "--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "::1")
+	if status, _, body := easy.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a")); status != http.StatusCreated {
+		t.Errorf("%d %s", status, body)
+	}
+	for range 150 {
+		if status, _, body := easy.do("GET", "/api/v1/affiliates", ""); status != http.StatusOK {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	easy.end()
+}
+
+// What the signal finds running ends first: the request is answered, and its
+// change is there.
+func TestServeFinishesRunningRequests(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	s := p.serve()
+	body := `{"email": "jane@example.com"}`
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.ready.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// With Expect the server says that it has begun to read the body.
+	fmt.Fprintf(conn, "POST /api/v1/affiliates HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\n"+
+		"Content-Length: %d\r\n\r\n", *s.ready.Key, len(body))
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	s.stop()
+	s.log.wait(t, "stopping")
+	select {
+	case code := <-s.ended:
+		t.Fatalf("it did not wait for the request: exit code %d", code)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if conn, err := net.DialTimeout("tcp", conn.RemoteAddr().String(), time.Second); err == nil {
+		conn.Close()
+		t.Error("it takes new connections while it stops")
+	}
+	io.WriteString(conn, body)
+	answer, err := http.ReadResponse(answers, nil)
+	if err != nil || answer.StatusCode != http.StatusCreated {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	answer.Body.Close()
+	s.end()
+	if got := decode[reportJSON](t, p.must("verify", "--json")); got.Affiliates != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A port that is taken costs no key.
+func TestServeOnTakenPort(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	code, stdout, stderr := p.run("serve", "--addr", taken.Addr().String())
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "cannot listen on "+taken.Addr().String()) {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	s := p.serve()
+	if s.ready.Key == nil {
+		t.Error("the first key was made, and never shown")
+	}
+	s.end()
+}
+
+// A journal keeps what is written, for others to read meanwhile.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) wait(t *testing.T, what string) {
+	t.Helper()
+	for until := time.Now().Add(20 * time.Second); !strings.Contains(j.String(), what); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("no %q in the log: %s", what, j)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+// Package refgrow keeps affiliate programs in an SQLite database: who referred
+// whom, what that earned, and why. It is a library first; the packages httpapi
+// and cmd/refgrow put the documented REST API of Refgrow on top of it. It is an
+// independent implementation and not affiliated with Refgrow.
+//
+// # Words
+//
+// A project is one affiliate program; everything else belongs to exactly one, and
+// an API key opens one. An affiliate refers customers, and has a referral code
+// and, optionally, a partner slug and coupons. A referral is a customer, who
+// belongs to an affiliate or to nobody. A conversion is what a customer did, a
+// signup or a purchase: a purchase has a base value, which is the sale, and both
+// have a value, which is the commission. A ledger entry is one line of an
+// affiliate's account. A decision is the record of why a conversion was, or was
+// not, credited to somebody.
+//
+// # Use
+//
+// An [Engine] lives in a [Store]: a file of its own (package sqlite), or a
+// database that the app has already ([SQLite]). [Engine.EnsureProject] gives the
+// [Project] that has all the methods. Every resource has Create, Get, Update,
+// Delete, List, Count and All methods, except that conversions are recorded
+// ([Project.RecordConversion]). A List gives one [Page], an All walks all pages.
+// Ids are never used again after a deletion, and there may be gaps.
+//
+// All methods are safe for concurrent use. Errors answer errors.Is with
+// [ErrNotFound], [ErrConflict], [ErrInvalid], [ErrBusy] and [ErrClosed]; those
+// that somebody can do something about are an [*Error], which names the field at
+// fault as the REST API does.
+//
+// # Money
+//
+// An amount is a whole number of minor units of its currency (package money):
+// never a float, and never rounded to fit. 12.345 USD is refused. A computed
+// commission is rounded once, half away from zero, to the minor unit: 8.2 % of
+// 102.50 is 8.41. Amounts from outside are 0 to 9 * 10^15 minor units, and no
+// balance goes beyond 9 * 10^18.
+//
+// Currencies are never added together. The commission is in the currency of the
+// sale; without a sale it is in the one that the call names, or else in the
+// project's. An affiliate has one [Balance] for each currency.
+//
+// # Commissions
+//
+// A project has one rule for purchases and one for signups, in [Settings]: a
+// percentage of the base value ([Percent]) or a fixed amount ([Fixed]), for life.
+// Where several rules could apply, the most specific one wins: that of the
+// affiliate and the product together, then the affiliate's, then the product's,
+// then the project's. This version has the project's alone.
+//
+// A change of a rule makes a new version of it. Earlier conversions keep their
+// commission, and the version and the inputs that made it. What a commission uses
+// is read inside the transaction that writes it.
+//
+//   - A value that the caller gives wins over the rule.
+//   - A fixed commission earns nothing on a sale in another currency than the
+//     project's ([CommissionOtherCurrency]).
+//   - A conversion credited to nobody earns nothing. A value given with one is kept,
+//     and enters the books when the conversion is moved to an affiliate.
+//   - An edit changes what it names and nothing else: a new base value, type,
+//     currency or affiliate does not compute the value again.
+//
+// # Attribution
+//
+// The customer is found first, by id, the app's own id for it, or email; names
+// that belong to different customers are refused. Then the first of these that
+// names an affiliate gets the credit:
+//
+//  1. the affiliate that the call names, also an inactive one: the caller decides
+//  2. the customer's own affiliate; an inactive one ends the search
+//  3. a coupon, by its code or else by a payment provider's id that names one
+//     affiliate only; an unknown or inactive one is skipped
+//  4. a referral code or partner slug, present or former; an unknown or inactive
+//     one ends the search, so that a stale cookie never gives a sale to somebody else
+//  5. nobody
+//
+// With Settings.CouponFirst, 3 comes before 2. A conversion that nobody is
+// credited with is recorded all the same. One that is credited gives its
+// affiliate to a customer who has none, and never replaces one.
+//
+// A customer whose email is the affiliate's, but for case and +tags, refers
+// himself. That is refused, and ends the search, unless Settings.SelfReferral
+// says otherwise; at step 1 it is only noted.
+//
+// Every decision is kept with all candidates, in the order in which they were
+// judged, and what became of each: [Conversion.Decision].
+//
+// # The books
+//
+// The ledger is append-only: triggers in the database refuse to change, replace or
+// delete an entry. Deleting a whole affiliate is the one exception. Balances are
+// sums of entries, and for each affiliate, currency and instant
+//
+//	total = eligible + held + paid
+//
+// A commission is held until the conversion's time plus the project's hold has
+// passed, and eligible from then on. A changed hold affects later conversions
+// only. A value that goes down, a deleted or a moved conversion post an entry for
+// the difference, and nothing rewrites the past: what was taken back after it was
+// paid makes eligible negative, and later earnings are netted against it.
+//
+// Within a project the instants of entries never go back, not even when the clock
+// does. [Project.Earnings] with [AsOf] therefore gives the same answer for an
+// earlier instant whenever it is asked. It counts the entries written before that
+// instant. [Engine.Verify] recomputes everything that is stored twice and reports
+// what differs.
+//
+// # Transactions
+//
+// Each method is one transaction and returns when it is committed, except that
+// DeleteAffiliate goes on in steps after the one that hides the affiliate, and
+// All methods fetch page by page. In a file of the engine's own, operations
+// that arrive together are committed together.
+//
+// [Project.Atomic] does several operations, all or none, on any store; its function
+// may be run more than once. [Project.WithTx] writes inside a transaction of the
+// app's own, so that an order and its commission commit or roll back together;
+// call [Engine.Wake] after the commit. There, a transaction should write before it
+// reads, or begin IMMEDIATE: one that has only read can get ErrBusy, and must then
+// be repeated whole.
+//
+// # Decisions
+//
+// What else the documented API leaves open is decided like this:
+//
+//   - Times are UTC with milliseconds. Lists are newest first.
+//   - Emails are stored in lower case. Codes are compared without regard to case and
+//     shown as given. Referral codes and slugs share one namespace; a code that
+//     was changed keeps leading to its affiliate, and stays taken.
+//   - A reference is unique in the project and free again after the deletion of its
+//     conversion.
+//   - A purchase makes its customer converted, or direct when nobody is credited,
+//     and sets the conversion date once. Deletions set nothing back.
+//   - Moving a customer to another affiliate changes later conversions only.
+//   - The affiliate or the currency of a conversion is fixed once any of it is settled.
+//   - A conversion that is marked as paid stays so when its value is raised later; the
+//     difference is unpaid.
+//   - EnsureProject never changes the settings of a project that is there.
+//
+// # This version
+//
+// It has projects, affiliates, coupons, referrals, conversions, the ledger,
+// earnings, keys, verification and backups. Refunds, adjustments, payouts,
+// overrides, limited durations of rules, webhooks and tracking are not in it yet.
+// The schema and the kinds of entries have room for them already.
+package refgrow

@@ -1,0 +1,246 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+func listAffiliates(c *call) (work, error) {
+	q := c.query()
+	at := q.paging(20)
+	params := refgrow.ListAffiliatesParams{
+		Status: refgrow.AffiliateStatus(q.text("status")),
+		Limit:  at.limit, Offset: at.offset, After: at.cursor,
+	}
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		page, err := p.ListAffiliates(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		settings, err := p.Settings(ctx)
+		if err != nil {
+			return answer{}, err
+		}
+		return many(at, page, func() (int64, error) { return p.CountAffiliates(ctx, params) },
+			func(o *object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) })
+	}, nil
+}
+
+func createAffiliate(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.CreateAffiliateParams{
+		Email:        b.required("email"),
+		ReferralCode: b.text("referral_code"),
+		PartnerSlug:  b.text("partner_slug"),
+	}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		created, err := p.CreateAffiliate(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusCreated, created, showNewAffiliate), nil
+	}, nil
+}
+
+func retrieveAffiliate(c *call) (work, error) {
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		a, err := p.AffiliateByEmail(ctx, c.value)
+		if err != nil {
+			return answer{}, err
+		}
+		return oneAffiliate(ctx, p, a)
+	}, nil
+}
+
+func updateAffiliate(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.UpdateAffiliateParams{
+		Email:        b.newText("email"),
+		ReferralCode: b.newText("referral_code"),
+		PartnerSlug:  b.nullText("partner_slug"),
+		Status:       as[refgrow.AffiliateStatus](b.newText("status")),
+	}
+	preferences := b.preferences()
+	if err := b.change(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
+		err = p.Atomic(ctx, func(p *refgrow.Project) error {
+			now, err := p.AffiliateByEmail(ctx, c.value)
+			if err != nil {
+				return err
+			}
+			params := params
+			params.PayoutPreferences = preferences.apply(now.PayoutPreferences)
+			updated, err := p.UpdateAffiliate(ctx, now.ID, params)
+			if err != nil {
+				return err
+			}
+			done, err = oneAffiliate(ctx, p, updated)
+			return err
+		})
+		return done, err
+	}, nil
+}
+
+func deleteAffiliate(c *call) (work, error) {
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		// Not in one transaction: a deletion goes in steps.
+		a, err := p.AffiliateByEmail(ctx, c.value)
+		if err != nil {
+			return answer{}, err
+		}
+		return noContent(), p.DeleteAffiliate(ctx, a.ID)
+	}, nil
+}
+
+// preferences is a change of where an affiliate wants to be paid. What it does
+// not name stays as it is.
+type preferences struct {
+	given, clear     bool
+	payPalEmail      refgrow.Null[string]
+	clearWise        bool
+	wiseID, wiseMail refgrow.Null[string]
+}
+
+func (b *body) preferences() preferences {
+	inner, null := b.nullObject("payout_preferences")
+	if inner == nil {
+		return preferences{given: null, clear: null}
+	}
+	change := preferences{given: true, payPalEmail: inner.nullText("paypal_email")}
+	wise, null := inner.nullObject("wise_details")
+	change.clearWise = null
+	if wise != nil {
+		change.wiseID, change.wiseMail = wise.nullText("accountId"), wise.nullText("email")
+		inner.within(wise)
+	}
+	b.within(inner)
+	return change
+}
+
+func (c preferences) apply(now refgrow.PayoutPreferences) refgrow.Null[refgrow.PayoutPreferences] {
+	switch {
+	case !c.given:
+		return refgrow.Null[refgrow.PayoutPreferences]{}
+	case c.clear:
+		return refgrow.Clear[refgrow.PayoutPreferences]()
+	case c.clearWise:
+		now.WiseAccountID, now.WiseEmail = "", ""
+	}
+	set(&now.PayPalEmail, c.payPalEmail)
+	set(&now.WiseAccountID, c.wiseID)
+	set(&now.WiseEmail, c.wiseMail)
+	return refgrow.Set(now)
+}
+
+// set changes a text unless the change is absent.
+func set(text *string, change refgrow.Null[string]) {
+	switch {
+	case change.Value() != nil:
+		*text = *change.Value()
+	case change.Given():
+		*text = ""
+	}
+}
+
+func oneAffiliate(ctx context.Context, p *refgrow.Project, a *refgrow.Affiliate) (answer, error) {
+	settings, err := p.Settings(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	return one(http.StatusOK, a, func(o *object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) }), nil
+}
+
+// showNewAffiliate is the form of a create's answer: no earnings yet.
+func showNewAffiliate(o *object, a *refgrow.Affiliate) {
+	o.integer("id", a.ID)
+	o.text("user_email", a.Email)
+	o.text("referral_code", a.ReferralCode)
+	o.optional("partner_slug", a.PartnerSlug)
+	o.null("unpaid_earnings")
+	o.null("total_earnings")
+	o.instant("created_at", a.CreatedAt)
+	o.text("status", string(a.Status))
+}
+
+func showAffiliate(o *object, a *refgrow.Affiliate, settings refgrow.Settings) {
+	o.integer("id", a.ID)
+	o.text("user_email", a.Email)
+	o.text("referral_code", a.ReferralCode)
+	o.instant("created_at", a.CreatedAt)
+	o.text("status", string(a.Status))
+	o.integer("clicks", a.Clicks)
+	o.integer("signups", a.Signups)
+	o.integer("purchases", a.Purchases)
+	holds := settings.HoldDays > 0 ||
+		slices.ContainsFunc(a.Earnings, func(b refgrow.Balance) bool { return !b.Held.IsZero() })
+	showEarnings(o, a.Earnings[0], holds)
+	o.optional("partner_slug", a.PartnerSlug)
+	if others := a.Earnings[1:]; len(others) > 0 {
+		o.member("earnings_by_currency")
+		o.b = append(o.b, '[')
+		for i, balance := range others {
+			if i > 0 {
+				o.b = append(o.b, ',')
+			}
+			inner := beginObject(o.b)
+			inner.text("currency", string(balance.Currency))
+			showEarnings(&inner, balance, holds)
+			o.b = inner.end()
+		}
+		o.b = append(o.b, ']')
+	}
+	showPreferences(o, a.PayoutPreferences)
+}
+
+// showEarnings shows a balance. What is held is shown where there are holds.
+func showEarnings(o *object, balance refgrow.Balance, holds bool) {
+	o.decimal("unpaid_earnings", balance.Unpaid)
+	o.decimal("total_earnings", balance.Total)
+	o.decimal("paid_earnings", balance.Paid)
+	if holds {
+		o.decimal("eligible_earnings", balance.Eligible)
+		o.decimal("held_earnings", balance.Held)
+		o.optionalInstant("next_release_date", balance.NextRelease)
+	}
+}
+
+// showPreferences shows what is set.
+func showPreferences(o *object, set refgrow.PayoutPreferences) {
+	if set == (refgrow.PayoutPreferences{}) {
+		return
+	}
+	o.member("payout_preferences")
+	inner := beginObject(o.b)
+	if set.PayPalEmail != "" {
+		inner.text("paypal_email", set.PayPalEmail)
+	}
+	if set.WiseAccountID != "" || set.WiseEmail != "" {
+		inner.member("wise_details")
+		wise := beginObject(inner.b)
+		if set.WiseAccountID != "" {
+			wise.text("accountId", set.WiseAccountID)
+		}
+		if set.WiseEmail != "" {
+			wise.text("email", set.WiseEmail)
+		}
+		inner.b = wise.end()
+	}
+	o.b = inner.end()
+}

@@ -1,0 +1,222 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+func listConversions(c *call) (work, error) {
+	q := c.query()
+	at := q.paging(50)
+	params := refgrow.ListConversionsParams{
+		Type:           refgrow.ConversionType(q.text("type")),
+		AffiliateID:    q.id("affiliate_id"),
+		ReferredUserID: q.id("referred_user_id"),
+		Paid:           q.flag("paid"),
+		From:           q.instant("from"),
+		To:             q.instant("to"),
+		Limit:          at.limit, Offset: at.offset, After: at.cursor,
+	}
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		page, err := p.ListConversions(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		return many(at, page, func() (int64, error) { return p.CountConversions(ctx, params) }, showConversion)
+	}, nil
+}
+
+func createConversion(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.RecordConversionParams{
+		Type:        refgrow.ConversionType(b.required("type")),
+		AffiliateID: b.id("affiliate_id"),
+		Currency:    b.currency("base_value_currency"),
+		Paid:        b.flag("paid"),
+		Reference:   b.text("reference"),
+		CouponCode:  b.text("coupon_code_used"),
+		Customer: refgrow.Customer{
+			ID: b.id("referred_user_id"), ExternalID: b.text("external_id"), Email: b.text("email"),
+		},
+		ReferralCode: b.text("referral_code"),
+		Product:      b.text("product"),
+		URL:          b.text("url"),
+	}
+	numbers := numbers{base: b.number("base_value"), value: b.number("value")}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	if params.Currency != "" {
+		if err := numbers.of(&params, params.Currency); err != nil {
+			return nil, err
+		}
+		numbers.base, numbers.value = nil, nil
+	}
+	if numbers.base == nil && numbers.value == nil {
+		return func(ctx context.Context, p *refgrow.Project) (answer, error) { return recordConversion(ctx, p, params) }, nil
+	}
+	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
+		err = p.Atomic(ctx, func(p *refgrow.Project) error {
+			settings, err := p.Settings(ctx)
+			if err != nil {
+				return err
+			}
+			params := params
+			if err := numbers.of(&params, settings.Currency); err != nil {
+				return err
+			}
+			done, err = recordConversion(ctx, p, params)
+			return err
+		})
+		return done, err
+	}, nil
+}
+
+func recordConversion(ctx context.Context, p *refgrow.Project, params refgrow.RecordConversionParams) (answer, error) {
+	recorded, err := p.RecordConversion(ctx, params)
+	if err != nil {
+		return answer{}, err
+	}
+	return one(http.StatusCreated, recorded, showConversion), nil
+}
+
+// numbers are amounts whose currency has to be found; nil when absent.
+type numbers struct{ base, value *money.Decimal }
+
+// of fills in the amounts of a new conversion.
+func (n numbers) of(params *refgrow.RecordConversionParams, c money.Currency) (err error) {
+	if n.base != nil {
+		if params.BaseValue, err = amount("base_value", *n.base, c); err != nil {
+			return err
+		}
+	}
+	if n.value != nil {
+		params.Value, err = amount("value", *n.value, c)
+	}
+	return err
+}
+
+// change fills in the amounts of a changed conversion.
+func (n numbers) change(params *refgrow.UpdateConversionParams, c money.Currency) error {
+	if n.base != nil {
+		base, err := amount("base_value", *n.base, c)
+		if err != nil {
+			return err
+		}
+		params.BaseValue = refgrow.Set(base)
+	}
+	if n.value != nil {
+		value, err := amount("value", *n.value, c)
+		if err != nil {
+			return err
+		}
+		params.Value = &value
+	}
+	return nil
+}
+
+// amount gives a number its currency. Nothing is ever rounded.
+func amount(field string, number money.Decimal, c money.Currency) (money.Amount, error) {
+	a, err := number.In(c)
+	if err != nil {
+		return a, wrong(field, err.Error())
+	}
+	return a, nil
+}
+
+func retrieveConversion(c *call) (work, error) {
+	id, err := c.id()
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		found, err := p.GetConversion(ctx, id)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusOK, found, showConversion), nil
+	}, err
+}
+
+func updateConversion(c *call) (work, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.UpdateConversionParams{
+		Type:        as[refgrow.ConversionType](b.newText("type")),
+		AffiliateID: b.nullID("affiliate_id"),
+		Currency:    b.newCurrency("base_value_currency"),
+		Paid:        b.newFlag("paid"),
+		Reference:   b.nullText("reference"),
+		CouponCode:  b.nullText("coupon_code_used"),
+	}
+	numbers := numbers{value: b.newNumber("value")}
+	var noBase bool
+	if numbers.base, noBase = b.nullNumber("base_value"); noBase {
+		params.BaseValue = refgrow.Clear[money.Amount]()
+	}
+	if err := b.change(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
+		err = p.Atomic(ctx, func(p *refgrow.Project) error {
+			now, err := p.GetConversion(ctx, id)
+			if err != nil {
+				return err
+			}
+			currency := now.Value.Currency()
+			if params.Currency != nil {
+				currency = *params.Currency
+			}
+			params := params
+			if err := numbers.change(&params, currency); err != nil {
+				return err
+			}
+			updated, err := p.UpdateConversion(ctx, id, params)
+			if err != nil {
+				return err
+			}
+			done = one(http.StatusOK, updated, showConversion)
+			return nil
+		})
+		return done, err
+	}, nil
+}
+
+func deleteConversion(c *call) (work, error) {
+	id, err := c.id()
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		return noContent(), p.DeleteConversion(ctx, id)
+	}, err
+}
+
+func showConversion(o *object, c *refgrow.Conversion) {
+	o.integer("id", c.ID)
+	o.integer("project_id", c.ProjectID)
+	o.text("type", string(c.Type))
+	o.id("affiliate_id", c.AffiliateID)
+	o.id("referred_user_id", c.ReferredUserID)
+	o.number("value", c.Value)
+	o.number("base_value", c.BaseValue)
+	o.optional("base_value_currency", string(c.BaseCurrency))
+	o.number("refunded_amount", c.Refunded)
+	o.flag("paid", c.Paid)
+	o.text("status", string(c.Status))
+	o.instant("created_at", c.CreatedAt)
+	o.optional("reference", c.Reference)
+	o.optional("coupon_code_used", c.CouponCode)
+	o.optional("referral_code", c.ReferralCode)
+	o.optional("product", c.Product)
+	o.optional("url", c.URL)
+}

@@ -1,0 +1,138 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+)
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, httpapi.Options{})
+	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
+	const sale = `{"type": "purchase", "affiliate_id": 1, "base_value": 50}`
+	first := w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").ok(t, 201)
+	if first.header.Get("Idempotent-Replayed") != "" {
+		t.Error("the first one is a replay")
+	}
+	w.do(t, "PUT", "/conversions/"+first.id(), `{"value": 3}`).ok(t, 200)
+	w.clock.Advance(time.Hour)
+	again := w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").ok(t, 201)
+	if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the answer was %s and is %s (%v)", first.body, again.body, again.header)
+	}
+	if again.header.Get("X-Request-Id") == first.header.Get("X-Request-Id") {
+		t.Error("the request id is replayed")
+	}
+	if left := again.header.Get("X-RateLimit-Remaining"); left != "99" { // of a new minute
+		t.Errorf("after the replay %s are left", left)
+	}
+	if left := w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").header.Get("X-RateLimit-Remaining"); left != "98" {
+		t.Errorf("after another replay %s are left: replays do not count", left)
+	}
+
+	w.do(t, "POST", "/conversions", strings.Replace(sale, "50", "51", 1), "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/conversions", sale+" ", "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "K1").ok(t, 201)
+	second := w.newKey(t, w.shop, refgrow.CreateKeyParams{})
+	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1", "Authorization", "Bearer "+second).ok(t, 201)
+	if n := len(w.do(t, "GET", "/conversions", "").items()); n != 3 {
+		t.Errorf("there are %d conversions", n)
+	}
+
+	w.clock.Advance(23 * time.Hour)
+	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").ok(t, 201)
+	if n := len(w.do(t, "GET", "/conversions", "").items()); n != 4 {
+		t.Errorf("after 24 hours there are %d conversions", n)
+	}
+}
+
+// Only answers of 2xx are kept.
+func TestIdempotencyKeyAfterAnError(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").refused(t, 404, "not_found", "")
+	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").refused(t, 400, "invalid", "value")
+	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
+	got := w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").ok(t, 201)
+	if got.header.Get("Idempotent-Replayed") != "" {
+		t.Error("an error was replayed")
+	}
+	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").refused(t, 409, "conflict", "Idempotency-Key")
+	if n := len(w.do(t, "GET", "/conversions", "").items()); n != 1 {
+		t.Errorf("there are %d conversions", n)
+	}
+}
+
+func TestIdempotencyKeysThatAreNone(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	for _, key := range []string{"", strings.Repeat("k", 256), "a\tb", "\xff"} {
+		w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", key).refused(t, 400, "invalid", "Idempotency-Key")
+	}
+	r := w.request("POST", "/affiliates", `{"email": "jane@example.com"}`)
+	r.Header["Idempotency-Key"] = []string{"a", "b"}
+	send(t, w.mux, r).refused(t, 400, "invalid", "Idempotency-Key")
+	if n := len(w.do(t, "GET", "/affiliates", "").items()); n != 0 {
+		t.Errorf("there are %d affiliates", n)
+	}
+	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", strings.Repeat("k", 255)).ok(t, 201)
+
+	// It belongs to POST alone.
+	w.do(t, "PUT", "/affiliates/jane@example.com", `{"status": "inactive"}`, "Idempotency-Key", "k").ok(t, 200)
+	w.do(t, "PUT", "/affiliates/jane@example.com", `{"status": "active"}`, "Idempotency-Key", "k").ok(t, 200)
+	w.do(t, "GET", "/affiliates", "", "Idempotency-Key", "").ok(t, 200)
+}
+
+func TestIdempotencyKeyOnEveryPost(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	for _, call := range []string{
+		`/affiliates {"email": "new@example.com"}`,
+		`/conversions {"type": "signup", "reference": "new"}`,
+		`/referrals {"email": "new@example.com"}`,
+		`/coupons {"affiliate_id": 1, "coupon_code": "NEW"}`,
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		first := w.do(t, "POST", path, body, "Idempotency-Key", path).ok(t, 201)
+		before := w.dump(t)
+		again := w.do(t, "POST", path, body, "Idempotency-Key", path).ok(t, 201)
+		if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" || w.dump(t) != before {
+			t.Errorf("%s: %s and %s", path, first.body, again.body)
+		}
+		w.do(t, "POST", path, body).refused(t, 409, "conflict", "").ok(t, 409)
+	}
+}
+
+func TestTwinsAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	handlers := []http.Handler{w.mux, http.StripPrefix(prefix, httpapi.New(w.engine, noLimit))} // as in two servers on one engine
+	replies := make([]reply, 20)
+	var twins sync.WaitGroup
+	for i := range replies {
+		twins.Go(func() {
+			replies[i] = send(t, handlers[i%2], w.request("POST", "/conversions",
+				`{"type": "purchase", "affiliate_id": 1, "base_value": 9.99}`, "Idempotency-Key", "twin"))
+		})
+	}
+	twins.Wait()
+	firsts := 0
+	for _, got := range replies {
+		if got.status != 201 || string(got.body) != string(replies[0].body) {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		if got.header.Get("Idempotent-Replayed") == "" {
+			firsts++
+		}
+	}
+	if n := len(w.do(t, "GET", "/conversions", "").items()); firsts != 1 || n != 3 {
+		t.Errorf("%d were done, and there are %d conversions", firsts, n)
+	}
+}

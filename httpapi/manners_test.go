@@ -1,0 +1,453 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+)
+
+func TestPathsAndMethods(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	alone := httpapi.New(w.engine, noLimit)
+	stripped := http.StripPrefix(prefix, alone)
+	for _, c := range []struct {
+		call  string
+		allow string // of a 405, else it is a 404
+	}{
+		{"GET /", ""}, {"POST /", ""}, {"GET /nothing", ""}, {"DELETE /nothing/at/all", ""}, {"GET /Affiliates", ""}, {"GET /affiliate", ""},
+		{"GET /affiliates/", ""}, {"GET /conversions/1/", ""}, {"GET /conversions/1/refund", ""}, {"OPTIONS /nothing", ""}, {"PROPFIND /", ""},
+		{"GET /affiliates/a/b", ""}, {"GET /%2Faffiliates", ""}, {"GET /affiliates%2Fjane@example.com", ""},
+		{"PUT /affiliates", "GET, HEAD, POST"}, {"DELETE /affiliates", "GET, HEAD, POST"}, {"PATCH /affiliates", "GET, HEAD, POST"},
+		{"OPTIONS /affiliates", "GET, HEAD, POST"}, {"TRACE /coupons", "GET, HEAD, POST"}, {"PROPFIND /coupons", "GET, HEAD, POST"},
+		{"POST /affiliates/jane@example.com", "DELETE, GET, HEAD, PUT"}, {"PATCH /conversions/1", "DELETE, GET, HEAD, PUT"},
+		{"POST /referrals/x", "DELETE, GET, HEAD, PUT"}, {"OPTIONS /coupons/x", "DELETE, GET, HEAD, PUT"},
+	} {
+		method, path, _ := strings.Cut(c.call, " ")
+		for name, h := range map[string]http.Handler{"mux": w.mux, "stripped": stripped, "alone": alone} {
+			r := w.request(method, path, `{"any": "body"}`)
+			if name == "alone" {
+				r = httptest.NewRequest(method, path, nil)
+				r.Header.Set("Authorization", "Bearer "+w.key)
+			}
+			got := send(t, h, r)
+			if c.allow == "" {
+				got.refused(t, 404, "not_found", "")
+			} else {
+				got.refused(t, 405, "method_not_allowed", "")
+			}
+			if got.header.Get("Allow") != c.allow {
+				t.Errorf("%s (%s): Allow is %q, want %q", c.call, name, got.header.Get("Allow"), c.allow)
+			}
+		}
+	}
+	if got := send(t, w.mux, w.request("GET", "", "")); got.status != 404 {
+		t.Errorf("the bare prefix: %d", got.status)
+	}
+
+	// Without a mux in front there are no redirects, and any method is answered.
+	for _, call := range []string{"GET //affiliates", "GET /affiliates/../coupons", "GET /./coupons", "BREW /nothing"} {
+		method, path, _ := strings.Cut(call, " ")
+		r := w.request(method, path, "")
+		send(t, stripped, r).refused(t, 404, "not_found", "")
+	}
+	send(t, stripped, w.request("BREW", "/affiliates", "")).refused(t, 405, "method_not_allowed", "")
+	send(t, stripped, w.request("GET", "/affiliates/..", "")).refused(t, 400, "invalid", "email")
+	send(t, http.StripPrefix(prefix+"/", alone), w.request("GET", "/coupons/1", "")).ok(t, 200)
+
+	// The program's own pages are as they were.
+	recorder := httptest.NewRecorder()
+	w.mux.ServeHTTP(recorder, httptest.NewRequest("GET", "/anything", nil))
+	if recorder.Code != 200 || recorder.Body.String() != "home" {
+		t.Errorf("home is %d %s", recorder.Code, recorder.Body)
+	}
+}
+
+func TestRegisterFitsAnyMux(t *testing.T) {
+	t.Parallel()
+	engine, _ := refgrowtest.New(t)
+	nothing := func(http.ResponseWriter, *http.Request) {}
+	for name, patterns := range map[string][]string{
+		"home":   {"GET /"},
+		"all":    {"/"},
+		"static": {"GET /{file...}", "POST /login", "GET /api/", "GET /api/v2/"},
+		"inside": {"GET /api/v1/health", "POST /api/v1/affiliates/{email}/card"},
+	} {
+		for _, first := range []bool{true, false} {
+			mux := http.NewServeMux()
+			if first {
+				httpapi.Register(mux, prefix, engine, httpapi.Options{})
+			}
+			for _, pattern := range patterns {
+				mux.HandleFunc(pattern, nothing)
+			}
+			if !first {
+				httpapi.Register(mux, prefix, engine, httpapi.Options{})
+			}
+			if _, pattern := mux.Handler(httptest.NewRequest("GET", "/api/v1/conversions/7", nil)); pattern != "GET /api/v1/conversions/{id}" {
+				t.Errorf("%s: the pattern is %q", name, pattern)
+			}
+		}
+	}
+	for given, path := range map[string]string{
+		"": "/affiliates", "/": "/affiliates", "v1": "/v1/affiliates", "/v1/": "/v1/affiliates", "/t/{tenant}/v1": "/t/acme/v1/affiliates",
+		"/a/b/c": "/a/b/c/affiliates", "/caf%C3%A9": "/caf%25C3%25A9/affiliates",
+	} {
+		mux := http.NewServeMux()
+		httpapi.Register(mux, given, engine, httpapi.Options{})
+		send(t, mux, httptest.NewRequest("GET", path, nil)).refused(t, 401, "unauthorized", "")
+	}
+}
+
+func TestEmailsInPaths(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	stripped := http.StripPrefix(prefix, httpapi.New(w.engine, noLimit))
+	for i, email := range []string{"jane+tag@example.com", "a/b@example.com", "50%@example.com", "x%40y@example.com", "o'neil@example.com"} {
+		w.do(t, "POST", "/affiliates", `{"email": "`+email+`"}`).ok(t, 201)
+		escaped := strings.NewReplacer("%", "%25", "/", "%2F", "@", "%40").Replace(email)
+		for _, path := range []string{escaped, strings.ReplaceAll(escaped, "%40", "@"), strings.ReplaceAll(escaped, "+", "%2B"), strings.ToUpper(escaped)} {
+			for name, h := range map[string]http.Handler{"mux": w.mux, "stripped": stripped} {
+				got := send(t, h, w.request("GET", "/affiliates/"+path, "")).ok(t, 200)
+				if got.data()["user_email"] != email || got.id() != fmt.Sprint(i+1) {
+					t.Errorf("%s (%s) gives %v", path, name, got.data()["user_email"])
+				}
+			}
+		}
+	}
+	w.do(t, "GET", "/affiliates/jane%20tag@example.com", "").refused(t, 400, "invalid", "email") // a + is no space
+	w.do(t, "GET", "/%61ffiliates/a%2Fb@example.com", "").ok(t, 200)
+	w.do(t, "DELETE", "/affiliates/a%2Fb%40example.com", "").ok(t, 204)
+	w.do(t, "GET", "/affiliates/a%2Fb@example.com", "").refused(t, 404, "not_found", "")
+}
+
+func TestHeadIsGetWithoutBody(t *testing.T) {
+	t.Parallel()
+	w := populated(t, httpapi.Options{})
+	for path, status := range map[string]int{"/affiliates": 200, "/coupons/1": 200, "/coupons/9": 404, "/nothing": 404, "/affiliates?limit=0": 400} {
+		get, head := w.do(t, "GET", path, ""), w.do(t, "HEAD", path, "")
+		if get.status != status || head.status != status || len(head.body) != 0 || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) {
+			t.Errorf("%s: GET %d with %d bytes, HEAD %d %v %q", path, get.status, len(get.body), head.status, head.header, head.body)
+		}
+	}
+}
+
+// Whatever is wrong with a request, the first of the order is told.
+func TestOrderOfJudgement(t *testing.T) {
+	t.Parallel()
+	w := populated(t, httpapi.Options{RateLimit: 8}) // populate takes them all
+	readOnly := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
+	for _, call := range []string{"POST /affiliates", "PUT /nothing", "PATCH /coupons", "GET /coupons?x=1", "PROPFIND /x", "GET "} {
+		method, path, _ := strings.Cut(call, " ")
+		w.do(t, method, path, "{", "Authorization", "Bearer rgk_wrong").refused(t, 401, "unauthorized", "")
+		w.do(t, method, path, "{").refused(t, 429, "rate_limited", "") // and every path counts against the limit
+	}
+	w.do(t, "POST", "/nothing", "{", "Authorization", "Bearer "+readOnly).refused(t, 404, "not_found", "")
+	w.do(t, "PATCH", "/coupons", "{", "Authorization", "Bearer "+readOnly).refused(t, 405, "method_not_allowed", "")
+	w.do(t, "POST", "/coupons?x=1", strings.Repeat("x", httpapi.MaxBody+1), "Authorization", "Bearer "+readOnly).refused(t, 403, "forbidden", "")
+	w.do(t, "POST", "/coupons?x=1", "{", "Authorization", "Bearer "+readOnly, "Idempotency-Key", "").refused(t, 403, "forbidden", "")
+}
+
+func TestReadOnlyKeys(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	before := w.dump(t)
+	key := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
+	for _, path := range []string{
+		"/affiliates", "/affiliates/jane@example.com", "/conversions", "/conversions/1", "/referrals", "/referrals/carl@example.com", "/coupons", "/coupons/1",
+	} {
+		w.do(t, "GET", path, "", "Authorization", "Bearer "+key).ok(t, 200)
+		w.do(t, "HEAD", path, "", "Authorization", "Bearer "+key).ok(t, 200)
+		for _, method := range []string{"POST", "PUT", "DELETE"} {
+			if got := w.do(t, method, path, `{}`, "Authorization", "Bearer "+key); got.status != 405 {
+				got.refused(t, 403, "forbidden", "")
+			}
+		}
+	}
+	if w.dump(t) != before {
+		t.Error("something changed")
+	}
+}
+
+func TestAuthentication(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 1000})
+	revoked, key, err := w.engine.CreateKey(t.Context(), w.shop, refgrow.CreateKeyParams{})
+	must(t, err)
+	w.do(t, "GET", "/coupons", "", "Authorization", "Bearer "+revoked).ok(t, 200)
+	must(t, w.engine.RevokeKey(t.Context(), key.ID))
+	other := w.key[:len(w.key)-1] + "a"
+	if other == w.key {
+		other = w.key[:len(w.key)-1] + "b"
+	}
+	for _, header := range []string{
+		"", "Bearer", "Bearer ", "Basic dTpw", w.key, "Token " + w.key, "Bearer" + w.key, "Bearer rgk_", "Bearer " + w.key + "x", "Bearer " + w.key + " x",
+		"Bearer " + w.key[:len(w.key)-1], "Bearer " + strings.ToUpper(w.key), "Bearer " + other, "Bearer " + revoked, "Bearer " + strings.Repeat("x", 100_000),
+		"Bearer " + w.key + "\x00", "Bearer \xff",
+	} {
+		got := w.do(t, "GET", "/coupons", "", "Authorization", header)
+		got.is(t, 401, `{"success": false, "error": "Invalid or missing API key", "code": "unauthorized"}`)
+		if got.header.Get("WWW-Authenticate") != "Bearer" || got.header.Get("X-RateLimit-Limit") != "60" {
+			t.Errorf("%.40q: headers %v", header, got.header)
+		}
+	}
+	for _, headers := range []http.Header{{}, {"Authorization": {"Bearer " + w.key, "Bearer " + w.key}}} {
+		r := w.request("GET", "/coupons", "")
+		r.Header = headers
+		send(t, w.mux, r).refused(t, 401, "unauthorized", "")
+	}
+	for _, header := range []string{"Bearer " + w.key, "bearer " + w.key, "BEARER  " + w.key + " "} {
+		w.do(t, "GET", "/coupons", "", "Authorization", header).ok(t, 200)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	padded := func(n int) string { return `{"email": "big@example.com"` + strings.Repeat(" ", n-len(`{"email": "big@example.com"}`)) + "}" }
+	chunked := func(body string) reply {
+		r := w.request("POST", "/affiliates", "")
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), -1
+		return send(t, w.mux, r)
+	}
+	w.do(t, "POST", "/affiliates", padded(httpapi.MaxBody+1)).refused(t, 413, "too_large", "")
+	w.do(t, "PUT", "/affiliates/jane@example.com", padded(httpapi.MaxBody+1)).refused(t, 413, "too_large", "")
+	chunked(padded(httpapi.MaxBody+1)).refused(t, 413, "too_large", "")
+	chunked(strings.Repeat("{", 3*httpapi.MaxBody)).refused(t, 413, "too_large", "")
+	chunked(padded(httpapi.MaxBody)).ok(t, 201)
+	w.do(t, "POST", "/affiliates", padded(httpapi.MaxBody)).refused(t, 409, "conflict", "email")
+
+	r := w.request("POST", "/affiliates", "")
+	r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader(`{"email":`), broken{})), 100
+	send(t, w.mux, r).refused(t, 400, "invalid", "")
+	r = w.request("POST", "/affiliates", "")
+	r.Body = nil
+	send(t, w.mux, r).refused(t, 400, "invalid", "email")
+
+	for i, contentType := range []string{"", "application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense"} {
+		w.do(t, "POST", "/affiliates", fmt.Sprintf(`{"email": "type%d@example.com"}`, i), "Content-Type", contentType).ok(t, 201)
+	}
+	w.do(t, "GET", "/coupons", "not JSON", "Content-Type", "application/json").ok(t, 200)
+	w.do(t, "DELETE", "/coupons/1", "not JSON", "Content-Type", "application/json").ok(t, 204)
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	seen := make(map[string]bool)
+	for range 50 {
+		id := w.do(t, "GET", "/coupons", "", "X-Request-Id", "mine").header.Get("X-Request-Id")
+		if id == "mine" || seen[id] {
+			t.Errorf("the id is %q", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestAuthenticateOfTheHost(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	callers := make(map[string]httpapi.Caller)
+	options := httpapi.Options{
+		RateLimit: 3, Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+		Authenticate: func(r *http.Request) (httpapi.Caller, error) {
+			switch session := r.Header.Get("Session"); session {
+			case "none":
+				return httpapi.Caller{}, refgrow.ErrUnauthorized
+			case "own":
+				return httpapi.Caller{}, fmt.Errorf("wrapped: %w", &refgrow.Error{Code: refgrow.CodeUnauthorized, Message: "Log in again"})
+			case "down":
+				return httpapi.Caller{}, errors.New("redis at 10.0.0.1 is down")
+			case "nobody":
+				return httpapi.Caller{}, nil
+			case "panic":
+				panic("secret of the host")
+			default:
+				return callers[session], nil
+			}
+		},
+	}
+	w := setup(t, refgrow.Settings{}, options)
+	second := w.project(t, "second", refgrow.Settings{})
+	callers["jane"] = httpapi.Caller{Project: w.shop, ID: "jane"}
+	callers["bob"] = httpapi.Caller{Project: w.shop, ID: "bob", ReadOnly: true}
+	callers["jane of second"] = httpapi.Caller{Project: second, ID: "jane"}
+
+	w.do(t, "POST", "/affiliates", `{"email": "x@example.com"}`, "Session", "jane").ok(t, 201)
+	w.do(t, "POST", "/affiliates", `{"email": "x@example.com"}`, "Session", "jane of second").ok(t, 201)
+	w.do(t, "GET", "/affiliates", "", "Session", "jane").ok(t, 200)
+	w.do(t, "GET", "/affiliates", "", "Session", "jane").ok(t, 200)
+	w.do(t, "GET", "/affiliates", "", "Session", "jane").refused(t, 429, "rate_limited", "")
+	w.do(t, "GET", "/affiliates", "", "Session", "bob").ok(t, 200)
+	w.do(t, "POST", "/affiliates", `{}`, "Session", "bob").refused(t, 403, "forbidden", "")
+	got := w.do(t, "GET", "/affiliates", "", "Session", "jane of second").ok(t, 200)
+	if got.header.Get("X-RateLimit-Remaining") != "1" {
+		t.Errorf("another project's jane has %s left", got.header.Get("X-RateLimit-Remaining"))
+	}
+
+	w.do(t, "GET", "/affiliates", "", "Session", "none").is(t, 401, `{"success": false, "error": "unauthorized", "code": "unauthorized"}`)
+	got = w.do(t, "GET", "/affiliates", "", "Session", "own").is(t, 401, `{"success": false, "error": "Log in again", "code": "unauthorized"}`)
+	if got.header.Get("X-RateLimit-Remaining") != "58" || got.header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("a 401 has %v", got.header)
+	}
+	if logged.Len() != 0 {
+		t.Errorf("the log has %s", &logged)
+	}
+	for session, cause := range map[string]string{"down": "redis at 10.0.0.1", "nobody": "neither a project", "panic": "secret of the host"} {
+		logged.Reset()
+		got := w.do(t, "GET", "/affiliates", "", "Session", session).refused(t, 500, "internal", "")
+		if text(got.json["error"]) != "internal error" || got.json["request_id"] != got.header.Get("X-Request-Id") {
+			t.Errorf("%s: %s", session, got.body)
+		}
+		if !strings.Contains(logged.String(), cause) || !strings.Contains(logged.String(), got.header.Get("X-Request-Id")) {
+			t.Errorf("%s: the log has %s", session, &logged)
+		}
+		if strings.Contains(string(got.body), cause) {
+			t.Errorf("%s: the answer tells the cause", session)
+		}
+	}
+}
+
+func TestIdempotencyKeysOfTheHostsCallers(t *testing.T) {
+	t.Parallel()
+	var project *refgrow.Project
+	w := setup(t, refgrow.Settings{}, httpapi.Options{Authenticate: func(r *http.Request) (httpapi.Caller, error) {
+		return httpapi.Caller{Project: project, ID: r.Header.Get("Session")}, nil
+	}})
+	project = w.shop
+	const body = `{"email": "x@example.com"}`
+	w.do(t, "POST", "/affiliates", body, "Session", "1", "Idempotency-Key", "k").ok(t, 201)
+	if got := w.do(t, "POST", "/affiliates", body, "Session", "1", "Idempotency-Key", "k").ok(t, 201); got.header.Get("Idempotent-Replayed") != "true" {
+		t.Error("the same caller gets no replay")
+	}
+	w.do(t, "POST", "/affiliates", body, "Session", "2", "Idempotency-Key", "k").refused(t, 409, "conflict", "email")
+}
+
+// What the database cannot do at the moment, or at all.
+func TestTroubleWithTheDatabase(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "app.db")
+	open := func() *sql.DB {
+		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10)&_pragma=journal_mode(WAL)")
+		must(t, err)
+		t.Cleanup(func() { db.Close() })
+		return db
+	}
+	engine, clock := refgrowtest.On(t, refgrow.SQLite(open()))
+	var logged bytes.Buffer
+	w := serve(t, engine, clock, refgrow.Settings{}, httpapi.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+
+	other, err := open().Conn(t.Context())
+	must(t, err)
+	exec := func(statement string) {
+		t.Helper()
+		_, err := other.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	exec("BEGIN IMMEDIATE")
+	deadline, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	got := send(t, w.mux, w.request("POST", "/affiliates", `{"email": "x@example.com"}`).WithContext(deadline)).refused(t, 503, "busy", "")
+	if got.header.Get("Retry-After") != "1" || got.header.Get("X-RateLimit-Remaining") != "99" {
+		t.Errorf("a 503 has %v", got.header)
+	}
+	w.do(t, "GET", "/affiliates", "").ok(t, 200) // reads go on
+	exec("ROLLBACK")
+	w.do(t, "POST", "/affiliates", `{"email": "x@example.com"}`).ok(t, 201) // nothing was half done
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	send(t, w.mux, w.request("POST", "/affiliates", `{"email": "y@example.com"}`).WithContext(gone)).refused(t, 503, "busy", "")
+	if logged.Len() != 0 {
+		t.Errorf("the log has %s", &logged)
+	}
+
+	exec("DROP TABLE refgrow_coupons")
+	got = w.do(t, "GET", "/coupons/1", "").refused(t, 500, "internal", "")
+	if bytes.Contains(got.body, []byte("refgrow_coupons")) || text(got.json["request_id"]) == "" {
+		t.Errorf("the answer is %s", got.body)
+	}
+	for _, part := range []string{"refgrow_coupons", text(got.json["request_id"]), "route=/coupons/{id}", "method=GET"} {
+		if !strings.Contains(logged.String(), part) {
+			t.Errorf("the log has no %q: %s", part, &logged)
+		}
+	}
+
+	must(t, engine.Close(t.Context()))
+	got = w.do(t, "GET", "/affiliates", "").refused(t, 503, "closed", "")
+	if !slices.Equal(got.header["X-Ratelimit-Limit"], []string{"60"}) {
+		t.Errorf("a 503 has %v", got.header)
+	}
+}
+
+// A real server and client, since a recorder is more forgiving.
+func TestOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := populated(t, httpapi.Options{})
+	server := httptest.NewServer(w.mux)
+	defer server.Close()
+	for _, c := range []struct {
+		method, path, body string
+		status, length     int
+	}{
+		{"GET", "/affiliates", "", 200, -1}, {"HEAD", "/affiliates", "", 200, 0}, {"DELETE", "/coupons/1", "", 204, 0},
+		{"POST", "/affiliates", strings.Repeat(" ", 2*httpapi.MaxBody), 413, -1}, {"OPTIONS", "/coupons", "", 405, -1},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+prefix+c.path, strings.NewReader(c.body))
+		must(t, err)
+		r.Header.Set("Authorization", "Bearer "+w.key)
+		answer, err := server.Client().Do(r)
+		must(t, err)
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		must(t, err)
+		if answer.StatusCode != c.status || c.length >= 0 && len(body) != c.length || c.length < 0 && parse(t, string(body)) == nil {
+			t.Errorf("%s %s: %d %s", c.method, c.path, answer.StatusCode, body)
+		}
+		for _, name := range []string{"X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} {
+			if answer.Header.Get(name) == "" {
+				t.Errorf("%s %s has no %s", c.method, c.path, name)
+			}
+		}
+	}
+}
+
+func TestClientIP(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, httpapi.Options{ClientIP: func(r *http.Request) netip.Addr {
+		a, _ := netip.ParseAddr(r.Header.Get("X-Real-IP"))
+		return a
+	}})
+	left := func(address string) string {
+		return w.do(t, "GET", "/coupons", "", "Authorization", "", "X-Real-IP", address).ok(t, 401).header.Get("X-RateLimit-Remaining")
+	}
+	for _, c := range []struct{ address, left string }{
+		{"192.0.2.1", "59"}, {"192.0.2.2", "59"}, {"192.0.2.1", "58"}, {"::ffff:192.0.2.1", "57"},
+		{"2001:db8::1", "59"}, {"2001:db8::2:0:0:1", "58"}, {"2001:db8:0:1::1", "59"}, {"fe80::1%eth0", "59"}, {"fe80::2%eth1", "58"},
+		{"nonsense", "59"}, {"", "58"},
+	} {
+		if got := left(c.address); got != c.left {
+			t.Errorf("%q has %s left, want %s", c.address, got, c.left)
+		}
+	}
+}

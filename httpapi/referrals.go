@@ -1,0 +1,123 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+func listReferrals(c *call) (work, error) {
+	q := c.query()
+	at := q.paging(20)
+	params := refgrow.ListReferralsParams{
+		AffiliateID: q.id("affiliate_id"),
+		Status:      refgrow.ReferralStatus(q.text("status")),
+		Limit:       at.limit, Offset: at.offset, After: at.cursor,
+	}
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		page, err := p.ListReferrals(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		return many(at, page, func() (int64, error) { return p.CountReferrals(ctx, params) }, showReferral)
+	}, nil
+}
+
+func createReferral(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.CreateReferralParams{
+		Email:       b.required("email"),
+		AffiliateID: b.id("affiliate_id"),
+		Status:      refgrow.ReferralStatus(b.text("status")),
+	}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		created, err := p.CreateReferral(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusCreated, created, showNewReferral), nil
+	}, nil
+}
+
+func retrieveReferral(c *call) (work, error) {
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		found, err := p.ReferralByEmail(ctx, c.value)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusOK, found, showReferral), nil
+	}, nil
+}
+
+func updateReferral(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.UpdateReferralParams{
+		Email:       b.newText("email"),
+		AffiliateID: b.nullID("affiliate_id"),
+		Status:      as[refgrow.ReferralStatus](b.newText("status")),
+	}
+	if err := b.change(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
+		err = p.Atomic(ctx, func(p *refgrow.Project) error {
+			now, err := p.ReferralByEmail(ctx, c.value)
+			if err != nil {
+				return err
+			}
+			updated, err := p.UpdateReferral(ctx, now.ID, params)
+			if err != nil {
+				return err
+			}
+			done = one(http.StatusOK, updated, showReferral)
+			return nil
+		})
+		return done, err
+	}, nil
+}
+
+func deleteReferral(c *call) (work, error) {
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		return noContent(), p.Atomic(ctx, func(p *refgrow.Project) error {
+			now, err := p.ReferralByEmail(ctx, c.value)
+			if err != nil {
+				return err
+			}
+			return p.DeleteReferral(ctx, now.ID)
+		})
+	}, nil
+}
+
+// showNewReferral is the form of a create's answer.
+func showNewReferral(o *object, r *refgrow.Referral) {
+	o.integer("id", r.ID)
+	o.optional("user_email", r.Email)
+	o.id("affiliate_id", r.AffiliateID)
+	o.text("conversion_status", string(r.Status))
+	o.optionalInstant("conversion_date", r.ConversionDate)
+	o.instant("created_at", r.CreatedAt)
+}
+
+func showReferral(o *object, r *refgrow.Referral) {
+	o.integer("id", r.ID)
+	o.optional("user_email", r.Email)
+	o.optional("external_id", r.ExternalID)
+	o.text("conversion_status", string(r.Status))
+	o.optionalInstant("conversion_date", r.ConversionDate)
+	o.instant("created_at", r.CreatedAt)
+	o.id("affiliate_id", r.AffiliateID)
+	o.optional("affiliate_code", r.AffiliateCode)
+}

@@ -1,0 +1,408 @@
+package httpapi_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+)
+
+// A refusal is a call that has to be refused and to change nothing.
+type refusal struct {
+	call   string // method, path and body
+	status int
+	field  string
+}
+
+// populated is a world with two of everything.
+func populated(t testing.TB, options httpapi.Options) *world {
+	t.Helper()
+	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, options)
+	populate(t, w, w.key)
+	return w
+}
+
+func populate(t testing.TB, w *world, key string) {
+	t.Helper()
+	for _, call := range []string{
+		`/affiliates {"email": "jane@example.com", "referral_code": "JANE", "partner_slug": "jane"}`,
+		`/affiliates {"email": "bob@example.com", "referral_code": "BOB"}`,
+		`/referrals {"email": "carl@example.com", "affiliate_id": 1}`,
+		`/referrals {"email": "dora@example.com"}`,
+		`/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
+		`/coupons {"affiliate_id": 2, "coupon_code": "BOB20"}`,
+		`/conversions {"type": "purchase", "affiliate_id": 1, "referred_user_id": 1, "base_value": 50, "reference": "one"}`,
+		`/conversions {"type": "signup", "value": 2, "base_value_currency": "JPY", "affiliate_id": 2, "reference": "two"}`,
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		w.do(t, "POST", path, body, "Authorization", "Bearer "+key).ok(t, 201)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 256)
+	calls := []refusal{
+		// What is no object.
+		{"POST /affiliates [1]", 400, ""},
+		{"POST /affiliates null", 400, ""},
+		{`POST /affiliates "email"`, 400, ""},
+		{"POST /affiliates 1", 400, ""},
+		{"POST /affiliates {", 400, ""},
+		{"POST /affiliates \n", 400, ""},
+		{`POST /affiliates {"email": "x@example.com"`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com",}`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com"} {}`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com"};`, 400, ""},
+		{`POST /affiliates {'email': "x@example.com"}`, 400, ""},
+		{`POST /affiliates {email: "x@example.com"}`, 400, ""},
+		{`POST /affiliates {"email" "x@example.com"}`, 400, ""},
+		{"POST /affiliates email=x@example.com", 400, ""},
+		{"POST /affiliates \ufeff{}", 400, ""},
+		{"POST /affiliates {\"email\": \"x@example.com\xff\"}", 400, ""},
+		{"POST /affiliates {\"email\": \"x\nx@example.com\"}", 400, ""},
+		{`POST /affiliates {"email": "\ud800x@example.com"}`, 400, "email"},
+		{`POST /affiliates {"email": "\udc00\ud800x@example.com"}`, 400, "email"},
+		{`POST /affiliates {"email": "\x41@example.com"}`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com", "a": ` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "}", 400, "a"},
+		{`POST /affiliates ` + strings.Repeat(`{"a":`, 10_000), 400, strings.TrimSuffix(strings.Repeat("a.", 33), ".")},
+		{`POST /conversions {"type": "signup", "value": 01}`, 400, ""},
+		{`POST /conversions {"type": "signup", "value": 1.}`, 400, ""},
+		{`POST /conversions {"type": "signup", "value": .5}`, 400, ""},
+		{`POST /conversions {"type": "signup", "value": +5}`, 400, ""},
+		{`POST /conversions {"type": "signup", "value": NaN}`, 400, ""},
+		{`POST /conversions {"type": "signup", "value": 0x10}`, 400, ""},
+		{`POST /conversions {"type": "signup", "paid": True}`, 400, ""},
+
+		// Names.
+		{`POST /affiliates {"email": "x@example.com", "email": "y@example.com"}`, 400, "email"},
+		{`POST /affiliates {"email": "x@example.com", "\u0065mail": "x@example.com"}`, 400, "email"},
+		{`POST /affiliates {"Email": "x@example.com"}`, 400, "Email"},
+		{`POST /affiliates {"email": "x@example.com", "EMAIL": "x@example.com"}`, 400, "EMAIL"},
+		{`POST /affiliates {"email": "x@example.com", "name": "X"}`, 400, "name"},
+		{`POST /affiliates {"email": "x@example.com", "": 1}`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com", "payout_preferences": null}`, 400, "payout_preferences"},
+		{`POST /affiliates {"email": "x@example.com", "status": "active"}`, 400, "status"},
+		{`PUT /affiliates/jane@example.com {"status": "inactive", "id": 7}`, 400, "id"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"paypal_email": "p@example.com", "iban": "1"}}`, 400, "payout_preferences.iban"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"wise_details": {"accountid": "1"}}}`, 400, "payout_preferences.wise_details.accountid"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"paypal_email": "a@b.co", "paypal_email": "c@d.co"}}`, 400, "payout_preferences.paypal_email"},
+		{`POST /conversions {"type": "signup", "occurred_at": "2024-01-01T00:00:00Z"}`, 400, "occurred_at"},
+		{`POST /referrals {"email": "x@example.com", "external_id": "u1"}`, 400, "external_id"},
+		{`PUT /referrals/carl@example.com {"external_id": "u1"}`, 400, "external_id"},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "XXX", "code": "XXX"}`, 400, "code"},
+
+		// Affiliates.
+		{"POST /affiliates", 400, "email"},
+		{"POST /affiliates {}", 400, "email"},
+		{`POST /affiliates {"email": null}`, 400, "email"},
+		{`POST /affiliates {"email": ""}`, 400, "email"},
+		{`POST /affiliates {"email": 5}`, 400, "email"},
+		{`POST /affiliates {"email": ["x@example.com"]}`, 400, "email"},
+		{`POST /affiliates {"email": "x"}`, 400, "email"},
+		{`POST /affiliates {"email": "Bob <x@example.com>"}`, 400, "email"},
+		{`POST /affiliates {"email": " x@example.com"}`, 400, "email"},
+		{`POST /affiliates {"email": "\"x\"@example.com"}`, 400, "email"},
+		{`POST /affiliates {"email": "x@example.com\u0000"}`, 400, "email"},
+		{`POST /affiliates {"email": "x@example.com", "referral_code": ""}`, 400, "referral_code"},
+		{`POST /affiliates {"email": "x@example.com", "referral_code": "ab"}`, 400, "referral_code"},
+		{`POST /affiliates {"email": "x@example.com", "referral_code": "a b c"}`, 400, "referral_code"},
+		{`POST /affiliates {"email": "x@example.com", "referral_code": 123}`, 400, "referral_code"},
+		{`POST /affiliates {"email": "x@example.com", "partner_slug": "Jane"}`, 400, "partner_slug"},
+		{`POST /affiliates {"email": "x@example.com", "partner_slug": ""}`, 400, "partner_slug"},
+		{`POST /affiliates {"email": "JANE@example.com"}`, 409, "email"},
+		{`POST /affiliates {"email": "x@example.com", "referral_code": "jane"}`, 409, "referral_code"},
+		{`POST /affiliates {"email": "x@example.com", "partner_slug": "bob"}`, 409, "partner_slug"},
+		{"POST /affiliates?dry=1 {\"email\": \"x@example.com\"}", 400, "dry"},
+		{"PUT /affiliates/jane@example.com", 400, ""},
+		{"PUT /affiliates/jane@example.com {}", 400, ""},
+		{`PUT /affiliates/jane@example.com {"email": null}`, 400, "email"},
+		{`PUT /affiliates/jane@example.com {"email": ""}`, 400, "email"},
+		{`PUT /affiliates/jane@example.com {"email": "nobody"}`, 400, "email"},
+		{`PUT /affiliates/jane@example.com {"email": "bob@example.com", "status": "inactive"}`, 409, "email"},
+		{`PUT /affiliates/jane@example.com {"status": "inactive", "referral_code": "BoB"}`, 409, "referral_code"},
+		{`PUT /affiliates/jane@example.com {"referral_code": null}`, 400, "referral_code"},
+		{`PUT /affiliates/jane@example.com {"status": "gone"}`, 400, "status"},
+		{`PUT /affiliates/jane@example.com {"status": "Active"}`, 400, "status"},
+		{`PUT /affiliates/jane@example.com {"status": null}`, 400, "status"},
+		{`PUT /affiliates/jane@example.com {"status": true}`, 400, "status"},
+		{`PUT /affiliates/jane@example.com {"partner_slug": ""}`, 400, "partner_slug"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": "paypal"}`, 400, "payout_preferences"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {}}`, 400, "payout_preferences"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"wise_details": {}}}`, 400, "payout_preferences.wise_details"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"paypal_email": "=cmd@example.com"}}`, 400, "payout_preferences.paypal_email"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"wise_details": {"email": "x"}}}`, 400, "payout_preferences.wise_details.email"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"wise_details": {"accountId": 12}}}`, 400, "payout_preferences.wise_details.accountId"},
+		{`PUT /affiliates/jane@example.com {"payout_preferences": {"wise_details": [1]}}`, 400, "payout_preferences.wise_details"},
+		{`PUT /affiliates/nobody@example.com {"status": "inactive"}`, 404, ""},
+		{`PUT /affiliates/nobody {"status": "inactive"}`, 400, "email"},
+		{"GET /affiliates/nobody@example.com", 404, ""},
+		{"GET /affiliates/jane", 400, "email"},
+		{"GET /affiliates/1", 400, "email"},
+		{"GET /affiliates/%00@example.com", 400, "email"},
+		{"GET /affiliates/%ff@example.com", 400, "email"},
+		{"GET /affiliates/jane%2540example.com", 400, "email"}, // decoded once
+		{"GET /affiliates/jane@example.com?limit=1", 400, "limit"},
+		{"DELETE /affiliates/nobody@example.com", 404, ""},
+		{"DELETE /affiliates/jane", 400, "email"},
+		{"DELETE /affiliates/jane@example.com?force=true", 400, "force"},
+
+		// Conversions.
+		{"POST /conversions", 400, "type"},
+		{`POST /conversions {"base_value": 5}`, 400, "type"},
+		{`POST /conversions {"type": "sale", "base_value": 5}`, 400, "type"},
+		{`POST /conversions {"type": "Purchase", "base_value": 5}`, 400, "type"},
+		{`POST /conversions {"type": "purchase"}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": null}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": "250"}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": true}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": {}}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": -1}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": 12.345}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": 1.5, "base_value_currency": "JPY"}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": 1, "base_value_currency": "JPY", "value": 0.1}`, 400, "value"},
+		{`POST /conversions {"type": "purchase", "base_value": 90000000000000.01}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": 1e999999999}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": 1e-999999999}`, 400, "base_value"},
+		{`POST /conversions {"type": "purchase", "base_value": ` + strings.Repeat("9", 500_000) + `}`, 400, "base_value"},
+		{`POST /conversions {"type": "signup", "value": -0.01}`, 400, "value"},
+		{`POST /conversions {"type": "signup", "value": 0.001}`, 400, "value"},
+		{`POST /conversions {"type": "signup", "value": "1"}`, 400, "value"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "base_value_currency": "US"}`, 400, "base_value_currency"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "base_value_currency": "XAU"}`, 400, "base_value_currency"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "base_value_currency": "BTC"}`, 400, "base_value_currency"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "base_value_currency": ""}`, 400, "base_value_currency"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "base_value_currency": 840}`, 400, "base_value_currency"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 0}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": -1}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 1.5}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 1.0}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 1e0}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": "1"}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 9223372036854775808}`, 400, "affiliate_id"},
+		{`POST /conversions {"type": "signup", "affiliate_id": 99}`, 404, ""},
+		{`POST /conversions {"type": "signup", "referred_user_id": 0}`, 400, "referred_user_id"},
+		{`POST /conversions {"type": "signup", "referred_user_id": 99}`, 404, ""},
+		{`POST /conversions {"type": "signup", "referred_user_id": 1, "email": "dora@example.com"}`, 400, "email"},
+		{`POST /conversions {"type": "signup", "email": "dora"}`, 400, "email"},
+		{`POST /conversions {"type": "signup", "email": ""}`, 400, "email"},
+		{`POST /conversions {"type": "signup", "external_id": ""}`, 400, "external_id"},
+		{`POST /conversions {"type": "signup", "external_id": "` + long + `"}`, 400, "external_id"},
+		{`POST /conversions {"type": "signup", "paid": 1}`, 400, "paid"},
+		{`POST /conversions {"type": "signup", "paid": "true"}`, 400, "paid"},
+		{`POST /conversions {"type": "signup", "reference": ""}`, 400, "reference"},
+		{`POST /conversions {"type": "signup", "reference": 123}`, 400, "reference"},
+		{`POST /conversions {"type": "signup", "reference": "a\u0007"}`, 400, "reference"},
+		{`POST /conversions {"type": "signup", "reference": "` + long + `"}`, 400, "reference"},
+		{`POST /conversions {"type": "signup", "reference": "one"}`, 409, "reference"},
+		{`POST /conversions {"type": "purchase", "base_value": 5, "email": "new@example.com", "reference": "one"}`, 409, "reference"},
+		{`POST /conversions {"type": "signup", "coupon_code_used": ""}`, 400, "coupon_code_used"},
+		{`POST /conversions {"type": "signup", "referral_code": ""}`, 400, "referral_code"},
+		{`POST /conversions {"type": "signup", "product": ""}`, 400, "product"},
+		{`POST /conversions {"type": "signup", "url": ""}`, 400, "url"},
+		{`POST /conversions {"type": "signup", "url": "` + strings.Repeat("x", 2049) + `"}`, 400, "url"},
+		{"PUT /conversions/1", 400, ""},
+		{"PUT /conversions/1 {}", 400, ""},
+		{`PUT /conversions/1 {"value": null}`, 400, "value"},
+		{`PUT /conversions/1 {"value": -1}`, 400, "value"},
+		{`PUT /conversions/1 {"value": 1.001}`, 400, "value"},
+		{`PUT /conversions/1 {"value": "1"}`, 400, "value"},
+		{`PUT /conversions/1 {"base_value": null}`, 400, "base_value"},
+		{`PUT /conversions/1 {"base_value": 1.001}`, 400, "base_value"},
+		{`PUT /conversions/2 {"value": 1.5}`, 400, "value"}, // it is in JPY
+		{`PUT /conversions/2 {"type": "purchase"}`, 400, "base_value"},
+		{`PUT /conversions/1 {"type": null}`, 400, "type"},
+		{`PUT /conversions/1 {"type": "sale"}`, 400, "type"},
+		{`PUT /conversions/1 {"paid": null}`, 400, "paid"},
+		{`PUT /conversions/1 {"paid": 0}`, 400, "paid"},
+		{`PUT /conversions/1 {"reference": ""}`, 400, "reference"},
+		{`PUT /conversions/1 {"reference": "two"}`, 409, "reference"},
+		{`PUT /conversions/1 {"coupon_code_used": ""}`, 400, "coupon_code_used"},
+		{`PUT /conversions/1 {"base_value_currency": null}`, 400, "base_value_currency"},
+		{`PUT /conversions/1 {"base_value_currency": "ABC"}`, 400, "base_value_currency"},
+		{`PUT /conversions/1 {"affiliate_id": 0}`, 400, "affiliate_id"},
+		{`PUT /conversions/1 {"affiliate_id": 99, "value": 1}`, 404, ""},
+		{`PUT /conversions/1 {"referred_user_id": 1}`, 400, "referred_user_id"},
+		{`PUT /conversions/99 {"paid": true}`, 404, ""},
+		{`PUT /conversions/x {"paid": true}`, 400, "id"},
+		{"GET /conversions/99", 404, ""},
+		{"DELETE /conversions/99", 404, ""},
+		{"GET /conversions/x", 400, "id"},
+		{"GET /conversions/0", 400, "id"},
+		{"GET /conversions/-1", 400, "id"},
+		{"GET /conversions/+1", 400, "id"},
+		{"GET /conversions/01", 400, "id"},
+		{"GET /conversions/1.0", 400, "id"},
+		{"GET /conversions/%31%20", 400, "id"},
+		{"GET /conversions/9223372036854775808", 400, "id"},
+		{"DELETE /conversions/one", 400, "id"},
+
+		// Referrals.
+		{"POST /referrals", 400, "email"},
+		{`POST /referrals {"affiliate_id": 1}`, 400, "email"},
+		{`POST /referrals {"email": "x"}`, 400, "email"},
+		{`POST /referrals {"email": "x@example.com", "affiliate_id": "1"}`, 400, "affiliate_id"},
+		{`POST /referrals {"email": "x@example.com", "affiliate_id": 99}`, 404, ""},
+		{`POST /referrals {"email": "x@example.com", "status": "new"}`, 400, "status"},
+		{`POST /referrals {"email": "x@example.com", "status": ""}`, 400, "status"},
+		{`POST /referrals {"email": "CARL@example.com"}`, 409, "email"},
+		{"PUT /referrals/carl@example.com {}", 400, ""},
+		{`PUT /referrals/carl@example.com {"email": "dora@example.com"}`, 409, "email"},
+		{`PUT /referrals/carl@example.com {"email": null}`, 400, "email"},
+		{`PUT /referrals/carl@example.com {"affiliate_id": 99, "status": "direct"}`, 404, ""},
+		{`PUT /referrals/carl@example.com {"affiliate_id": 0}`, 400, "affiliate_id"},
+		{`PUT /referrals/carl@example.com {"status": null}`, 400, "status"},
+		{`PUT /referrals/carl@example.com {"status": "gone"}`, 400, "status"},
+		{`PUT /referrals/nobody@example.com {"status": "direct"}`, 404, ""},
+		{"GET /referrals/nobody@example.com", 404, ""},
+		{"GET /referrals/carl", 400, "email"},
+		{"DELETE /referrals/nobody@example.com", 404, ""},
+		{"DELETE /referrals/carl", 400, "email"},
+
+		// Coupons.
+		{"POST /coupons", 400, "affiliate_id"},
+		{`POST /coupons {"coupon_code": "XXX"}`, 400, "affiliate_id"},
+		{`POST /coupons {"affiliate_id": null, "coupon_code": "XXX"}`, 400, "affiliate_id"},
+		{`POST /coupons {"affiliate_id": "1", "coupon_code": "XXX"}`, 400, "affiliate_id"},
+		{`POST /coupons {"affiliate_id": 1}`, 400, "coupon_code"},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "a b"}`, 400, "coupon_code"},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "bob20"}`, 409, "coupon_code"},
+		{`POST /coupons {"affiliate_id": 99, "coupon_code": "XXX"}`, 404, ""},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "XXX", "stripe_coupon_id": ""}`, 400, "stripe_coupon_id"},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "XXX", "lemonsqueezy_discount_code": 5}`, 400, "lemonsqueezy_discount_code"},
+		{`POST /coupons {"affiliate_id": 1, "coupon_code": "XXX", "status": "on"}`, 400, "status"},
+		{"PUT /coupons/1 {}", 400, ""},
+		{`PUT /coupons/1 {"affiliate_id": null}`, 400, "affiliate_id"},
+		{`PUT /coupons/1 {"affiliate_id": 99}`, 404, ""},
+		{`PUT /coupons/1 {"coupon_code": null}`, 400, "coupon_code"},
+		{`PUT /coupons/1 {"coupon_code": "BOB20"}`, 409, "coupon_code"},
+		{`PUT /coupons/1 {"stripe_coupon_id": ""}`, 400, "stripe_coupon_id"},
+		{`PUT /coupons/1 {"status": "off"}`, 400, "status"},
+		{`PUT /coupons/99 {"status": "inactive"}`, 404, ""},
+		{"GET /coupons/JANE20", 400, "id"},
+		{"GET /coupons/99", 404, ""},
+		{"DELETE /coupons/99", 404, ""},
+	}
+	for _, list := range []string{"affiliates", "conversions", "referrals", "coupons"} {
+		for query, field := range map[string]string{
+			"limit=0": "limit", "limit=501": "limit", "limit=-1": "limit", "limit=+5": "limit", "limit=1.5": "limit", "limit=abc": "limit",
+			"limit=": "limit", "limit": "limit", "limit=5&limit=5": "limit", "limit=99999999999999999999": "limit", "Limit=5": "Limit",
+			"offset=-1": "offset", "offset=x": "offset", "offset=": "offset", "offset=99999999999999999999": "offset",
+			"cursor=": "cursor", "cursor=x": "cursor", "cursor=" + strings.Repeat("A", 32): "cursor", "page=2": "page", "=1": "",
+			"%zz=1": "%zz", "limit=%zz": "limit", "limit=%ff": "limit", "%FF=1": "%FF", "limit=5%": "limit", "limit=5;offset=1": "limit",
+			"status=%C3%28": "status",
+		} {
+			if list == "conversions" && strings.HasPrefix(query, "status") {
+				continue // which has no such filter
+			}
+			calls = append(calls, refusal{"GET /" + list + "?" + query, 400, field})
+		}
+	}
+	for query, field := range map[string]string{
+		"affiliates?status=gone": "status", "affiliates?status=Active": "status", "affiliates?status=": "status", "affiliates?affiliate_id=1": "affiliate_id",
+		"referrals?status=active": "status", "referrals?affiliate_id=0": "affiliate_id", "referrals?affiliate_id=x": "affiliate_id",
+		"coupons?status=gone": "status", "coupons?affiliate_id=1.5": "affiliate_id", "coupons?coupon_code=": "coupon_code",
+		"conversions?type=sale": "type", "conversions?type=": "type", "conversions?affiliate_id=-1": "affiliate_id",
+		"conversions?referred_user_id=": "referred_user_id", "conversions?referred_user_id=1e0": "referred_user_id",
+		"conversions?paid=1": "paid", "conversions?paid=TRUE": "paid", "conversions?paid=": "paid", "conversions?paid=true&paid=true": "paid",
+		"conversions?status=paid": "status", "conversions?from=yesterday": "from", "conversions?to=1700000000": "to", "conversions?from=2024-02-30": "from",
+		"conversions?from=2024-01-01T10:00:00": "from", "conversions?from=2024-01-01T10:00:00+02:00": "from", "conversions?to=2024-1-1": "to",
+		"conversions?from=2024-01-02&to=2024-01-01": "from", "conversions?to=2024-01-01%2010:00:00Z": "to",
+	} {
+		calls = append(calls, refusal{"GET /" + query, 400, field})
+	}
+
+	w := populated(t, noLimit)
+	before := w.dump(t)
+	operations := w.engine.Stats().Operations
+	for _, call := range calls {
+		method, rest, _ := strings.Cut(call.call, " ")
+		path, body, _ := strings.Cut(rest, " ")
+		got := w.do(t, method, path, body)
+		code := map[int]string{400: "invalid", 404: "not_found", 409: "conflict"}[call.status]
+		got.refused(t, call.status, code, call.field)
+		if t.Failed() {
+			t.Fatalf("by %.200s", call.call)
+		}
+		if message := text(got.json["error"]); len(message) > 2500 || call.field != "" && !strings.HasPrefix(message, call.field+": ") {
+			t.Errorf("%.200s: the message is %q", call.call, message)
+		}
+	}
+	if after := w.dump(t); after != before {
+		t.Errorf("something changed:\n%s\n%s", before, after)
+	}
+	if n := w.engine.Stats().Operations; n != operations {
+		t.Errorf("%s operations were committed", strconv.FormatInt(n-operations, 10))
+	}
+}
+
+func TestMessagesSayWhatWouldBeRight(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	for call, want := range map[string]string{
+		`POST /affiliates {"Email": "x@example.com"}`:                          "Email: is not a field of this call; it is written email",
+		`POST /affiliates {"mail": "x@example.com"}`:                           "mail: is not a field of this call, which takes email, referral_code, partner_slug",
+		`POST /affiliates {"email": "x@example.com"} x`:                        "The body is not valid JSON: unexpected 'x' after the object, at byte 28",
+		`POST /conversions {"type": "signup", "value": "1"}`:                   "value: must be a number, without quotes around it",
+		`POST /conversions {"type": "purchase", "base_value": 12.345}`:         "base_value: 12.345 has 3 decimals; USD has 2",
+		`POST /conversions {"type": "signup", "affiliate_id": 1.0}`:            "affiliate_id: must be a positive integer",
+		`POST /conversions {"type": "signup", "reference": ""}`:                "reference: must not be empty: leave it out or send null",
+		`PUT /conversions/1 {"paid": null}`:                                    "paid: must not be null: leave it out to keep it as it is",
+		`PUT /referrals/carl@example.com`:                                      "The body has no field that can be changed; there are email, affiliate_id, status",
+		`GET /conversions?paid=yes`:                                            "paid: must be true or false",
+		`GET /affiliates?limit=501`:                                            "limit: must be a whole number from 1 to 500",
+		`GET /affiliates?page=1`:                                               "page: is not a query parameter of this call, which takes limit, offset, cursor, status",
+		`GET /coupons/1?x=1`:                                                   "x: is not a query parameter of this call, which takes none",
+		`GET /conversions?from=2024-01-01T10:00:00+02:00`:                      "from: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z; write the + of a time zone as %2B",
+		`DELETE /conversions/one`:                                              "id: must be a positive integer",
+		`POST /affiliates {"email": "Bob <x@example.com>"}`:                    "email: must be a plain email address such as jane@example.com",
+		`PUT /affiliates/jane@example.com {"status": "inactive", "email": ""}`: "email: must not be empty",
+	} {
+		method, rest, _ := strings.Cut(call, " ")
+		path, body, _ := strings.Cut(rest, " ")
+		if got := text(w.do(t, method, path, body).json["error"]); got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", call, got, want)
+		}
+	}
+}
+
+func TestIgnoreUnknown(t *testing.T) {
+	t.Parallel()
+	w := populated(t, httpapi.Options{RateLimit: -1, IgnoreUnknown: true})
+	got := w.do(t, "POST", "/affiliates", `{"email": "x@example.com", "referral_code": "XXX", "name": {"first": [1, {}]}, "EMAIL": 5}`).ok(t, 201).data()
+	if got["user_email"] != "x@example.com" || got["referral_code"] != "XXX" {
+		t.Errorf("made %v", got)
+	}
+	w.do(t, "PUT", "/affiliates/x@example.com", `{"payout_preferences": {"paypal_email": "p@example.com", "iban": "1"}, "x": 1}`).ok(t, 200)
+	before := w.dump(t)
+	w.do(t, "POST", "/affiliates", `{"Email": "y@example.com"}`).refused(t, 400, "invalid", "email")
+	w.do(t, "POST", "/affiliates", `{"email": "y@example.com", "x": 1, "x": 2}`).refused(t, 400, "invalid", "x")
+	w.do(t, "POST", "/affiliates", `{"email": "y@example.com", "x": [}`).refused(t, 400, "invalid", "")
+	w.do(t, "PUT", "/affiliates/x@example.com", `{"x": 1}`).refused(t, 400, "invalid", "")
+	w.do(t, "GET", "/affiliates?page=1", "").refused(t, 400, "invalid", "page")
+	if w.dump(t) != before {
+		t.Error("something changed")
+	}
+}
+
+func TestManyFields(t *testing.T) {
+	t.Parallel()
+	w := populated(t, httpapi.Options{RateLimit: -1, IgnoreUnknown: true})
+	fields := func(n int) string {
+		var b strings.Builder
+		b.WriteString(`{"email": "x@example.com"`)
+		for i := range n - 1 {
+			b.WriteString(`,"f` + strconv.Itoa(i) + `":0`)
+		}
+		return b.String()
+	}
+	w.do(t, "POST", "/affiliates", fields(1000)+"}").ok(t, 201)
+	w.do(t, "POST", "/affiliates", fields(1001)+"}").refused(t, 400, "invalid", "")
+	w.do(t, "POST", "/affiliates", fields(100)+`,"f0":0}`).refused(t, 400, "invalid", "f0")
+	w.do(t, "POST", "/affiliates", fields(100)+`,"f98":0}`).refused(t, 400, "invalid", "f98")
+	w.do(t, "POST", "/affiliates", fields(24)+`,"f22":0}`).refused(t, 400, "invalid", "f22")
+	w.do(t, "POST", "/affiliates", fields(25)+`,"f23":0}`).refused(t, 400, "invalid", "f23")
+	w.do(t, "GET", "/affiliates?"+strings.Repeat("a=1&", 1001), "").refused(t, 400, "invalid", "a")
+}

@@ -1,0 +1,226 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// MaxBody is how long the body of a request may be, in bytes.
+const MaxBody = 1 << 20
+
+// A judge reads the query and the body of a call and says what is wrong with
+// them, or else what is to be done. It does not use the database: so a call with
+// an Idempotency-Key is done, or not done again, in one place for all.
+type judge func(c *call) (work, error)
+
+// work does what a call asks for. It may be run more than once.
+type work func(ctx context.Context, p *refgrow.Project) (answer, error)
+
+// An answer has a body, unless its status is 204.
+type answer struct {
+	status int
+	body   []byte
+}
+
+func noContent() answer { return answer{status: http.StatusNoContent} }
+
+// A call is a request that found its route.
+type call struct {
+	*api
+	request  *http.Request
+	caller   caller
+	route    *route
+	value    string // the segment of the path that the route has in braces
+	raw      string // the body
+	hasQuery bool   // the judge has read the query
+}
+
+// serve answers a request. The order of judgement is: authentication, limit,
+// route, permission, query and body.
+func (a *api) serve(w http.ResponseWriter, r *http.Request, below int) {
+	h := w.Header()
+	id := rand.Text()
+	h.Set("X-Request-Id", id)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	pattern := "" // of the route, for the log: a path may have somebody's email in it
+	given := false
+	defer func() {
+		switch v := recover(); {
+		case v == nil:
+		case v == http.ErrAbortHandler || given:
+			panic(v)
+		default:
+			a.fail(w, r, id, pattern, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	done, err := a.answer(w, r, below, &pattern)
+	given = true
+	if err != nil {
+		a.fail(w, r, id, pattern, err)
+		return
+	}
+	write(w, r, done)
+}
+
+func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, pattern *string) (answer, error) {
+	who, err := a.admit(w.Header(), r)
+	if err != nil {
+		return answer{}, err
+	}
+	route, value, err := a.router.find(r.Method, segmentsOf(r.URL, below))
+	if err != nil {
+		return answer{}, err
+	}
+	*pattern = route.pattern
+	if who.readOnly && route.method != http.MethodGet {
+		return answer{}, &problem{status: http.StatusForbidden, code: "forbidden", message: "This API key can only read"}
+	}
+	c := &call{api: a, request: r, caller: who, route: route, value: value}
+	if r.Method == http.MethodPost || r.Method == http.MethodPut {
+		if c.raw, err = readBody(w, r); err != nil {
+			return answer{}, err
+		}
+	}
+	todo, err := route.judge(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if !c.hasQuery {
+		if err := newQuery(r.URL.RawQuery).end(); err != nil {
+			return answer{}, err
+		}
+	}
+	if keys := r.Header["Idempotency-Key"]; r.Method == http.MethodPost && len(keys) > 0 {
+		return c.once(w.Header(), keys, todo)
+	}
+	return todo(r.Context(), who.program)
+}
+
+// once does the work of a call with an Idempotency-Key, or gives the answer
+// that it had before.
+func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
+	const field = "Idempotency-Key"
+	if len(keys) > 1 {
+		return answer{}, wrong(field, "is there more than once")
+	}
+	request := make([]byte, 0, 64+len(c.raw))
+	request = append(request, c.route.method+" "+c.route.pattern+" "+c.value+"\n"...)
+	request = append(request, c.raw...)
+	ctx := c.request.Context()
+	done, replayed, err := c.caller.program.Once(ctx,
+		refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request},
+		func(p *refgrow.Project) (refgrow.Answer, error) {
+			done, err := todo(ctx, p)
+			return refgrow.Answer{Status: done.status, Body: done.body}, err
+		})
+	if replayed {
+		h.Set("Idempotent-Replayed", "true")
+	}
+	return answer{status: done.Status, body: done.Body}, err
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.Body == nil {
+		return "", nil
+	}
+	var read bytes.Buffer
+	if r.ContentLength <= MaxBody {
+		const atOnce = 64 << 10 // whatever a client says it will send
+		read.Grow(int(min(max(r.ContentLength, 0), atOnce)) + bytes.MinRead)
+		_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+		var tooLong *http.MaxBytesError
+		switch {
+		case err == nil:
+			return read.String(), nil
+		case !errors.As(err, &tooLong):
+			if ctx := r.Context().Err(); ctx != nil {
+				return "", ctx
+			}
+			return "", wrong("", "The body did not arrive: "+ended(err))
+		}
+	}
+	return "", &problem{
+		status: http.StatusRequestEntityTooLarge, code: "too_large",
+		message: "The body is longer than " + strconv.Itoa(MaxBody) + " bytes",
+	}
+}
+
+// ended tells what of an error while reading is the client's business.
+func ended(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it ended too early"
+	}
+	return "it could not be read"
+}
+
+// body reads the object that the request carries. An absent one is an empty one.
+func (c *call) body() (*body, error) {
+	b := &body{lenient: c.lenient, asked: make([]string, 0, 16)}
+	if c.raw == "" {
+		return b, nil
+	}
+	var err error
+	b.members, err = parseObject(c.raw)
+	return b, err
+}
+
+func (c *call) query() *query {
+	c.hasQuery = true
+	return newQuery(c.request.URL.RawQuery)
+}
+
+// id is the path's id.
+func (c *call) id() (int64, error) {
+	id, ok := positive(c.value)
+	if !ok {
+		return 0, wrong("id", mustBeID)
+	}
+	return id, nil
+}
+
+// fail answers with what is wrong, and tells the log what is nobody else's
+// business.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, id, pattern string, err error) {
+	p := problemOf(err)
+	h := w.Header()
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(p.retryAfter, 10))
+	}
+	if p.status == http.StatusInternalServerError {
+		a.logger.ErrorContext(r.Context(), "a request failed",
+			"request_id", id, "method", r.Method, "route", pattern, "error", p.cause)
+		h.Del("Idempotent-Replayed")
+		shown := *p
+		shown.requestID = id
+		p = &shown
+	}
+	write(w, r, answer{status: p.status, body: p.body()})
+}
+
+func write(w http.ResponseWriter, r *http.Request, done answer) {
+	h := w.Header()
+	if done.status == http.StatusNoContent {
+		w.WriteHeader(done.status)
+		return
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(done.body)))
+	w.WriteHeader(done.status)
+	if r.Method != http.MethodHead {
+		// A client that is gone needs no answer.
+		_, _ = w.Write(done.body)
+	}
+}
