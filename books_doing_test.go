@@ -287,6 +287,9 @@ func (op currencyOp) do(on *side) error {
 	}
 	var f faults
 	f.add(refgrow.CodeConflict, op.Currency != own)
+	for _, rule := range on.model.rules {
+		f.add(refgrow.CodeInvalid, rule.fixed != nil && carried(rule.fixed, own, op.Currency) == nil)
+	}
 	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{Currency: &op.Currency})
 	_, err = agree(err, f)
 	return err

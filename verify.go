@@ -45,14 +45,22 @@ const (
 // on one consistent state and without hindering writers: the counts of each
 // project, every balance, what each conversion has earned and every commission
 // from its stored rule version and inputs; and it looks for rows that name those
-// of another project. It reads the whole database.
+// of another project. SQLite's own checks of the file come first. It reads the
+// whole database.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	var report Report
 	if err := e.open(); err != nil {
 		return report, err
 	}
-	err := e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+	problems, err := e.backend.Integrity(ctx)
+	if err != nil {
+		return report, failed("verifying", err)
+	}
+	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
+		for _, problem := range problems {
+			report.Differences = append(report.Differences, Difference{Where: "file", What: "integrity", Stored: problem, Computed: "ok"})
+		}
 		projects, err := q.ListProjects(ctx)
 		if err != nil {
 			return err

@@ -106,7 +106,7 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 		if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" || w.dump(t) != before {
 			t.Errorf("%s: %s and %s", path, first.body, again.body)
 		}
-		w.do(t, "POST", path, body).refused(t, 409, "conflict", "").ok(t, 409)
+		w.do(t, "POST", path, body).ok(t, 409)
 	}
 }
 

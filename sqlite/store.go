@@ -35,6 +35,10 @@ func (s store) Migrate(ctx context.Context, m backend.Migration) error {
 	return base.Install(ctx, m, s.db.readers, s.db.writer.transaction)
 }
 
+func (s store) Integrity(ctx context.Context) ([]string, error) {
+	return base.Integrity(ctx, s.db.readers)
+}
+
 // Backup copies by a connection of its own, so that neither the writer nor a
 // reader is kept from its work.
 func (s store) Backup(ctx context.Context, path string) error {

@@ -97,7 +97,7 @@ func TestVerify(t *testing.T) {
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.addAffiliate("jane@example.com")
-	if text := p.must("verify"); !strings.Contains(text, "1 affiliate") {
+	if text := p.must("verify"); !strings.Contains(text, "affiliates: 1") {
 		t.Errorf("%s", text)
 	}
 	if got := decode[reportJSON](t, p.must("verify", "--json")); !got.OK || got.Projects != 1 || got.Affiliates != 1 || len(got.Differences) != 0 {

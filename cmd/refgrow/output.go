@@ -84,7 +84,9 @@ func progress(stderr io.Writer, doing string) (stop func()) {
 			case <-ticker.C:
 				fmt.Fprintf(stderr, "\r%s: %s ", doing, passed)
 			case <-over:
-				fmt.Fprintf(stderr, "\r%*s\r", len(doing)+20, "")
+				if passed > every {
+					fmt.Fprintf(stderr, "\r%*s\r", len(doing)+20, "")
+				}
 				return
 			}
 		}

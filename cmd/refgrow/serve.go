@@ -67,11 +67,13 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
 		}
 		defer func() { _ = listener.Close() }() // the server closes it before; again is no matter
-		first, err := firstKey(context.WithoutCancel(ctx), engine)
+		// A signal that comes now has to wait until the key is shown.
+		uncancelled := context.WithoutCancel(ctx)
+		first, err := firstKey(uncancelled, engine)
 		if err != nil {
 			return err
 		}
-		if err := c.announce(ctx, engine, "http://"+listener.Addr().String(), first); err != nil {
+		if err := c.announce(uncancelled, engine, "http://"+listener.Addr().String(), first); err != nil {
 			return err
 		}
 		return c.serveOn(ctx, listener, s.handler(engine, c.log))

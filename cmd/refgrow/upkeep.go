@@ -63,7 +63,7 @@ func (c *call) showReport(report refgrow.Report) error {
 	if len(report.Differences) > 0 {
 		return nil
 	}
-	return c.stdout.printf("the books are right: %d projects, %d affiliates and %d conversions checked\n",
+	return c.stdout.printf("no differences; checked projects: %d, affiliates: %d, conversions: %d\n",
 		report.Projects, report.Affiliates, report.Conversions)
 }
 

@@ -33,6 +33,10 @@ type Backend interface {
 	// Migrate brings the schema up to date, or only checks it.
 	Migrate(ctx context.Context, m Migration) error
 
+	// Integrity reads the whole file and gives a sentence for everything in it
+	// that the database itself finds wrong.
+	Integrity(ctx context.Context) ([]string, error)
+
 	// Backup writes a consistent copy of the whole database to a new file.
 	Backup(ctx context.Context, path string) error
 

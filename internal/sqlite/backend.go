@@ -84,6 +84,19 @@ func (b *Backend) Migrate(ctx context.Context, m backend.Migration) error {
 	return Install(ctx, m, b.pool, b.write)
 }
 
+// Integrity checks the whole file of the pool, the host's tables included.
+func (b *Backend) Integrity(ctx context.Context) ([]string, error) {
+	if b.reentry.Inside() {
+		return nil, ErrReentrant
+	}
+	conn, err := b.conn(ctx, ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.release()
+	return Integrity(ctx, conn)
+}
+
 // Backup copies the database, by a connection of the pool.
 func (b *Backend) Backup(ctx context.Context, path string) error {
 	if b.reentry.Inside() {

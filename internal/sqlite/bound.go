@@ -176,6 +176,11 @@ func (b *bound) Migrate(context.Context, backend.Migration) error {
 	return fmt.Errorf("migrate: %w", errNotHere)
 }
 
+// Integrity is a question about the file.
+func (b *bound) Integrity(context.Context) ([]string, error) {
+	return nil, errors.New("the file cannot be checked inside a transaction")
+}
+
 func (b *bound) Backup(context.Context, string) error {
 	return fmt.Errorf("backup: %w", errNotHere)
 }
@@ -189,6 +194,7 @@ func (r refused) Atomic(context.Context, backend.Work) error       { return r.er
 func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
 func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
 func (r refused) Backup(context.Context, string) error             { return r.err }
+func (r refused) Integrity(context.Context) ([]string, error)      { return nil, r.err }
 func (r refused) Snapshot(context.Context, func(context.Context, db.Querier) error) error {
 	return r.err
 }
