@@ -176,9 +176,8 @@ func (b *bound) Migrate(context.Context, backend.Migration) error {
 	return fmt.Errorf("migrate: %w", errNotHere)
 }
 
-// Integrity is a question about the file.
 func (b *bound) Integrity(context.Context) ([]string, error) {
-	return nil, errors.New("the file cannot be checked inside a transaction")
+	return nil, fmt.Errorf("integrity: %w", errNotHere)
 }
 
 func (b *bound) Backup(context.Context, string) error {
