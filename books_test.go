@@ -39,7 +39,9 @@ func TestBooks(t *testing.T) {
 		set(t, "rapid.checks", "5")
 		seeds, length = 1, 200
 	}
-	set(t, "rapid.shrinktime", "3m")
+	if shrink := flag.Lookup("rapid.shrinktime"); shrink.Value.String() == shrink.DefValue {
+		set(t, "rapid.shrinktime", "3m")
+	}
 	chosen := flag.Lookup("rapid.seed").Value.String()
 	for seed := range seeds {
 		name := strconv.Itoa(seed + 1)

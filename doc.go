@@ -23,7 +23,8 @@
 // ([Project.RecordConversion]). A List gives one [Page], an All walks all pages.
 // Ids are never used again after a deletion, and there may be gaps.
 //
-// All methods are safe for concurrent use. Errors answer errors.Is with
+// All methods are safe for concurrent use; a Project that WithTx or Atomic gave
+// belongs to its transaction. Errors answer errors.Is with
 // [ErrNotFound], [ErrConflict], [ErrInvalid], [ErrBusy] and [ErrClosed]; those
 // that somebody can do something about are an [*Error], which names the field at
 // fault as the REST API does.

@@ -17,13 +17,10 @@ import (
 // A program with one affiliate, and the first sale that she brings.
 func Example() {
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "refgrow")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
+	path, remove := exampleFile()
+	defer remove()
 
-	db, err := sqlite.Open(ctx, filepath.Join(dir, "refgrow.db"), sqlite.Options{})
+	db, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -205,11 +202,8 @@ func ExampleEngine_Verify() {
 // exampleShop is a project with one affiliate, Jane, on a database of its own.
 func exampleShop(config refgrow.Config) (*refgrow.Engine, *refgrow.Project, func()) {
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "refgrow")
-	if err != nil {
-		log.Fatal(err)
-	}
-	db, err := sqlite.Open(ctx, filepath.Join(dir, "refgrow.db"), sqlite.Options{})
+	path, remove := exampleFile()
+	db, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -227,7 +221,20 @@ func exampleShop(config refgrow.Config) (*refgrow.Engine, *refgrow.Project, func
 	}
 	return engine, shop, func() {
 		db.Close()
-		os.RemoveAll(dir)
+		remove()
+	}
+}
+
+// exampleFile is a place for a database, and how to get rid of it.
+func exampleFile() (path string, remove func()) {
+	dir, err := os.MkdirTemp("", "refgrow")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return filepath.Join(dir, "refgrow.db"), func() {
+		if err := os.RemoveAll(dir); err != nil {
+			log.Fatal(err)
+		}
 	}
 }
 

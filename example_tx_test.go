@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
-	"os"
 	"path/filepath"
 
 	"github.com/refgrow-go/refgrow"
@@ -18,12 +17,9 @@ import (
 // own database.
 func ExampleProject_WithTx() {
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "refgrow")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	appDB, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(dir, "app.db"))+"?_txlock=immediate&_pragma=journal_mode(WAL)")
+	path, remove := exampleFile()
+	defer remove()
+	appDB, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?_txlock=immediate&_pragma=journal_mode(WAL)")
 	if err != nil {
 		log.Fatal(err)
 	}

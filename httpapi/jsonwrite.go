@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -181,5 +182,5 @@ func many[T any](at paging, page refgrow.Page[T], count func() (int64, error), s
 	p.flag("has_more", page.Next != "")
 	p.optional("next_cursor", string(page.Next))
 	o.b = p.end()
-	return answer{status: 200, body: o.end()}, nil
+	return answer{status: http.StatusOK, body: o.end()}, nil
 }

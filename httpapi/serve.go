@@ -55,13 +55,14 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, below int) {
 	pattern := "" // of the route, for the log: a path may have somebody's email in it
 	given := false
 	defer func() {
-		switch v := recover(); {
-		case v == nil:
-		case v == http.ErrAbortHandler || given:
-			panic(v)
-		default:
-			a.fail(w, r, id, pattern, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		v := recover()
+		if v == nil {
+			return
 		}
+		if err, ok := v.(error); given || ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(v)
+		}
+		a.fail(w, r, id, pattern, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	}()
 	done, err := a.answer(w, r, below, &pattern)
 	given = true
@@ -123,7 +124,7 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 			done, err := todo(ctx, p)
 			return refgrow.Answer{Status: done.status, Body: done.body}, err
 		})
-	if replayed {
+	if replayed && err == nil {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	return answer{status: done.Status, body: done.Body}, err
@@ -202,7 +203,6 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, id, pattern string, e
 	if p.status == http.StatusInternalServerError {
 		a.logger.ErrorContext(r.Context(), "a request failed",
 			"request_id", id, "method", r.Method, "route", pattern, "error", p.cause)
-		h.Del("Idempotent-Replayed")
 		shown := *p
 		shown.requestID = id
 		p = &shown

@@ -67,6 +67,11 @@ func yesNo(b bool) string {
 	return "no"
 }
 
+// tell writes what is no result. If that fails, there is nobody left to be told.
+func tell(stderr io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(stderr, format, args...)
+}
+
 // progress shows on a terminal that long work goes on, and for how long already.
 // The caller calls stop when it is over.
 func progress(stderr io.Writer, doing string) (stop func()) {
@@ -82,10 +87,10 @@ func progress(stderr io.Writer, doing string) (stop func()) {
 		for passed := every; ; passed += every {
 			select {
 			case <-ticker.C:
-				fmt.Fprintf(stderr, "\r%s: %s ", doing, passed)
+				tell(stderr, "\r%s: %s ", doing, passed)
 			case <-over:
 				if passed > every {
-					fmt.Fprintf(stderr, "\r%*s\r", len(doing)+20, "")
+					tell(stderr, "\r%*s\r", len(doing)+20, "")
 				}
 				return
 			}

@@ -187,6 +187,6 @@ func (w *whole) Set(text string) error {
 	if err != nil {
 		return usage("must be a whole number of 0 or more, not %q", text)
 	}
-	*w = whole(n) //nolint:gosec // 31 bits fit
+	*w = whole(n)
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 )
@@ -38,7 +39,7 @@ func TestClientAddress(t *testing.T) {
 		{"10.1.2.3:1234", []string{"203.0.113.9, unknown"}, "10.1.2.3"},
 		{"10.1.2.3:1234", []string{"203.0.113.9, unknown, 10.4.4.4"}, "10.4.4.4"},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = test.peer
 		for _, line := range test.forwarded {
 			r.Header.Add("X-Forwarded-For", line)

@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(stderr, "refgrow: "+explain(err))
+	tell(stderr, "refgrow: %s\n", explain(err))
 	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
 		return exitWrong
 	}

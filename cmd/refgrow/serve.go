@@ -110,7 +110,7 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 	if err := server.Shutdown(atMost); err != nil {
 		return errors.Join(fmt.Errorf("stopped in the middle of requests: %w", err), server.Close())
 	}
-	<-served
+	_ = <-served // nothing but that it was shut down
 	c.log.Info("stopped")
 	return nil
 }

@@ -227,16 +227,7 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// With Expect the server says that it has begun to read the body.
-	fmt.Fprintf(conn, "POST /api/v1/affiliates HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\n"+
-		"Content-Length: %d\r\n\r\n", *s.ready.Key, len(body))
-	answers := bufio.NewReader(conn)
-	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
-		t.Fatalf("%q, %v", line, err)
-	}
-	if line, err := answers.ReadString('\n'); err != nil || line != "\r\n" {
-		t.Fatalf("%q, %v", line, err)
-	}
+	answers := beginRequest(t, conn, *s.ready.Key, len(body))
 	s.stop()
 	s.log.wait(t, "stopping")
 	select {
@@ -248,7 +239,9 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 		conn.Close()
 		t.Error("it takes new connections while it stops")
 	}
-	io.WriteString(conn, body)
+	if _, err := io.WriteString(conn, body); err != nil {
+		t.Fatal(err)
+	}
 	answer, err := http.ReadResponse(answers, nil)
 	if err != nil || answer.StatusCode != http.StatusCreated {
 		t.Fatalf("%+v, %v", answer, err)
@@ -258,6 +251,24 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 	if got := decode[reportJSON](t, p.must("verify", "--json")); got.Affiliates != 1 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// beginRequest sends a request but for its body, and returns when the server has
+// begun to read that, which Expect makes it say.
+func beginRequest(t *testing.T, conn net.Conn, key string, length int) (answers *bufio.Reader) {
+	t.Helper()
+	if _, err := fmt.Fprintf(conn, "POST /api/v1/affiliates HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\n"+
+		"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n", key, length); err != nil {
+		t.Fatal(err)
+	}
+	answers = bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	return answers
 }
 
 // A port that is taken costs no key.

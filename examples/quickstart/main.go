@@ -95,12 +95,6 @@ func run(ctx context.Context, out io.Writer, path string) error {
 		}
 	}
 
-	// An order that is reported twice is refused: its reference is taken.
-	_, err = shop.RecordConversion(ctx, refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, Customer: carl, Reference: "order-1", BaseValue: money.MustParse("49.00 USD"),
-	})
-	fmt.Fprintf(out, "  order-1 once more: %v\n", err)
-
 	if err := statement(ctx, out, shop, jane, clock); err != nil {
 		return err
 	}
@@ -109,11 +103,14 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	// purchase has not.
 	clock.passDays(31)
 	fmt.Fprintf(out, "\n%s\n", clock.today())
-	if err := record(ctx, out, shop, refgrow.RecordConversionParams{
+	again := refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, Customer: carl, Reference: "order-4", BaseValue: money.MustParse("49.00 USD"),
-	}); err != nil {
+	}
+	if err := record(ctx, out, shop, again); err != nil {
 		return err
 	}
+	// An event that is reported twice is refused: its reference is taken.
+	fmt.Fprintf(out, "  the same once more: %v\n", record(ctx, out, shop, again))
 	return statement(ctx, out, shop, jane, clock)
 }
 
@@ -127,7 +124,7 @@ func record(ctx context.Context, out io.Writer, shop *refgrow.Project, event ref
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  %-8s by %-16s %10s  earns %9s  because of: %s\n",
+	fmt.Fprintf(out, "  %-8s by %-16s %10s  earns %9s  reason: %s\n",
 		c.Type, event.Customer.Email, c.BaseValue, c.Value, decision.Reason)
 	return nil
 }

@@ -67,6 +67,6 @@ func (a *app) report(ctx context.Context, out io.Writer, affiliate int64) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  in the database: %d order, %d conversion, Jane has earned %s\n", orders, conversions, earned[0].Total)
+	fmt.Fprintf(out, "  in the database: orders %d, conversions %d, Jane's earnings %s\n", orders, conversions, earned[0].Total)
 	return nil
 }

@@ -1,0 +1,18 @@
+package httpapi
+
+// What the tests outside look at from within.
+
+// ParseObject reads a text as a body is read, and gives the names in it.
+func ParseObject(text string) (names []string, err error) {
+	members, err := parseObject(text)
+	for _, m := range members {
+		names = append(names, m.name)
+	}
+	return names, err
+}
+
+// AppendText writes a JSON string.
+func AppendText(b []byte, text string) []byte { return appendText(b, text) }
+
+// MaxDepth is how deep a body may be nested.
+const MaxDepth = maxDepth

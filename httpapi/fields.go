@@ -1,0 +1,203 @@
+package httpapi
+
+import (
+	"strconv"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// text is an optional text of a new thing, "" when absent.
+func (b *body) text(name string) string {
+	if text := b.full(name, b.optional(name, kindString)); text != nil {
+		return *text
+	}
+	return ""
+}
+
+// required is a text that a new thing must have.
+func (b *body) required(name string) string {
+	v := b.find(name)
+	switch {
+	case v == nil || v.kind == kindNull:
+		b.fail(name, "is required")
+	case b.check(name, v, kindString) == nil:
+	case v.text == "":
+		b.fail(name, "must not be empty")
+	default:
+		return v.text
+	}
+	return ""
+}
+
+// newText is the text that a field is changed to.
+func (b *body) newText(name string) *string {
+	v := b.changed(name, kindString)
+	if v != nil && v.text == "" {
+		b.fail(name, "must not be empty")
+		return nil
+	}
+	return b.full(name, v)
+}
+
+// nullText is the text that a field is changed to, or null.
+func (b *body) nullText(name string) refgrow.Null[string] {
+	v, null := b.cleared(name, kindString)
+	return three(b.full(name, v), null)
+}
+
+// id is an optional id in a new thing, 0 when absent.
+func (b *body) id(name string) int64 {
+	if id := b.positive(name, b.optional(name, kindNumber)); id != nil {
+		return *id
+	}
+	return 0
+}
+
+// requiredID is an id that a new thing must have.
+func (b *body) requiredID(name string) int64 {
+	v := b.find(name)
+	if v == nil || v.kind == kindNull {
+		b.fail(name, "is required")
+		return 0
+	}
+	if id := b.positive(name, b.check(name, v, kindNumber)); id != nil {
+		return *id
+	}
+	return 0
+}
+
+// newID is the id that a field is changed to.
+func (b *body) newID(name string) *int64 { return b.positive(name, b.changed(name, kindNumber)) }
+
+// nullID is the id that a field is changed to, or null.
+func (b *body) nullID(name string) refgrow.Null[int64] {
+	v, null := b.cleared(name, kindNumber)
+	return three(b.positive(name, v), null)
+}
+
+func (b *body) positive(name string, v *value) *int64 {
+	if v == nil {
+		return nil
+	}
+	id, ok := positive(v.text)
+	if !ok {
+		b.fail(name, mustBeID)
+		return nil
+	}
+	return &id
+}
+
+const mustBeID = "must be a positive integer"
+
+// positive reads an id: digits alone, without zeros before them.
+func positive(text string) (id int64, ok bool) {
+	if text == "" || text[0] < '1' || text[0] > '9' {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, err == nil
+}
+
+// flag is an optional truth in a new thing, false when absent.
+func (b *body) flag(name string) bool {
+	v := b.optional(name, kindBool)
+	return v != nil && v.text == "true"
+}
+
+// newFlag is the truth that a field is changed to.
+func (b *body) newFlag(name string) *bool {
+	if v := b.changed(name, kindBool); v != nil {
+		return new(v.text == "true")
+	}
+	return nil
+}
+
+// number is an optional number in a new thing, nil when absent.
+func (b *body) number(name string) *money.Decimal {
+	return b.decimal(name, b.optional(name, kindNumber))
+}
+
+// newNumber is the number that a field is changed to.
+func (b *body) newNumber(name string) *money.Decimal {
+	return b.decimal(name, b.changed(name, kindNumber))
+}
+
+// nullNumber is the number that a field is changed to, or null.
+func (b *body) nullNumber(name string) (number *money.Decimal, null bool) {
+	v, null := b.cleared(name, kindNumber)
+	return b.decimal(name, v), null
+}
+
+func (b *body) decimal(name string, v *value) *money.Decimal {
+	if v == nil {
+		return nil
+	}
+	number, err := money.ParseDecimal(v.text)
+	if err != nil {
+		b.fail(name, err.Error())
+		return nil
+	}
+	return &number
+}
+
+// currency is an optional currency in a new thing, "" when absent.
+func (b *body) currency(name string) money.Currency {
+	if c := b.parseCurrency(name, b.full(name, b.optional(name, kindString))); c != nil {
+		return *c
+	}
+	return ""
+}
+
+// newCurrency is the currency that a field is changed to.
+func (b *body) newCurrency(name string) *money.Currency {
+	return b.parseCurrency(name, b.newText(name))
+}
+
+func (b *body) parseCurrency(name string, text *string) *money.Currency {
+	if text == nil {
+		return nil
+	}
+	c, err := money.ParseCurrency(*text)
+	if err != nil {
+		b.fail(name, err.Error())
+		return nil
+	}
+	return &c
+}
+
+// nullObject is an object inside the body, nil when it is absent or null. What is
+// wrong in it shows when within is called.
+func (b *body) nullObject(name string) (inner *body, null bool) {
+	v, null := b.cleared(name, kindObject)
+	if v == nil {
+		return nil, null
+	}
+	return &body{members: v.members, inside: b.path(name), lenient: b.lenient}, false
+}
+
+// within takes over what is wrong inside an object that has to have a field.
+func (b *body) within(inner *body) {
+	if err := inner.change(); err != nil && b.first == nil {
+		b.first = err
+	}
+}
+
+// three makes a three-state field.
+func three[T any](v *T, null bool) refgrow.Null[T] {
+	switch {
+	case v != nil:
+		return refgrow.Set(*v)
+	case null:
+		return refgrow.Clear[T]()
+	}
+	return refgrow.Null[T]{}
+}
+
+// as gives a text the type that the engine has for it.
+func as[T ~string](text *string) *T {
+	if text == nil {
+		return nil
+	}
+	return new(T(*text))
+}

@@ -1,0 +1,129 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+)
+
+// fuzzed is a small world without keys, so that an answer costs little. What is
+// sent to it must get an answer in the API's form, and never one of 5xx.
+func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
+	f.Helper()
+	engine, _ := refgrowtest.New(f)
+	var shop *refgrow.Project
+	options := httpapi.Options{RateLimit: -1, Authenticate: func(*http.Request) (httpapi.Caller, error) {
+		return httpapi.Caller{Project: shop, ID: "fuzz"}, nil
+	}}
+	shop, err := engine.CreateProject(f.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
+	must(f, err)
+	handler := http.StripPrefix(prefix, httpapi.New(engine, options))
+	for _, call := range []string{
+		`/affiliates {"email": "jane@example.com"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
+		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`,
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		r := httptest.NewRequest("POST", prefix+path, strings.NewReader(body))
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, r)
+		if recorder.Code != 201 {
+			f.Fatal(recorder.Body)
+		}
+	}
+	return func(t *testing.T, r *http.Request) reply {
+		t.Helper()
+		got := send(t, handler, r)
+		if got.status >= 500 {
+			t.Errorf("%s %s: %d %s", r.Method, r.URL, got.status, got.body)
+		}
+		return got
+	}
+}
+
+var bodyRoutes = []string{
+	"POST /affiliates", "PUT /affiliates/jane@example.com", "POST /conversions", "PUT /conversions/1", "POST /referrals",
+	"PUT /referrals/carl@example.com", "POST /coupons", "PUT /coupons/1",
+}
+
+func FuzzBody(f *testing.F) {
+	for i, body := range []string{
+		`{"email": "x@example.com", "referral_code": "XXX", "partner_slug": "xxx"}`,
+		`{"status": "inactive", "payout_preferences": {"paypal_email": "p@example.com", "wise_details": {"accountId": "1", "email": "w@example.com"}}}`,
+		`{"type": "purchase", "base_value": 12.5, "value": 1e2, "base_value_currency": "usd", "email": "a@b.co", "external_id": "u", "paid": true}`,
+		`{"value": 0.1, "base_value": null, "type": "signup", "paid": false, "reference": "r", "coupon_code_used": null, "affiliate_id": null}`,
+		`{"email": "y@example.com", "affiliate_id": 1, "status": "converted"}`,
+		`{"email": "z@example.com", "affiliate_id": null, "status": "direct"}`,
+		`{"affiliate_id": 1, "coupon_code": "ABC", "stripe_coupon_id": "s", "lemonsqueezy_discount_code": "l", "status": "inactive"}`,
+		`{"affiliate_id": 1, "coupon_code": "ABCD", "stripe_coupon_id": null}`,
+	} {
+		f.Add(uint8(i), body)
+	}
+	for i, body := range objects {
+		f.Add(uint8(i), body)
+	}
+	answer := fuzzed(f)
+	f.Fuzz(func(t *testing.T, route uint8, body string) {
+		method, path, _ := strings.Cut(bodyRoutes[int(route)%len(bodyRoutes)], " ")
+		got := answer(t, httptest.NewRequest(method, prefix+path, strings.NewReader(body)))
+		if _, err := httpapi.ParseObject(body); err != nil && body != "" && got.status != 400 && got.status != 413 {
+			t.Errorf("%s %s is answered with %d", method, path, got.status)
+		}
+	})
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, query := range []string{
+		"limit=10&offset=5", "cursor=AAAA", "status=active", "type=purchase&affiliate_id=1&paid=true", "from=2024-01-01&to=2025-01-01T00:00:00Z",
+		"coupon_code=a%25", "%zz", "a=b=c&&=&", "limit=%31", "from=0001-01-01", "to=9999-12-31T23:59:59.999999999-23:59", ";", "affiliate_id=9223372036854775807",
+	} {
+		f.Add(uint8(0), query)
+		f.Add(uint8(1), query)
+	}
+	answer := fuzzed(f)
+	f.Fuzz(func(t *testing.T, list uint8, query string) {
+		path := []string{"/affiliates", "/conversions", "/referrals", "/coupons"}[list%4]
+		r := httptest.NewRequest("GET", prefix+path, nil)
+		r.URL.RawQuery = query
+		got := answer(t, r)
+		if got.status != 200 && (got.status != 400 || text(got.json["code"]) != "invalid") {
+			t.Errorf("%s?%s: %d %s", path, query, got.status, got.body)
+		}
+	})
+}
+
+func FuzzPath(f *testing.F) {
+	for _, path := range []string{
+		"/affiliates/jane@example.com", "/affiliates/jane%40example.com", "/conversions/1", "/conversions/01", "/coupons/%31", "//", "/../", "/affiliates/%2F",
+		"/affiliates/", "/%", "/conversions/9223372036854775808", "/referrals/\xff@x.co", "", "/affiliates/a%00@b.co", "/x/{id}", "/affiliates/a?b",
+	} {
+		f.Add("GET", path)
+	}
+	f.Add("PUT", "/affiliates")
+	f.Add("BREW", "/coupons/1")
+	f.Add("HEAD", "/coupons/1")
+	answer := fuzzed(f)
+	f.Fuzz(func(t *testing.T, method, path string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Method = method
+		u, err := url.ParseRequestURI(prefix + path)
+		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, prefix) || u.RawPath != "" && !strings.HasPrefix(u.RawPath, prefix) {
+			return // no server would pass it on, or StripPrefix would not
+		}
+		r.URL = u
+		switch got := answer(t, r); got.status {
+		case 200, 201, 204, 400, 404, 409:
+		case 405:
+			if got.header.Get("Allow") == "" {
+				t.Errorf("%s %s: a 405 without Allow", method, path)
+			}
+		default:
+			t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+)
+
+var awkward = []string{
+	"", "plain", `quotes " and \ and /`, "\x00\x01\x1f\x7f\t\r\n\b\f", "\u2028\u2029", "é ü ß 日本語 🙂", "\xff", "a\xc3", "\xc3(", "\xed\xa0\x80",
+	"\xf4\x90\x80\x80", "</script><b>&", strings.Repeat("x", 5000) + `"`, "\ufffd", "\ufeff", "\u0085\u00a0",
+}
+
+// What is written is what encoding/json reads back.
+func checkText(t *testing.T, s string) {
+	t.Helper()
+	written := httpapi.AppendText([]byte("x"), s)[1:]
+	var read string
+	if err := json.Unmarshal(written, &read); err != nil {
+		t.Fatalf("%q becomes %s: %v", s, written, err)
+	}
+	if want := strings.ToValidUTF8(s, "\ufffd"); utf8.ValidString(s) && read != want || utf8.RuneCountInString(read) != utf8.RuneCountInString(s) {
+		t.Errorf("%q becomes %s, which is %q", s, written, read)
+	}
+	if strings.ContainsAny(string(written), "\u2028\u2029") || !utf8.Valid(written) {
+		t.Errorf("%q becomes %q", s, written)
+	}
+}
+
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	for _, s := range awkward {
+		checkText(t, s)
+	}
+	for r := range rune(0x3000) {
+		checkText(t, "a"+string(r)+"b")
+	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range awkward {
+		f.Add(s)
+	}
+	f.Fuzz(checkText)
+}
+
+// The reader takes what encoding/json takes for an object, but for what it is
+// stricter about, and reads the same names.
+func checkObject(t *testing.T, text string) {
+	t.Helper()
+	names, err := httpapi.ParseObject(text)
+	var want map[string]json.RawMessage
+	theirs := json.Unmarshal([]byte(text), &want)
+	if err == nil {
+		if theirs != nil || !utf8.ValidString(text) || !json.Valid([]byte(text)) {
+			t.Fatalf("%q is taken; encoding/json says %v", text, theirs)
+		}
+		if len(names) != len(want) {
+			t.Fatalf("%q has the names %q; encoding/json finds %d", text, names, len(want))
+		}
+		for _, name := range names {
+			if _, there := want[name]; !there {
+				t.Fatalf("%q has no name %q", text, name)
+			}
+		}
+		return
+	}
+	if theirs == nil && want != nil && !slices.ContainsFunc([]string{"UTF-8", "twice", "surrogate", "nested", "fields"},
+		func(reason string) bool { return strings.Contains(err.Error(), reason) }) {
+		t.Fatalf("%q is refused: %v", text, err)
+	}
+}
+
+var objects = []string{
+	`{}`, ` { } `, `{"a":1}`, `{"a":1,"b":[1,2,{"c":null}],"d":{"e":{}}}`, `{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude42"}`, `{"a":-0.5e+10}`, `{"a":1e5}`,
+	`{"a":[]}`, `{"a":[ ]}`, `{"a":true,"b":false}`, `{"\u0061":1}`, "{\n\t\"a\"\r:\n1\t}", `{"":""}`, `{"a":1,"a":2}`, `{"a":"\ud800"}`, `{"a":"\ud800\u0041"}`,
+	`{"a":01}`, `{"a":1.}`, `{"a":.1}`, `{"a":+1}`, `{"a":1e}`, `{"a":-}`, `{"a":tru}`, `{"a":nul}`, `{"a"}`, `{"a":}`, `{,}`, `{"a":1,}`, `{"a":[1,]}`, `{"a":[,1]}`,
+	`{"a":"`, `{"a":"\`, `{"a":"\u12`, `{"a":"\uzzzz"}`, `{"a":"\q"}`, "{\"a\":\"\x01\"}", `[]`, `null`, `1`, `""`, ``, ` `, `{"a":1}x`, `{"a":1}{}`, `{"a":truex}`,
+	`{"a":{"b":1,"b":2}}`, `{"a":1 "b":2}`, "{\"a\":\"\xff\"}", "\ufeff{}", `{"a":0}`, `{"a":-0}`, `{"a":00}`, `{"a":NaN}`, `{"a":Infinity}`, `{"a":/**/1}`,
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	for _, text := range objects {
+		checkObject(t, text)
+		for i := range text { // and every beginning of it
+			checkObject(t, text[:i])
+		}
+	}
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	if _, err := httpapi.ParseObject(deep(httpapi.MaxDepth)); err != nil {
+		t.Error(err)
+	}
+	if _, err := httpapi.ParseObject(deep(httpapi.MaxDepth + 1)); err == nil {
+		t.Error("a deeper one is taken")
+	}
+}
+
+func FuzzObject(f *testing.F) {
+	for _, text := range objects {
+		f.Add(text)
+	}
+	f.Fuzz(checkObject)
+}
+
+// Texts come back as they were sent.
+func TestTextsThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	for _, s := range awkward {
+		if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 }) || len(s) > 255 {
+			continue
+		}
+		sent, err := json.Marshal(map[string]any{"type": "signup", "product": s, "url": s})
+		must(t, err)
+		id := w.do(t, "POST", "/conversions", string(sent)).ok(t, 201).id()
+		if got := w.do(t, "GET", "/conversions/"+id, "").ok(t, 200).data(); got["product"] != s || got["url"] != s {
+			t.Errorf("%q comes back as %q", s, got["product"])
+		}
+	}
+}
