@@ -95,14 +95,15 @@ func steps() *rapid.Generator[[][]step] {
 
 // operations prefers the first ones of the list.
 func operations() *rapid.Generator[operation] {
-	changes := rapid.OneOf(changes()...)
-	atomic := rapid.Custom(func(t *rapid.T) operation {
-		return atomicOp{rapid.SliceOfN(changes, 1, 4).Draw(t, "steps"), rapid.Bool().Draw(t, "fails")}
-	})
+	changes := changes()
 	return rapid.OneOf(
 		changes,
+		changes,
 		custom(func(t *rapid.T) operation { return advanceOp{duration(t)} }),
-		atomic,
+		custom(func(t *rapid.T) operation {
+			return atomicOp{rapid.SliceOfN(changes, 1, 4).Draw(t, "steps"), rapid.Bool().Draw(t, "fails")}
+		}),
+		changes,
 		custom(func(t *rapid.T) operation {
 			return releaseOp{rapid.IntRange(0, 30).Draw(t, "which"), time.Duration(rapid.IntRange(-1, 1).Draw(t, "off")) * time.Millisecond}
 		}),
@@ -114,28 +115,19 @@ func operations() *rapid.Generator[operation] {
 }
 
 // changes are the operations that can be part of an atomic block.
-func changes() []*rapid.Generator[operation] {
-	return []*rapid.Generator[operation]{
-		custom(drawRecord),
-		custom(drawUpdate("value")),
-		custom(drawUpdate("paid")),
-		custom(drawUpdate("affiliate")),
-		custom(drawRecord),
-		custom(func(t *rapid.T) operation { return deleteOp{selector(t, "conversion")} }),
-		custom(drawUpdate("currency")),
-		custom(drawUpdate("value base", "type", "reference", "base", "no base", "value paid", "value affiliate", "currency value",
-			"currency value base", "affiliate paid", "currency affiliate", "type base value paid", "affiliate value currency base paid")),
+func changes() *rapid.Generator[operation] {
+	rare := rapid.OneOf(
 		custom(func(t *rapid.T) operation {
-			return holdOp{rapid.SampledFrom([]int{0, 7, 30, 1, 365, 366}).Draw(t, "days")}
+			return holdOp{rapid.SampledFrom([]int{30, 7, 0, 1, 365, 366}).Draw(t, "days")}
 		}),
 		custom(func(t *rapid.T) operation {
 			commission := rapid.SampledFrom([]string{"50%", "8.2%", "20%", "33.3333%", "100%", "0%", "5.00", "0.01", "100.0001%"})
 			return rulesOp{commission.Draw(t, "purchase"), commission.Draw(t, "signup")}
 		}),
-		custom(func(t *rapid.T) operation { return joinOp{rapid.IntRange(0, 7).Draw(t, "again") == 7} }),
 		custom(func(t *rapid.T) operation {
 			return couponOp{selector(t, "affiliate"), rapid.IntRange(1, 4).Draw(t, "code")}
 		}),
+		custom(func(t *rapid.T) operation { return joinOp{rapid.IntRange(0, 7).Draw(t, "again") == 7} }),
 		custom(func(t *rapid.T) operation {
 			return couponOffOp{selector(t, "coupon"), rapid.Bool().Draw(t, "inactive")}
 		}),
@@ -146,7 +138,20 @@ func changes() []*rapid.Generator[operation] {
 		custom(func(t *rapid.T) operation {
 			return leaveOp{selector(t, "affiliate"), rapid.IntRange(0, 3).Draw(t, "sure")}
 		}),
-	}
+	)
+	return rapid.OneOf(
+		custom(drawRecord),
+		custom(drawRecord),
+		custom(drawUpdate("value")),
+		custom(drawUpdate("paid")),
+		custom(drawUpdate("affiliate")),
+		custom(drawUpdate("value base", "value paid", "value affiliate", "affiliate paid", "type", "reference", "base", "no base",
+			"currency value", "currency value base", "currency affiliate", "type base value paid", "affiliate value currency base paid")),
+		custom(drawUpdate("paid")),
+		custom(func(t *rapid.T) operation { return deleteOp{selector(t, "conversion")} }),
+		custom(drawUpdate("currency")),
+		rare,
+	)
 }
 
 func custom(draw func(*rapid.T) operation) *rapid.Generator[operation] { return rapid.Custom(draw) }
@@ -154,8 +159,8 @@ func custom(draw func(*rapid.T) operation) *rapid.Generator[operation] { return 
 func drawRecord(t *rapid.T) operation {
 	op := recordOp{
 		Type:      rapid.SampledFrom([]refgrow.ConversionType{refgrow.Purchase, refgrow.Signup}).Draw(t, "type"),
-		Affiliate: maybe(t, "affiliate", 3), Coupon: maybe(t, "coupon", 2), Code: maybe(t, "code", 2), Reference: maybe(t, "reference", 2),
-		CustomerID: maybe(t, "customer", 1), Email: maybe(t, "email", 2), External: maybe(t, "external id", 1),
+		Affiliate: maybe(t, "affiliate", 5), Coupon: maybe(t, "coupon", 3), Code: maybe(t, "code", 3), Reference: maybe(t, "reference", 2),
+		CustomerID: maybe(t, "customer", 1), Email: maybe(t, "email", 3), External: maybe(t, "external id", 2),
 		Currency: currency(t), Base: minor(t, "base"), Value: -1,
 		NoBase:        rapid.IntRange(0, 9).Draw(t, "no base") == 9,
 		OtherCurrency: rapid.IntRange(0, 15).Draw(t, "other currency") == 15,
@@ -214,8 +219,8 @@ func minor(t *rapid.T, label string) int64 {
 	return rapid.Int64Range(0, 20_000).Draw(t, label)
 }
 
-// duration is from a millisecond to three months.
+// duration is from a millisecond to a month, the short ones more often.
 func duration(t *rapid.T) time.Duration {
-	unit := rapid.SampledFrom([]time.Duration{24 * time.Hour, time.Millisecond, time.Hour, time.Second}).Draw(t, "unit")
-	return unit * time.Duration(rapid.IntRange(1, 90).Draw(t, "units"))
+	unit := rapid.SampledFrom([]time.Duration{time.Hour, time.Millisecond, 24 * time.Hour, time.Second}).Draw(t, "unit")
+	return unit * time.Duration(rapid.IntRange(1, 31).Draw(t, "units"))
 }

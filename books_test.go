@@ -135,12 +135,13 @@ func begin(t *rapid.T, directory string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, err := engine.CreateProject(ctx, "books", refgrow.Settings{})
+	project, err := engine.CreateProject(ctx, "books", refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{engine: engine, side: side{ctx: ctx, project: project, clock: clock, model: newModel()}}
-	w.model.now = clock.Now().UnixMilli()
+	w.model.now, w.model.hold = clock.Now().UnixMilli(), 30*24*time.Hour
+	w.model.rules[refgrow.Purchase] = modelRule{millionths: 200_000}
 	w.audit = w.auditAll
 	for range 3 {
 		if err := (joinOp{}).do(&w.side); err != nil {

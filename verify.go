@@ -296,8 +296,13 @@ func (v *verification) earned(rows []db.Conversion, entries []db.VerifyConversio
 // priced computes the commission again from the stored rule and inputs.
 func (v *verification) priced(c *db.Conversion, versions map[int64]db.CommissionRule) {
 	where := fmt.Sprintf("conversion %d", c.ID)
+	currency, err := money.ParseCurrency(c.PricedCurrency)
+	if err != nil {
+		v.differs(where, "currency", c.PricedCurrency, "one of ISO 4217")
+		return
+	}
 	if CommissionReason(c.CommissionReason) != CommissionGiven {
-		v.compare(where, "value", c.Value, c.PricedValue)
+		v.carried(where, c, money.New(c.PricedValue, currency))
 	}
 	if c.RuleID == nil {
 		return
@@ -307,11 +312,6 @@ func (v *verification) priced(c *db.Conversion, versions map[int64]db.Commission
 		v.differs(where, "commission rule", *c.RuleID, "one of the project")
 		return
 	}
-	currency, err := money.ParseCurrency(c.PricedCurrency)
-	if err != nil {
-		v.differs(where, "currency", c.PricedCurrency, "one of ISO 4217")
-		return
-	}
 	again, err := price(rule, true, currency, c.PricedBaseValue, money.Amount{})
 	if err != nil {
 		v.differs(where, "commission rule", err, "a usable one")
@@ -319,6 +319,22 @@ func (v *verification) priced(c *db.Conversion, versions map[int64]db.Commission
 	}
 	v.compare(where, "version of its rule", orZero(c.RuleVersion), rule.Version)
 	v.compare(where, "commission", c.PricedValue, again.value)
+}
+
+// carried checks a value that nobody gave: it is what was priced, and the same
+// number after a change of the currency.
+func (v *verification) carried(where string, c *db.Conversion, priced money.Amount) {
+	now, err := money.ParseCurrency(c.Currency)
+	if err != nil {
+		v.differs(where, "currency", c.Currency, "one of ISO 4217")
+		return
+	}
+	same, err := priced.As(now)
+	if err != nil {
+		v.differs(where, "value", money.New(c.Value, now), "what was priced, which does not fit its currency")
+		return
+	}
+	v.compare(where, "value", c.Value, same.Minor())
 }
 
 // rows looks for what no operation writes.

@@ -153,4 +153,3 @@ func unknownName(name, what string, known []string) string {
 	}
 	return "is not a " + what + " of this call, which takes " + strings.Join(known, ", ")
 }
-

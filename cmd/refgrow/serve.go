@@ -110,7 +110,9 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 	if err := server.Shutdown(atMost); err != nil {
 		return errors.Join(fmt.Errorf("stopped in the middle of requests: %w", err), server.Close())
 	}
-	_ = <-served // nothing but that it was shut down
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	c.log.Info("stopped")
 	return nil
 }

@@ -6,12 +6,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
 // A server is a running "refgrow serve".
@@ -315,5 +319,26 @@ func (j *journal) wait(t *testing.T, what string) {
 		if time.Now().After(until) {
 			t.Fatalf("no %q in the log: %s", what, j)
 		}
+	}
+}
+
+// Health is more than that the process is there.
+func TestHealthWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	engine, _ := refgrowtest.New(t)
+	handler := new(serveFlags).handler(engine, slog.New(slog.DiscardHandler))
+	ask := func() int {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		return recorder.Code
+	}
+	if status := ask(); status != http.StatusOK {
+		t.Errorf("%d", status)
+	}
+	if err := engine.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status := ask(); status != http.StatusServiceUnavailable {
+		t.Errorf("%d", status)
 	}
 }

@@ -19,16 +19,16 @@ import (
 func Backup(ctx context.Context, on db.DBTX, path string) (err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return err
 	}
 	// The file is created first, because SQLite would create it readable for
 	// everybody that the umask allows. It takes an empty one.
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("backup: %s exists already: choose a new name: %w", path, err)
+		return fmt.Errorf("%s exists already: choose a new name: %w", path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return err
 	}
 	defer func() {
 		err = errors.Join(err, file.Close())
@@ -37,13 +37,13 @@ func Backup(ctx context.Context, on db.DBTX, path string) (err error) {
 		}
 	}()
 	if _, err := on.ExecContext(ctx, "VACUUM INTO ?1", path); err != nil {
-		return Classify(fmt.Errorf("backup to %s: %w", path, err))
+		return Classify(fmt.Errorf("writing %s: %w", path, err))
 	}
 	if err := file.Sync(); err != nil {
-		return fmt.Errorf("backup to %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	if err := SyncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("backup to %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
 }

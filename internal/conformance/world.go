@@ -1,0 +1,258 @@
+package conformance
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+)
+
+// A world is a database of a test's own, with an engine whose clock stands still
+// and one project.
+type world struct {
+	*testing.T
+	Opened
+
+	open   func(t *testing.T) Opened
+	engine *refgrow.Engine
+	clock  *refgrowtest.Clock
+	// shop pays 20 % of a purchase, without a hold, in USD.
+	shop *refgrow.Project
+}
+
+func setup(t *testing.T, open func(t *testing.T) Opened) *world {
+	t.Helper()
+	w := &world{T: t, Opened: open(t), open: open}
+	w.engine, w.clock = refgrowtest.On(t, w.Store)
+	shop, err := w.engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.shop = shop
+	return w
+}
+
+// A failure ends a test from must, which has no *testing.T beside a call that
+// gives two values.
+type failure struct{ text string }
+
+// must gives the result of a call that has to succeed. It works in the test's
+// own goroutine only.
+func must[T any](value T, err error) T {
+	if err != nil {
+		_, file, line, _ := runtime.Caller(1)
+		panic(failure{fmt.Sprintf("%s:%d: %v", file[strings.LastIndexByte(file, '/')+1:], line, err)})
+	}
+	return value
+}
+
+// caught makes the failure of a must that of the test.
+func (w *world) caught() {
+	if v := recover(); v != nil {
+		f, ok := v.(failure)
+		if !ok {
+			panic(v)
+		}
+		w.Helper()
+		w.Fatal(f.text)
+	}
+}
+
+// errOf is the error of a call whose value does not matter.
+func errOf[T any](_ T, err error) error { return err }
+
+// ok ends the test after an error.
+func (w *world) ok(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// equal compares what a test got with what it should.
+func equal[T comparable](w *world, what string, got, want T) {
+	w.Helper()
+	if got != want {
+		w.Errorf("%s is %v, but should be %v", what, got, want)
+	}
+}
+
+// refused checks that an error is of a kind and names the field at fault.
+func (w *world) refused(what string, err, kind error, field string) {
+	w.Helper()
+	var own *refgrow.Error
+	switch {
+	case !errors.Is(err, kind):
+		w.Errorf("%s gave %v, but should give %v", what, err, kind)
+	case !errors.As(err, &own):
+		w.Errorf("%s gave %v, which is no *Error", what, err)
+	case own.Field != field:
+		w.Errorf("%s names the field %q, but should name %q: %v", what, own.Field, field, err)
+	case own.Message == "" || codes()[own.Code] != kind:
+		w.Errorf("%s gave the code %q with the message %q", what, own.Code, own.Message)
+	}
+}
+
+func codes() map[refgrow.Code]error {
+	return map[refgrow.Code]error{
+		refgrow.CodeNotFound: refgrow.ErrNotFound, refgrow.CodeConflict: refgrow.ErrConflict, refgrow.CodeInvalid: refgrow.ErrInvalid,
+		refgrow.CodeBusy: refgrow.ErrBusy, refgrow.CodeClosed: refgrow.ErrClosed, refgrow.CodeUnauthorized: refgrow.ErrUnauthorized,
+	}
+}
+
+// verify checks that the engine finds nothing wrong.
+func (w *world) verify() refgrow.Report {
+	w.Helper()
+	report := must(w.engine.Verify(w.Context()))
+	for _, d := range report.Differences {
+		w.Errorf("Verify: %v", d)
+	}
+	return report
+}
+
+// inTx runs work in a transaction of the app's own, whichever way the store has
+// for it.
+func (w *world) inTx(work func(tx *sql.Tx) error) error {
+	if w.DB == nil {
+		return w.Store.(interface {
+			Tx(ctx context.Context, work func(tx *sql.Tx) error) error
+		}).Tx(w.Context(), work)
+	}
+	tx, err := w.DB.BeginTx(w.Context(), nil)
+	if err != nil {
+		return err
+	}
+	if err := work(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// exec runs one statement past the engine.
+func (w *world) exec(query string, args ...any) error {
+	return w.inTx(func(tx *sql.Tx) error { return errOf(tx.ExecContext(w.Context(), query, args...)) })
+}
+
+// value reads one value past the engine.
+func value[T any](w *world, query string, args ...any) T {
+	w.Helper()
+	var v T
+	w.ok(w.inTx(func(tx *sql.Tx) error { return tx.QueryRowContext(w.Context(), query, args...).Scan(&v) }))
+	return v
+}
+
+// affiliate joins the shop as NAME, name@example.com.
+func (w *world) affiliate(name string) *refgrow.Affiliate {
+	w.Helper()
+	a, err := w.shop.CreateAffiliate(w.Context(), refgrow.CreateAffiliateParams{
+		Email: strings.ToLower(name) + "@example.com", ReferralCode: strings.ToUpper(name),
+	})
+	w.ok(err)
+	return a
+}
+
+// purchase records a sale for an affiliate.
+func (w *world) purchase(affiliate int64, base string) *refgrow.Conversion {
+	w.Helper()
+	c, err := w.shop.RecordConversion(w.Context(), refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: affiliate, BaseValue: money.MustParse(base),
+	})
+	w.ok(err)
+	return c
+}
+
+// record records a conversion that has to succeed.
+func (w *world) record(params refgrow.RecordConversionParams) *refgrow.Conversion {
+	w.Helper()
+	c, err := w.shop.RecordConversion(w.Context(), params)
+	w.ok(err)
+	return c
+}
+
+// set changes settings of the shop.
+func (w *world) set(params refgrow.UpdateSettingsParams) refgrow.Settings {
+	w.Helper()
+	s, err := w.shop.UpdateSettings(w.Context(), params)
+	w.ok(err)
+	return s
+}
+
+// update changes a conversion.
+func (w *world) update(c *refgrow.Conversion, params refgrow.UpdateConversionParams) *refgrow.Conversion {
+	w.Helper()
+	changed, err := w.shop.UpdateConversion(w.Context(), c.ID, params)
+	w.ok(err)
+	return changed
+}
+
+func (w *world) decision(c *refgrow.Conversion) refgrow.Decision {
+	w.Helper()
+	d, err := c.Decision()
+	w.ok(err)
+	return d
+}
+
+// collect walks a list to its end.
+func collect[T any](w *world, list iter.Seq2[T, error]) []T {
+	w.Helper()
+	var items []T
+	for item, err := range list {
+		w.ok(err)
+		items = append(items, item)
+	}
+	return items
+}
+
+// ids are those of a list, in its order.
+func ids[T any](items []T, id func(*T) int64) []int64 {
+	list := make([]int64, len(items))
+	for i := range items {
+		list[i] = id(&items[i])
+	}
+	return list
+}
+
+func conversionIDs(items []refgrow.Conversion) []int64 {
+	return ids(items, func(c *refgrow.Conversion) int64 { return c.ID })
+}
+
+// sameIDs compares two lists, their order included.
+func (w *world) sameIDs(what string, got, want []int64) {
+	w.Helper()
+	if !slices.Equal(got, want) {
+		w.Errorf("%s is %v, but should be %v", what, got, want)
+	}
+}
+
+// balances is what an affiliate has, as text: total, paid, eligible and held of
+// each currency, those with nothing left out.
+func (w *world) balances(affiliate int64, options ...refgrow.EarningsOption) string {
+	w.Helper()
+	earned, err := w.shop.Earnings(w.Context(), affiliate, options...)
+	w.ok(err)
+	return w.show(earned)
+}
+
+func (w *world) show(earned []refgrow.Balance) string {
+	w.Helper()
+	var parts []string
+	for _, b := range earned {
+		if b.Total.Minor() != b.Eligible.Minor()+b.Held.Minor()+b.Paid.Minor() || b.Unpaid.Minor() != b.Eligible.Minor()+b.Held.Minor() {
+			w.Errorf("the balance does not add up: %+v", b)
+		}
+		if !b.Total.IsZero() || !b.Paid.IsZero() || !b.Eligible.IsZero() || !b.Held.IsZero() {
+			parts = append(parts, fmt.Sprintf("%s total %s paid %s eligible %s held %s",
+				b.Currency, b.Total.Decimal(), b.Paid.Decimal(), b.Eligible.Decimal(), b.Held.Decimal()))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
