@@ -120,7 +120,20 @@ func (op recordOp) do(on *side) error {
 }
 
 func (op updateOp) do(on *side) error {
+	return op.to(on, pick(op.Conversion, on.model.conversions))
+}
+
+func (op lifeOp) do(on *side) error {
 	id := pick(op.Conversion, on.model.conversions)
+	for _, u := range op.Updates {
+		if err := u.to(on, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (op updateOp) to(on *side, id int64) error {
 	var currency money.Currency
 	if c := on.model.conversions[id]; c != nil {
 		currency = c.currency
@@ -298,12 +311,16 @@ func (op currencyOp) do(on *side) error {
 func (op joinOp) do(on *side) error {
 	m := on.model
 	number := m.joined + 1
-	var f faults
-	if op.Again && len(m.affiliates) > 0 {
-		fmt.Sscanf(m.affiliates[pick(1, m.affiliates)].email, "affiliate-%d@", &number)
-		f.add(refgrow.CodeConflict, true)
-	}
 	a := &modelAffiliate{email: fmt.Sprintf("affiliate-%d@example.com", number), code: fmt.Sprintf("CODE-%d", number)}
+	var f faults
+	if other := m.affiliates[pick(1, m.affiliates)]; other != nil && op.Taken != "" {
+		f.add(refgrow.CodeConflict, true)
+		if op.Taken == "email" {
+			a.email = other.email
+		} else {
+			a.code = other.code
+		}
+	}
 	got, err := on.project.CreateAffiliate(on.ctx, refgrow.CreateAffiliateParams{Email: a.email, ReferralCode: a.code})
 	done, err := agree(err, f)
 	if done {

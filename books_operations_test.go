@@ -57,6 +57,11 @@ type (
 		Paid          bool
 		Reference     int
 	}
+	// lifeOp updates one conversion several times.
+	lifeOp struct {
+		Conversion int
+		Updates    []updateOp
+	}
 	deleteOp struct{ Conversion int }
 	atomicOp struct {
 		Steps []operation
@@ -70,7 +75,7 @@ type (
 	holdOp     struct{ Days int }
 	rulesOp    struct{ Purchase, Signup string }
 	currencyOp struct{ Currency money.Currency }
-	joinOp     struct{ Again bool } // with an email that is taken
+	joinOp     struct{ Taken string } // "email" or "code": with one that is taken
 	statusOp   struct {
 		Affiliate int
 		Inactive  bool
@@ -95,13 +100,14 @@ func steps() *rapid.Generator[[][]step] {
 
 // operations prefers the first ones of the list.
 func operations() *rapid.Generator[operation] {
-	changes := changes()
+	changes, rare := changes()
+	inside := rapid.OneOf(changes, rare, changes)
 	return rapid.OneOf(
 		changes,
 		changes,
 		custom(func(t *rapid.T) operation { return advanceOp{duration(t)} }),
 		custom(func(t *rapid.T) operation {
-			return atomicOp{rapid.SliceOfN(changes, 1, 4).Draw(t, "steps"), rapid.Bool().Draw(t, "fails")}
+			return atomicOp{rapid.SliceOfN(inside, 1, 6).Draw(t, "steps"), rapid.Bool().Draw(t, "fails")}
 		}),
 		changes,
 		custom(func(t *rapid.T) operation {
@@ -109,14 +115,15 @@ func operations() *rapid.Generator[operation] {
 		}),
 		changes,
 		custom(func(t *rapid.T) operation { return advanceOp{-duration(t)} }),
-		changes,
+		rare,
 		custom(func(t *rapid.T) operation { return auditOp{rapid.IntRange(0, 9).Draw(t, "chance")} }),
 	)
 }
 
-// changes are the operations that can be part of an atomic block.
-func changes() *rapid.Generator[operation] {
-	rare := rapid.OneOf(
+// changes are the operations that can be part of an atomic block: those on
+// conversions, and those on everything else.
+func changes() (often, rare *rapid.Generator[operation]) {
+	rare = rapid.OneOf(
 		custom(func(t *rapid.T) operation {
 			return holdOp{rapid.SampledFrom([]int{30, 7, 0, 1, 365, 366}).Draw(t, "days")}
 		}),
@@ -127,7 +134,9 @@ func changes() *rapid.Generator[operation] {
 		custom(func(t *rapid.T) operation {
 			return couponOp{selector(t, "affiliate"), rapid.IntRange(1, 4).Draw(t, "code")}
 		}),
-		custom(func(t *rapid.T) operation { return joinOp{rapid.IntRange(0, 7).Draw(t, "again") == 7} }),
+		custom(func(t *rapid.T) operation {
+			return joinOp{rapid.SampledFrom([]string{"", "code", "email"}).Draw(t, "taken")}
+		}),
 		custom(func(t *rapid.T) operation {
 			return couponOffOp{selector(t, "coupon"), rapid.Bool().Draw(t, "inactive")}
 		}),
@@ -139,11 +148,17 @@ func changes() *rapid.Generator[operation] {
 			return leaveOp{selector(t, "affiliate"), rapid.IntRange(0, 3).Draw(t, "sure")}
 		}),
 	)
-	return rapid.OneOf(
+	life := custom(func(t *rapid.T) operation {
+		update := rapid.Custom(func(t *rapid.T) updateOp {
+			return drawUpdate("paid", "value", "value paid", "affiliate", "currency value")(t).(updateOp)
+		})
+		return lifeOp{selector(t, "conversion"), rapid.SliceOfN(update, 2, 8).Draw(t, "updates")}
+	})
+	often = rapid.OneOf(
 		custom(drawRecord),
 		custom(drawRecord),
+		life,
 		custom(drawUpdate("value")),
-		custom(drawUpdate("paid")),
 		custom(drawUpdate("affiliate")),
 		custom(drawUpdate("value base", "value paid", "value affiliate", "affiliate paid", "type", "reference", "base", "no base",
 			"currency value", "currency value base", "currency affiliate", "type base value paid", "affiliate value currency base paid")),
@@ -152,6 +167,7 @@ func changes() *rapid.Generator[operation] {
 		custom(drawUpdate("currency")),
 		rare,
 	)
+	return often, rare
 }
 
 func custom(draw func(*rapid.T) operation) *rapid.Generator[operation] { return rapid.Custom(draw) }

@@ -52,8 +52,7 @@ const retrySoon = 1
 // problemOf is the only place that decides what a caller is told of an error.
 // What is unexpected is told to the log.
 func problemOf(err error) *problem {
-	var known *problem
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*problem](err); ok {
 		return known
 	}
 	own := engineError(err)
@@ -81,8 +80,7 @@ func internal(cause error) *problem {
 // engineError finds the engine's error in err, nil if there is none. A host's own
 // functions may give the bare sentinels.
 func engineError(err error) *refgrow.Error {
-	var own *refgrow.Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*refgrow.Error](err); ok {
 		return own
 	}
 	for _, bare := range []struct {

@@ -55,12 +55,14 @@ func call(h http.Handler, method, path, body, header, value string) {
 	fmt.Println(recorder.Code, recorder.Body)
 }
 
+func home(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "home") }
+
 func ExampleRegister() {
 	engine, _, key, closing := open(context.Background())
 	defer closing()
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "home") })
+	mux.HandleFunc("GET /", home)
 	httpapi.Register(mux, "/api/v1", engine, httpapi.Options{})
 
 	call(mux, "POST", "/api/v1/coupons", `{"affiliate_id": 1, "coupon_code": "JANE20"}`, "Authorization", "Bearer "+key)

@@ -1,5 +1,7 @@
 package httpapi
 
+import "net/http"
+
 // What the tests outside look at from within.
 
 // ParseObject reads a text as a body is read, and gives the names in it.
@@ -16,3 +18,10 @@ func AppendText(b []byte, text string) []byte { return appendText(b, text) }
 
 // MaxDepth is how deep a body may be nested.
 const MaxDepth = maxDepth
+
+// Counted is how many callers and addresses a handler of New counts for, and the
+// bound of both.
+func Counted(h http.Handler) (callers, addresses, most int) {
+	a := h.(*mounted).api
+	return len(a.windows.open), len(a.failures.buckets), maxCounted
+}

@@ -29,7 +29,7 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
-		r := httptest.NewRequest("POST", prefix+path, strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, prefix+path, strings.NewReader(body))
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, r)
 		if recorder.Code != 201 {
@@ -88,7 +88,7 @@ func FuzzQuery(f *testing.F) {
 	answer := fuzzed(f)
 	f.Fuzz(func(t *testing.T, list uint8, query string) {
 		path := []string{"/affiliates", "/conversions", "/referrals", "/coupons"}[list%4]
-		r := httptest.NewRequest("GET", prefix+path, nil)
+		r := httptest.NewRequest(http.MethodGet, prefix+path, nil)
 		r.URL.RawQuery = query
 		got := answer(t, r)
 		if got.status != 200 && (got.status != 400 || text(got.json["code"]) != "invalid") {
@@ -109,7 +109,7 @@ func FuzzPath(f *testing.F) {
 	f.Add("HEAD", "/coupons/1")
 	answer := fuzzed(f)
 	f.Fuzz(func(t *testing.T, method, path string) {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Method = method
 		u, err := url.ParseRequestURI(prefix + path)
 		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, prefix) || u.RawPath != "" && !strings.HasPrefix(u.RawPath, prefix) {

@@ -39,6 +39,8 @@ func TestIdempotencyKey(t *testing.T) {
 	w.do(t, "POST", "/conversions", strings.Replace(sale, "50", "51", 1), "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/conversions", sale+" ", "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/affiliates", `{"email": "x@example.com"}`, "Idempotency-Key", "k2").ok(t, 201)
+	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k2").refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "K1").ok(t, 201)
 	second := w.newKey(t, w.shop, refgrow.CreateKeyParams{})
 	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1", "Authorization", "Bearer "+second).ok(t, 201)

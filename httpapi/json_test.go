@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func checkText(t *testing.T, s string) {
 	if want := strings.ToValidUTF8(s, "\ufffd"); utf8.ValidString(s) && read != want || utf8.RuneCountInString(read) != utf8.RuneCountInString(s) {
 		t.Errorf("%q becomes %s, which is %q", s, written, read)
 	}
-	if strings.ContainsAny(string(written), "\u2028\u2029") || !utf8.Valid(written) {
+	if bytes.ContainsAny(written, "\u2028\u2029") || !utf8.Valid(written) {
 		t.Errorf("%q becomes %q", s, written)
 	}
 }

@@ -1,6 +1,9 @@
 package httpapi_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
 func TestRateLimit(t *testing.T) {
@@ -141,4 +145,59 @@ func TestFailedAuthentications(t *testing.T) {
 	fail(401, 59, w.clock.Now().Add(time.Second))
 	w.clock.Advance(time.Hour)
 	fail(401, 59, w.clock.Now().Add(time.Second))
+}
+
+func TestLimitsHaveBoundedMemory(t *testing.T) {
+	t.Parallel()
+	engine, clock := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
+	must(t, err)
+	api := httpapi.New(engine, httpapi.Options{
+		RateLimit: 1,
+		Authenticate: func(r *http.Request) (httpapi.Caller, error) {
+			if id := r.Header.Get("Session"); id != "" {
+				return httpapi.Caller{Project: shop, ID: id}, nil
+			}
+			return httpapi.Caller{}, refgrow.ErrUnauthorized
+		},
+		ClientIP: func(r *http.Request) netip.Addr { return netip.MustParseAddr(r.Header.Get("From")) },
+	})
+	ask := func(header, value string) int {
+		r := httptest.NewRequest(http.MethodGet, "/nothing", nil)
+		r.Header.Set(header, value)
+		recorder := httptest.NewRecorder()
+		api.ServeHTTP(recorder, r)
+		return recorder.Code
+	}
+	_, _, most := httpapi.Counted(api)
+	fill := func(from int) {
+		t.Helper()
+		for i := range most + 500 {
+			n := from + i
+			if status := ask("Session", strconv.Itoa(n)); status != 404 {
+				t.Fatalf("caller %d gets %d", n, status)
+			}
+			if status := ask("From", netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String()); status != 401 {
+				t.Fatalf("address %d gets %d", n, status)
+			}
+		}
+		if callers, addresses, _ := httpapi.Counted(api); callers != most || addresses != most {
+			t.Errorf("%d callers and %d addresses are counted for", callers, addresses)
+		}
+	}
+	fill(0)
+
+	// What is over makes room first: callers of this minute are still counted.
+	clock.Advance(2 * time.Minute)
+	for n := range 100 {
+		ask("Session", "now "+strconv.Itoa(n))
+	}
+	for n := range 500 {
+		ask("Session", "more "+strconv.Itoa(n))
+	}
+	for n := range 100 {
+		if status := ask("Session", "now "+strconv.Itoa(n)); status != 429 {
+			t.Errorf("caller %d was forgotten", n)
+		}
+	}
 }

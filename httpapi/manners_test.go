@@ -65,7 +65,7 @@ func TestPathsAndMethods(t *testing.T) {
 
 	// The program's own pages are as they were.
 	recorder := httptest.NewRecorder()
-	w.mux.ServeHTTP(recorder, httptest.NewRequest("GET", "/anything", nil))
+	w.mux.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/anything", nil))
 	if recorder.Code != 200 || recorder.Body.String() != "home" {
 		t.Errorf("home is %d %s", recorder.Code, recorder.Body)
 	}
@@ -92,7 +92,7 @@ func TestRegisterFitsAnyMux(t *testing.T) {
 			if !first {
 				httpapi.Register(mux, prefix, engine, httpapi.Options{})
 			}
-			if _, pattern := mux.Handler(httptest.NewRequest("GET", "/api/v1/conversions/7", nil)); pattern != "GET /api/v1/conversions/{id}" {
+			if _, pattern := mux.Handler(httptest.NewRequest(http.MethodGet, "/api/v1/conversions/7", nil)); pattern != "GET /api/v1/conversions/{id}" {
 				t.Errorf("%s: the pattern is %q", name, pattern)
 			}
 		}
@@ -103,7 +103,7 @@ func TestRegisterFitsAnyMux(t *testing.T) {
 	} {
 		mux := http.NewServeMux()
 		httpapi.Register(mux, given, engine, httpapi.Options{})
-		send(t, mux, httptest.NewRequest("GET", path, nil)).refused(t, 401, "unauthorized", "")
+		send(t, mux, httptest.NewRequest(http.MethodGet, path, nil)).refused(t, 401, "unauthorized", "")
 	}
 }
 

@@ -47,7 +47,7 @@ func serve(t testing.TB, engine *refgrow.Engine, clock *refgrowtest.Clock, setti
 		options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	httpapi.Register(w.mux, prefix, engine, options)
-	w.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "home") })
+	w.mux.HandleFunc("GET /", home)
 	return w
 }
 
