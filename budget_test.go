@@ -33,7 +33,7 @@ func (b *countingBackend) Atomic(ctx context.Context, work backend.Work) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer tx.Rollback()
 	operation := &backend.Tx{Querier: db.New(counter{tx, b}), Memo: b.memo}
 	b.statements = nil
 	if err := work.Run(ctx, operation); err != nil {

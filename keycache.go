@@ -83,8 +83,8 @@ func (c *keyCache) keep(digest keyDigest, k verifiedKey, revocations int) {
 		return
 	}
 	if len(c.known) >= maxKnownKeys {
-		for any := range c.known {
-			delete(c.known, any)
+		for some := range c.known {
+			delete(c.known, some)
 			break
 		}
 	}

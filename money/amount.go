@@ -204,7 +204,7 @@ func sign(value int64) int { return cmp.Compare(value, 0) }
 func magnitude(value int64) uint64 {
 	if value < 0 {
 		// The conversion keeps the bits, and the negation of unsigned bits is exact.
-		return -uint64(value)
+		return -uint64(value) //nolint:gosec // only the bits matter
 	}
 	return uint64(value)
 }

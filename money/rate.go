@@ -114,7 +114,7 @@ func mulDiv(value, numerator, denominator int64) (result int64, fits bool) {
 	case !negative && quotient <= math.MaxInt64:
 		return int64(quotient), true
 	case negative && quotient <= -math.MinInt64:
-		return -int64(quotient), true
+		return -int64(quotient), true //nolint:gosec // bounded by the case; -2^63 keeps its bits
 	}
 	return 0, false
 }

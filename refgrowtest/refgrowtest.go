@@ -4,7 +4,6 @@ package refgrowtest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -36,7 +35,7 @@ func On(t testing.TB, store refgrow.Store) (*refgrow.Engine, *Clock) {
 	t.Helper()
 	clock := NewClock()
 	engine, err := refgrow.New(context.Background(), store, refgrow.Config{
-		Now: clock.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

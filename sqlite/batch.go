@@ -209,7 +209,7 @@ func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
 	ctx := context.WithoutCancel(r.ctx)
 	r.err, r.panicked, r.value = nil, false, nil
 	if r.work.Foreign {
-		r.err = b.callForeign(r, ctx, tx)
+		r.err = b.callForeign(ctx, r, tx)
 		return r.err != nil || r.gone
 	}
 	returned := false

@@ -132,7 +132,7 @@ func retry(ctx context.Context, until time.Time, work func() error) error {
 }
 
 func ignoreShort(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return err

@@ -152,7 +152,9 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 	if os.Getuid() > 0 {
-		os.Chmod(good, 0o400)
+		if err := os.Chmod(good, 0o400); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := Open(ctx, good, Options{}); !errors.Is(err, os.ErrPermission) {
 			t.Error(err)
 		}

@@ -18,9 +18,9 @@ type turn struct {
 }
 
 // callForeign has r's work run by its owner. Called by the leader.
-func (b *batch) callForeign(r *request, ctx context.Context, tx *backend.Tx) error {
+func (b *batch) callForeign(ctx context.Context, r *request, tx *backend.Tx) error {
 	if r == b.leader {
-		return b.w.runForeign(r, ctx, tx)
+		return b.w.runForeign(ctx, r, tx)
 	}
 	r.turn.ctx, r.turn.tx = ctx, tx
 	r.signal <- enter
@@ -38,10 +38,10 @@ func (w *writer) takeTurn(r *request) {
 		}
 	}()
 	r.turn.err = nil
-	r.turn.err = w.runForeign(r, r.turn.ctx, r.turn.tx)
+	r.turn.err = w.runForeign(r.turn.ctx, r, r.turn.tx)
 }
 
-func (w *writer) runForeign(r *request, ctx context.Context, tx *backend.Tx) error {
+func (w *writer) runForeign(ctx context.Context, r *request, tx *backend.Tx) error {
 	defer w.reentry.Enter()()
 	r.gone = true
 	err := r.work.Run(ctx, tx)

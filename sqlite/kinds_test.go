@@ -40,8 +40,8 @@ func (d *DB) kinds(name string) map[string]backend.Work {
 			return d.insert(ctx, "bomb")
 		}},
 		"bomb swallowed": {Run: func(ctx context.Context, tx *backend.Tx) error {
-			d.insert(ctx, "bomb")
-			d.insert(ctx, name)
+			_ = d.insert(ctx, "bomb")
+			_ = d.insert(ctx, name)
 			return nil
 		}},
 		"dangling": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
@@ -49,7 +49,7 @@ func (d *DB) kinds(name string) map[string]backend.Work {
 		}},
 		"nested": {Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
 			if err := tx.Nested.Atomic(ctx, d.inserting("taken")); !errors.Is(err, backend.ErrConstraint) {
-				return fmt.Errorf("nested: %v", err)
+				return fmt.Errorf("nested: %w", err)
 			}
 			if err := tx.Nested.Atomic(ctx, d.inserting(name)); err != nil {
 				return err

@@ -49,8 +49,8 @@ func totalsTable() string {
 	ddl := "CREATE TABLE refgrow_project_totals (project_id INTEGER PRIMARY KEY"
 	params := reflect.TypeFor[db.AddTotalsParams]()
 	capital := regexp.MustCompile("[A-Z]")
-	for i := range params.NumField() {
-		if name := params.Field(i).Name; name != "ProjectID" {
+	for field := range params.Fields() {
+		if name := field.Name; name != "ProjectID" {
 			column := strings.ToLower(capital.ReplaceAllString(name, "_$0"))[1:]
 			ddl += ", " + column + " INTEGER NOT NULL DEFAULT 0"
 		}
@@ -186,7 +186,7 @@ func locked(t testing.TB, d *DB) (unlock func()) {
 		t.Fatal(err)
 	}
 	return func() {
-		conn.ExecContext(context.Background(), "ROLLBACK")
+		_, _ = conn.ExecContext(context.Background(), "ROLLBACK") // the test may have ended it
 		conn.Close()
 	}
 }

@@ -55,7 +55,9 @@ func TestAtomic(t *testing.T) {
 		t.Error(got)
 	}
 	var entries int
-	pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries)
+	if err := pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries); err != nil {
+		t.Fatal(err)
+	}
 	if entries != 2 {
 		t.Errorf("%d entries counted", entries)
 	}
@@ -152,7 +154,10 @@ func TestLockedByAnother(t *testing.T) {
 			if err := b.Atomic(canceled, inserting("a")); err != context.Canceled {
 				t.Error(err)
 			}
-			time.AfterFunc(50*time.Millisecond, func() { other.ExecContext(ctx, "COMMIT"); other.Close() })
+			time.AfterFunc(50*time.Millisecond, func() {
+				_, _ = other.ExecContext(ctx, "COMMIT") // a lock that stays makes the operation fail
+				other.Close()
+			})
 			if err := b.Atomic(ctx, inserting("a")); err != nil {
 				t.Error(err)
 			}
@@ -178,8 +183,11 @@ func TestCommitWaitsForReader(t *testing.T) {
 	ctx := context.Background()
 	exec(t, pool, "INSERT INTO thing VALUES ('x', 1), ('y', 1)")
 	rows, err := pool.Query("SELECT name FROM thing")
-	if err != nil || !rows.Next() {
+	if err != nil {
 		t.Fatal(err)
+	}
+	if !rows.Next() {
+		t.Fatal(rows.Err())
 	}
 	ran := 0
 	work := backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
@@ -318,7 +326,9 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 	wg.Wait()
 	var entries int
-	pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries)
+	if err := pool.QueryRow("SELECT ledger_entries FROM refgrow_project_totals").Scan(&entries); err != nil {
+		t.Fatal(err)
+	}
 	if entries != 80 {
 		t.Error(entries)
 	}

@@ -39,9 +39,13 @@ func TestBind(t *testing.T) {
 			want error
 		}{
 			{"work", inserting("a").Run, nil},
-			{"an error", func(ctx context.Context, tx *backend.Tx) error { insert(ctx, tx, "b"); return boom }, boom},
-			{"a panic", func(ctx context.Context, tx *backend.Tx) error { insert(ctx, tx, "c"); panic("boom") }, errPanic},
-			{"an end", func(ctx context.Context, tx *backend.Tx) error { insert(ctx, tx, "d"); runtime.Goexit(); return nil }, errGoexit},
+			{"an error", func(ctx context.Context, tx *backend.Tx) error { _ = insert(ctx, tx, "b"); return boom }, boom},
+			{"a panic", func(ctx context.Context, tx *backend.Tx) error { _ = insert(ctx, tx, "c"); panic("boom") }, errPanic},
+			{"an end", func(ctx context.Context, tx *backend.Tx) error {
+				_ = insert(ctx, tx, "d")
+				runtime.Goexit()
+				return nil
+			}, errGoexit},
 			{"a duplicate", inserting("a").Run, backend.ErrConstraint},
 			{"nesting", func(ctx context.Context, tx *backend.Tx) error {
 				if err := insert(ctx, tx, "e"); err != nil {

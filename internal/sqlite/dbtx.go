@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -42,7 +43,7 @@ func (g *guarded) before(ctx context.Context) error {
 	}
 	if g.suspect {
 		if err := stillOpen(ctx, g.on); err != nil {
-			g.lost = err == ErrLost
+			g.lost = errors.Is(err, ErrLost)
 			return err
 		}
 		g.suspect = false

@@ -83,8 +83,8 @@ func TestMigrateFailing(t *testing.T) {
 		t.Error(err)
 	}
 	var half int
-	if pool.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&half); half != 0 {
-		t.Error("half a step remains")
+	if err := pool.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&half); err != nil || half != 0 {
+		t.Error("half a step remains", err)
 	}
 }
 
