@@ -184,14 +184,15 @@ func (p *Project) AffiliateByCode(ctx context.Context, code string) (*Affiliate,
 }
 
 func (p *Project) findAffiliate(ctx context.Context, find func(context.Context, db.Querier) (db.Affiliate, error)) (*Affiliate, error) {
-	now := p.engine.millis()
 	var found *Affiliate
 	err := p.snapshot(ctx, "finding an affiliate", func(ctx context.Context, q db.Querier) error {
 		row, err := find(ctx, q)
 		if err != nil {
 			return missing(err, "Affiliate")
 		}
-		found, err = p.withStatistics(ctx, q, &row, now)
+		// The clock is read after the first query, so that nothing in the snapshot
+		// is newer.
+		found, err = p.withStatistics(ctx, q, &row, p.engine.millis())
 		return err
 	})
 	return found, err
@@ -308,7 +309,6 @@ func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParam
 	if err != nil {
 		return page, err
 	}
-	now := p.engine.millis()
 	from, to := textRange(string(params.Status))
 	err = p.snapshot(ctx, "listing affiliates", func(ctx context.Context, q db.Querier) error {
 		rows, err := q.ListAffiliates(ctx, db.ListAffiliatesParams{
@@ -326,7 +326,7 @@ func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParam
 		for i := range rows {
 			ids[i] = rows[i].ID
 		}
-		stats, err := readStatistics(ctx, q, p.id, ids, now)
+		stats, err := readStatistics(ctx, q, p.id, ids, p.engine.millis())
 		if err != nil {
 			return err
 		}

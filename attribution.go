@@ -187,16 +187,19 @@ func (o *op) claimOfCoupon(ctx context.Context, e evidence) (*claim, error) {
 	c := &claim{Candidate: Candidate{Source: ReasonCoupon, Code: e.couponCode}}
 	coupon, err := o.FindCouponByCode(ctx, db.FindCouponByCodeParams{ProjectID: o.project, CodeKey: fold(e.couponCode)})
 	switch {
-	case err == nil:
+	case err == nil && CouponStatus(coupon.Status) == CouponActive && AffiliateStatus(coupon.AffiliateStatus) == AffiliateActive:
 		c.AffiliateID, c.email = coupon.AffiliateID, coupon.AffiliateEmail
-		if CouponStatus(coupon.Status) != CouponActive || AffiliateStatus(coupon.AffiliateStatus) != AffiliateActive {
-			c.Outcome = OutcomeInactive
-		}
 		return c, nil
-	case !errors.Is(err, sql.ErrNoRows):
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return nil, err
 	}
-	return c, o.claimByProvider(ctx, c)
+	if err := o.claimByProvider(ctx, c); err != nil {
+		return nil, err
+	}
+	if coupon.ID != 0 && c.Outcome == OutcomeUnknown {
+		c.AffiliateID, c.Outcome = coupon.AffiliateID, OutcomeInactive
+	}
+	return c, nil
 }
 
 func (o *op) claimByProvider(ctx context.Context, c *claim) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
@@ -114,7 +115,7 @@ func (w *world) auditLedgers() error {
 					return fmt.Errorf("affiliate %d has an entry too many: %v", id, e)
 				}
 				want := entries[at]
-				if e.CreatedAt.UnixMilli() != want.stamp || !sameLines(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
+				if e.CreatedAt.UnixMilli() != want.stamp || !slices.Equal(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
 					return fmt.Errorf("entry %d is %s, but should be %s", e.ID, entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1]))
 				}
 			}
@@ -145,7 +146,11 @@ func (w *world) auditConversions() error {
 			return (params.AffiliateID == 0 || params.AffiliateID == c.affiliate) && (params.Type == "" || params.Type == c.kind) &&
 				(params.Paid == nil || *params.Paid == c.paid)
 		})
-		if err := walk(fmt.Sprintf("conversions %+v", params), w.project.AllConversions(w.ctx, params), func() (int64, error) {
+		paid := "paid or not"
+		if params.Paid != nil {
+			paid = fmt.Sprintf("paid %t", *params.Paid)
+		}
+		if err := walk(fmt.Sprintf("conversions of affiliate %d, type %q, %s,", params.AffiliateID, params.Type, paid), w.project.AllConversions(w.ctx, params), func() (int64, error) {
 			return w.project.CountConversions(w.ctx, params)
 		}, want, w.sameConversion); err != nil {
 			return err
@@ -166,7 +171,7 @@ func (w *world) auditReferrals() error {
 		want := countOf(w.model.customers, func(c *modelCustomer) bool {
 			return (params.Status == "" || params.Status == c.status) && (params.AffiliateID == 0 || params.AffiliateID == c.affiliate)
 		})
-		if err := walk(fmt.Sprintf("referrals %+v", params), w.project.AllReferrals(w.ctx, params), func() (int64, error) {
+		if err := walk(fmt.Sprintf("referrals of affiliate %d, status %q,", params.AffiliateID, params.Status), w.project.AllReferrals(w.ctx, params), func() (int64, error) {
 			return w.project.CountReferrals(w.ctx, params)
 		}, want, w.sameReferral); err != nil {
 			return err

@@ -292,6 +292,20 @@ func (m *model) removeAffiliate(id int64) faults {
 	return nil
 }
 
+// removeCustomer deletes a customer, whose conversions stay.
+func (m *model) removeCustomer(id int64) faults {
+	if m.customers[id] == nil {
+		return faults{refgrow.CodeNotFound}
+	}
+	delete(m.customers, id)
+	for _, c := range m.conversions {
+		if c.customer == id {
+			c.customer = 0
+		}
+	}
+	return nil
+}
+
 func (m *model) referenceTaken(reference string, but int64) bool {
 	for id, c := range m.conversions {
 		if reference != "" && c.reference == reference && id != but {

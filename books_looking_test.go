@@ -169,8 +169,11 @@ func (on *side) newEntries(id int64) error {
 	fresh := m.entries[id][len(m.entries[id])-n:]
 	got := page.Items
 	slices.Reverse(got) // oldest first
-	if s, want := entryLines(got), wantLines(fresh); !sameLines(s, want) {
-		return fmt.Errorf("the new entries of affiliate %d are\n\t%s\nbut should be\n\t%s", id, strings.Join(s, "\n\t"), strings.Join(want, "\n\t"))
+	if want, ok := arranged(fresh, got); ok {
+		copy(fresh, want)
+	} else {
+		return fmt.Errorf("the new entries of affiliate %d are\n\t%s\nbut should be\n\t%s", id,
+			strings.Join(entryLines(got), "\n\t"), strings.Join(wantLines(fresh), "\n\t"))
 	}
 	earliest := max(m.now, m.stamped)
 	for i, e := range got {
@@ -204,10 +207,20 @@ func wantLines(entries []*modelEntry) []string {
 	return lines
 }
 
-// sameLines takes no notice of the order: what one operation writes, it writes
-// at one instant.
-func sameLines(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+// arranged puts entries into the order of the engine's: in which order one
+// operation writes them is its own affair.
+func arranged(entries []*modelEntry, like []refgrow.LedgerEntry) ([]*modelEntry, bool) {
+	left, lines := slices.Clone(entries), wantLines(entries)
+	var list []*modelEntry
+	for _, line := range entryLines(like) {
+		at := slices.Index(lines, line)
+		if at < 0 {
+			return nil, false
+		}
+		list = append(list, left[at])
+		left, lines = slices.Delete(left, at, at+1), slices.Delete(lines, at, at+1)
+	}
+	return list, len(left) == 0
 }
 
 // conversion looks at one that was changed, deleted or left alone.

@@ -1,6 +1,7 @@
 package refgrow_test
 
 import (
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -213,6 +214,17 @@ const all = int64(1<<63 - 1)
 func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]*balance {
 	balances := make(map[money.Currency]*balance)
 	releases := make(map[money.Currency]map[int64]*big.Rat)
+	// A settlement of a conversion took its debts into account.
+	settled := make(map[string]*big.Rat)
+	of := func(e *modelEntry) string { return fmt.Sprint(e.conversion, e.currency) }
+	for _, e := range m.entries[affiliate] {
+		if e.kind == refgrow.EntrySettlement && e.stamp < stampedBefore {
+			if settled[of(e)] == nil {
+				settled[of(e)] = new(big.Rat)
+			}
+			settled[of(e)].Add(settled[of(e)], e.amount)
+		}
+	}
 	for _, e := range m.entries[affiliate] {
 		if e.stamp >= stampedBefore {
 			continue
@@ -232,7 +244,7 @@ func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]
 			continue
 		}
 		b.held.Add(b.held, e.amount)
-		if e.kind != refgrow.EntrySettlement && e.amount.Sign() < 0 {
+		if e.kind != refgrow.EntrySettlement && e.amount.Sign() < 0 && (settled[of(e)] == nil || settled[of(e)].Sign() == 0) {
 			b.debts.Add(b.debts, e.amount)
 		}
 		sum := releases[e.currency][e.available]

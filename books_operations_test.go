@@ -2,6 +2,7 @@ package refgrow_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -25,7 +26,32 @@ type step struct {
 	look uint32
 }
 
-func (s step) GoString() string { return fmt.Sprintf("%+v look %d", s.operation, s.look) }
+// GoString is how a failure shows the step: without the fields that are zero.
+func (s step) GoString() string {
+	return fmt.Sprintf("%s look %d", brief(reflect.ValueOf(s.operation)), s.look)
+}
+
+func brief(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Interface:
+		return brief(v.Elem())
+	case reflect.Slice:
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = brief(v.Index(i))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case reflect.Struct:
+		parts := []string{strings.TrimSuffix(v.Type().Name(), "Op")}
+		for field, value := range v.Fields() {
+			if !value.IsZero() {
+				parts = append(parts, field.Name+":"+brief(value))
+			}
+		}
+		return "{" + strings.Join(parts, " ") + "}"
+	}
+	return fmt.Sprint(v.Interface())
+}
 
 // selectors that pick nothing, and something that does not exist.
 const (
@@ -48,7 +74,7 @@ type (
 	}
 	updateOp struct {
 		Conversion    int
-		Fields        string // which of the following are given
+		Fields        string // which of the following are given; "flip": the other value of paid
 		Type          refgrow.ConversionType
 		Base, Value   int64
 		OtherCurrency bool // the amounts come in another one than the conversion's
@@ -80,8 +106,14 @@ type (
 		Affiliate int
 		Inactive  bool
 	}
-	leaveOp     struct{ Affiliate, Sure int }
-	couponOp    struct{ Affiliate, Code int }
+	leaveOp  struct{ Affiliate, Sure int }
+	couponOp struct{ Affiliate, Code int }
+	// customerOp changes a referred user, or deletes it.
+	customerOp struct {
+		Customer, Affiliate int
+		Status              refgrow.ReferralStatus
+		Delete              bool
+	}
 	couponOffOp struct {
 		Coupon   int
 		Inactive bool
@@ -150,7 +182,7 @@ func changes() (often, rare *rapid.Generator[operation]) {
 	)
 	life := custom(func(t *rapid.T) operation {
 		update := rapid.Custom(func(t *rapid.T) updateOp {
-			return drawUpdate("paid", "value", "value paid", "affiliate", "currency value")(t).(updateOp)
+			return drawUpdate("flip", "value", "flip", "value flip", "affiliate flip", "currency value", "type affiliate", "affiliate")(t).(updateOp)
 		})
 		return lifeOp{selector(t, "conversion"), rapid.SliceOfN(update, 2, 8).Draw(t, "updates")}
 	})
@@ -162,7 +194,7 @@ func changes() (often, rare *rapid.Generator[operation]) {
 		custom(drawUpdate("affiliate")),
 		custom(drawUpdate("value base", "value paid", "value affiliate", "affiliate paid", "type", "reference", "base", "no base",
 			"currency value", "currency value base", "currency affiliate", "type base value paid", "affiliate value currency base paid")),
-		custom(drawUpdate("paid")),
+		custom(drawUpdate("flip")),
 		custom(func(t *rapid.T) operation { return deleteOp{selector(t, "conversion")} }),
 		custom(drawUpdate("currency")),
 		rare,
@@ -235,8 +267,8 @@ func minor(t *rapid.T, label string) int64 {
 	return rapid.Int64Range(0, 20_000).Draw(t, label)
 }
 
-// duration is from a millisecond to a month, the short ones more often.
+// duration is from a millisecond to two months, the short ones more often.
 func duration(t *rapid.T) time.Duration {
 	unit := rapid.SampledFrom([]time.Duration{time.Hour, time.Millisecond, 24 * time.Hour, time.Second}).Draw(t, "unit")
-	return unit * time.Duration(rapid.IntRange(1, 31).Draw(t, "units"))
+	return unit * time.Duration(rapid.IntRange(1, 60).Draw(t, "units"))
 }

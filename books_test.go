@@ -80,7 +80,7 @@ func history(t *rapid.T, directory string, length int) {
 					break
 				}
 				if err := w.step(s); err != nil {
-					t.Fatalf("step %d, at %s: %v: %v", done, w.clock.Now().UTC().Format(time.RFC3339Nano), s, err)
+					t.Fatalf("step %d, at %s: %#v: %v", done, w.clock.Now().UTC().Format(time.RFC3339Nano), s, err)
 				}
 				if done++; done%200 == 0 {
 					if err := w.auditAll(); err != nil {

@@ -82,6 +82,9 @@ type Conversion struct {
 // Decision tells why the conversion is credited to whom it is, or to nobody,
 // and where its value comes from.
 func (c *Conversion) Decision() (Decision, error) {
+	if c.row == nil { // not one that a method gave
+		return Decision{}, nil
+	}
 	d, err := decisionOf(c.row)
 	return d, failed("reading a decision", err)
 }
@@ -254,8 +257,8 @@ func (params ListConversionsParams) filter() (conversionFilter, error) {
 // ceilMillis is the first millisecond that is not before t: a bound between two
 // milliseconds takes the later one, whichever side it is on.
 func ceilMillis(t time.Time) int64 {
-	millis := t.UnixMilli()
-	if time.UnixMilli(millis).Before(t) {
+	millis := millisOf(t)
+	if instant(millis).Before(t) {
 		millis++
 	}
 	return millis

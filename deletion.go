@@ -15,9 +15,10 @@ const deletionStep = 500
 // DeleteAffiliate removes an affiliate and everything of it for good: coupons,
 // codes, referrals, conversions and the ledger. Other affiliates' conversions of
 // its customers stay, without the customer. A line with the final balances
-// remains. From the first moment nothing shows the affiliate any more; its rows
-// go in steps, and an interrupted deletion is finished when the next engine
-// starts. Errors: ErrNotFound.
+// remains. The affiliate is gone at once, with its email, codes and coupons; its
+// conversions, referrals and entries follow in steps. Steps that cannot be done
+// now, because somebody else holds the database's lock or the disk is full, are
+// done by the next deletion, or when an engine starts. Errors: ErrNotFound.
 func (p *Project) DeleteAffiliate(ctx context.Context, id int64) error {
 	if err := p.write(ctx, "deleting an affiliate", func(ctx context.Context, o *op) error {
 		return o.hideAffiliate(ctx, id)
@@ -25,7 +26,14 @@ func (p *Project) DeleteAffiliate(ctx context.Context, id int64) error {
 		return err
 	}
 	// What has begun is finished even if the caller does not wait for it.
-	return p.finishDeletion(context.WithoutCancel(ctx), id)
+	ctx = context.WithoutCancel(ctx)
+	if p.backend != p.engine.backend { // inside a transaction it is done, or all of it is not
+		return p.finishDeletion(ctx, id)
+	}
+	if err := p.engine.resumeDeletions(ctx); err != nil {
+		p.engine.logger.WarnContext(ctx, "the rest of a deletion has to wait", "affiliate", id, "error", err)
+	}
+	return nil
 }
 
 // hideAffiliate makes the affiliate disappear and frees its email and codes.
@@ -129,11 +137,12 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	return true, o.Tx.DeleteAffiliate(ctx, db.DeleteAffiliateParams{ProjectID: o.project, AffiliateID: id})
 }
 
-// resumeDeletions finishes what an interrupted process left behind.
+// resumeDeletions takes away the rows of all hidden affiliates, also of those that
+// an interrupted process left behind.
 func (e *Engine) resumeDeletions(ctx context.Context) error {
 	left, err := e.backend.Reader().ListAffiliatesInDeletion(ctx)
 	if err != nil {
-		return failed("looking for interrupted deletions", err)
+		return failed("looking for deletions to finish", err)
 	}
 	for _, a := range left {
 		p := &Project{engine: e, backend: e.backend, id: a.ProjectID}

@@ -56,6 +56,8 @@ type earningsQuestion struct{ asOf *time.Time }
 
 // AsOf asks for the answer that was true at t: it counts the entries written
 // before t, and is the same whenever it is asked. t must not be in the future.
+// For a t after the newest entry this waits for the transactions that are open,
+// and can give ErrBusy.
 func AsOf(t time.Time) EarningsOption { return func(q *earningsQuestion) { q.asOf = &t } }
 
 // Earnings gives an affiliate's balances: the one in the project's currency
@@ -66,11 +68,13 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 	for _, option := range options {
 		option(&question)
 	}
-	now := p.engine.millis()
-	asOf := now
+	var asOf int64
 	if question.asOf != nil {
-		if asOf = millisOf(*question.asOf); asOf > now {
+		if asOf = millisOf(*question.asOf); asOf > p.engine.millis() {
 			return nil, invalid("as_of", "must not be in the future")
+		}
+		if err := p.closeInstant(ctx, asOf); err != nil {
+			return nil, err
 		}
 	}
 	var balances []Balance
@@ -86,13 +90,27 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 			balances, err = sumBalances(ctx, q, p.id, affiliateID, asOf, asOf)
 		} else {
 			var stats map[int64]statistics
-			stats, err = readStatistics(ctx, q, p.id, []int64{affiliateID}, now)
+			stats, err = readStatistics(ctx, q, p.id, []int64{affiliateID}, p.engine.millis())
 			balances = stats[affiliateID].balances
 		}
 		balances = ownCurrencyFirst(balances, project.Currency)
 		return err
 	})
 	return balances, err
+}
+
+// closeInstant sees to it that no entry will be stamped before t any more, not
+// by a transaction that is still open, nor when the clock goes back. That takes a
+// write only when t is after the newest entry.
+func (p *Project) closeInstant(ctx context.Context, t int64) error {
+	totals, err := read(p, "reading earnings", func(q db.Querier) (db.ProjectTotals, error) { return q.GetProjectTotals(ctx, p.id) })
+	if err != nil || t <= totals.LastStamp {
+		return err
+	}
+	return p.write(ctx, "reading earnings", func(_ context.Context, o *op) error {
+		o.stampFrom(t)
+		return nil
+	})
 }
 
 // sumBalances adds up the entries stamped before an instant, as of an instant.

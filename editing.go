@@ -151,7 +151,7 @@ func (u UpdateConversionParams) applyAmounts(c *db.Conversion) error {
 	if orZero(c.BaseValue) < c.Refunded {
 		return invalid("base_value", "must not be below what was refunded")
 	}
-	if u.Value != nil {
+	if u.Value != nil && *u.Value != money.New(c.Value, now) {
 		c.CommissionReason = string(CommissionGiven)
 	}
 	c.Currency, c.Value = string(next), value.Minor()

@@ -118,7 +118,7 @@ func failed(doing string, err error) error {
 	switch {
 	case errors.As(err, &bound) && errors.Is(err, backend.ErrConstraint):
 		return &Error{Code: CodeInvalid, Field: "value", cause: err,
-			Message: "the affiliate's balance would be beyond 9 * 10^18 minor units"}
+			Message: "the affiliate's account would be beyond 9 * 10^18 minor units"}
 	case errors.As(err, &own):
 		return err
 	case errors.Is(err, backend.ErrBusy):

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -17,7 +18,7 @@ import (
 // again.
 const answersKept = 24 * time.Hour
 
-// maxIdempotencyKey is the longest Idempotency-Key, in bytes.
+// maxIdempotencyKey is the longest Idempotency-Key, in characters.
 const maxIdempotencyKey = 255
 
 // An Idempotency names a call that is done once, however often it is sent.
@@ -47,7 +48,7 @@ func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Proje
 	if err := p.engine.open(); err != nil {
 		return answer, false, err
 	}
-	if call.Key == "" || len(call.Key) > maxIdempotencyKey || !printable(call.Key) {
+	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !printable(call.Key) {
 		return answer, false, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
 	}
 	key := digest(strconv.FormatInt(p.id, 10), call.Caller, call.Key)
@@ -65,13 +66,14 @@ func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Proje
 
 func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error)) (Answer, bool, error) {
 	now := p.engine.millis()
-	oldest := now - answersKept.Milliseconds()
+	// An answer from the future was written before the clock was set back.
+	oldest, newest := now-answersKept.Milliseconds(), now+answersKept.Milliseconds()
 	known, err := tx.GetAnswer(ctx, db.GetAnswerParams{ProjectID: p.id, KeyHash: key})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return Answer{}, false, err
-	case known.CreatedAt <= oldest:
+	case known.CreatedAt <= oldest || known.CreatedAt > newest:
 		if err := tx.DeleteAnswer(ctx, db.DeleteAnswerParams{ProjectID: p.id, KeyHash: key}); err != nil {
 			return Answer{}, false, err
 		}
@@ -84,7 +86,10 @@ func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte,
 	if err != nil {
 		return Answer{}, false, err
 	}
-	if err := tx.PruneAnswers(ctx, oldest); err != nil {
+	if answer.Body == nil {
+		answer.Body = []byte{}
+	}
+	if err := tx.PruneAnswers(ctx, db.PruneAnswersParams{CreatedBefore: oldest, CreatedAfter: newest}); err != nil {
 		return Answer{}, false, err
 	}
 	return answer, false, tx.InsertAnswer(ctx, db.InsertAnswerParams{

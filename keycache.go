@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
 )
@@ -66,11 +67,14 @@ func (c *keyCache) once(digest keyDigest, check func() error) error {
 	c.verifying[digest] = running
 	c.mu.Unlock()
 
+	running.err = errors.New("the check did not return")
+	defer func() {
+		close(running.done)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.verifying, digest)
+	}()
 	running.err = check()
-	close(running.done)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.verifying, digest)
 	return running.err
 }
 
@@ -82,7 +86,7 @@ func (c *keyCache) keep(digest keyDigest, k verifiedKey, revocations int) {
 	if revocations != c.revocations {
 		return
 	}
-	if len(c.known) >= maxKnownKeys {
+	if _, known := c.known[digest]; !known && len(c.known) >= maxKnownKeys {
 		for some := range c.known {
 			delete(c.known, some)
 			break

@@ -136,7 +136,7 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	if fresh {
 		return known.opens(e)
 	}
-	row, err := e.backend.Reader().GetKeyByPublicID(context.WithoutCancel(ctx), public)
+	row, err := e.backend.Reader().GetKeyByPublicID(ctx, public)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, failed("finding a key", err)
 	}

@@ -129,6 +129,7 @@ func (o *op) post(ctx context.Context, p posting) error {
 		}); err != nil {
 			return fmt.Errorf("writing a ledger entry: %w", err)
 		}
+		sums.Gross += max(e.amount, -e.amount)
 		if e.kind == EntrySettlement {
 			sums.Paid -= e.amount
 		} else {
@@ -254,9 +255,13 @@ next:
 	return parts
 }
 
+// write adds an entry, or several where a settlement of all there was is beyond
+// the largest one.
 func (b *book) write(kind EntryKind, amount, available int64) {
-	if amount != 0 {
-		b.entries = append(b.entries, entry{kind, amount, available, b.conversion})
+	for amount != 0 {
+		part := min(max(amount, -money.MaxMinor), money.MaxMinor)
+		b.entries = append(b.entries, entry{kind, part, available, b.conversion})
+		amount -= part
 	}
 }
 

@@ -107,7 +107,7 @@ func (e *Engine) Project(ctx context.Context, name string) (*Project, error) {
 	if err := e.open(); err != nil {
 		return nil, err
 	}
-	row, err := e.backend.Reader().GetProjectByName(context.WithoutCancel(ctx), name)
+	row, err := e.backend.Reader().GetProjectByName(ctx, name)
 	if err != nil {
 		return nil, failed("finding a project", missing(err, "Project"))
 	}
@@ -203,9 +203,14 @@ func (p *Project) snapshot(ctx context.Context, doing string, work func(context.
 // stamp gives the instant of the entries this operation writes: it never goes
 // back within a project, whatever the clock does.
 func (o *op) stamp() int64 {
-	o.state.lastStamp = max(o.state.lastStamp, o.now)
-	o.Add(db.AddTotalsParams{ProjectID: o.project, LastStamp: o.state.lastStamp})
+	o.stampFrom(o.now)
 	return o.state.lastStamp
+}
+
+// stampFrom lets no later entry have an earlier instant than t.
+func (o *op) stampFrom(t int64) {
+	o.state.lastStamp = max(o.state.lastStamp, t)
+	o.Add(db.AddTotalsParams{ProjectID: o.project, LastStamp: o.state.lastStamp})
 }
 
 // missing turns an empty result into "... not found".
@@ -216,5 +221,11 @@ func missing(err error, what string) error {
 	return err
 }
 
-// millisOf is a time as the database keeps it.
-func millisOf(t time.Time) int64 { return t.UnixMilli() }
+// millisOf is a time as the database keeps it. One that no calendar shows counts
+// as the nearest that one does.
+func millisOf(t time.Time) int64 {
+	return min(max(t.Unix(), earliest), latest)*1000 + int64(t.Nanosecond())/int64(time.Millisecond)
+}
+
+// The first seconds of the years 1 and 10000, in Unix time.
+const earliest, latest = -62135596800, 253402300800

@@ -85,7 +85,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		return nil, err
 	}
 	if err := e.resumeDeletions(ctx); err != nil {
-		return nil, err
+		e.logger.WarnContext(ctx, "deletions that were interrupted have to wait", "error", err)
 	}
 	return e, nil
 }

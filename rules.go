@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -98,7 +99,11 @@ func (c Commission) version(project int64, kind ConversionType, version, now int
 
 func commissionOf(rule db.CommissionRule) (Commission, error) {
 	if rule.Kind == kindFixed {
-		return Fixed(money.New(rule.Amount, money.Currency(rule.Currency))), nil
+		currency, err := money.ParseCurrency(rule.Currency)
+		if err != nil {
+			return Commission{}, fmt.Errorf("commission rule %d: %w", rule.ID, err)
+		}
+		return Fixed(money.New(rule.Amount, currency)), nil
 	}
 	rate, err := money.RateFromMillionths(rule.Rate)
 	return Commission{rate: rate}, err

@@ -14,8 +14,9 @@ CREATE TABLE refgrow_projects (
 ) STRICT;
 
 -- What lists and settings need to know of a whole project, maintained in the
--- transaction of each change. last_stamp is the instant of the newest ledger
--- entry: entries are stamped with an instant that never goes back.
+-- transaction of each change. Ledger entries are stamped with an instant that
+-- never goes back: no further one will have an earlier one than last_stamp, which
+-- is that of the newest entry, or a later one that somebody asked about.
 CREATE TABLE refgrow_project_totals (
     project_id              INTEGER PRIMARY KEY REFERENCES refgrow_projects (id),
     last_stamp              INTEGER NOT NULL DEFAULT 0,
@@ -212,21 +213,23 @@ BEGIN
 END;
 
 -- One row for each affiliate and currency, written together with the entries
--- it sums up. total and paid are final; eligible is as of rolled_to and is
--- rolled forward by the entries released since. next_release_at is at or before
--- the next release, or NULL when nothing is left to be released.
+-- it sums up. gross is the sum of the entries without their signs: no sum of
+-- some of them is beyond it, so that its bound is one for all. total and paid are
+-- final; eligible is as of rolled_to and is rolled forward by the entries released
+-- since. next_release_at is the first release after rolled_to, or NULL when
+-- nothing is left to be released.
 CREATE TABLE refgrow_accounts (
     affiliate_id    INTEGER NOT NULL REFERENCES refgrow_affiliates (id),
     currency        TEXT NOT NULL,
     project_id      INTEGER NOT NULL,
-    total           INTEGER NOT NULL CHECK (total BETWEEN -9000000000000000000 AND 9000000000000000000),
-    paid            INTEGER NOT NULL CHECK (paid BETWEEN -9000000000000000000 AND 9000000000000000000),
-    eligible        INTEGER NOT NULL CHECK (eligible BETWEEN -9000000000000000000 AND 9000000000000000000),
+    gross           INTEGER NOT NULL CHECK (gross BETWEEN 0 AND 9000000000000000000),
+    total           INTEGER NOT NULL,
+    paid            INTEGER NOT NULL,
+    eligible        INTEGER NOT NULL,
     rolled_to       INTEGER NOT NULL,
     next_release_at INTEGER,
     signups         INTEGER NOT NULL,
     purchases       INTEGER NOT NULL,
-    CHECK (total - paid - eligible BETWEEN -9000000000000000000 AND 9000000000000000000),
     PRIMARY KEY (affiliate_id, currency)
 ) STRICT, WITHOUT ROWID;
 

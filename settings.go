@@ -3,7 +3,9 @@ package refgrow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
@@ -104,6 +106,12 @@ func (p *Project) Settings(ctx context.Context) (Settings, error) {
 // was recorded before earns more or less by it.
 func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParams) (Settings, error) {
 	var settings Settings
+	switch {
+	case params.Currency != nil && *params.Currency == "":
+		return settings, invalid("currency", "must not be empty")
+	case params.SelfReferral != nil && *params.SelfReferral == "":
+		return settings, invalid("self_referral", "must not be empty")
+	}
 	err := p.write(ctx, "changing the settings", func(ctx context.Context, o *op) error {
 		next := params.apply(o.state.settings)
 		var err error
@@ -139,6 +147,10 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 		}
 		if totals.LedgerEntries > 0 {
 			return next, conflict("currency", "is fixed: there are ledger entries in this project already")
+		}
+		// What was recorded in the old currency without naming it, names it now.
+		if err := o.NameCurrencies(ctx, o.project); err != nil {
+			return next, err
 		}
 	}
 	for _, rule := range []struct {
@@ -183,8 +195,15 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 	for _, rule := range rules {
 		s.rules[ConversionType(rule.ConversionType)] = rule
 	}
+	if len(s.rules) != 2 {
+		return nil, fmt.Errorf("project %d has not one commission rule in force for each type of conversion", project)
+	}
+	currency, err := money.ParseCurrency(row.Currency)
+	if err != nil {
+		return nil, fmt.Errorf("project %d: %w", project, err)
+	}
 	s.settings = Settings{
-		Currency: money.Currency(row.Currency), HoldDays: int(row.HoldDays),
+		Currency: currency, HoldDays: int(row.HoldDays),
 		CouponFirst: row.CouponFirst == 1, SelfReferral: SelfReferral(row.SelfReferral),
 	}
 	if s.settings.Commission, err = commissionOf(s.rules[Purchase]); err != nil {
@@ -209,7 +228,7 @@ func (e *Engine) EnsureProject(ctx context.Context, name string, settings Settin
 }
 
 func projectName(name string) error {
-	if name == "" || len(name) > 100 || strings.TrimSpace(name) != name || !printable(name) {
+	if name == "" || utf8.RuneCountInString(name) > 100 || strings.TrimSpace(name) != name || !printable(name) {
 		return invalid("name", "must be 1 to 100 printable characters, without spaces around them")
 	}
 	return nil

@@ -66,8 +66,16 @@ func slug(field, text string) error {
 	return nil
 }
 
-// fold is how codes and slugs are compared: they are ASCII.
-func fold(code string) string { return strings.ToLower(code) }
+// fold is how codes and slugs are compared: they are ASCII, and nothing else is
+// equal to one.
+func fold(code string) string {
+	return strings.Map(func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		return c
+	}, code)
+}
 
 // optionalText checks a free text that may be absent. Control characters have
 // no business in one.

@@ -2,6 +2,8 @@ package refgrow
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 
@@ -58,17 +60,26 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	}
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
+		file := verification{report: &report}
 		for _, problem := range problems {
-			report.Differences = append(report.Differences, Difference{Where: "file", What: "integrity", Stored: problem, Computed: "ok"})
+			file.differs("file", "integrity", problem, "ok")
 		}
 		projects, err := q.ListProjects(ctx)
 		if err != nil {
 			return err
 		}
+		leaving, err := q.ListAffiliatesInDeletion(ctx)
+		if err != nil {
+			return err
+		}
+		hidden := make(map[int64]bool, len(leaving))
+		for _, a := range leaving {
+			hidden[a.ID] = true
+		}
 		for _, p := range projects {
 			report.Projects++
-			v := verification{q: q, project: p, report: &report}
-			for _, check := range []func(context.Context) error{v.counts, v.affiliates, v.conversions, v.rows} {
+			v := verification{q: q, project: p, hidden: hidden, report: &report}
+			for _, check := range []func(context.Context) error{v.counts, v.affiliates, v.rules, v.conversions, v.rows} {
 				if err := check(ctx); err != nil {
 					return fmt.Errorf("project %s: %w", p.Name, err)
 				}
@@ -83,7 +94,12 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 type verification struct {
 	q       db.Querier
 	project db.Project
-	report  *Report
+	// hidden are the affiliates that are being deleted: their rows do not belong
+	// together any more.
+	hidden    map[int64]bool
+	lastStamp int64
+	versions  map[int64]db.CommissionRule
+	report    *Report
 }
 
 func (v *verification) differs(where, what string, stored, computed any) {
@@ -103,10 +119,16 @@ func (v *verification) compare(where, what string, stored, computed int64) {
 
 // counts checks the totals of the project.
 func (v *verification) counts(ctx context.Context) error {
+	if _, err := money.ParseCurrency(v.project.Currency); err != nil {
+		v.differs("project", "currency", v.project.Currency, "one of ISO 4217")
+	}
 	stored, err := v.q.GetProjectTotals(ctx, v.project.ID)
-	if err != nil {
+	if errors.Is(err, sql.ErrNoRows) {
+		v.differs("project totals", "row", "missing", "there")
+	} else if err != nil {
 		return err
 	}
+	v.lastStamp = stored.LastStamp
 	counted, err := v.q.VerifyProjectCounts(ctx, v.project.ID)
 	if err != nil {
 		return err
@@ -148,16 +170,14 @@ func (v *verification) affiliates(ctx context.Context) error {
 		if len(rows) == verifyStep {
 			last = rows[len(rows)-1].ID
 		}
-		live := make(map[int64]bool, len(rows))
 		for _, r := range rows {
-			live[r.ID] = true
 			where := fmt.Sprintf("affiliate %d", r.ID)
 			v.compare(where, "owner of its referral code", r.CodeOwner, r.ID)
 			if r.PartnerSlug != nil {
 				v.compare(where, "owner of its partner slug", r.SlugOwner, r.ID)
 			}
 		}
-		if err := v.accounts(ctx, live, after+1, last); err != nil {
+		if err := v.accounts(ctx, after+1, last); err != nil {
 			return err
 		}
 		if last == math.MaxInt64 {
@@ -169,7 +189,7 @@ func (v *verification) affiliates(ctx context.Context) error {
 
 // accounts checks the balances of a range of affiliates. Those of an affiliate
 // that is being deleted are gone already, while its rows are still going.
-func (v *verification) accounts(ctx context.Context, live map[int64]bool, first, last int64) error {
+func (v *verification) accounts(ctx context.Context, first, last int64) error {
 	stored, err := v.q.VerifyAccounts(ctx, db.VerifyAccountsParams{ProjectID: v.project.ID, FirstID: first, LastID: last})
 	if err != nil {
 		return err
@@ -205,10 +225,15 @@ func (v *verification) accounts(ctx context.Context, live map[int64]bool, first,
 		}
 	}
 	for of, a := range accounts {
-		if !live[of.affiliate] && a.AffiliateID == 0 {
+		if v.hidden[of.affiliate] && a.AffiliateID == 0 {
 			continue
 		}
 		where := fmt.Sprintf("affiliate %d in %s", of.affiliate, of.currency)
+		if _, err := money.ParseCurrency(of.currency); err != nil {
+			v.differs(where, "currency", of.currency, "one of ISO 4217")
+		}
+		v.compare(where, "rolled_to", a.RolledTo, min(max(a.RolledTo, sums[of].LastStamp), v.lastStamp))
+		v.compare(where, "gross", a.Gross, sums[of].Gross)
 		v.compare(where, "total", a.Total, sums[of].Total)
 		v.compare(where, "paid", a.Paid, sums[of].Paid)
 		v.compare(where, "eligible", a.Eligible, sums[of].Eligible)
@@ -217,124 +242,6 @@ func (v *verification) accounts(ctx context.Context, live map[int64]bool, first,
 		v.compare(where, "purchases", a.Purchases, counts[of].Purchases)
 	}
 	return nil
-}
-
-// conversions checks what each conversion has earned, and how.
-func (v *verification) conversions(ctx context.Context) error {
-	rules, err := v.q.VerifyRules(ctx, v.project.ID)
-	if err != nil {
-		return err
-	}
-	versions := make(map[int64]db.CommissionRule, len(rules))
-	for _, r := range rules {
-		versions[r.ID] = r
-	}
-	for after := int64(0); ; {
-		rows, err := v.q.VerifyConversions(ctx, db.VerifyConversionsParams{ProjectID: v.project.ID, AfterID: after, AtMost: verifyStep})
-		if err != nil {
-			return err
-		}
-		v.report.Conversions += int64(len(rows))
-		last := int64(math.MaxInt64)
-		if len(rows) == verifyStep {
-			last = rows[len(rows)-1].ID
-		}
-		entries, err := v.q.VerifyConversionEntries(ctx, db.VerifyConversionEntriesParams{ProjectID: v.project.ID, AfterID: after, LastID: last})
-		if err != nil {
-			return err
-		}
-		v.earned(rows, entries)
-		for i := range rows {
-			v.priced(&rows[i], versions)
-		}
-		if last == math.MaxInt64 {
-			return nil
-		}
-		after = last
-	}
-}
-
-// earned compares what the ledger says of some conversions with what they have
-// to bring: their target in their present account, and nothing in any other.
-// What is unpaid has nothing settled.
-func (v *verification) earned(rows []db.Conversion, entries []db.VerifyConversionEntriesRow) {
-	type place struct {
-		conversion int64
-		account
-	}
-	type sums struct{ earned, settled int64 }
-	found := make(map[place]sums, len(rows))
-	for _, e := range entries {
-		at := place{orZero(e.ConversionID), account{e.AffiliateID, e.Currency}}
-		s := found[at]
-		if EntryKind(e.Kind) == EntrySettlement {
-			s.settled -= e.Amount
-		} else {
-			s.earned += e.Amount
-		}
-		found[at] = s
-	}
-	for i := range rows {
-		c := &rows[i]
-		if c.AffiliateID == nil {
-			continue
-		}
-		at := place{c.ID, account{*c.AffiliateID, c.Currency}}
-		where := fmt.Sprintf("conversion %d", c.ID)
-		v.compare(where, "sum of its entries", found[at].earned, target(c))
-		if c.Paid == 0 {
-			v.compare(where, "settled, though unpaid,", found[at].settled, 0)
-		}
-		delete(found, at)
-	}
-	for at, s := range found {
-		v.compare(fmt.Sprintf("conversion %d", at.conversion),
-			fmt.Sprintf("sum of its entries with affiliate %d in %s", at.affiliate, at.currency), s.earned, 0)
-	}
-}
-
-// priced computes the commission again from the stored rule and inputs.
-func (v *verification) priced(c *db.Conversion, versions map[int64]db.CommissionRule) {
-	where := fmt.Sprintf("conversion %d", c.ID)
-	currency, err := money.ParseCurrency(c.PricedCurrency)
-	if err != nil {
-		v.differs(where, "currency", c.PricedCurrency, "one of ISO 4217")
-		return
-	}
-	if CommissionReason(c.CommissionReason) != CommissionGiven {
-		v.carried(where, c, money.New(c.PricedValue, currency))
-	}
-	if c.RuleID == nil {
-		return
-	}
-	rule, ok := versions[*c.RuleID]
-	if !ok {
-		v.differs(where, "commission rule", *c.RuleID, "one of the project")
-		return
-	}
-	again, err := price(rule, true, currency, c.PricedBaseValue, money.Amount{})
-	if err != nil {
-		v.differs(where, "commission rule", err, "a usable one")
-		return
-	}
-	v.compare(where, "version of its rule", orZero(c.RuleVersion), rule.Version)
-	v.compare(where, "commission", c.PricedValue, again.value)
-}
-
-// carried checks a value that nobody gave: it is what was priced, and the same
-// number after a change of the currency.
-func (v *verification) carried(where string, c *db.Conversion, priced money.Amount) {
-	now, err := money.ParseCurrency(c.Currency)
-	if err != nil {
-		v.differs(where, "currency", c.Currency, "one of ISO 4217")
-		return
-	}
-	same, err := priced.As(now)
-	if err != nil {
-		v.differs(where, "value", money.New(c.Value, now), "what was priced, which does not fit its currency")
-		return
-	}
-	v.compare(where, "value", c.Value, same.Minor())
 }
 
 // rows looks for what no operation writes.
@@ -346,19 +253,12 @@ func (v *verification) rows(ctx context.Context) error {
 	for _, s := range stamps {
 		v.differs(fmt.Sprintf("ledger entry %d", s.ID), "stamp", s.CreatedAt, "not before the entry before it")
 	}
-	referrals, err := v.q.VerifyReferrals(ctx, v.project.ID)
+	odd, err := v.q.VerifyRows(ctx, v.project.ID)
 	if err != nil {
 		return err
 	}
-	for _, r := range referrals {
-		v.differs(fmt.Sprintf("referred user %d", r.ID), "conversion date", orZero(r.ConversionDate), "set exactly when converted or direct; it is "+r.Status)
-	}
-	strangers, err := v.q.VerifyStrangers(ctx, v.project.ID)
-	if err != nil {
-		return err
-	}
-	for _, s := range strangers {
-		v.differs(fmt.Sprintf("%s %d", s.Kind, s.ID), s.Names, "none of this project", "one of it")
+	for _, r := range odd {
+		v.differs(fmt.Sprintf("%s %d", r.Place, r.ID), r.What, r.Found, r.Expected)
 	}
 	return nil
 }

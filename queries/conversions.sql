@@ -24,6 +24,9 @@ SET type = @type, affiliate_id = @affiliate_id, currency = @currency, currency_g
     reason = @reason, candidates = @candidates, commission_reason = @commission_reason
 WHERE id = @conversion_id AND project_id = @project_id;
 
+-- name: NameCurrencies :exec
+UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = @project_id AND currency_given = 0;
+
 -- name: DeleteConversion :exec
 DELETE FROM refgrow_conversions WHERE id = @conversion_id AND project_id = @project_id;
 

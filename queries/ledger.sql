@@ -23,10 +23,11 @@ SELECT COUNT(*) FROM refgrow_ledger_entries WHERE affiliate_id = @affiliate_id A
 -- excluded.eligible.
 -- name: PostToAccount :exec
 INSERT INTO refgrow_accounts AS a
-    (affiliate_id, currency, project_id, total, paid, eligible, rolled_to, next_release_at, signups, purchases)
+    (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases)
 VALUES
-    (@affiliate_id, @currency, @project_id, @total, @paid, @eligible, @rolled_to, @next_release_at, @signups, @purchases)
+    (@affiliate_id, @currency, @project_id, @gross, @total, @paid, @eligible, @rolled_to, @next_release_at, @signups, @purchases)
 ON CONFLICT (affiliate_id, currency) DO UPDATE SET
+    gross     = a.gross + excluded.gross,
     total     = a.total + excluded.total,
     paid      = a.paid + excluded.paid,
     eligible  = a.eligible + excluded.eligible + CASE WHEN a.next_release_at <= excluded.rolled_to THEN (
@@ -43,7 +44,8 @@ ON CONFLICT (affiliate_id, currency) DO UPDATE SET
     signups   = a.signups + excluded.signups,
     purchases = a.purchases + excluded.purchases;
 
--- held_debt is what negative entries will take later.
+-- held_debt is what negative entries will take later, but for those of a
+-- conversion that was settled: the settlement took them into account.
 -- released is what joined eligible between rolled_to and the instant, when that
 -- is not before rolled_to; next_release is the earliest instant after it at
 -- which something other than zero is released.
@@ -64,6 +66,10 @@ SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.s
         SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency AND e.available_at > CAST(@instant AS INTEGER)
             AND e.available_at > e.created_at AND e.amount < 0 AND e.kind <> 'settlement'
+            AND 0 = (
+                SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
+                WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
+                    AND s.kind = 'settlement')
     ) AS INTEGER) AS held_debt
 FROM refgrow_accounts a
 WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(@affiliate_ids AS TEXT))) AND a.project_id = @project_id
@@ -75,8 +81,12 @@ SELECT currency,
     CAST(COALESCE(SUM(CASE WHEN kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS total,
     CAST(COALESCE(SUM(CASE WHEN kind = 'settlement' THEN -amount ELSE 0 END), 0) AS INTEGER) AS paid,
     CAST(COALESCE(SUM(CASE WHEN available_at <= CAST(@instant AS INTEGER) THEN amount ELSE 0 END), 0) AS INTEGER) AS eligible,
-    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(@instant AS INTEGER) AND amount < 0 AND kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS held_debt
-FROM refgrow_ledger_entries
+    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(@instant AS INTEGER) AND amount < 0 AND kind <> 'settlement' AND 0 = (
+        SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
+        WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
+            AND s.kind = 'settlement' AND s.created_at < @stamped_before
+    ) THEN amount ELSE 0 END), 0) AS INTEGER) AS held_debt
+FROM refgrow_ledger_entries e
 WHERE affiliate_id = @affiliate_id AND project_id = @project_id AND created_at < @stamped_before
 GROUP BY currency;
 

@@ -46,7 +46,7 @@ DELETE FROM refgrow_referrals WHERE id = @referral_id AND project_id = @project_
 -- name: ListReferrals :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id
     AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
@@ -55,7 +55,7 @@ ORDER BY r.created_at DESC, r.id DESC LIMIT @limit OFFSET @offset;
 -- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.affiliate_id = CAST(@affiliate_id AS INTEGER) AND r.project_id = @project_id
     AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)

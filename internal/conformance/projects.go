@@ -100,7 +100,10 @@ func updateSettings(w *world) {
 	equal(w, "a change of nothing", w.set(refgrow.UpdateSettingsParams{}), want)
 	for _, change := range []func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings){
 		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) { s.HoldDays = 30; p.HoldDays = &s.HoldDays },
-		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) { s.CouponFirst = true; p.CouponFirst = &s.CouponFirst },
+		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
+			s.CouponFirst = true
+			p.CouponFirst = &s.CouponFirst
+		},
 		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
 			s.SelfReferral = refgrow.SelfReferralAllow
 			p.SelfReferral = &s.SelfReferral

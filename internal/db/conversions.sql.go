@@ -523,6 +523,15 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 	return items, nil
 }
 
+const nameCurrencies = `-- name: NameCurrencies :exec
+UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = ?1 AND currency_given = 0
+`
+
+func (q *Queries) NameCurrencies(ctx context.Context, projectID int64) error {
+	_, err := q.db.ExecContext(ctx, nameCurrencies, projectID)
+	return err
+}
+
 const updateConversion = `-- name: UpdateConversion :exec
 UPDATE refgrow_conversions
 SET type = ?1, affiliate_id = ?2, currency = ?3, currency_given = ?4,

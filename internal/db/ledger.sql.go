@@ -81,6 +81,10 @@ SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.s
         SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency AND e.available_at > CAST(?1 AS INTEGER)
             AND e.available_at > e.created_at AND e.amount < 0 AND e.kind <> 'settlement'
+            AND 0 = (
+                SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
+                WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
+                    AND s.kind = 'settlement')
     ) AS INTEGER) AS held_debt
 FROM refgrow_accounts a
 WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND a.project_id = ?3
@@ -107,7 +111,8 @@ type ListAccountsRow struct {
 	HeldDebt    int64
 }
 
-// held_debt is what negative entries will take later.
+// held_debt is what negative entries will take later, but for those of a
+// conversion that was settled: the settlement took them into account.
 // released is what joined eligible between rolled_to and the instant, when that
 // is not before rolled_to; next_release is the earliest instant after it at
 // which something other than zero is released.
@@ -297,10 +302,11 @@ func (q *Queries) ListReleases(ctx context.Context, arg ListReleasesParams) ([]L
 
 const postToAccount = `-- name: PostToAccount :exec
 INSERT INTO refgrow_accounts AS a
-    (affiliate_id, currency, project_id, total, paid, eligible, rolled_to, next_release_at, signups, purchases)
+    (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases)
 VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (affiliate_id, currency) DO UPDATE SET
+    gross     = a.gross + excluded.gross,
     total     = a.total + excluded.total,
     paid      = a.paid + excluded.paid,
     eligible  = a.eligible + excluded.eligible + CASE WHEN a.next_release_at <= excluded.rolled_to THEN (
@@ -322,6 +328,7 @@ type PostToAccountParams struct {
 	AffiliateID   int64
 	Currency      string
 	ProjectID     int64
+	Gross         int64
 	Total         int64
 	Paid          int64
 	Eligible      int64
@@ -340,6 +347,7 @@ func (q *Queries) PostToAccount(ctx context.Context, arg PostToAccountParams) er
 		arg.AffiliateID,
 		arg.Currency,
 		arg.ProjectID,
+		arg.Gross,
 		arg.Total,
 		arg.Paid,
 		arg.Eligible,
@@ -356,17 +364,21 @@ SELECT currency,
     CAST(COALESCE(SUM(CASE WHEN kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS total,
     CAST(COALESCE(SUM(CASE WHEN kind = 'settlement' THEN -amount ELSE 0 END), 0) AS INTEGER) AS paid,
     CAST(COALESCE(SUM(CASE WHEN available_at <= CAST(?1 AS INTEGER) THEN amount ELSE 0 END), 0) AS INTEGER) AS eligible,
-    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(?1 AS INTEGER) AND amount < 0 AND kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS held_debt
-FROM refgrow_ledger_entries
-WHERE affiliate_id = ?2 AND project_id = ?3 AND created_at < ?4
+    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(?1 AS INTEGER) AND amount < 0 AND kind <> 'settlement' AND 0 = (
+        SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
+        WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
+            AND s.kind = 'settlement' AND s.created_at < ?2
+    ) THEN amount ELSE 0 END), 0) AS INTEGER) AS held_debt
+FROM refgrow_ledger_entries e
+WHERE affiliate_id = ?3 AND project_id = ?4 AND created_at < ?2
 GROUP BY currency
 `
 
 type SumEntriesParams struct {
-	Instant       int64
-	AffiliateID   int64
-	ProjectID     int64
-	StampedBefore int64
+	Instant       interface{}
+	StampedBefore interface{}
+	AffiliateID   interface{}
+	ProjectID     interface{}
 }
 
 type SumEntriesRow struct {
@@ -381,9 +393,9 @@ type SumEntriesRow struct {
 func (q *Queries) SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error) {
 	rows, err := q.db.QueryContext(ctx, sumEntries,
 		arg.Instant,
+		arg.StampedBefore,
 		arg.AffiliateID,
 		arg.ProjectID,
-		arg.StampedBefore,
 	)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,8 @@ type Querier interface {
 	InsertProjectTotals(ctx context.Context, projectID int64) error
 	InsertReferral(ctx context.Context, arg InsertReferralParams) (int64, error)
 	InsertRule(ctx context.Context, arg InsertRuleParams) (int64, error)
-	// held_debt is what negative entries will take later.
+	// held_debt is what negative entries will take later, but for those of a
+	// conversion that was settled: the settlement took them into account.
 	// released is what joined eligible between rolled_to and the instant, when that
 	// is not before rolled_to; next_release is the earliest instant after it at
 	// which something other than zero is released.
@@ -89,12 +90,13 @@ type Querier interface {
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
+	NameCurrencies(ctx context.Context, projectID int64) error
 	// The account is rolled forward to the new instant: what was released since the
 	// last one joins eligible. New entries are in the table already; those that
 	// were available at once are not in the index of releases and come in
 	// excluded.eligible.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
-	PruneAnswers(ctx context.Context, createdBefore int64) error
+	PruneAnswers(ctx context.Context, arg PruneAnswersParams) error
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
 	// The plain sum, for instants the accounts cannot answer.
 	SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error)
@@ -112,11 +114,10 @@ type Querier interface {
 	// These queries read everything that is stored twice; they are for Verify alone.
 	// +project_id keeps SQLite from walking a whole project for every part of it.
 	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
-	VerifyReferrals(ctx context.Context, projectID int64) ([]VerifyReferralsRow, error)
+	// Rows that no operation writes: what is odd, and what would be right.
+	VerifyRows(ctx context.Context, projectID int64) ([]VerifyRowsRow, error)
 	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
-	// Rows that name a row of another project, or one that does not exist.
-	VerifyStrangers(ctx context.Context, projectID int64) ([]VerifyStrangersRow, error)
 }
 
 var _ Querier = (*Queries)(nil)

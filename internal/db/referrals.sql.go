@@ -296,7 +296,7 @@ func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) 
 const listReferrals = `-- name: ListReferrals :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = ?1
     AND (r.created_at, r.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND r.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
@@ -367,7 +367,7 @@ func (q *Queries) ListReferrals(ctx context.Context, arg ListReferralsParams) ([
 const listReferralsOfAffiliate = `-- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.affiliate_id = CAST(?1 AS INTEGER) AND r.project_id = ?2
     AND (r.created_at, r.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND r.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)

@@ -60,6 +60,8 @@ func (q *Queries) VerifyAccountConversions(ctx context.Context, arg VerifyAccoun
 
 const verifyAccountEntries = `-- name: VerifyAccountEntries :many
 SELECT e.affiliate_id, e.currency,
+    CAST(SUM(ABS(e.amount)) AS INTEGER) AS gross,
+    CAST(MAX(e.created_at) AS INTEGER) AS last_stamp,
     CAST(SUM(CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END) AS INTEGER) AS total,
     CAST(SUM(CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END) AS INTEGER) AS paid,
     CAST(SUM(CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END) AS INTEGER) AS eligible,
@@ -79,6 +81,8 @@ type VerifyAccountEntriesParams struct {
 type VerifyAccountEntriesRow struct {
 	AffiliateID   int64
 	Currency      string
+	Gross         int64
+	LastStamp     int64
 	Total         int64
 	Paid          int64
 	Eligible      int64
@@ -97,6 +101,8 @@ func (q *Queries) VerifyAccountEntries(ctx context.Context, arg VerifyAccountEnt
 		if err := rows.Scan(
 			&i.AffiliateID,
 			&i.Currency,
+			&i.Gross,
+			&i.LastStamp,
 			&i.Total,
 			&i.Paid,
 			&i.Eligible,
@@ -116,7 +122,7 @@ func (q *Queries) VerifyAccountEntries(ctx context.Context, arg VerifyAccountEnt
 }
 
 const verifyAccounts = `-- name: VerifyAccounts :many
-SELECT affiliate_id, currency, total, paid, eligible, rolled_to, next_release_at, signups, purchases
+SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases
 FROM refgrow_accounts
 WHERE project_id = ?1 AND affiliate_id >= ?2 AND affiliate_id <= ?3
 ORDER BY affiliate_id, currency
@@ -131,6 +137,7 @@ type VerifyAccountsParams struct {
 type VerifyAccountsRow struct {
 	AffiliateID   int64
 	Currency      string
+	Gross         int64
 	Total         int64
 	Paid          int64
 	Eligible      int64
@@ -152,6 +159,7 @@ func (q *Queries) VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) 
 		if err := rows.Scan(
 			&i.AffiliateID,
 			&i.Currency,
+			&i.Gross,
 			&i.Total,
 			&i.Paid,
 			&i.Eligible,
@@ -226,7 +234,7 @@ func (q *Queries) VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesPara
 }
 
 const verifyConversionEntries = `-- name: VerifyConversionEntries :many
-SELECT id, affiliate_id, currency, kind, amount, conversion_id
+SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id
 FROM refgrow_ledger_entries
 WHERE project_id = ?1 AND conversion_id > CAST(?2 AS INTEGER) AND conversion_id <= CAST(?3 AS INTEGER)
 `
@@ -243,6 +251,8 @@ type VerifyConversionEntriesRow struct {
 	Currency     string
 	Kind         string
 	Amount       int64
+	AvailableAt  int64
+	CreatedAt    int64
 	ConversionID *int64
 }
 
@@ -261,6 +271,8 @@ func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConvers
 			&i.Currency,
 			&i.Kind,
 			&i.Amount,
+			&i.AvailableAt,
+			&i.CreatedAt,
 			&i.ConversionID,
 		); err != nil {
 			return nil, err
@@ -396,28 +408,91 @@ func (q *Queries) VerifyProjectCounts(ctx context.Context, projectID int64) (Ver
 	return i, err
 }
 
-const verifyReferrals = `-- name: VerifyReferrals :many
-SELECT id, status, conversion_date FROM refgrow_referrals
-WHERE project_id = ?1 AND (status IN ('converted', 'direct')) <> (conversion_date IS NOT NULL)
-ORDER BY id LIMIT 100
+const verifyRows = `-- name: VerifyRows :many
+SELECT CAST('conversion' AS TEXT) AS place, c.id, CAST('affiliate' AS TEXT) AS what, CAST(c.affiliate_id AS TEXT) AS found, CAST('one of the project' AS TEXT) AS expected
+FROM refgrow_conversions c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND c.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'conversion', c.id, 'referred user', CAST(c.referral_id AS TEXT), 'one of the project'
+FROM refgrow_conversions c LEFT JOIN refgrow_referrals r ON r.id = c.referral_id
+WHERE c.project_id = ?1 AND c.referral_id IS NOT NULL AND (r.id IS NULL OR r.project_id <> c.project_id)
+UNION ALL
+SELECT 'conversion', c.id, 'available_at', CAST(c.available_at AS TEXT), 'its time and 0 to 365 days'
+FROM refgrow_conversions c
+WHERE c.project_id = ?1 AND (c.available_at < c.created_at OR c.available_at - c.created_at > 31536000000 OR (c.available_at - c.created_at) % 86400000 <> 0)
+UNION ALL
+SELECT 'conversion', c.id, 'refunded', CAST(c.refunded AS TEXT), 'at most the base value'
+FROM refgrow_conversions c
+WHERE c.project_id = ?1 AND c.refunded > COALESCE(c.base_value, 0)
+UNION ALL
+SELECT 'referred user', r.id, 'affiliate', CAST(r.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.project_id = ?1 AND r.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> r.project_id)
+UNION ALL
+SELECT 'referred user', r.id, 'conversion date', COALESCE(CAST(r.conversion_date AS TEXT), 'not set'), 'set exactly when converted or direct'
+FROM refgrow_referrals r
+WHERE r.project_id = ?1 AND (r.status IN ('converted', 'direct')) <> (r.conversion_date IS NOT NULL)
+UNION ALL
+SELECT 'referred user', r.id, 'email', r.email, 'in lower case'
+FROM refgrow_referrals r WHERE r.project_id = ?1 AND r.email <> lower(r.email)
+UNION ALL
+SELECT 'affiliate', a.id, 'email', a.email, 'in lower case'
+FROM refgrow_affiliates a WHERE a.project_id = ?1 AND a.email <> lower(a.email)
+UNION ALL
+SELECT 'coupon', c.id, 'affiliate', CAST(c.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_coupons c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'coupon', c.id, 'code_key', c.code_key, lower(c.code)
+FROM refgrow_coupons c WHERE c.project_id = ?1 AND c.code_key <> lower(c.code)
+UNION ALL
+SELECT 'code of affiliate', c.affiliate_id, 'affiliate', c.code, 'of one of the project'
+FROM refgrow_codes c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'ledger entry', e.id, 'affiliate', CAST(e.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
+WHERE e.project_id = ?1 AND (a.id IS NULL OR a.project_id <> e.project_id)
+UNION ALL
+SELECT 'ledger entry', e.id, 'conversion', 'none', 'that of a ' || e.kind
+FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND e.conversion_id IS NULL AND e.payout_id IS NULL AND e.kind <> 'adjustment'
+UNION ALL
+SELECT 'ledger entry', e.id, 'sign', CAST(e.amount AS TEXT), 'that of a ' || e.kind
+FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND ((e.kind = 'commission' AND e.amount < 0) OR (e.kind = 'reversal' AND e.amount > 0))
+UNION ALL
+SELECT 'API key', k.id, 'length of its parts', length(k.public_id) || ', ' || length(k.secret_hash) || ', ' || length(k.secret_check), '12, 60, 8'
+FROM refgrow_api_keys k
+WHERE k.project_id = ?1 AND (length(k.public_id) <> 12 OR length(k.secret_hash) <> 60 OR length(k.secret_check) <> 8)
+LIMIT 100
 `
 
-type VerifyReferralsRow struct {
-	ID             int64
-	Status         string
-	ConversionDate *int64
+type VerifyRowsRow struct {
+	Place    string
+	ID       int64
+	What     string
+	Found    string
+	Expected string
 }
 
-func (q *Queries) VerifyReferrals(ctx context.Context, projectID int64) ([]VerifyReferralsRow, error) {
-	rows, err := q.db.QueryContext(ctx, verifyReferrals, projectID)
+// Rows that no operation writes: what is odd, and what would be right.
+func (q *Queries) VerifyRows(ctx context.Context, projectID int64) ([]VerifyRowsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyRows, projectID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []VerifyReferralsRow{}
+	items := []VerifyRowsRow{}
 	for rows.Next() {
-		var i VerifyReferralsRow
-		if err := rows.Scan(&i.ID, &i.Status, &i.ConversionDate); err != nil {
+		var i VerifyRowsRow
+		if err := rows.Scan(
+			&i.Place,
+			&i.ID,
+			&i.What,
+			&i.Found,
+			&i.Expected,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -432,7 +507,7 @@ func (q *Queries) VerifyReferrals(ctx context.Context, projectID int64) ([]Verif
 }
 
 const verifyRules = `-- name: VerifyRules :many
-SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules WHERE project_id = ?1
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules WHERE project_id = ?1 ORDER BY id
 `
 
 func (q *Queries) VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error) {
@@ -495,54 +570,6 @@ func (q *Queries) VerifyStamps(ctx context.Context, projectID int64) ([]VerifySt
 	for rows.Next() {
 		var i VerifyStampsRow
 		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const verifyStrangers = `-- name: VerifyStrangers :many
-SELECT 'conversion' AS kind, c.id, 'affiliate' AS names FROM refgrow_conversions c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = ?1 AND c.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> c.project_id)
-UNION ALL
-SELECT 'conversion', c.id, 'referred user' FROM refgrow_conversions c LEFT JOIN refgrow_referrals r ON r.id = c.referral_id
-WHERE c.project_id = ?1 AND c.referral_id IS NOT NULL AND (r.id IS NULL OR r.project_id <> c.project_id)
-UNION ALL
-SELECT 'referred user', r.id, 'affiliate' FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
-WHERE r.project_id = ?1 AND r.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> r.project_id)
-UNION ALL
-SELECT 'coupon', c.id, 'affiliate' FROM refgrow_coupons c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = ?1 AND (a.id IS NULL OR a.project_id <> c.project_id)
-UNION ALL
-SELECT 'ledger entry', e.id, 'affiliate' FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
-WHERE e.project_id = ?1 AND (a.id IS NULL OR a.project_id <> e.project_id)
-LIMIT 100
-`
-
-type VerifyStrangersRow struct {
-	Kind  string
-	ID    int64
-	Names string
-}
-
-// Rows that name a row of another project, or one that does not exist.
-func (q *Queries) VerifyStrangers(ctx context.Context, projectID int64) ([]VerifyStrangersRow, error) {
-	rows, err := q.db.QueryContext(ctx, verifyStrangers, projectID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []VerifyStrangersRow{}
-	for rows.Next() {
-		var i VerifyStrangersRow
-		if err := rows.Scan(&i.Kind, &i.ID, &i.Names); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -1,0 +1,55 @@
+package refgrow_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/conformance"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+// TestConformance runs the one suite on every kind of store.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(t *testing.T) conformance.Opened{
+		"owned file": func(t *testing.T) conformance.Opened {
+			database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := database.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return conformance.Opened{Store: database}
+		},
+		// The app has set up nothing: rollback journal, no busy timeout, foreign
+		// keys off, any number of connections.
+		"borrowed": func(t *testing.T) conformance.Opened { return borrowed(t, 0) },
+		// With one connection, an operation that takes a second one waits for ever.
+		"borrowed, one connection": func(t *testing.T) conformance.Opened { return borrowed(t, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conformance.Run(t, open)
+		})
+	}
+}
+
+func borrowed(t *testing.T, connections int) conformance.Opened {
+	t.Helper()
+	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxOpenConns(connections)
+	t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return conformance.Opened{Store: refgrow.SQLite(pool), DB: pool}
+}

@@ -1,0 +1,235 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+func concurrencyTests() []test {
+	return []test{
+		{"unique names", oneWinner},
+		{"one customer", oneCustomer},
+		{"one change a key", oneChange},
+		{"edits of one conversion", racingEdits},
+		{"deletion", racingDeletion},
+		{"projects", racingProjects},
+	}
+}
+
+// racers is how many goroutines do the same thing at the same time.
+const racers = 6
+
+// race starts f in goroutines that wait for each other, and gives their errors.
+func race(f func(racer int) error) []error {
+	errs := make([]error, racers)
+	var start, end sync.WaitGroup
+	start.Add(1)
+	for i := range racers {
+		end.Go(func() {
+			start.Wait()
+			errs[i] = f(i)
+		})
+	}
+	start.Done()
+	end.Wait()
+	return errs
+}
+
+// What is unique is given to exactly one; the others are told which name is taken.
+func oneWinner(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	for _, c := range []struct {
+		what, field string
+		do          func(racer, n int) error
+	}{
+		{"references", "reference", func(_, n int) error {
+			return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+				Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"), Reference: fmt.Sprint("r", n),
+			}))
+		}},
+		{"emails", "email", func(racer, n int) error {
+			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+				Email: fmt.Sprintf("e%d@example.com", n), ReferralCode: fmt.Sprintf("E-%d-%d", n, racer),
+			}))
+		}},
+		{"referral codes", "referral_code", func(racer, n int) error {
+			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+				Email: fmt.Sprintf("c%d-%d@example.com", n, racer), ReferralCode: fmt.Sprintf("C-%d", n),
+			}))
+		}},
+		{"slugs", "partner_slug", func(racer, n int) error {
+			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+				Email: fmt.Sprintf("s%d-%d@example.com", n, racer), PartnerSlug: fmt.Sprintf("s-%d", n),
+			}))
+		}},
+		{"coupons", "coupon_code", func(_, n int) error {
+			return errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE-%d", n)}))
+		}},
+		{"customers", "external_id", func(_, n int) error {
+			return errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: fmt.Sprint("u", n)}))
+		}},
+	} {
+		const each = 3
+		won := make([]int, each)
+		var mu sync.Mutex
+		for _, err := range race(func(racer int) error {
+			var wrong error
+			for i := range each {
+				n := (racer + i) % each // not all in the same order
+				err := c.do(racer, n)
+				var own *refgrow.Error
+				switch {
+				case err == nil:
+					mu.Lock()
+					won[n]++
+					mu.Unlock()
+				case !errors.Is(err, refgrow.ErrConflict) || !errors.As(err, &own) || own.Field != c.field:
+					wrong = errors.Join(wrong, err)
+				}
+			}
+			return wrong
+		}) {
+			if err != nil {
+				w.Errorf("%s: %v", c.what, err)
+			}
+		}
+		for n, times := range won {
+			if times != 1 {
+				w.Errorf("number %d of the %s was given %d times", n, c.what, times)
+			}
+		}
+	}
+	equal(w, "the balance", w.balances(jane.ID), "USD total 6.00 paid 0.00 eligible 6.00 held 0.00")
+	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(w.Context(), refgrow.ListAffiliatesParams{})), 10)
+	w.verify()
+}
+
+// A customer that many calls bring for the first time is created once.
+func oneCustomer(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	for _, err := range race(func(racer int) error {
+		return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, ReferralCode: "jane", BaseValue: money.MustParse("10.00 USD"), Reference: fmt.Sprint("r", racer),
+			Customer: refgrow.Customer{Email: "carl@example.com", ExternalID: "u_1"},
+		}))
+	}) {
+		w.ok(err)
+	}
+	equal(w, "the count of customers", must(w.shop.CountReferrals(w.Context(), refgrow.ListReferralsParams{})), 1)
+	carl := must(w.shop.ReferralByEmail(w.Context(), "carl@example.com"))
+	equal(w, "the customer's affiliate", carl.AffiliateID, jane.ID)
+	equal(w, "its conversions", must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{ReferredUserID: carl.ID})), racers)
+	equal(w, "the balance", w.balances(jane.ID), "USD total 12.00 paid 0.00 eligible 12.00 held 0.00")
+	w.verify()
+}
+
+// Calls with one Idempotency key make one change and get one answer.
+func oneChange(w *world) {
+	answers, replays := make([]string, racers), make([]bool, racers)
+	for _, err := range race(func(racer int) error {
+		answer, replayed, err := w.create("k", "POST /a")
+		answers[racer], replays[racer] = string(answer.Body), replayed
+		return err
+	}) {
+		w.ok(err)
+	}
+	anew := 0
+	for i := range answers {
+		equal(w, "an answer", answers[i], answers[0])
+		if !replays[i] {
+			anew++
+		}
+	}
+	equal(w, "the calls that were done", anew, 1)
+	equal(w, "the count of customers", must(w.shop.CountReferrals(w.Context(), refgrow.ListReferralsParams{})), 1)
+	w.verify()
+}
+
+// Edits of one conversion come one after the other, and the books follow.
+func racingEdits(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	c := w.purchase(jane.ID, "50.00 USD")
+	for _, err := range race(func(racer int) error {
+		for i := range 4 {
+			u := []refgrow.UpdateConversionParams{
+				{Paid: new(i%2 == 0)},
+				{Value: new(money.New(int64(1000+100*racer+i), "USD"))},
+				{AffiliateID: refgrow.Set([]int64{jane.ID, joe.ID}[i%2])},
+			}[(racer+i)%3]
+			if err := errOf(w.shop.UpdateConversion(ctx, c.ID, u)); err != nil && !errors.Is(err, refgrow.ErrConflict) {
+				return err
+			}
+		}
+		return nil
+	}) {
+		w.ok(err)
+	}
+	got := w.update(c, refgrow.UpdateConversionParams{Paid: new(false), Value: new(money.MustParse("7.00 USD"))})
+	for _, a := range []int64{jane.ID, joe.ID} {
+		want := ""
+		if a == got.AffiliateID {
+			want = "USD total 7.00 paid 0.00 eligible 7.00 held 0.00"
+		}
+		equal(w, "the balance", w.balances(a), want)
+	}
+	w.verify()
+}
+
+// An affiliate that is deleted while sales come in takes all of them with it that
+// it was credited with.
+func racingDeletion(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	for _, err := range race(func(racer int) error {
+		if racer == racers-1 {
+			return w.shop.DeleteAffiliate(ctx, jane.ID)
+		}
+		for i := range 4 {
+			err := errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+				Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"),
+				Customer: refgrow.Customer{ExternalID: fmt.Sprintf("u-%d", i)},
+			}))
+			if err != nil && !errors.Is(err, refgrow.ErrNotFound) {
+				return err
+			}
+			err = errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: "jane", Reference: fmt.Sprintf("%d-%d", racer, i)}))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}) {
+		w.ok(err)
+	}
+	for _, c := range collect(w, w.shop.AllConversions(w.Context(), refgrow.ListConversionsParams{})) {
+		if c.AffiliateID != 0 || c.Type != refgrow.Signup {
+			w.Errorf("conversion %d of affiliate %d is left", c.ID, c.AffiliateID)
+		}
+	}
+	for _, r := range collect(w, w.shop.AllReferrals(w.Context(), refgrow.ListReferralsParams{})) {
+		equal(w, "the affiliate of a customer", r.AffiliateID, 0)
+	}
+	w.verify()
+}
+
+func racingProjects(w *world) {
+	ctx := w.Context()
+	created := 0
+	for _, err := range race(func(int) error { return errOf(w.engine.CreateProject(ctx, "new", refgrow.Settings{})) }) {
+		switch {
+		case err == nil:
+			created++
+		case !errors.Is(err, refgrow.ErrConflict):
+			w.Error(err)
+		}
+	}
+	equal(w, "the projects that were created", created, 1)
+	w.verify()
+}

@@ -1,0 +1,211 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+func deletionTests() []test {
+	return []test{
+		{"a large affiliate", deleteLarge},
+		{"interrupted", interruptedDeletion},
+		{"hidden at once", hiddenAtOnce},
+		{"verified meanwhile", verifiedMeanwhile},
+	}
+}
+
+// many is more rows than one step of a deletion takes away.
+const many = 510
+
+// career gives an affiliate many conversions of as many customers, two entries
+// each, and gives the customers.
+func (w *world) career(affiliate int64) (customers []int64) {
+	w.Helper()
+	w.ok(w.shop.Atomic(w.Context(), func(p *refgrow.Project) error {
+		for n := range many {
+			c, err := p.RecordConversion(w.Context(), refgrow.RecordConversionParams{
+				Type: refgrow.Purchase, AffiliateID: affiliate, BaseValue: money.MustParse("10.00 USD"), Paid: n%2 == 0,
+				Customer: refgrow.Customer{ExternalID: fmt.Sprint("u", n)}, Reference: fmt.Sprint("r", n),
+			})
+			if err != nil {
+				return err
+			}
+			customers = append(customers, c.ReferredUserID)
+			if err := errOf(p.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{Value: new(money.MustParse("3.00 USD"))})); err != nil {
+				return err
+			}
+		}
+		return errOf(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: affiliate, Code: fmt.Sprint("coupon-", affiliate)}))
+	}))
+	return customers
+}
+
+// gone checks that no row names an affiliate.
+func (w *world) gone(affiliate int64) {
+	w.Helper()
+	for _, table := range []string{
+		"codes", "coupons", "referrals", "conversions", "ledger_entries", "accounts", "commission_rules",
+	} {
+		equal(w, "the rows left in "+table, value[int](w, "SELECT COUNT(*) FROM refgrow_"+table+" WHERE affiliate_id = ?1", affiliate), 0)
+	}
+	equal(w, "the row itself", value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1", affiliate), 0)
+}
+
+// An affiliate goes completely; what others have stays, without its customers.
+func deleteLarge(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("shoes")}))
+	customers := w.career(jane.ID)
+	var others []int64
+	for _, customer := range []int64{customers[0], customers[many-1]} {
+		c := w.record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: joe.ID, BaseValue: money.MustParse("100.00 USD"), Customer: refgrow.Customer{ID: customer},
+		})
+		others = append(others, c.ID)
+	}
+	joes := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", AffiliateID: joe.ID}))
+	w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Customer: refgrow.Customer{ID: joes.ID}, Value: money.MustParse("7.00 EUR"),
+	})
+	nobodys := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	w.clock.Advance(time.Minute)
+	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
+
+	w.gone(jane.ID)
+	for _, id := range others {
+		c := must(w.shop.GetConversion(ctx, id))
+		equal(w, "the other's conversion", [2]int64{c.AffiliateID, c.ReferredUserID}, [2]int64{joe.ID, 0})
+	}
+	equal(w, "the other's customer", must(w.shop.GetReferral(ctx, joes.ID)).AffiliateID, joe.ID)
+	equal(w, "the other's balance", w.balances(joe.ID), "USD total 40.00 paid 0.00 eligible 40.00 held 0.00")
+	equal(w, "the other's purchases", must(w.shop.GetAffiliate(ctx, joe.ID)).Purchases, 2)
+	equal(w, "nobody's conversion", must(w.shop.GetConversion(ctx, nobodys.ID)).ID, nobodys.ID)
+	equal(w, "the count of conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), 3)
+	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 1)
+	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), 1)
+	equal(w, "the count of coupons", must(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{})), 0)
+	w.remains(jane.ID, map[string]map[string]string{
+		"USD": {"total": "1530.00", "paid": "510.00", "eligible": "1020.00", "held": "0.00"},
+		"EUR": {"total": "7.00", "paid": "0.00", "eligible": "7.00", "held": "0.00"},
+	})
+	w.verify()
+
+	// All of its names are free again.
+	must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "jane", PartnerSlug: "shoes"}))
+	must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane2@example.com", ReferralCode: "jane2"}))
+	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u0"}))
+	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: "r0"})
+	w.verify()
+}
+
+// remains checks the line that is left of an affiliate.
+func (w *world) remains(affiliate int64, want map[string]map[string]string) {
+	w.Helper()
+	equal(w, "the lines that remain", value[int](w, "SELECT COUNT(*) FROM refgrow_deletions WHERE affiliate_id = ?1 AND project_id = ?2", affiliate, w.shop.ID()), 1)
+	var totals map[string]map[string]string
+	w.ok(json.Unmarshal([]byte(value[string](w, "SELECT totals FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate)), &totals))
+	equal(w, "the totals that remain", fmt.Sprint(totals), fmt.Sprint(want))
+	equal(w, "the time that remains", value[int64](w, "SELECT deleted_at FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate), w.clock.Now().UnixMilli())
+}
+
+// interrupt makes the deletion of an affiliate stop at one of its steps, as the
+// end of the process would, and gives what lets it go on.
+func (w *world) interrupt(affiliate int64, trigger string) (resume func()) {
+	w.Helper()
+	w.ok(w.exec("CREATE TRIGGER stop " + trigger + " BEGIN SELECT RAISE(ABORT, 'stop'); END"))
+	if err := w.shop.DeleteAffiliate(w.Context(), affiliate); err == nil {
+		w.Fatal("the deletion was not interrupted")
+	}
+	equal(w, "the affiliate in deletion", value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1 AND deleted_at IS NOT NULL", affiliate), 1)
+	return func() { w.ok(w.exec("DROP TRIGGER stop")) }
+}
+
+// steps are where a deletion of many rows can be interrupted.
+func deletionSteps() map[string]string {
+	return map[string]string{
+		"before its first step": "BEFORE DELETE ON refgrow_conversions",
+		"after its first step": fmt.Sprintf(`BEFORE DELETE ON refgrow_conversions
+			WHEN (SELECT COUNT(*) FROM refgrow_conversions WHERE affiliate_id = OLD.affiliate_id) <= %d`, many-500),
+		"at its end": "BEFORE DELETE ON refgrow_affiliates",
+	}
+}
+
+// What was interrupted is finished by the next engine.
+func interruptedDeletion(w *world) {
+	ctx := w.Context()
+	joe := w.affiliate("joe")
+	var deleted []int64
+	for what, trigger := range deletionSteps() {
+		jane := w.affiliate("jane") // the names are free since the last time
+		customers := w.career(jane.ID)
+		other := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: joe.ID, Customer: refgrow.Customer{ID: customers[many-1]}})
+		resume := w.interrupt(jane.ID, trigger)
+		w.refused("the hidden affiliate, "+what, errOf(w.shop.GetAffiliate(ctx, jane.ID)), refgrow.ErrNotFound, "")
+		w.refused("its code, "+what, errOf(w.shop.AffiliateByCode(ctx, "JANE")), refgrow.ErrNotFound, "")
+		w.refused("a second deletion, "+what, w.shop.DeleteAffiliate(ctx, jane.ID), refgrow.ErrNotFound, "")
+		w.refused("a conversion for it, "+what, errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Signup, AffiliateID: jane.ID,
+		})), refgrow.ErrNotFound, "")
+		equal(w, "the count of affiliates, "+what, must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), 1)
+		again := w.affiliate("jane") // the same names while the old rows are going
+		resume()
+		next := must(refgrow.New(ctx, w.Store, refgrow.Config{Now: w.clock.Now}))
+		w.gone(jane.ID)
+		w.ok(next.Close(ctx))
+		equal(w, "the customer of the other's conversion, "+what, must(w.shop.GetConversion(ctx, other.ID)).ReferredUserID, 0)
+		equal(w, "the affiliate of the new one, "+what, must(w.shop.AffiliateByCode(ctx, "jane")).ID, again.ID)
+		w.verify()
+		w.ok(w.shop.DeleteAffiliate(ctx, again.ID))
+		deleted = append(deleted, jane.ID, again.ID)
+	}
+	equal(w, "the lines that remain", value[int](w, "SELECT COUNT(*) FROM refgrow_deletions"), len(deleted))
+	equal(w, "the count of conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), 3)
+	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 0)
+}
+
+// From the first moment nothing shows the affiliate any more, and its customers
+// are credited to somebody else.
+func hiddenAtOnce(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	carl := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", AffiliateID: jane.ID}))
+	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SAVE"}))
+	w.purchase(jane.ID, "10.00 USD")
+	w.interrupt(jane.ID, "BEFORE DELETE ON refgrow_conversions")
+
+	equal(w, "the customer's code", must(w.shop.GetReferral(ctx, carl.ID)).AffiliateCode, "")
+	for _, r := range collect(w, w.shop.AllReferrals(ctx, refgrow.ListReferralsParams{})) {
+		equal(w, "the customer's code in the list", r.AffiliateCode, "")
+	}
+	equal(w, "the coupons", len(collect(w, w.shop.AllCoupons(ctx, refgrow.ListCouponsParams{}))), 0)
+	c := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, Customer: refgrow.Customer{ID: carl.ID}, CouponCode: "SAVE", ReferralCode: "joe",
+	})
+	equal(w, "who is credited", c.AffiliateID, joe.ID)
+	moved := w.purchase(joe.ID, "10.00 USD")
+	w.refused("moving one to it", errOf(w.shop.UpdateConversion(ctx, moved.ID, refgrow.UpdateConversionParams{
+		AffiliateID: refgrow.Set(jane.ID),
+	})), refgrow.ErrNotFound, "")
+	w.verify()
+}
+
+// A database is healthy while an affiliate goes: Verify finds nothing wrong at
+// any step.
+func verifiedMeanwhile(w *world) {
+	for what, trigger := range deletionSteps() {
+		jane := w.affiliate("jane")
+		w.career(jane.ID)
+		resume := w.interrupt(jane.ID, trigger)
+		if d := must(w.engine.Verify(w.Context())).Differences; len(d) > 0 {
+			w.Errorf("interrupted %s, Verify reports %d differences, such as: %v", what, len(d), d[0])
+		}
+		resume()
+		w.ok(must(refgrow.New(w.Context(), w.Store, refgrow.Config{Now: w.clock.Now})).Close(w.Context()))
+	}
+	w.verify()
+}

@@ -1,0 +1,236 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+func listTests() []test {
+	return []test{
+		{"cursors", pageByCursor},
+		{"offsets", pageByOffset},
+		{"while rows are added", pageWhileAdding},
+		{"refused", refusePages},
+		{"defaults", defaultPages},
+	}
+}
+
+// A list is one of the lists there are, reduced to ids.
+type list struct {
+	name     string
+	standard int
+	page     func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error)
+	add      func(w *world, n int)
+}
+
+// lists are all of them. The ledger is that of the affiliate.
+func (w *world) lists(of int64) []list {
+	ctx, shop := w.Context(), w.shop
+	return []list{
+		{"affiliates", 20, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{Limit: limit, Offset: offset, After: after})
+			return ids(p.Items, func(a *refgrow.Affiliate) int64 { return a.ID }), p.Next, err
+		}, func(w *world, n int) { w.affiliate(fmt.Sprintf("a-%d", n)) }},
+		{"coupons", 50, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListCoupons(ctx, refgrow.ListCouponsParams{Limit: limit, Offset: offset, After: after})
+			return ids(p.Items, func(c *refgrow.Coupon) int64 { return c.ID }), p.Next, err
+		}, func(w *world, n int) {
+			must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: of, Code: fmt.Sprintf("c-%d", n)}))
+		}},
+		{"referrals", 20, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListReferrals(ctx, refgrow.ListReferralsParams{Limit: limit, Offset: offset, After: after})
+			return ids(p.Items, func(r *refgrow.Referral) int64 { return r.ID }), p.Next, err
+		}, func(w *world, n int) {
+			must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: fmt.Sprint("u", n)}))
+		}},
+		{"conversions", 50, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListConversions(ctx, refgrow.ListConversionsParams{Limit: limit, Offset: offset, After: after})
+			return conversionIDs(p.Items), p.Next, err
+		}, func(w *world, _ int) { w.record(refgrow.RecordConversionParams{Type: refgrow.Signup}) }},
+		{"ledger", 50, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListLedger(ctx, of, refgrow.ListLedgerParams{Limit: limit, Offset: offset, After: after})
+			return ids(p.Items, func(e *refgrow.LedgerEntry) int64 { return e.ID }), p.Next, err
+		}, func(w *world, _ int) {
+			w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: of, Value: money.MustParse("1.00 USD")})
+		}},
+	}
+}
+
+// fill adds rows to all lists in one transaction.
+func (w *world) fill(of int64, from, to int) {
+	w.Helper()
+	w.ok(w.shop.Atomic(w.Context(), func(p *refgrow.Project) error {
+		inside := *w
+		inside.shop = p
+		for n := from; n < to; n++ {
+			for _, l := range inside.lists(of) {
+				l.add(&inside, n)
+			}
+		}
+		return nil
+	}))
+}
+
+// walk gathers a list from a cursor on.
+func (w *world) walk(l list, limit int, after refgrow.Cursor) (rows []int64) {
+	w.Helper()
+	for {
+		page, next, err := l.page(limit, 0, after)
+		w.ok(err)
+		rows = append(rows, page...)
+		if next == "" {
+			return rows
+		}
+		if len(page) != limit || next == after {
+			w.Fatalf("%s: a page of %d rows, and another one after it", l.name, len(page))
+		}
+		after = next
+	}
+}
+
+// newestFirst tells whether ids go down.
+func newestFirst(rows []int64) bool {
+	return slices.IsSortedFunc(rows, func(a, b int64) int { return int(b - a) }) && len(slices.Compact(slices.Clone(rows))) == len(rows)
+}
+
+// Rows of one millisecond are ordered by their ids; the last page says that it
+// is the last, also where it is full.
+func pageByCursor(w *world) {
+	jane := w.affiliate("jane")
+	w.fill(jane.ID, 0, 7) // all of one time
+	w.clock.Advance(time.Second)
+	w.fill(jane.ID, 7, 11)
+	for _, l := range w.lists(jane.ID) {
+		whole := w.walk(l, 500, "")
+		if len(whole) < 11 || !newestFirst(whole) {
+			w.Errorf("the list of %s is %v", l.name, whole)
+		}
+		for _, limit := range []int{1, 2, 3, 4, len(whole) - 1, len(whole), len(whole) + 1} {
+			w.sameIDs(fmt.Sprintf("%s by %d", l.name, limit), w.walk(l, limit, ""), whole)
+		}
+	}
+}
+
+func pageByOffset(w *world) {
+	jane := w.affiliate("jane")
+	w.fill(jane.ID, 0, 9)
+	for _, l := range w.lists(jane.ID) {
+		whole := w.walk(l, 500, "")
+		for offset := range len(whole) + 2 {
+			page, _, err := l.page(4, offset, "")
+			w.ok(err)
+			from := min(offset, len(whole))
+			w.sameIDs(fmt.Sprintf("%s from %d", l.name, offset), page, whole[from:min(from+4, len(whole))])
+		}
+		// A walk that begins with an offset goes on by cursor.
+		_, next, err := l.page(2, 3, "")
+		w.ok(err)
+		w.sameIDs(l.name+" after an offset", w.walk(l, 2, next), whole[5:])
+	}
+}
+
+// Pages by cursor are those of the list as it was: new rows come before them.
+func pageWhileAdding(w *world) {
+	jane := w.affiliate("jane")
+	w.fill(jane.ID, 0, 6)
+	for i, l := range w.lists(jane.ID) {
+		before := w.walk(l, 500, "")
+		page, next, err := l.page(2, 0, "")
+		w.ok(err)
+		w.sameIDs("the first page of "+l.name, page, before[:2])
+		l.add(w, 100+i) // of the same time
+		w.clock.Advance(time.Minute)
+		l.add(w, 200+i)
+		w.sameIDs("the rest of "+l.name, w.walk(l, 2, next), before[2:])
+		after := w.walk(l, 500, "")
+		w.sameIDs("the new list of "+l.name, after[len(after)-len(before):], before)
+	}
+	// One that happened earlier is found on its page.
+	at := w.clock.Now()
+	first := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 9)})
+	second := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 5)})
+	params := refgrow.ListConversionsParams{Type: refgrow.Purchase, Limit: 1, To: at.Add(-time.Hour)}
+	page := must(w.shop.ListConversions(w.Context(), params))
+	w.sameIDs("the first page", conversionIDs(page.Items), []int64{second.ID})
+	late := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 7)})
+	w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 3)})
+	params.After = page.Next
+	w.sameIDs("the others", conversionIDs(collect(w, w.shop.AllConversions(w.Context(), params))), []int64{late.ID, first.ID})
+}
+
+func refusePages(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	w.fill(jane.ID, 0, 3)
+	lists := w.lists(jane.ID)
+	cursors := make([]refgrow.Cursor, len(lists))
+	for i, l := range lists {
+		for _, c := range []struct {
+			limit, offset int
+			after         refgrow.Cursor
+			field         string
+		}{
+			{-1, 0, "", "limit"}, {501, 0, "", "limit"}, {1, -1, "", "offset"},
+			{1, 0, "nonsense", "cursor"}, {1, 0, "!", "cursor"}, {1, 0, refgrow.Cursor(make([]byte, 40)), "cursor"},
+		} {
+			_, _, err := l.page(c.limit, c.offset, c.after)
+			w.refused(l.name+" by a wrong "+c.field, err, refgrow.ErrInvalid, c.field)
+		}
+		_, next, err := l.page(1, 0, "")
+		w.ok(err)
+		_, _, err = l.page(1, 1, next)
+		w.refused(l.name+" by a cursor and an offset", err, refgrow.ErrInvalid, "cursor")
+		cursors[i] = next
+	}
+	for i, l := range lists {
+		for j, cursor := range cursors {
+			if _, _, err := l.page(1, 0, cursor); i != j {
+				w.refused(l.name+" by the cursor of "+lists[j].name, err, refgrow.ErrInvalid, "cursor")
+			} else if err != nil {
+				w.Error(err)
+			}
+		}
+	}
+	// With other filters; the size of the page is none.
+	affiliates, coupons, referrals, conversions, ledger := cursors[0], cursors[1], cursors[2], cursors[3], cursors[4]
+	now := w.clock.Now()
+	for what, err := range map[string]error{
+		"affiliates":                    errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{After: affiliates, Status: refgrow.AffiliateActive})),
+		"coupons by status":             errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, Status: refgrow.CouponActive})),
+		"coupons by affiliate":          errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, AffiliateID: jane.ID})),
+		"coupons by code":               errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, Code: "c"})),
+		"referrals by status":           errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{After: referrals, Status: refgrow.ReferralPending})),
+		"referrals by affiliate":        errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{After: referrals, AffiliateID: jane.ID})),
+		"conversions by type":           errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, Type: refgrow.Signup})),
+		"conversions by affiliate":      errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, AffiliateID: jane.ID})),
+		"conversions by customer":       errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, ReferredUserID: 1})),
+		"conversions that are not paid": errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, Paid: new(false)})),
+		"conversions from":              errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, From: now})),
+		"conversions to":                errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, To: now})),
+		"another's ledger":              errOf(w.shop.ListLedger(ctx, joe.ID, refgrow.ListLedgerParams{After: ledger})),
+	} {
+		w.refused(what+" by the cursor of the whole list", err, refgrow.ErrInvalid, "cursor")
+	}
+	w.refused("affiliates by a wrong status", errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("the count by a wrong status", errOf(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+}
+
+func defaultPages(w *world) {
+	jane := w.affiliate("jane")
+	w.fill(jane.ID, 0, 51)
+	for _, l := range w.lists(jane.ID) {
+		page, next, err := l.page(0, 0, "")
+		w.ok(err)
+		equal(w, "the default page of "+l.name, len(page), l.standard)
+		if next == "" {
+			w.Errorf("the default page of %s is called the last", l.name)
+		}
+		_, _, err = l.page(refgrow.MaxLimit, 0, "")
+		w.ok(err)
+	}
+	w.verify()
+}
