@@ -144,12 +144,14 @@ func (m *model) credited(affiliate int64) (signups, purchases int64) {
 	return signups, purchases
 }
 
-// asOf asks for the earnings at an instant of the past.
+// asOf asks for the earnings at an instant of the past. No later entry can be
+// stamped before it, whatever the clock does.
 func (on *side) asOf(id int64, at time.Time) ([]refgrow.Balance, error) {
 	got, err := on.project.Earnings(on.ctx, id, refgrow.AsOf(at))
 	if err != nil {
 		return nil, err
 	}
+	on.model.asked = max(on.model.asked, at.UnixMilli())
 	what := fmt.Sprintf("the earnings of affiliate %d as of %s", id, at.UTC().Format(time.RFC3339Nano))
 	return got, sameBalances(what, got, on.model.wantBalances(id, at.UnixMilli(), at.UnixMilli()))
 }
@@ -175,7 +177,7 @@ func (on *side) newEntries(id int64) error {
 		return fmt.Errorf("the new entries of affiliate %d are\n\t%s\nbut should be\n\t%s", id,
 			strings.Join(entryLines(got), "\n\t"), strings.Join(wantLines(fresh), "\n\t"))
 	}
-	earliest := max(m.now, m.stamped)
+	earliest := max(m.now, m.stamped, m.asked)
 	for i, e := range got {
 		stamp := e.CreatedAt.UnixMilli()
 		if stamp < earliest || stamp > max(earliest, m.written) || stamp != got[0].CreatedAt.UnixMilli() {

@@ -19,6 +19,7 @@ type model struct {
 	now     int64 // what the clock shows, Unix milliseconds
 	written int64 // the latest instant of any operation so far
 	stamped int64 // the newest entry's stamp
+	asked   int64 // the latest instant of the past that an answer was given for
 
 	joined int // affiliates so far
 	hold   time.Duration
@@ -113,14 +114,19 @@ func copied[V any](rows map[int64]*V) map[int64]*V {
 	return c
 }
 
-// enter writes one entry, unless it is of nothing.
+// enter writes an entry, unless it is of nothing; what is beyond the largest
+// amount comes in several.
 func (m *model) enter(c *modelConversion, at account, kind refgrow.EntryKind, amount *big.Rat, available int64) {
-	if amount.Sign() == 0 {
-		return
+	for amount.Sign() != 0 {
+		part := big.NewRat(int64(amount.Sign())*money.MaxMinor, 1)
+		if new(big.Rat).Abs(amount).Cmp(new(big.Rat).Abs(part)) < 0 {
+			part = amount
+		}
+		m.entries[at.affiliate] = append(m.entries[at.affiliate],
+			&modelEntry{account: at, conversion: c.id, kind: kind, amount: part, available: available})
+		m.unstamped[at.affiliate]++
+		amount = new(big.Rat).Sub(amount, part)
 	}
-	m.entries[at.affiliate] = append(m.entries[at.affiliate],
-		&modelEntry{account: at, conversion: c.id, kind: kind, amount: amount, available: available})
-	m.unstamped[at.affiliate]++
 }
 
 // about gives what an account's entries say of a conversion.

@@ -9,8 +9,10 @@ import (
 )
 
 // MigrationsFS holds the schema's numbered steps as .sql files, for those who
-// run migrations with a tool of their own. The engine keeps its own table of
-// versions, refgrow_migrations, and never touches user_version.
+// run migrations with a tool of their own; Config.Migrate is MigrateCheck then.
+// Each file, applied as a whole, notes its number in the table
+// refgrow_migrations, by which the engine knows the schema's version. Nothing here
+// touches user_version.
 //
 //go:embed migrations/*.sql
 var MigrationsFS embed.FS

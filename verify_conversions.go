@@ -133,16 +133,15 @@ func (v *verification) earned(id int64, c *db.Conversion, entries []db.VerifyCon
 func (v *verification) availability(c *db.Conversion, entries []db.VerifyConversionEntriesRow) {
 	for _, e := range entries {
 		where := fmt.Sprintf("ledger entry %d", e.ID)
-		right := e.AvailableAt == c.AvailableAt
 		switch {
 		case EntryKind(e.Kind) == EntrySettlement:
-			right = slices.ContainsFunc(entries, func(o db.VerifyConversionEntriesRow) bool {
+			if !slices.ContainsFunc(entries, func(o db.VerifyConversionEntriesRow) bool {
 				return EntryKind(o.Kind) != EntrySettlement && o.AvailableAt == e.AvailableAt
-			})
-		case e.Amount < 0:
-			right = right || e.AvailableAt <= e.CreatedAt
-		}
-		if !right {
+			}) {
+				v.differs(where, "available_at", e.AvailableAt, "that of something to settle")
+			}
+		case e.AvailableAt == c.AvailableAt:
+		case e.Amount > 0 || e.AvailableAt > e.CreatedAt:
 			v.differs(where, "available_at", e.AvailableAt, c.AvailableAt)
 		}
 		if e.CreatedAt < c.CreatedAt {

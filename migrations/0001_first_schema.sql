@@ -2,6 +2,13 @@
 -- amounts are minor units of the row's currency, booleans are 0 and 1. Ids are
 -- AUTOINCREMENT, so that one is never used again after its row was deleted.
 
+-- The versions that were applied. Each migration notes its own, so that any tool
+-- may apply them; the engine's own asks this table alone.
+CREATE TABLE IF NOT EXISTS refgrow_migrations (
+    version    INTEGER PRIMARY KEY,
+    applied_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE refgrow_projects (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     name          TEXT NOT NULL UNIQUE,
@@ -268,3 +275,6 @@ CREATE TABLE refgrow_deletions (
     deleted_at   INTEGER NOT NULL,
     totals       TEXT NOT NULL
 ) STRICT;
+
+INSERT INTO refgrow_migrations (version, applied_at) VALUES (1, CAST(strftime('%s', 'now') AS INTEGER) * 1000)
+ON CONFLICT (version) DO NOTHING;

@@ -41,7 +41,10 @@ const (
 	apart             // run again, apart
 )
 
-var errAbandoned = errors.New("the operation was not committed: another one in its batch ended the goroutine that ran it")
+var (
+	errAbandoned = errors.New("the operation was not committed: another one in its batch ended the goroutine that ran it")
+	errNobody    = errors.New("nobody waits for the batch any more")
+)
 
 // lead runs a batch for the leader r. When it returns, r is finished and somebody
 // else leads.
@@ -106,7 +109,9 @@ func (b *batch) run() {
 func (b *batch) together(careful bool) verdict {
 	for i := 0; ; i++ {
 		if i == len(b.ops) && !careful {
-			b.ops = b.w.take(b.ops, maxBatch-len(b.ops))
+			// One at a time, so that the next can still leave while this one
+			// runs, which may take long if it is foreign.
+			b.ops = b.w.take(b.ops, min(1, maxBatch-len(b.ops)))
 		}
 		if i == len(b.ops) {
 			break
@@ -260,13 +265,35 @@ func (b *batch) reset() {
 	}
 }
 
-// beginAgain begins another transaction for operations that cannot leave.
+// beginAgain begins another transaction for what is left of the batch. All of it
+// is undone, so that those whose contexts end meanwhile may leave.
 func (b *batch) beginAgain(until time.Time) error {
-	err := retry(context.Background(), until, b.s.begin)
+	err := retry(context.Background(), until, func() error {
+		if !b.dismiss() {
+			return errNobody
+		}
+		return b.s.begin()
+	})
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	return nil
+}
+
+// dismiss finishes the operations whose contexts have ended, and reports whether
+// any other is left.
+func (b *batch) dismiss() (left bool) {
+	for _, r := range b.ops {
+		switch {
+		case r.finished: // it has its answer
+		case r.ctx.Err() != nil:
+			r.err, r.panicked, r.value = base.GaveUp(r.ctx), false, nil
+			r.finish()
+		default:
+			left = true
+		}
+	}
+	return left
 }
 
 // apart runs each operation in a transaction of its own. They share the time for
@@ -280,6 +307,10 @@ func (b *batch) apart() {
 		if err := b.beginAgain(until); err != nil {
 			b.settle(err) // what is left of the batch
 			return
+		}
+		if r.finished { // it left meanwhile
+			b.s.rollback()
+			continue
 		}
 		failed, err := b.alone(r)
 		if failed {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -85,7 +84,7 @@ func BenchmarkInsert(b *testing.B) {
 // BenchmarkBorrowed is the same insert on a borrowed pool, unprepared.
 func BenchmarkBorrowed(b *testing.B) {
 	d := setup(b, Options{})
-	pool, err := connect(filepath.Clean(d.path), 1, Options{Durability: Full, CacheKiB: 8192, CheckpointPages: 4000}.writerPragmas())
+	pool, err := d.file.connect(1, Options{Durability: Full, CacheKiB: 8192, CheckpointPages: 4000}.writerPragmas())
 	if err != nil {
 		b.Fatal(err)
 	}

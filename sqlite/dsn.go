@@ -1,19 +1,19 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
 
 	modernc "modernc.org/sqlite"
-)
 
-// busyTimeout is how long one statement waits for a lock, in milliseconds. The
-// driver does not notice the end of a context meanwhile, so it is short, and
-// the rest of the waiting is done between the attempts.
-const busyTimeout = 100
+	base "github.com/refgrow-go/refgrow/internal/sqlite"
+)
 
 // journalLimit is what remains of a write-ahead log that a long-lived reader let
 // grow, in bytes.
@@ -39,23 +39,51 @@ func (o Options) readerPragmas() []string {
 
 func (o Options) pragmas() []string {
 	return []string{
-		"busy_timeout(" + strconv.Itoa(busyTimeout) + ")",
+		busyTimeout(),
 		"cache_size(-" + strconv.Itoa(o.CacheKiB) + ")",
 		"temp_store(MEMORY)",
 	}
 }
 
+func busyTimeout() string {
+	return "busy_timeout(" + strconv.FormatInt(base.BusyTimeout.Milliseconds(), 10) + ")"
+}
+
 // connect returns a pool of at most n connections, none of which it closes while
-// idle. It opens none yet.
-func connect(path string, n int, pragmas []string, params ...string) (*sql.DB, error) {
-	connector, err := modernc.NewConnector(dataSource(path, runtime.GOOS == "windows", pragmas, params))
+// idle. It opens none yet. None of them creates a file.
+func (f file) connect(n int, pragmas []string, params ...string) (*sql.DB, error) {
+	params = append([]string{"mode", "rw"}, params...)
+	connector, err := modernc.NewConnector(dataSource(f.path, runtime.GOOS == "windows", pragmas, params))
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(connector)
+	pool := sql.OpenDB(sameFile{connector, f})
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool, nil
+}
+
+// sameFile connects to one file alone: what took its place is another database, or
+// an empty one.
+type sameFile struct {
+	driver.Connector
+	file file
+}
+
+func (s sameFile) Connect(ctx context.Context) (driver.Conn, error) {
+	// Before, because SQLite takes the log beside an empty file for a leftover and
+	// removes it; afterwards, because of the moment in between.
+	if err := s.file.still(); err != nil {
+		return nil, err
+	}
+	conn, err := s.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.file.still(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // dataSource names the file of an absolute path as a URI, in which every byte of

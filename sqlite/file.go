@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,48 +37,71 @@ func resolve(path string) (string, error) {
 // prepare makes sure that path is a database with a write-ahead log. It creates a
 // missing one, readable for its owner alone, and changes nothing in a file that
 // is no database.
-func prepare(ctx context.Context, path string, o Options) error {
-	if err := inspect(path); err != nil {
-		return err
-	}
-	pool, err := connect(path, 1, []string{"busy_timeout(" + strconv.Itoa(busyTimeout) + ")"})
+func prepare(ctx context.Context, path string, o Options) (file, error) {
+	f, err := find(path)
 	if err != nil {
-		return err
+		return file{}, err
+	}
+	pool, err := f.connect(1, []string{busyTimeout()})
+	if err != nil {
+		return file{}, err
 	}
 	until := time.Now().Add(o.LockWait)
 	err = retry(ctx, until, func() error { return setUp(ctx, pool, o) })
-	return errors.Join(err, pool.Close())
+	return f, errors.Join(err, pool.Close())
 }
 
-// inspect creates the file, or looks at it before SQLite does.
-func inspect(path string) error {
+// file is the file that was opened, whatever its name means later.
+type file struct {
+	path string
+	info os.FileInfo
+}
+
+// smallest is the size of the smallest database, a page of the smallest size.
+const smallest = 512
+
+// find returns the file at path and creates it if there is none.
+//
+// It never opens one that exists, not even to read it: on POSIX systems, closing
+// any descriptor of a file drops all locks that the process has on it, those of
+// an open database too, and then another process may delete its log.
+func find(path string) (file, error) {
 	// Its log and shared memory get the mode of the file from SQLite.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	created, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
-		return errors.Join(file.Close(), base.SyncDir(filepath.Dir(path)))
+		info, err := created.Stat()
+		return file{path, info}, errors.Join(err, created.Close(), base.SyncDir(filepath.Dir(path)))
 	}
 	if !errors.Is(err, fs.ErrExist) {
-		return err
+		return file{}, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return file{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is a directory or another thing that is no file", path)
+		return file{}, fmt.Errorf("%s is a directory or another thing that is no file", path)
 	}
-	file, err = os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
+	if n := info.Size(); n > 0 && n < smallest {
+		// SQLite judges the rest, but would take a single byte for an empty file.
+		return file{}, fmt.Errorf("%w: it does not begin like a SQLite database, which has %d bytes at least",
+			backend.ErrDamaged, smallest)
 	}
-	const magic = "SQLite format 3\x00"
-	head := make([]byte, len(magic))
-	n, err := io.ReadFull(file, head)
-	err = errors.Join(ignoreShort(err), file.Close())
-	if err == nil && n > 0 && string(head) != magic {
-		err = fmt.Errorf("%w: it does not begin like a SQLite database", backend.ErrDamaged)
+	return file{path, info}, nil
+}
+
+// still reports whether the path names the same file as at the beginning.
+func (f file) still() error {
+	now, err := os.Stat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: %s was removed or renamed while it is open: %w", f.path, err)
+	case err != nil:
+		return fmt.Errorf("sqlite: %w", err)
+	case !os.SameFile(f.info, now):
+		return fmt.Errorf("sqlite: another file has taken the place of %s while it is open: close and open it again", f.path)
 	}
-	return err
+	return nil
 }
 
 // setUp reads the schema, which finds a file that is cut off, and then chooses
@@ -95,7 +117,7 @@ func setUp(ctx context.Context, pool *sql.DB, o Options) error {
 		return err
 	}
 	if mode == "wal" {
-		return nil
+		return writable(ctx, pool)
 	}
 	if err := pool.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
 		return err
@@ -114,6 +136,23 @@ func setUp(ctx context.Context, pool *sql.DB, o Options) error {
 	return nil
 }
 
+// codeReadOnly is the primary result code of a write that the file does not allow.
+const codeReadOnly = 8
+
+// writable refuses a file that can only be read, which SQLite opens all the same
+// and where even BEGIN IMMEDIATE succeeds. A lock that somebody holds is none of
+// its business.
+func writable(ctx context.Context, pool *sql.DB) error {
+	_, err := pool.ExecContext(ctx, "BEGIN IMMEDIATE; CREATE TABLE refgrow_is_writable (answer); ROLLBACK")
+	if code, ok := base.Code(err); ok && code&0xff == codeReadOnly {
+		return fmt.Errorf("the file can only be read: %w: %w", fs.ErrPermission, err)
+	}
+	if base.IsBusy(err) {
+		return nil
+	}
+	return err
+}
+
 // retry repeats work while the file is locked.
 func retry(ctx context.Context, until time.Time, work func() error) error {
 	for attempt := 0; ; attempt++ {
@@ -129,11 +168,4 @@ func retry(ctx context.Context, until time.Time, work func() error) error {
 			return base.GaveUp(ctx)
 		}
 	}
-}
-
-func ignoreShort(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil
-	}
-	return err
 }

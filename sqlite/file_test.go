@@ -123,6 +123,7 @@ func TestOpenRefuses(t *testing.T) {
 	rand.Read(garbled[100:1024])
 	for what, content := range map[string][]byte{
 		"random bytes": random, "text": []byte("hello"), "one byte": {0}, "zeros": make([]byte, 4096),
+		"511 bytes": random[:511], "512 bytes": random[:512], "long text": bytes.Repeat([]byte("hello\n"), 100),
 		"cut off": whole[:5000], "cut in the header": whole[:50], "garbled schema": garbled,
 	} {
 		path := filepath.Join(dir, what)
@@ -165,7 +166,11 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenExisting(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "old.db")
-	pool, err := connect(path, 1, nil)
+	old, err := find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := old.connect(1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

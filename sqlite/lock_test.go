@@ -182,3 +182,83 @@ func TestLockedBetweenRuns(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A deadline is kept also when the lock is lost to somebody else between two runs.
+func TestDeadlineBetweenRuns(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	unlock := func() {}
+	defer func() { unlock() }()
+	ran := 0
+	loses := func(kind backend.Work) backend.Work {
+		kind.Run = func(ctx context.Context, tx *backend.Tx) error {
+			if ran++; ran > 1 {
+				return nil
+			}
+			if err := d.insert(ctx, "bomb"); err == nil {
+				t.Error("no error")
+			}
+			unlock = locked(t, d)
+			return errBoom
+		}
+		return kind
+	}
+	for _, kind := range []backend.Work{{Foreign: true}, {WritesLast: true}} {
+		ran = 0
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		start := time.Now()
+		err := d.Backend().Atomic(ctx, loses(kind))
+		cancel()
+		if !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("answered after %v", took)
+		}
+		unlock()
+	}
+	conn := d.writer.session.conn
+	if err := d.atomic(d.inserting("a")); err != nil || names(t, d) != "a" {
+		t.Error(err, names(t, d))
+	}
+	if d.writer.session.conn != conn || conn == nil {
+		t.Error("a healthy connection was given up")
+	}
+}
+
+// An operation that waits behind somebody's slow foreign work, in the same batch,
+// leaves when its deadline has come.
+func TestDeadlineBehindForeign(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	entered, goOn := make(chan struct{}), make(chan struct{})
+	slow := make(chan error, 1)
+	go func() {
+		slow <- d.atomic(backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+			close(entered)
+			<-goOn
+			return d.insert(ctx, "slow")
+		}})
+	}()
+	<-entered
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	left, stays := make(chan error, 1), make(chan error, 1)
+	go func() { left <- d.Backend().Atomic(ctx, d.inserting("left")) }()
+	go func() { stays <- d.atomic(d.inserting("stays")) }()
+	select {
+	case err := <-left:
+		if !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it does not leave")
+	}
+	close(goOn)
+	if err := errors.Join(<-slow, <-stays); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, d); got != "slow stays" {
+		t.Error(got)
+	}
+}

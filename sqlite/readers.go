@@ -15,8 +15,9 @@ import (
 // readers is the pool of connections that read. Each text is prepared once and,
 // by database/sql, once on each connection that runs it.
 type readers struct {
-	pool   *sql.DB
-	closed atomic.Bool
+	pool    *sql.DB
+	reentry *base.Reentry
+	closed  atomic.Bool
 
 	mu       sync.RWMutex
 	prepared map[string]*sql.Stmt
@@ -24,8 +25,8 @@ type readers struct {
 
 var _ db.DBTX = (*readers)(nil)
 
-func newReaders(pool *sql.DB) *readers {
-	return &readers{pool: pool, prepared: make(map[string]*sql.Stmt, 64)}
+func newReaders(pool *sql.DB, reentry *base.Reentry) *readers {
+	return &readers{pool: pool, reentry: reentry, prepared: make(map[string]*sql.Stmt, 64)}
 }
 
 func (r *readers) close() error {
@@ -46,9 +47,18 @@ func (r *readers) known(query string) *sql.Stmt {
 	return r.prepared[query]
 }
 
-func (r *readers) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+// refuse gives the reason against reading. From inside an operation it would not
+// see what that has done.
+func (r *readers) refuse() error {
 	if r.closed.Load() {
-		return nil, backend.ErrClosed
+		return backend.ErrClosed
+	}
+	return r.reentry.Refuse()
+}
+
+func (r *readers) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if err := r.refuse(); err != nil {
+		return nil, err
 	}
 	if stmt := r.known(query); stmt != nil {
 		return stmt, nil
@@ -94,13 +104,16 @@ func (r *readers) QueryRowContext(ctx context.Context, query string, args ...any
 }
 
 func (r *readers) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if err := r.refuse(); err != nil {
+		return nil, err
+	}
 	return r.pool.PrepareContext(ctx, query)
 }
 
 // snapshot runs work in one read transaction.
 func (r *readers) snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
-	if r.closed.Load() {
-		return backend.ErrClosed
+	if err := r.refuse(); err != nil {
+		return err
 	}
 	tx, err := r.pool.BeginTx(ctx, nil)
 	if err != nil {

@@ -77,8 +77,8 @@ func (s *session) begin() error {
 	}
 	s.lost.Store(false)
 	err := s.stmts.Control(context.Background(), "BEGIN IMMEDIATE")
-	if err != nil && !base.IsBusy(err) {
-		s.rollback()
+	if err != nil {
+		s.notBegun(err)
 	}
 	return err
 }
@@ -91,10 +91,19 @@ func (s *session) beginTx(ctx context.Context) (*sql.Tx, error) {
 	}
 	s.lost.Store(false)
 	tx, err := s.conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil && !base.IsBusy(err) {
-		s.rollback()
+	if err != nil {
+		s.notBegun(err)
 	}
 	return tx, err
+}
+
+// notBegun notes that there is nothing to roll back. A connection that fails in
+// another way than by a lock is given up.
+func (s *session) notBegun(err error) {
+	s.lost.Store(true)
+	if !base.IsBusy(err) {
+		s.discard()
+	}
 }
 
 // commit ends the transaction. After an error it may still be open.

@@ -167,7 +167,7 @@ func ends(f func() error) error {
 // otherProcess opens the file as another program would.
 func otherProcess(t testing.TB, d *DB) *sql.DB {
 	t.Helper()
-	pool, err := connect(d.path, 4, []string{"busy_timeout(0)"})
+	pool, err := d.file.connect(4, []string{"busy_timeout(0)"})
 	if err != nil {
 		t.Fatal(err)
 	}

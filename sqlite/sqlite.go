@@ -20,7 +20,7 @@ import (
 // DB is an open file. It is a refgrow.Store, and safe for concurrent use. Other
 // processes on the same machine may have the file open too.
 type DB struct {
-	path    string
+	file    file
 	writer  *writer
 	readers *readers
 
@@ -48,19 +48,21 @@ func Open(ctx context.Context, path string, options Options) (*DB, error) {
 }
 
 func open(ctx context.Context, path string, options Options) (_ *DB, err error) {
-	if err := prepare(ctx, path, options); err != nil {
-		return nil, err
-	}
-	writing, err := connect(path, 1, options.writerPragmas(), "_txlock", "immediate")
+	f, err := prepare(ctx, path, options)
 	if err != nil {
 		return nil, err
 	}
-	reading, err := connect(path, options.Readers, options.readerPragmas())
+	writing, err := f.connect(1, options.writerPragmas(), "_txlock", "immediate")
+	if err != nil {
+		return nil, err
+	}
+	reading, err := f.connect(options.Readers, options.readerPragmas())
 	if err != nil {
 		return nil, errors.Join(err, writing.Close())
 	}
-	db := &DB{path: path, writer: newWriter(options.LockWait), readers: newReaders(reading)}
-	db.writer.session.pool = writing
+	w := newWriter(options.LockWait)
+	w.session.pool = writing
+	db := &DB{file: f, writer: w, readers: newReaders(reading, &w.reentry)}
 	// Another process may hold the file for a moment, to recover or remove its log.
 	until := time.Now().Add(options.LockWait)
 	err = retry(ctx, until, func() error {
@@ -73,7 +75,7 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 }
 
 // Path returns the absolute path of the file.
-func (d *DB) Path() string { return d.path }
+func (d *DB) Path() string { return d.file.path }
 
 // Backend is what the engine works with.
 func (d *DB) Backend() backend.Backend { return store{d} }
@@ -119,6 +121,8 @@ func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
 
 func (w *writer) inTx(tx *sql.Tx, work func(tx *sql.Tx) error) error {
 	defer w.reentry.Enter()()
+	w.tx.Store(tx)
+	defer w.tx.Store(nil)
 	committed := false
 	defer func() {
 		if committed {

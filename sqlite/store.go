@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -28,8 +27,15 @@ func (s store) Atomic(ctx context.Context, work backend.Work) error {
 	return s.db.writer.atomic(ctx, work)
 }
 
-// Bind is for transactions of DB.Tx.
-func (s store) Bind(tx *sql.Tx) backend.Backend { return base.NewBound(tx, s.Stats) }
+var errOtherTx = errors.New("not the transaction that Tx of this database has open: another one may belong to another file")
+
+// Bind is for the transaction of DB.Tx.
+func (s store) Bind(tx *sql.Tx) backend.Backend {
+	if tx == nil || s.db.writer.tx.Load() != tx {
+		return base.Refused(errOtherTx)
+	}
+	return base.NewBound(tx, s.Stats)
+}
 
 func (s store) Migrate(ctx context.Context, m backend.Migration) error {
 	return base.Install(ctx, m, s.db.readers, s.db.writer.transaction)
@@ -42,10 +48,10 @@ func (s store) Integrity(ctx context.Context) ([]string, error) {
 // Backup copies by a connection of its own, so that neither the writer nor a
 // reader is kept from its work.
 func (s store) Backup(ctx context.Context, path string) error {
-	if s.db.readers.closed.Load() {
-		return backend.ErrClosed
+	if err := s.db.readers.refuse(); err != nil {
+		return err
 	}
-	pool, err := connect(s.db.path, 1, []string{"busy_timeout(" + strconv.Itoa(busyTimeout) + ")"})
+	pool, err := s.db.file.connect(1, []string{busyTimeout()})
 	if err != nil {
 		return err
 	}

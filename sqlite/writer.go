@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"sync"
@@ -23,6 +24,7 @@ type writer struct {
 	session  session
 	reentry  base.Reentry
 	lockWait time.Duration
+	tx       atomic.Pointer[sql.Tx] // of DB.Tx, while it is open
 
 	operations, batches atomic.Int64 // committed
 	closing             chan struct{}

@@ -52,6 +52,9 @@ func (w *world) cast(settings refgrow.Settings) (c cast) {
 		}
 		// A code of one coupon that is a provider's id of another.
 		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "promo_bob"}))
+		// The code of a coupon that is off, which is a provider's id of another.
+		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "both", Status: refgrow.CouponInactive}))
+		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.bob, Code: "bob-20", LemonSqueezyDiscountCode: "both"}))
 		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "off-10", Status: refgrow.CouponInactive, StripeCouponID: "promo_off"}))
 		return nil
 	}))
@@ -143,6 +146,7 @@ func attributionOrder(w *world) {
 		{event{coupon: "promo_off"}, "none nobody; coupon=promo_off nobody unknown", ""},   // its coupon is off
 		{event{coupon: "promo_idle"}, "none nobody; coupon=promo_idle nobody unknown", ""}, // its affiliate is
 		{event{coupon: "bob-10", code: "ann"}, "coupon bob; coupon=bob-10 bob credited; referral_code=ann ann outranked", ""},
+		{event{coupon: "both"}, "coupon bob; coupon=both bob credited", ""}, // a code that matches no active coupon is none
 		// Anything else is skipped.
 		{event{coupon: "off-10", code: "bob"}, "referral_code bob; coupon=off-10 ann inactive; referral_code=bob bob credited", ""},
 		{event{coupon: "idle-10", code: "bob"}, "referral_code bob; coupon=idle-10 idle inactive; referral_code=bob bob credited", ""},

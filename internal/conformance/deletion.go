@@ -13,6 +13,7 @@ func deletionTests() []test {
 	return []test{
 		{"a large affiliate", deleteLarge},
 		{"interrupted", interruptedDeletion},
+		{"finished by the next deletion", finishedByNext},
 		{"hidden at once", hiddenAtOnce},
 		{"verified meanwhile", verifiedMeanwhile},
 	}
@@ -21,12 +22,16 @@ func deletionTests() []test {
 // many is more rows than one step of a deletion takes away.
 const many = 510
 
-// career gives an affiliate many conversions of as many customers, two entries
-// each, and gives the customers.
-func (w *world) career(affiliate int64) (customers []int64) {
+// edited is how many of them have several entries, so that entries and conversions
+// do not go in step.
+const edited = 20
+
+// career gives an affiliate conversions of as many customers, and gives the
+// customers.
+func (w *world) career(affiliate int64, conversions int) (customers []int64) {
 	w.Helper()
 	w.ok(w.shop.Atomic(w.Context(), func(p *refgrow.Project) error {
-		for n := range many {
+		for n := range conversions {
 			c, err := p.RecordConversion(w.Context(), refgrow.RecordConversionParams{
 				Type: refgrow.Purchase, AffiliateID: affiliate, BaseValue: money.MustParse("10.00 USD"), Paid: n%2 == 0,
 				Customer: refgrow.Customer{ExternalID: fmt.Sprint("u", n)}, Reference: fmt.Sprint("r", n),
@@ -34,7 +39,9 @@ func (w *world) career(affiliate int64) (customers []int64) {
 			if err != nil {
 				return err
 			}
-			customers = append(customers, c.ReferredUserID)
+			if customers = append(customers, c.ReferredUserID); n >= edited {
+				continue
+			}
 			if err := errOf(p.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{Value: new(money.MustParse("3.00 USD"))})); err != nil {
 				return err
 			}
@@ -60,7 +67,7 @@ func deleteLarge(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("shoes")}))
-	customers := w.career(jane.ID)
+	customers := w.career(jane.ID, many)
 	var others []int64
 	for _, customer := range []int64{customers[0], customers[many-1]} {
 		c := w.record(refgrow.RecordConversionParams{
@@ -90,7 +97,7 @@ func deleteLarge(w *world) {
 	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), 1)
 	equal(w, "the count of coupons", must(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{})), 0)
 	w.remains(jane.ID, map[string]map[string]string{
-		"USD": {"total": "1530.00", "paid": "510.00", "eligible": "1020.00", "held": "0.00"},
+		"USD": {"total": "1040.00", "paid": "510.00", "eligible": "530.00", "held": "0.00"},
 		"EUR": {"total": "7.00", "paid": "0.00", "eligible": "7.00", "held": "0.00"},
 	})
 	w.verify()
@@ -114,24 +121,30 @@ func (w *world) remains(affiliate int64, want map[string]map[string]string) {
 }
 
 // interrupt makes the deletion of an affiliate stop at one of its steps, as the
-// end of the process would, and gives what lets it go on.
+// end of the process would, and gives what lets it go on. The affiliate is hidden
+// then, so that the deletion counts as done.
 func (w *world) interrupt(affiliate int64, trigger string) (resume func()) {
 	w.Helper()
 	w.ok(w.exec("CREATE TRIGGER stop " + trigger + " BEGIN SELECT RAISE(ABORT, 'stop'); END"))
-	if err := w.shop.DeleteAffiliate(w.Context(), affiliate); err == nil {
+	w.ok(w.shop.DeleteAffiliate(w.Context(), affiliate))
+	if value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1 AND deleted_at IS NOT NULL", affiliate) != 1 {
 		w.Fatal("the deletion was not interrupted")
 	}
-	equal(w, "the affiliate in deletion", value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1 AND deleted_at IS NOT NULL", affiliate), 1)
 	return func() { w.ok(w.exec("DROP TRIGGER stop")) }
 }
 
-// steps are where a deletion of many rows can be interrupted.
-func deletionSteps() map[string]string {
-	return map[string]string{
-		"before its first step": "BEFORE DELETE ON refgrow_conversions",
-		"after its first step": fmt.Sprintf(`BEFORE DELETE ON refgrow_conversions
-			WHEN (SELECT COUNT(*) FROM refgrow_conversions WHERE affiliate_id = OLD.affiliate_id) <= %d`, many-500),
-		"at its end": "BEFORE DELETE ON refgrow_affiliates",
+// An interruption is where a deletion stops, with how many conversions.
+type interruption struct {
+	trigger     string
+	conversions int
+}
+
+func interruptions() map[string]interruption {
+	return map[string]interruption{
+		"before its first step": {"BEFORE DELETE ON refgrow_conversions", edited},
+		"after its first step": {fmt.Sprintf(`BEFORE DELETE ON refgrow_conversions
+			WHEN (SELECT COUNT(*) FROM refgrow_conversions WHERE affiliate_id = OLD.affiliate_id) <= %d`, many-500), many},
+		"at its end": {"BEFORE DELETE ON refgrow_affiliates", edited},
 	}
 }
 
@@ -140,11 +153,11 @@ func interruptedDeletion(w *world) {
 	ctx := w.Context()
 	joe := w.affiliate("joe")
 	var deleted []int64
-	for what, trigger := range deletionSteps() {
+	for what, stop := range interruptions() {
 		jane := w.affiliate("jane") // the names are free since the last time
-		customers := w.career(jane.ID)
-		other := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: joe.ID, Customer: refgrow.Customer{ID: customers[many-1]}})
-		resume := w.interrupt(jane.ID, trigger)
+		customers := w.career(jane.ID, stop.conversions)
+		other := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: joe.ID, Customer: refgrow.Customer{ID: customers[stop.conversions-1]}})
+		resume := w.interrupt(jane.ID, stop.trigger)
 		w.refused("the hidden affiliate, "+what, errOf(w.shop.GetAffiliate(ctx, jane.ID)), refgrow.ErrNotFound, "")
 		w.refused("its code, "+what, errOf(w.shop.AffiliateByCode(ctx, "JANE")), refgrow.ErrNotFound, "")
 		w.refused("a second deletion, "+what, w.shop.DeleteAffiliate(ctx, jane.ID), refgrow.ErrNotFound, "")
@@ -166,6 +179,19 @@ func interruptedDeletion(w *world) {
 	equal(w, "the lines that remain", value[int](w, "SELECT COUNT(*) FROM refgrow_deletions"), len(deleted))
 	equal(w, "the count of conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), 3)
 	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 0)
+}
+
+// What was interrupted is finished by the next deletion as well.
+func finishedByNext(w *world) {
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	w.purchase(jane.ID, "10.00 USD")
+	w.purchase(joe.ID, "10.00 USD")
+	w.interrupt(jane.ID, "BEFORE DELETE ON refgrow_conversions")()
+	w.ok(w.shop.DeleteAffiliate(w.Context(), joe.ID))
+	w.gone(jane.ID)
+	w.gone(joe.ID)
+	equal(w, "the count of conversions", must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{})), 0)
+	w.verify()
 }
 
 // From the first moment nothing shows the affiliate any more, and its customers
@@ -197,10 +223,10 @@ func hiddenAtOnce(w *world) {
 // A database is healthy while an affiliate goes: Verify finds nothing wrong at
 // any step.
 func verifiedMeanwhile(w *world) {
-	for what, trigger := range deletionSteps() {
+	for what, stop := range interruptions() {
 		jane := w.affiliate("jane")
-		w.career(jane.ID)
-		resume := w.interrupt(jane.ID, trigger)
+		w.career(jane.ID, stop.conversions)
+		resume := w.interrupt(jane.ID, stop.trigger)
 		if d := must(w.engine.Verify(w.Context())).Differences; len(d) > 0 {
 			w.Errorf("interrupted %s, Verify reports %d differences, such as: %v", what, len(d), d[0])
 		}

@@ -13,6 +13,7 @@ func timeTests() []test {
 		{"several releases", severalReleases},
 		{"as of", asOf},
 		{"the clock goes back", clockGoesBack},
+		{"an answer is final", finalAnswer},
 	}
 }
 
@@ -153,5 +154,22 @@ func clockGoesBack(w *world) {
 	w.purchase(jane.ID, "5.00 USD")
 	equal(w, "the balance with a last one", w.balances(jane.ID), "USD total 16.00 paid 0.00 eligible 15.00 held 1.00")
 	w.checkLedger("in the end", jane.ID)
+	w.verify()
+}
+
+// An answer for an instant after the newest entry stays true, too, when the clock
+// goes back behind it and entries are written there.
+func finalAnswer(w *world) {
+	jane := w.affiliate("jane")
+	w.purchase(jane.ID, "10.00 USD")
+	w.clock.Advance(time.Hour)
+	at := w.clock.Now()
+	before := w.balances(jane.ID, refgrow.AsOf(at))
+	equal(w, "the balance as of then", before, "USD total 2.00 paid 0.00 eligible 2.00 held 0.00")
+	w.clock.Advance(-30 * time.Minute)
+	w.purchase(jane.ID, "20.00 USD")
+	equal(w, "the balance", w.balances(jane.ID), "USD total 6.00 paid 0.00 eligible 6.00 held 0.00")
+	w.clock.Advance(time.Hour)
+	equal(w, "the balance as of then, asked again", w.balances(jane.ID, refgrow.AsOf(at)), before)
 	w.verify()
 }

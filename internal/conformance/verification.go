@@ -138,6 +138,7 @@ func verifyDamage(w *world) {
 	jane := fmt.Sprint("id = ", p.jane.ID)
 	joe := fmt.Sprint(p.joe.ID)
 	damages := []damage{
+		{"accounts", "gross", account, "gross + 1", usd + "gross"},
 		{"accounts", "total", account, "total + 1", usd + "total"},
 		{"accounts", "paid", account, "paid - 1", usd + "paid"},
 		{"accounts", "eligible", account, "eligible + 1", usd + "eligible"},
@@ -147,6 +148,7 @@ func verifyDamage(w *world) {
 		{"accounts", "next_release_at", account, "next_release_at + 1", usd + "next release"},
 		{"accounts", "rolled_to", account, fmt.Sprint(p.held.AvailableAt.UnixMilli()), usd + "eligible"}, // behind the next release
 		{"accounts", "rolled_to", account, fmt.Sprint(p.eligible.CreatedAt.UnixMilli()), usd + "eligible"},
+		{"accounts", "rolled_to", account, "rolled_to + 1", usd + "rolled_to"}, // after all that was written
 		{"accounts", "currency", account, "'GBP'", usd + "total"},
 		{"accounts", "affiliate_id", account, joe, usd + "total"},
 		{"accounts", "project_id", account, "project_id + 1", usd + "total"},

@@ -18,6 +18,7 @@ import (
 // same time, so that a pool of one is enough.
 type Backend struct {
 	pool    *sql.DB
+	gate    chan struct{} // holds the operation that writes or waits for the lock
 	reentry Reentry
 	commits atomic.Int64
 }
@@ -25,10 +26,12 @@ type Backend struct {
 var _ backend.Backend = (*Backend)(nil)
 
 // New returns the backend of a pool, which the caller keeps and closes.
-func New(pool *sql.DB) *Backend { return &Backend{pool: pool} }
+func New(pool *sql.DB) *Backend { return &Backend{pool: pool, gate: make(chan struct{}, 1)} }
 
-// Reader returns queries on the pool.
-func (b *Backend) Reader() db.Querier { return db.New(reading{b}) }
+// Reader returns queries on the pool. From inside an operation they are refused:
+// they would not see what it has done, and on a pool of one connection they
+// would wait for ever.
+func (b *Backend) Reader() db.Querier { return db.New(checked{b.pool, b.reentry.Refuse}) }
 
 // Bind returns the backend of the caller's transaction.
 func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }
@@ -61,8 +64,8 @@ func (b *Backend) Atomic(ctx context.Context, work backend.Work) error {
 // Snapshot runs work in a read transaction. It begins with a statement and not
 // with BeginTx, which on a host's pool may begin an IMMEDIATE one.
 func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
-	if b.reentry.Inside() {
-		return ErrReentrant
+	if err := b.reentry.Refuse(); err != nil {
+		return err
 	}
 	conn, err := b.conn(ctx, ctx)
 	if err != nil {
@@ -78,16 +81,16 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 
 // Migrate installs the schema or checks it.
 func (b *Backend) Migrate(ctx context.Context, m backend.Migration) error {
-	if b.reentry.Inside() {
-		return ErrReentrant
+	if err := b.reentry.Refuse(); err != nil {
+		return err
 	}
 	return Install(ctx, m, b.pool, b.write)
 }
 
 // Integrity checks the whole file of the pool, the host's tables included.
 func (b *Backend) Integrity(ctx context.Context) ([]string, error) {
-	if b.reentry.Inside() {
-		return nil, ErrReentrant
+	if err := b.reentry.Refuse(); err != nil {
+		return nil, err
 	}
 	conn, err := b.conn(ctx, ctx)
 	if err != nil {
@@ -99,8 +102,8 @@ func (b *Backend) Integrity(ctx context.Context) ([]string, error) {
 
 // Backup copies the database, by a connection of the pool.
 func (b *Backend) Backup(ctx context.Context, path string) error {
-	if b.reentry.Inside() {
-		return ErrReentrant
+	if err := b.reentry.Refuse(); err != nil {
+		return err
 	}
 	conn, err := b.conn(ctx, ctx)
 	if err != nil {

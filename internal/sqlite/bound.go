@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -30,15 +31,20 @@ type bound struct {
 
 	// over is set when the enclosing operation has ended. Nil: never.
 	over *atomic.Bool
+
+	// running is locked by the operation that runs. A savepoint released by one
+	// of two that run at the same time would be the other's.
+	running sync.Mutex
 }
 
 var (
 	errNotHere = errors.New("not inside a transaction: call it on the engine itself")
 	errOver    = errors.New("the operation that this handle was made for has ended")
+	errTwice   = errors.New("another operation runs on this handle: a transaction is for one goroutine at a time, " +
+		"and inside an operation the handle that it was given is the one to use")
 )
 
-// NewBound returns the backend of the caller's own transaction. lost, if there is
-// such a thing, tells that SQLite rolled it back by itself.
+// NewBound returns the backend of the caller's own transaction.
 func NewBound(tx *sql.Tx, stats func() backend.Stats) backend.Backend {
 	g := &guarded{on: tx}
 	return &bound{on: g, stats: stats, doubt: g.doubt}
@@ -52,7 +58,7 @@ func Operation(on db.DBTX, memo map[any]any, stats func() backend.Stats) (tx *ba
 		nested bound
 		over   atomic.Bool
 	})
-	op.nested = bound{on: on, memo: memo, stats: stats, over: &op.over}
+	op.nested.on, op.nested.memo, op.nested.stats, op.nested.over = on, memo, stats, &op.over
 	op.tx = backend.Tx{Querier: db.New(on), Memo: memo, Nested: &op.nested}
 	return &op.tx, func() { op.over.Store(true) }
 }
@@ -67,7 +73,7 @@ func WriteTotals(ctx context.Context, tx *backend.Tx) error {
 	return nil
 }
 
-func (b *bound) Reader() db.Querier   { return db.New(b.on) }
+func (b *bound) Reader() db.Querier   { return db.New(checked{b.on, b.ended}) }
 func (b *bound) Stats() backend.Stats { return b.stats() }
 
 // Snapshot reads in the transaction itself.
@@ -82,6 +88,10 @@ func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
 	if err := b.refuse(ctx); err != nil {
 		return err
 	}
+	if !b.running.TryLock() {
+		return errTwice
+	}
+	defer b.running.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	if b.doubt != nil {
 		b.doubt()
@@ -162,10 +172,17 @@ func lostOr(err error) error {
 }
 
 func (b *bound) refuse(ctx context.Context) error {
+	if err := b.ended(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (b *bound) ended() error {
 	if b.over != nil && b.over.Load() {
 		return errOver
 	}
-	return ctx.Err()
+	return nil
 }
 
 // Bind is refused: a transaction inside a transaction is a savepoint of it, and
@@ -184,7 +201,9 @@ func (b *bound) Backup(context.Context, string) error {
 	return fmt.Errorf("backup: %w", errNotHere)
 }
 
-// refused is a backend whose every use fails with err.
+// Refused returns a backend whose every use fails with err.
+func Refused(err error) backend.Backend { return refused{err} }
+
 type refused struct{ err error }
 
 func (r refused) Reader() db.Querier                               { return db.New(refusing(r)) }

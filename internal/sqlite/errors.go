@@ -42,7 +42,8 @@ const (
 // Every other error, sql.ErrNoRows included, is returned as it is.
 //
 // It goes by result codes alone and knows no driver: modernc and glebarez give
-// the extended code in a method Code, mattn in a struct field ExtendedCode.
+// the extended code in a method Code, mattn in a struct field ExtendedCode, ncruces
+// in a method ExtendedCode, or its error is the code itself.
 func Classify(err error) error {
 	kind := kindOf(err)
 	if kind == nil || errors.Is(err, kind) {
@@ -156,18 +157,41 @@ func driverCode(err error) (int, bool) {
 		}
 		v = v.Elem()
 	}
-	if v.Kind() != reflect.Struct || !strings.Contains(v.Type().PkgPath(), "sqlite") {
+	if !strings.Contains(v.Type().PkgPath(), "sqlite") {
 		return 0, false
 	}
-	if coded, ok := err.(interface{ Code() int }); ok {
-		return coded.Code(), true
+	if v.Kind() != reflect.Struct {
+		return number(v)
+	}
+	// The names are written out because the linker keeps every method of the
+	// program for one that it cannot see.
+	for _, method := range [...]reflect.Value{
+		reflect.ValueOf(err).MethodByName("ExtendedCode"), reflect.ValueOf(err).MethodByName("Code"),
+	} {
+		if method.IsValid() && method.Type().NumIn() == 0 && method.Type().NumOut() == 1 {
+			if code, ok := number(method.Call(nil)[0]); ok {
+				return code, true
+			}
+		}
 	}
 	for _, name := range [...]string{"ExtendedCode", "Code"} {
-		if f := v.FieldByName(name); f.IsValid() && f.CanInt() && f.Int() != 0 {
-			return int(f.Int()), true
+		if code, ok := number(v.FieldByName(name)); ok {
+			return code, true
 		}
 	}
 	return 0, false
+}
+
+// number returns a result code of whatever integer type; 0 is no error.
+func number(v reflect.Value) (int, bool) {
+	code := 0
+	switch {
+	case v.CanInt():
+		code = int(v.Int())
+	case v.CanUint():
+		code = int(v.Uint()) //nolint:gosec // no code is that long
+	}
+	return code, code != 0
 }
 
 type classified struct{ kind, err error }

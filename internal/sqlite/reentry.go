@@ -50,6 +50,14 @@ func (r *Reentry) Inside() bool {
 	return r.ids[id] > 0
 }
 
+// Refuse returns ErrReentrant to a goroutine that is inside.
+func (r *Reentry) Refuse() error {
+	if r.Inside() {
+		return ErrReentrant
+	}
+	return nil
+}
+
 // goroutineID reads the number from the first line of the stack's text,
 // "goroutine 18 [running]:", for which the runtime offers nothing else.
 func goroutineID() uint64 {

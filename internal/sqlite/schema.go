@@ -24,7 +24,10 @@ const (
 ) STRICT`
 	hasVersionTable = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refgrow_migrations')`
 	selectVersion   = `SELECT CAST(COALESCE(MAX(version), 0) AS INTEGER) FROM refgrow_migrations`
-	insertVersion   = `INSERT INTO refgrow_migrations (version, applied_at) VALUES (?1, ?2)`
+	// A step may have noted its version itself, for those who apply the steps by
+	// another tool, but not when by the engine's clock.
+	insertVersion = `INSERT INTO refgrow_migrations (version, applied_at) VALUES (?1, ?2)
+	ON CONFLICT (version) DO UPDATE SET applied_at = excluded.applied_at`
 )
 
 // Install brings the schema to the last of m's steps, or only checks it. read

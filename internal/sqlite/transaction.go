@@ -35,17 +35,30 @@ func (b *Backend) conn(ctx, wait context.Context) (*conn, error) {
 	return nil, Classify(err)
 }
 
-// write runs work in an IMMEDIATE transaction. It waits for a connection and for
-// the lock until ctx ends or patience does; what is inside is not cancelled.
+// write runs work in an IMMEDIATE transaction. It waits for its turn, a connection
+// and the lock until ctx ends or patience does; what is inside is not cancelled.
+//
+// Only the one whose turn it is asks for the lock. SQLite has no queue: if all
+// asked, each on a connection of its own, most of the time would go by between
+// the attempts, and some would never get it.
 func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX) error) error {
-	if b.reentry.Inside() {
-		return ErrReentrant
+	if err := b.reentry.Refuse(); err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
+	select {
+	case b.gate <- struct{}{}:
+		defer func() { <-b.gate }()
+	case <-wait.Done():
+		if ctx.Err() != nil {
+			return GaveUp(ctx)
+		}
+		return fmt.Errorf("%w: other operations are before it", backend.ErrBusy)
+	}
 	for attempt := 0; ; attempt++ {
 		began, err := b.try(ctx, wait, work)
 		if began || !IsBusy(err) {
@@ -121,9 +134,9 @@ func (c *conn) shorten(ctx context.Context) {
 	if err := c.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&ms); err != nil {
 		return
 	}
-	if timeout := time.Duration(ms) * time.Millisecond; timeout > busyTimeout {
+	if timeout := time.Duration(ms) * time.Millisecond; timeout > BusyTimeout {
 		c.timeout = timeout
-		c.setTimeout(ctx, busyTimeout)
+		c.setTimeout(ctx, BusyTimeout)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 // unless its context ends before.
 const Patience = 5 * time.Second
 
-// busyTimeout is how long a single statement may wait for a lock. It is short
+// BusyTimeout is how long a single statement may wait for a lock. It is short
 // because a driver may not notice the end of a context during that wait; the
 // rest of the patience is spent between the attempts.
-const busyTimeout = 100 * time.Millisecond
+const BusyTimeout = 100 * time.Millisecond
 
 // Pause is the time before the next attempt after attempt failed ones: it
 // doubles from 1 to 32 ms, and no two waiters keep step.

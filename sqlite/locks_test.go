@@ -1,0 +1,140 @@
+package sqlite
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Opening a file again must not drop the locks that the process has on it, which
+// closing any descriptor of the file would do.
+func TestSecondOpenKeepsLocks(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/locks"); err != nil {
+		t.Skip("the system does not list its locks")
+	}
+	d := setup(t, Options{})
+	if err := d.atomic(d.inserting("a")); err != nil {
+		t.Fatal(err)
+	}
+	before := locks(t, d)
+	if len(before) == 0 {
+		t.Skip("the system does not list this file's locks")
+	}
+	again, err := Open(context.Background(), d.Path(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, held := range before {
+		if !slices.Contains(locks(t, d), held) {
+			t.Errorf("%s is not held any more", held)
+		}
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, held := range before {
+		if !slices.Contains(locks(t, d), held) {
+			t.Errorf("%s is not held after the second one was closed", held)
+		}
+	}
+}
+
+// locks lists what this process has locked of d's file and shared memory.
+func locks(t *testing.T, d *DB) (held []string) {
+	t.Helper()
+	list, err := os.Open("/proc/locks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	for lines := bufio.NewScanner(list); lines.Scan(); {
+		// 1: POSIX  ADVISORY  READ  1234 08:01:5678 128 128
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 8 || fields[4] != strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		for _, suffix := range []string{"", "-shm"} {
+			if strings.HasSuffix(fields[5], ":"+inode(t, d.Path()+suffix)) {
+				held = append(held, strings.Join(fields[3:], " "))
+			}
+		}
+	}
+	return held
+}
+
+// inode asks another program for it, because a package that knows it is not there
+// on every system.
+func inode(t *testing.T, path string) string {
+	t.Helper()
+	number, err := exec.CommandContext(t.Context(), "stat", "-c", "%i", path).Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	return strings.TrimSpace(string(number))
+}
+
+// visitor is no test: it is the other process of TestSecondOpenLosesNothing, which
+// reads the file, and clears its log away if it believes to be the last.
+const visitor = "REFGROW_TEST_VISITS"
+
+func TestVisitor(t *testing.T) {
+	path := os.Getenv(visitor)
+	if path == "" {
+		t.Skip("runs in a process of its own")
+	}
+	f, err := find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := f.connect(1, []string{busyTimeout()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found string
+	err = pool.QueryRowContext(t.Context(), "SELECT group_concat(name, ' ') FROM (SELECT name FROM thing ORDER BY name)").Scan(&found)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := pool.Close(); err != nil {
+		t.Error(err)
+	}
+	fmt.Printf("found [%s]\n", found)
+}
+
+// While a program has a file open twice, another may come and go: what was
+// acknowledged is there for everybody.
+func TestSecondOpenLosesNothing(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	again, err := Open(context.Background(), d.Path(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	expected := ""
+	for _, name := range []string{"a", "b", "c"} {
+		if err := d.atomic(d.inserting(name)); err != nil {
+			t.Fatal(err)
+		}
+		expected = strings.TrimSpace(expected + " " + name)
+		other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVisitor$")
+		other.Env = append(os.Environ(), visitor+"="+d.Path())
+		said, err := other.CombinedOutput()
+		if err != nil || !strings.Contains(string(said), "found ["+expected+"]\n") {
+			t.Errorf("another process, which should find %s: %v\n%s", expected, err, said)
+		}
+		if _, err := os.Stat(d.Path() + "-wal"); err != nil {
+			t.Errorf("the log is gone while the file is open: %v", err)
+		}
+		if got := names(t, again); got != expected {
+			t.Errorf("the second one finds %s, not %s", got, expected)
+		}
+	}
+}
