@@ -23,7 +23,7 @@ func transactionTests() []test {
 	}
 }
 
-var errUndo = errors.New("undo") //nolint:gochecknoglobals // a sentinel
+var errUndo = errors.New("undo")
 
 func sale(code string) refgrow.RecordConversionParams {
 	return refgrow.RecordConversionParams{

@@ -97,7 +97,7 @@ func (w *world) refused(what string, err, kind error, field string) {
 		w.Errorf("%s gave %v, which is no *Error", what, err)
 	case own.Field != field:
 		w.Errorf("%s names the field %q, but should name %q: %v", what, own.Field, field, err)
-	case own.Message == "" || codes()[own.Code] != kind:
+	case own.Message == "" || !errors.Is(codes()[own.Code], kind):
 		w.Errorf("%s gave the code %q with the message %q", what, own.Code, own.Message)
 	}
 }
