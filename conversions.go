@@ -247,7 +247,7 @@ func (params ListConversionsParams) filter() (conversionFilter, error) {
 	if !params.To.IsZero() {
 		f.ToTime = ceilMillis(params.To)
 	}
-	if f.FromTime > f.ToTime {
+	if f.FromTime > f.ToTime || !params.From.IsZero() && !params.To.IsZero() && params.From.After(params.To) {
 		return f, invalid("from", "must not be after to")
 	}
 	f.all = f.affiliate == 0 && f.referral == 0 && params.From.IsZero() && params.To.IsZero()

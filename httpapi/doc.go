@@ -34,8 +34,9 @@
 // # Bodies and queries
 //
 // A body is one JSON object in UTF-8. Unknown fields, names in another case,
-// names that come twice, halves of surrogate pairs, more than 1000 fields, and
-// nesting deeper than 32 are errors; Options.IgnoreUnknown takes unknown fields.
+// names that come twice, halves of surrogate pairs, more than 1000 fields of an
+// object or 10,000 values in all, and nesting deeper than 32 are errors;
+// Options.IgnoreUnknown takes unknown fields.
 // In a query, unknown and repeated parameters and empty values are errors in
 // any case, on every method. A body on a GET or a DELETE is not looked at.
 //

@@ -121,6 +121,9 @@ func (p *problem) body() []byte {
 // shortened is a text from outside for a message: as much as people can use.
 func shortened(text string) string {
 	const most = 64
+	if text == "" {
+		return `""` // a name too, and people have to see it
+	}
 	if len(text) <= most {
 		return text
 	}

@@ -37,6 +37,8 @@ const (
 	maxDepth = 32
 	// maxMembers of one object is so, too.
 	maxMembers = 1000
+	// maxValues of a whole body: a value takes far more memory than its text.
+	maxValues = 10_000
 )
 
 // parseObject reads a text that is one JSON object (RFC 8259) and nothing else,
@@ -62,8 +64,9 @@ func parseObject(text string) ([]member, error) {
 }
 
 type parser struct {
-	text string
-	at   int
+	text   string
+	at     int
+	values int // how many were begun
 }
 
 // unexpected is the error for what stands at the parser's place.
@@ -116,6 +119,9 @@ func (p *parser) is(c byte) bool {
 func (p *parser) value(depth int, path string) (value, error) {
 	if depth > maxDepth {
 		return value{}, refused(path, "is nested more than "+strconv.Itoa(maxDepth)+" deep")
+	}
+	if p.values++; p.values > maxValues {
+		return value{}, refused("", "has more than "+strconv.Itoa(maxValues)+" values")
 	}
 	if p.at >= len(p.text) {
 		return value{}, p.unexpected("")

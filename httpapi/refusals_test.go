@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 		{`POST /affiliates {"Email": "x@example.com"}`, 400, "Email"},
 		{`POST /affiliates {"email": "x@example.com", "EMAIL": "x@example.com"}`, 400, "EMAIL"},
 		{`POST /affiliates {"email": "x@example.com", "name": "X"}`, 400, "name"},
-		{`POST /affiliates {"email": "x@example.com", "": 1}`, 400, ""},
+		{`POST /affiliates {"email": "x@example.com", "": 1}`, 400, `""`},
 		{`POST /affiliates {"email": "x@example.com", "payout_preferences": null}`, 400, "payout_preferences"},
 		{`POST /affiliates {"email": "x@example.com", "status": "active"}`, 400, "status"},
 		{`PUT /affiliates/jane@example.com {"status": "inactive", "id": 7}`, 400, "id"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 
@@ -144,7 +145,9 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 		case err == nil:
 			return read.String(), nil
 		case !errors.As(err, &tooLong):
-			if ctx := r.Context().Err(); ctx != nil {
+			// The end of a connection ends the context too: only a deadline is not
+			// the client's doing.
+			if ctx := r.Context().Err(); errors.Is(ctx, context.DeadlineExceeded) {
 				return "", ctx
 			}
 			return "", wrong("", "The body did not arrive: "+ended(err))
@@ -158,8 +161,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 
 // ended tells what of an error while reading is the client's business.
 func ended(err error) string {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "it ended too early"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "it took too long"
 	}
 	return "it could not be read"
 }

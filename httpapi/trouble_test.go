@@ -1,15 +1,20 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +157,56 @@ func TestTroubleWithTheDatabase(t *testing.T) {
 	got = w.do(t, "GET", "/affiliates", "").refused(t, 503, "closed", "")
 	if !slices.Equal(got.header["X-Ratelimit-Limit"], []string{"60"}) {
 		t.Errorf("a 503 has %v", got.header)
+	}
+}
+
+// A value takes far more memory than its text: a body may not have too many.
+func TestBodyOfTooManyValues(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	inner := `{"x":{"":1}}`
+	var body strings.Builder
+	body.WriteString(`{"email":"x@example.com"`)
+	for i := range 900 {
+		body.WriteString(`,"k` + strconv.Itoa(i) + `":[` + strings.Repeat(inner+",", 20) + inner + "]")
+	}
+	body.WriteString("}")
+	got := w.do(t, "POST", "/affiliates", body.String())
+	got.refused(t, 400, "invalid", "")
+	if message := text(got.json["error"]); !strings.Contains(message, "10000 values") {
+		t.Errorf("the message is %q", message)
+	}
+}
+
+// A client that ends its half of the connection in the middle of a body has only
+// itself to blame, and need not try the same again.
+func TestBodyThatEndsTooEarly(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	server := httptest.NewServer(w.mux)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	request := "POST /api/v1/affiliates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.key + "\r\nContent-Length: 100\r\n\r\n{\"a\""
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(answer), "it ended too early") {
+		t.Errorf("got %d %s", response.StatusCode, answer)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -59,6 +60,7 @@ func health(w http.ResponseWriter, r *http.Request, engine *refgrow.Engine, log 
 func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Request-Id", rand.Text())
 	w.WriteHeader(status)
 	// A client that is gone needs no answer.
 	_, _ = w.Write([]byte(body + "\n"))

@@ -93,7 +93,9 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 		WriteTimeout:      answerWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
+		// OPTIONS * is answered in JSON like everything else.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
 		// The end of the program does not end the requests.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
