@@ -290,7 +290,7 @@ func TestRefusals(t *testing.T) {
 			"limit=0": "limit", "limit=501": "limit", "limit=-1": "limit", "limit=+5": "limit", "limit=1.5": "limit", "limit=abc": "limit",
 			"limit=": "limit", "limit": "limit", "limit=5&limit=5": "limit", "limit=99999999999999999999": "limit", "Limit=5": "Limit",
 			"offset=-1": "offset", "offset=x": "offset", "offset=": "offset", "offset=99999999999999999999": "offset",
-			"cursor=": "cursor", "cursor=x": "cursor", "cursor=" + strings.Repeat("A", 32): "cursor", "page=2": "page", "=1": "",
+			"cursor=": "cursor", "cursor=x": "cursor", "cursor=" + strings.Repeat("A", 32): "cursor", "page=2": "page", "=1": `""`,
 			"%zz=1": "%zz", "limit=%zz": "limit", "limit=%ff": "limit", "%FF=1": "%FF", "limit=5%": "limit", "limit=5;offset=1": "limit",
 			"status=%C3%28": "status",
 		} {
