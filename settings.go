@@ -136,15 +136,6 @@ func (u UpdateSettingsParams) apply(s Settings) Settings {
 
 func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error) {
 	now := o.state.settings
-	// The same number in another currency would be another amount.
-	for _, c := range []struct {
-		field      string
-		commission Commission
-	}{{"commission", next.Commission}, {"signup_commission", next.SignupCommission}} {
-		if fixed := c.commission.fixed; next.Currency != now.Currency && !fixed.IsZero() && fixed.Currency() == now.Currency {
-			return next, invalid(c.field, "is a fixed amount in %s: give the new one together with the currency", now.Currency)
-		}
-	}
 	next, err := next.complete()
 	if err != nil {
 		return next, err

@@ -43,7 +43,7 @@ func TestProject(t *testing.T) {
 	}
 	// A new currency takes the fixed amounts along, as the same numbers.
 	shop.Currency, shop.SignupCommission = "EUR", "1.00"
-	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--signup-commission", "1.00", "--json")); got != shop {
+	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")); got != shop {
 		t.Errorf("%+v", got)
 	}
 
