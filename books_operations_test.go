@@ -173,6 +173,12 @@ func changes() (often, rare *rapid.Generator[operation]) {
 			return couponOffOp{selector(t, "coupon"), rapid.Bool().Draw(t, "inactive")}
 		}),
 		custom(func(t *rapid.T) operation {
+			status := []refgrow.ReferralStatus{refgrow.ReferralPending, refgrow.ReferralConverted, refgrow.ReferralDirect, refgrow.ReferralDirectSignup}
+			return customerOp{
+				selector(t, "customer"), maybe(t, "affiliate", 5), rapid.SampledFrom(status).Draw(t, "status"), rapid.IntRange(0, 5).Draw(t, "delete") == 5,
+			}
+		}),
+		custom(func(t *rapid.T) operation {
 			return statusOp{selector(t, "affiliate"), rapid.Bool().Draw(t, "inactive")}
 		}),
 		custom(func(t *rapid.T) operation { return currencyOp{currency(t)} }),
@@ -238,7 +244,7 @@ func drawUpdate(fields ...string) func(t *rapid.T) operation {
 	}
 }
 
-func (u updateOp) has(field string) bool { return strings.Contains(" "+u.Fields+" ", " "+field+" ") }
+func (op updateOp) has(field string) bool { return strings.Contains(" "+op.Fields+" ", " "+field+" ") }
 
 // selector picks the newest things more often.
 func selector(t *rapid.T, label string) int { return rapid.IntRange(1, unknown).Draw(t, label) }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -66,7 +65,11 @@ func set(t *testing.T, name, value string) {
 	if err := flag.Set(name, value); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { flag.Set(name, before) })
+	t.Cleanup(func() {
+		if err := flag.Set(name, before); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // history does operations on fresh books until there were enough of them.
@@ -125,9 +128,11 @@ func begin(t *rapid.T, directory string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		database.Close()
-		for _, end := range []string{"", "-wal", "-shm"} {
-			os.Remove(filepath.Join(directory, filepath.Base(file.Name())+end))
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.Remove(file.Name()); err != nil {
+			t.Error(err)
 		}
 	})
 	clock := refgrowtest.NewClock()

@@ -3,6 +3,7 @@ package refgrow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -144,11 +145,12 @@ func (e *Engine) resumeDeletions(ctx context.Context) error {
 	if err != nil {
 		return failed("looking for deletions to finish", err)
 	}
+	var failures []error
 	for _, a := range left {
 		p := &Project{engine: e, backend: e.backend, id: a.ProjectID}
 		if err := p.finishDeletion(ctx, a.ID); err != nil {
-			return fmt.Errorf("finishing the deletion of affiliate %d: %w", a.ID, err)
+			failures = append(failures, fmt.Errorf("finishing the deletion of affiliate %d: %w", a.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }

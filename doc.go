@@ -114,7 +114,8 @@
 // that arrive together are committed together.
 //
 // [Project.Atomic] does several operations, all or none, on any store; its function
-// may be run more than once. [Project.WithTx] writes inside a transaction of the
+// may be run more than once, one operation at a time, and calls through other
+// handles of the engine are refused inside it. [Project.WithTx] writes inside a transaction of the
 // app's own, so that an order and its commission commit or roll back together;
 // call [Engine.Wake] after the commit. There, a transaction should write before it
 // reads, or begin IMMEDIATE: one that has only read can get ErrBusy, and must then

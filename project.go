@@ -31,7 +31,7 @@ func (p *Project) Name() string { return p.name }
 // caller commits, and only then. The transaction must have begun IMMEDIATE or
 // written something before: one that has only read gets ErrBusy when somebody
 // else wrote meanwhile, and must be repeated whole. Statements in it are not
-// cancelled by a context.
+// cancelled by a context. For a file of the engine's own, tx is that of sqlite.DB.Tx.
 func (p *Project) WithTx(tx *sql.Tx) *Project {
 	return &Project{engine: p.engine, backend: p.backend.Bind(tx), id: p.id, name: p.name}
 }

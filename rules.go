@@ -99,7 +99,7 @@ func (c Commission) version(project int64, kind ConversionType, version, now int
 
 func commissionOf(rule db.CommissionRule) (Commission, error) {
 	if rule.Kind == kindFixed {
-		currency, err := money.ParseCurrency(rule.Currency)
+		currency, err := storedCurrency(rule.Currency)
 		if err != nil {
 			return Commission{}, fmt.Errorf("commission rule %d: %w", rule.ID, err)
 		}

@@ -198,7 +198,7 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 	if len(s.rules) != 2 {
 		return nil, fmt.Errorf("project %d has not one commission rule in force for each type of conversion", project)
 	}
-	currency, err := money.ParseCurrency(row.Currency)
+	currency, err := storedCurrency(row.Currency)
 	if err != nil {
 		return nil, fmt.Errorf("project %d: %w", project, err)
 	}

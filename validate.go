@@ -1,6 +1,7 @@
 package refgrow
 
 import (
+	"fmt"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -114,6 +115,16 @@ func amount(field string, a money.Amount) error {
 		return invalid(field, "must be at most 9 * 10^15 minor units")
 	}
 	return nil
+}
+
+// storedCurrency reads a currency from the database, where it stands as its code
+// in capitals.
+func storedCurrency(text string) (money.Currency, error) {
+	currency, err := money.ParseCurrency(text)
+	if err != nil || string(currency) != text {
+		return "", fmt.Errorf("%w: the currency %q", ErrDamaged, text)
+	}
+	return currency, nil
 }
 
 // positive checks an id.

@@ -8,7 +8,6 @@ import (
 	"math"
 
 	"github.com/refgrow-go/refgrow/internal/db"
-	"github.com/refgrow-go/refgrow/money"
 )
 
 // A Report says what Verify has checked and found.
@@ -119,7 +118,7 @@ func (v *verification) compare(where, what string, stored, computed int64) {
 
 // counts checks the totals of the project.
 func (v *verification) counts(ctx context.Context) error {
-	if _, err := money.ParseCurrency(v.project.Currency); err != nil {
+	if _, err := storedCurrency(v.project.Currency); err != nil {
 		v.differs("project", "currency", v.project.Currency, "one of ISO 4217")
 	}
 	stored, err := v.q.GetProjectTotals(ctx, v.project.ID)
@@ -229,7 +228,7 @@ func (v *verification) accounts(ctx context.Context, first, last int64) error {
 			continue
 		}
 		where := fmt.Sprintf("affiliate %d in %s", of.affiliate, of.currency)
-		if _, err := money.ParseCurrency(of.currency); err != nil {
+		if _, err := storedCurrency(of.currency); err != nil {
 			v.differs(where, "currency", of.currency, "one of ISO 4217")
 		}
 		v.compare(where, "rolled_to", a.RolledTo, min(max(a.RolledTo, sums[of].LastStamp), v.lastStamp))

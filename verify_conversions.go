@@ -183,7 +183,7 @@ func (v *verification) decided(c *db.Conversion) {
 // priced computes the commission again from the stored rule and inputs.
 func (v *verification) priced(c *db.Conversion) {
 	where := fmt.Sprintf("conversion %d", c.ID)
-	currency, err := money.ParseCurrency(c.PricedCurrency)
+	currency, err := storedCurrency(c.PricedCurrency)
 	if err != nil {
 		v.differs(where, "currency", c.PricedCurrency, "one of ISO 4217")
 		return
@@ -227,7 +227,7 @@ func (v *verification) priced(c *db.Conversion) {
 // carried checks a value that nobody gave: it is what was priced, and the same
 // number after a change of the currency.
 func (v *verification) carried(where string, c *db.Conversion, priced money.Amount) {
-	now, err := money.ParseCurrency(c.Currency)
+	now, err := storedCurrency(c.Currency)
 	if err != nil {
 		v.differs(where, "currency", c.Currency, "one of ISO 4217")
 		return

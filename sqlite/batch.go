@@ -29,9 +29,6 @@ type batch struct {
 	totals backend.Tx
 }
 
-// codeConstraint is the primary result code of a violated constraint.
-const codeConstraint = 19
-
 type verdict int
 
 const (
@@ -126,14 +123,14 @@ func (b *batch) together(careful bool) verdict {
 		return v
 	}
 	err := b.s.commit()
-	switch code, ok := base.Code(err); {
+	switch {
 	case err == nil:
 		b.count(b.ops)
 		b.wake()
 		return settled
 	case b.s.lost.Load() && errors.Is(err, base.ErrLost):
 		return apart
-	case ok && code&0xff == codeConstraint && len(b.ops) > 1:
+	case base.IsConstraint(err) && len(b.ops) > 1:
 		// A constraint that is checked at the end, such as a deferred foreign
 		// key: it is one operation's fault.
 		return apart
@@ -266,13 +263,19 @@ func (b *batch) reset() {
 }
 
 // beginAgain begins another transaction for what is left of the batch. All of it
-// is undone, so that those whose contexts end meanwhile may leave.
+// is undone, so that those whose contexts end meanwhile may leave, the leader too:
+// then somebody else leads the others.
 func (b *batch) beginAgain(until time.Time) error {
 	err := retry(context.Background(), until, func() error {
 		if !b.dismiss() {
 			return errNobody
 		}
-		return b.s.begin()
+		err := b.s.begin()
+		if base.IsBusy(err) && b.leader.finished && b.leader.ctx.Err() != nil {
+			b.handOver(until)
+			return errNobody
+		}
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
@@ -294,6 +297,22 @@ func (b *batch) dismiss() (left bool) {
 		}
 	}
 	return left
+}
+
+// handOver puts the operations that are left back at the head of the queue, as if
+// the batch had not begun. They wait for the lock until the same time.
+func (b *batch) handOver(until time.Time) {
+	b.w.mu.Lock()
+	defer b.w.mu.Unlock()
+	var waiting []*request
+	b.ops = slices.DeleteFunc(b.ops, func(r *request) bool {
+		if !r.finished {
+			r.taken, r.until = false, until
+			waiting = append(waiting, r)
+		}
+		return !r.finished
+	})
+	b.w.queue = slices.Insert(b.w.queue, 0, waiting...)
 }
 
 // apart runs each operation in a transaction of its own. They share the time for

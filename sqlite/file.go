@@ -155,17 +155,11 @@ func writable(ctx context.Context, pool *sql.DB) error {
 
 // retry repeats work while the file is locked.
 func retry(ctx context.Context, until time.Time, work func() error) error {
-	for attempt := 0; ; attempt++ {
-		err := work()
-		if !base.IsBusy(err) || time.Now().After(until) {
-			return err
-		}
-		timer := time.NewTimer(base.Pause(attempt))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return base.GaveUp(ctx)
-		}
+	wait, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	err := base.Retry(wait, work)
+	if base.IsBusy(err) && ctx.Err() != nil {
+		return base.GaveUp(ctx)
 	}
+	return err
 }

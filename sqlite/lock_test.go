@@ -226,36 +226,100 @@ func TestDeadlineBetweenRuns(t *testing.T) {
 	}
 }
 
-// An operation that waits behind somebody's slow foreign work, in the same batch,
-// leaves when its deadline has come.
-func TestDeadlineBehindForeign(t *testing.T) {
+// The same for one that leads others, which stay.
+func TestLeaderLeavesBetweenRuns(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
-	entered, goOn := make(chan struct{}), make(chan struct{})
-	slow := make(chan error, 1)
-	go func() {
-		slow <- d.atomic(backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-			close(entered)
-			<-goOn
-			return d.insert(ctx, "slow")
-		}})
-	}()
-	<-entered
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	left, stays := make(chan error, 1), make(chan error, 1)
-	go func() { left <- d.Backend().Atomic(ctx, d.inserting("left")) }()
-	go func() { stays <- d.atomic(d.inserting("stays")) }()
+	unlock, ran := func() {}, 0
+	works := []backend.Work{
+		d.inserting("leader"),
+		{Foreign: true, Run: d.inserting("foreign").Run}, // has had its turn when it goes back into the queue
+		{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+			if ran++; ran > 1 {
+				return d.insert(ctx, "stays")
+			}
+			if err := d.insert(ctx, "bomb"); err == nil {
+				t.Error("no error")
+			}
+			unlock = locked(t, d)
+			time.AfterFunc(50*time.Millisecond, cancel)
+			return errBoom
+		}},
+	}
+	errs := make([]chan error, len(works))
+	if err := d.Tx(context.Background(), func(*sql.Tx) error {
+		for i, work := range works {
+			own := context.Background()
+			if i == 0 {
+				own = ctx
+			}
+			errs[i] = make(chan error, 1)
+			go func() { errs[i] <- d.Backend().Atomic(own, work) }()
+			eventually(t, "it waits", func() bool { return d.writer.waiting() == i+1 })
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	select {
-	case err := <-left:
-		if !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+	case err := <-errs[0]:
+		if err != context.Canceled {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
-		t.Error("it does not leave")
+	case <-time.After(2 * time.Second):
+		t.Error("the leader does not leave")
 	}
-	close(goOn)
-	if err := errors.Join(<-slow, <-stays); err != nil {
+	unlock()
+	if err := errors.Join(<-errs[1], <-errs[2]); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, d); got != "foreign stays" || entries(t, d) != 1 {
+		t.Error(got, entries(t, d))
+	}
+}
+
+// An operation that waits behind somebody's slow foreign work leaves when its
+// context ends, also when both were there as the batch began.
+func TestLeaveBehindForeign(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	left, goOn := make(chan error, 1), make(chan struct{})
+	slow := backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+		cancel()
+		<-goOn
+		return d.insert(ctx, "slow")
+	}}
+	go func() {
+		defer close(goOn)
+		select {
+		case err := <-left:
+			if err != context.Canceled {
+				t.Error(err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Error("it does not leave")
+		}
+	}()
+	waits := func(work backend.Work) (ended chan error) {
+		ended, before := make(chan error, 1), d.writer.waiting()
+		go func() { ended <- d.atomic(work) }()
+		eventually(t, "it waits", func() bool { return d.writer.waiting() == before+1 })
+		return ended
+	}
+	var others [2]chan error
+	if err := d.Tx(context.Background(), func(*sql.Tx) error {
+		others[0] = waits(slow)
+		go func() { left <- d.Backend().Atomic(ctx, d.inserting("left")) }()
+		eventually(t, "it waits", func() bool { return d.writer.waiting() == 2 })
+		others[1] = waits(d.inserting("stays"))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(<-others[0], <-others[1]); err != nil {
 		t.Error(err)
 	}
 	if got := names(t, d); got != "slow stays" {

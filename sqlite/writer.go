@@ -85,7 +85,9 @@ func (w *writer) atomic(ctx context.Context, work backend.Work) error {
 	}
 	for next == enter {
 		w.takeTurn(r)
-		next = <-r.signal
+		if next, err = w.wait(r); err != nil {
+			return err
+		}
 	}
 	if next == lead {
 		w.lead(r)
@@ -122,8 +124,8 @@ func (w *writer) join(r *request) (signal, error) {
 	if w.reentry.Inside() {
 		return done, base.ErrReentrant
 	}
-	if err := r.ctx.Err(); err != nil {
-		return done, err
+	if r.ctx.Err() != nil {
+		return done, base.GaveUp(r.ctx)
 	}
 	w.mu.Lock()
 	if w.closed {
@@ -145,6 +147,11 @@ func (w *writer) join(r *request) (signal, error) {
 	if leads {
 		return lead, nil
 	}
+	return w.wait(r)
+}
+
+// wait waits for the next message to r, or until it has left the queue.
+func (w *writer) wait(r *request) (signal, error) {
 	select {
 	case s := <-r.signal:
 		return s, nil

@@ -14,7 +14,8 @@ import (
 // A Backend is one database, or one transaction of it.
 type Backend interface {
 	// Reader returns queries that each see the last committed state (in a
-	// bound backend: the state of its transaction).
+	// bound backend: the state of its transaction). Foreign work of this backend
+	// is refused here, since what it did itself would not be seen.
 	Reader() db.Querier
 
 	// Snapshot runs work on one consistent state, without writing.
@@ -27,7 +28,8 @@ type Backend interface {
 	Atomic(ctx context.Context, work Work) error
 
 	// Bind returns a backend whose operations are savepoints of the caller's
-	// transaction. It never commits and never rolls back more than its own.
+	// transaction. It never commits and never rolls back more than its own. It
+	// runs one operation at a time and refuses a second one.
 	Bind(tx *sql.Tx) Backend
 
 	// Migrate brings the schema up to date, or only checks it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -331,5 +332,87 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 	if entries != 80 {
 		t.Error(entries)
+	}
+}
+
+// Many more writers than connections that could help: each gets its turn, and the
+// pool does not grow with their number.
+func TestManyWriters(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)")
+	most := 0
+	var wg sync.WaitGroup
+	for i := range 300 {
+		wg.Go(func() {
+			for j := range 3 {
+				work := inserting(fmt.Sprint(i, "-", j))
+				if err := b.Atomic(context.Background(), backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+					most = max(most, pool.Stats().OpenConnections) // one at a time, as the database has it
+					return work.Run(ctx, tx)
+				}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if most > 4 {
+		t.Errorf("%d connections were open", most)
+	}
+	if n := b.Stats().Operations; n != 900 {
+		t.Errorf("%d operations", n)
+	}
+}
+
+// The turn is waited for as long as the context says, as is the lock.
+func TestTurn(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	entered, goOn := make(chan struct{}), make(chan struct{})
+	slow := make(chan error, 1)
+	go func() {
+		slow <- b.Atomic(context.Background(), backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+			close(entered)
+			<-goOn
+			return insert(ctx, tx, "slow")
+		}})
+	}()
+	<-entered
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	canceled, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if err := b.Atomic(canceled, inserting("cancelled")); err != context.Canceled {
+		t.Error(err)
+	}
+	close(goOn)
+	if err := <-slow; err != nil {
+		t.Error(err)
+	}
+	if err := b.Atomic(context.Background(), inserting("next")); err != nil || names(t, pool) != "next slow" {
+		t.Error(err, names(t, pool))
+	}
+}
+
+// Reading from inside an operation would not see what it has done; another
+// goroutine may read.
+func TestReadingInside(t *testing.T) {
+	t.Parallel()
+	b, _ := setup(t)
+	ctx := context.Background()
+	read := func() error { return on(b.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)) }
+	err := b.Atomic(ctx, backend.Work{Foreign: true, Run: func(context.Context, *backend.Tx) error {
+		if err := read(); err != ErrReentrant {
+			t.Error(err)
+		}
+		other := make(chan error)
+		go func() { other <- read() }()
+		return <-other
+	}})
+	if err := errors.Join(err, read()); err != nil {
+		t.Error(err)
 	}
 }

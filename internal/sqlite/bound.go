@@ -138,9 +138,9 @@ func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
 
 // lock makes a transaction that began deferred a writing one before anything is
 // read: one that reads first is refused (517) as soon as anybody else has
-// written. The statement changes nothing. Where the host keeps the schema's
-// version in a table of its own there is nothing to take the lock with, and the
-// operation's first write has to do.
+// written. The statement changes nothing. In a schema without the table of versions
+// there is nothing to take the lock with, and the operation's first write has to
+// do.
 func (b *bound) lock(ctx context.Context) error {
 	_, err := b.on.ExecContext(ctx, "DELETE FROM refgrow_migrations WHERE 0")
 	if code, ok := Code(err); ok && code&0xff == codeError {

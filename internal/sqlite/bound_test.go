@@ -115,8 +115,15 @@ func TestBindRefusals(t *testing.T) {
 	}}); err != nil {
 		t.Error(err)
 	}
-	if err := kept.Atomic(ctx, inserting("late")); err != errOver {
-		t.Error(err)
+	for what, err := range map[string]error{
+		"Atomic":   kept.Atomic(ctx, inserting("late")),
+		"Snapshot": kept.Snapshot(ctx, nil),
+		"Reader":   kept.Reader().AddTotals(ctx, db.AddTotalsParams{}),
+		"Row":      on(kept.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)),
+	} {
+		if err != errOver {
+			t.Errorf("%s of a handle that was kept: %v", what, err)
+		}
 	}
 	cancel()
 	if err := bound.Atomic(ctx, inserting("a")); err != context.Canceled {
@@ -228,5 +235,39 @@ func TestBindAfterRollbackByItself(t *testing.T) {
 	tx.Rollback()
 	if got := names(t, pool); got != "" {
 		t.Errorf("it left %s", got)
+	}
+}
+
+// A transaction is for one goroutine: of two operations at the same time the
+// second is refused, and so is one on the handle around an operation from inside.
+func TestBoundTwice(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t)
+	ctx := context.Background()
+	err := b.Atomic(ctx, backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+		entered, goOn := make(chan struct{}), make(chan struct{})
+		first := make(chan error, 1)
+		go func() {
+			first <- tx.Nested.Atomic(ctx, backend.Work{Run: func(ctx context.Context, inner *backend.Tx) error {
+				close(entered)
+				<-goOn
+				if err := tx.Nested.Atomic(ctx, inserting("around")); err != errTwice {
+					t.Error(err)
+				}
+				return inner.Nested.Atomic(ctx, inserting("first"))
+			}})
+		}()
+		<-entered
+		if err := tx.Nested.Atomic(ctx, inserting("second")); err != errTwice {
+			t.Error(err)
+		}
+		close(goOn)
+		return errors.Join(<-first, tx.Nested.Atomic(ctx, inserting("third")))
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+	if got := names(t, pool); got != "first third" {
+		t.Error(got)
 	}
 }

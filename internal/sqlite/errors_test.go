@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"syscall"
 	"testing"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -27,6 +28,20 @@ type mattnLike struct {
 }
 
 func (e mattnLike) Error() string { return "mattn" }
+
+// As in ncruces/go-sqlite3: a pointer with two methods, and codes that are errors.
+type (
+	ncrucesLike struct{ code uint16 }
+	primary     uint8
+	extended    uint16
+)
+
+func (e *ncrucesLike) Error() string          { return "ncruces" }
+func (e *ncrucesLike) Code() primary          { return primary(e.code) }
+func (e *ncrucesLike) ExtendedCode() extended { return extended(e.code) }
+func (primary) Error() string                 { return "primary" }
+func (extended) Error() string                { return "extended" }
+func (errNo) Error() string                   { return "mattn's number" }
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
@@ -56,6 +71,16 @@ func TestClassify(t *testing.T) {
 		{mattnLike{19, 2067}, backend.ErrConstraint},
 		{mattnLike{5, 0}, backend.ErrBusy},
 		{&mattnLike{13, 13}, backend.ErrFull},
+		{&ncrucesLike{517}, backend.ErrBusy},
+		{&ncrucesLike{2067}, backend.ErrConstraint},
+		{&ncrucesLike{1}, nil},
+		{&ncrucesLike{0}, nil},
+		{(*ncrucesLike)(nil), nil},
+		{primary(13), backend.ErrFull},
+		{extended(267), backend.ErrDamaged},
+		{errNo(5), backend.ErrBusy},
+		{errNo(0), nil},
+		{syscall.ENOTDIR, nil}, // 20, of the system
 		{sql.ErrConnDone, backend.ErrClosed},
 		{sql.ErrNoRows, nil},
 		{context.Canceled, nil},
@@ -84,6 +109,9 @@ func TestClassify(t *testing.T) {
 	}
 	if Classify(nil) != nil {
 		t.Error("Classify(nil)")
+	}
+	if code, _ := Code(&ncrucesLike{2067}); code != 2067 {
+		t.Errorf("the extended code is %d", code)
 	}
 }
 

@@ -154,3 +154,29 @@ func TestBackup(t *testing.T) {
 		t.Errorf("a failed backup remains: %v", err)
 	}
 }
+
+// A step that notes its own version may be applied by any tool; applied here, the
+// engine's clock says when.
+func TestMigrateByAnotherTool(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const note = "INSERT INTO refgrow_migrations (version, applied_at) VALUES (%d, 1) ON CONFLICT (version) DO NOTHING"
+	numbered := []string{versionTable + "; CREATE TABLE first (a);" + fmt.Sprintf(note, 1), "CREATE TABLE second (a);" + fmt.Sprintf(note, 2)}
+	pool := openFile(t, filepath.Join(t.TempDir(), "host.db"))
+	exec(t, pool, numbered[0])
+	b := New(pool)
+	if err := b.Migrate(ctx, backend.Migration{Steps: numbered[:1], CheckOnly: true}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Migrate(ctx, backend.Migration{Steps: numbered, CheckOnly: true}); !errors.Is(err, backend.ErrSchema) {
+		t.Error(err)
+	}
+	if err := b.Migrate(ctx, backend.Migration{Steps: numbered, Now: 99}); err != nil {
+		t.Error(err)
+	}
+	var got string
+	err := pool.QueryRow("SELECT group_concat(version || ':' || applied_at) FROM refgrow_migrations").Scan(&got)
+	if err != nil || got != "1:1,2:99" {
+		t.Error(got, err)
+	}
+}

@@ -45,8 +45,8 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 	if err := b.reentry.Refuse(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return GaveUp(ctx)
 	}
 	wait, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
@@ -59,18 +59,21 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 		}
 		return fmt.Errorf("%w: other operations are before it", backend.ErrBusy)
 	}
-	for attempt := 0; ; attempt++ {
+	var done error // what came of it once it had begun
+	err := Retry(wait, func() error {
 		began, err := b.try(ctx, wait, work)
-		if began || !IsBusy(err) {
-			return Classify(err)
+		if began {
+			done, err = err, nil
 		}
-		if !sleep(wait, Pause(attempt)) {
-			if ctx.Err() != nil {
-				return GaveUp(ctx)
-			}
-			return Classify(err)
-		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return Classify(done)
+	case IsBusy(err) && ctx.Err() != nil:
+		return GaveUp(ctx)
 	}
+	return Classify(err)
 }
 
 // try makes one attempt. A connection is not kept between the attempts: it may
@@ -107,15 +110,10 @@ func (b *Backend) try(ctx, wait context.Context, work func(context.Context, db.D
 // database without WAL knows: the transaction stays open meanwhile. A COMMIT that
 // finds no transaction tells that SQLite rolled back by itself.
 func (c *conn) commit(ctx, wait context.Context) error {
-	for attempt := 0; ; attempt++ {
+	return lostOr(Retry(wait, func() error {
 		_, err := c.ExecContext(ctx, "COMMIT")
-		if err == nil {
-			return nil
-		}
-		if !IsBusy(err) || !sleep(wait, Pause(attempt)) {
-			return lostOr(err)
-		}
-	}
+		return err
+	}))
 }
 
 // rollback leaves the transaction, if there still is one: the answer that none

@@ -22,6 +22,17 @@ func Pause(attempt int) time.Duration {
 	return longest/2 + rand.N(longest/2+1)
 }
 
+// Retry repeats attempt while it says that somebody holds the lock, until wait
+// ends.
+func Retry(wait context.Context, attempt func() error) error {
+	for n := 0; ; n++ {
+		err := attempt()
+		if !IsBusy(err) || !sleep(wait, Pause(n)) {
+			return err
+		}
+	}
+}
+
 // sleep waits for d and reports whether ctx is still alive.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

@@ -1,0 +1,97 @@
+package refgrow_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// once does a call that counts how often it is done.
+func (p *program) once(key string, answer refgrow.Answer, done *int) (refgrow.Answer, bool) {
+	p.Helper()
+	got, replayed, err := p.shop.Once(p.Context(), refgrow.Idempotency{Caller: "key 1", Key: key, Request: []byte("POST /")},
+		func(*refgrow.Project) (refgrow.Answer, error) {
+			*done++
+			return answer, nil
+		})
+	p.ok(err)
+	return got, replayed
+}
+
+// An answer may have no body; it is stored and given again like any other.
+func TestAnswerWithoutBody(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string][]byte{"nil": nil, "empty": {}, "zero byte": {0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := inAppsFile(t, 2, refgrow.Settings{})
+			done := 0
+			for n := range 3 {
+				got, replayed := p.once("k", refgrow.Answer{Status: 202, Body: body}, &done)
+				if got.Status != 202 || !bytes.Equal(got.Body, body) || replayed != (n > 0) {
+					t.Errorf("call %d gave %+v, replayed: %v", n, got, replayed)
+				}
+			}
+			if rows := p.count("SELECT COUNT(*) FROM refgrow_idempotency"); done != 1 || rows != 1 {
+				t.Errorf("the call was done %d times and has %d answers", done, rows)
+			}
+		})
+	}
+}
+
+// Answers written while the clock was far ahead are not given again for a year,
+// and do not keep others from being removed.
+func TestAnswersFromTheFuture(t *testing.T) {
+	t.Parallel()
+	p := inAppsFile(t, 2, refgrow.Settings{})
+	const year, many = 365 * 24 * time.Hour, 20
+	today := p.clock.Now()
+	p.clock.Set(today.Add(year))
+	old, anew := 0, 0
+	for n := range many {
+		p.once(fmt.Sprint("ahead ", n), refgrow.Answer{Status: 201}, &old)
+	}
+	p.clock.Set(today)
+	if got, replayed := p.once("ahead 0", refgrow.Answer{Status: 200}, &anew); replayed || got.Status != 200 || anew != 1 {
+		t.Errorf("the answer from the future is %+v, replayed: %v", got, replayed)
+	}
+	if got, replayed := p.once("ahead 0", refgrow.Answer{Status: 204}, &anew); !replayed || got.Status != 200 {
+		t.Errorf("the answer that took its place is %+v, replayed: %v", got, replayed)
+	}
+	// Each is to be kept for a day, and nobody uses a key again.
+	for day := range 50 {
+		p.once(fmt.Sprint("day ", day), refgrow.Answer{Status: 200}, &anew)
+		p.clock.Advance(25 * time.Hour)
+	}
+	if anew != 51 {
+		t.Errorf("%d calls were done", anew)
+	}
+	if rows := p.count("SELECT COUNT(*) FROM refgrow_idempotency"); rows > 5 {
+		t.Errorf("%d answers are kept", rows)
+	}
+	if old := p.count("SELECT COUNT(*) FROM refgrow_idempotency WHERE created_at > ?", p.clock.Now().Add(24*time.Hour).UnixMilli()); old != 0 {
+		t.Errorf("%d of them are from the future", old)
+	}
+}
+
+// The longest key is counted in characters, not in bytes.
+func TestIdempotencyKeyLength(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	done := 0
+	for _, key := range []string{strings.Repeat("k", 255), strings.Repeat("é", 255), strings.Repeat("鍵", 255)} {
+		p.once(key, refgrow.Answer{Status: 200}, &done)
+		_, _, err := p.shop.Once(t.Context(), refgrow.Idempotency{Key: key + "k"}, func(*refgrow.Project) (refgrow.Answer, error) {
+			done++
+			return refgrow.Answer{}, nil
+		})
+		p.refused("a longer key", err, refgrow.ErrInvalid, "Idempotency-Key")
+	}
+	if done != 3 {
+		t.Errorf("%d calls were done", done)
+	}
+}

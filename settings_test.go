@@ -1,0 +1,93 @@
+package refgrow_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// An empty text in a change is a mistake, and does not mean the default.
+func TestSettingsRefuseEmptyTexts(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Currency: "EUR", SelfReferral: refgrow.SelfReferralAllow, Commission: refgrow.Percent("20")})
+	before, err := p.shop.Settings(t.Context())
+	p.ok(err)
+	for field, change := range map[string]refgrow.UpdateSettingsParams{
+		"currency":      {Currency: new(money.Currency(""))},
+		"self_referral": {SelfReferral: new(refgrow.SelfReferral(""))},
+	} {
+		change.HoldDays = new(30)
+		_, err := p.shop.UpdateSettings(t.Context(), change)
+		p.refused("an empty "+field, err, refgrow.ErrInvalid, field)
+	}
+	if after, err := p.shop.Settings(t.Context()); err != nil || after != before {
+		t.Errorf("the settings were %+v and are %+v (%v)", before, after, err)
+	}
+}
+
+// A change of the project's currency leaves what was recorded in its own, which is
+// named from then on.
+func TestCurrencyChangeNamesWhatWasRecorded(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{SignupCommission: refgrow.Fixed(money.MustParse("5.00 USD"))})
+	jane := p.affiliate("jane")
+	given := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Value: money.MustParse("7.00 USD")})
+	plain := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	euros := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Value: money.MustParse("3.00 EUR")})
+	other, err := p.engine.CreateProject(t.Context(), "other", refgrow.Settings{})
+	p.ok(err)
+	others, err := other.RecordConversion(t.Context(), refgrow.RecordConversionParams{Type: refgrow.Signup})
+	p.ok(err)
+	if given.BaseCurrency != "" || plain.BaseCurrency != "" {
+		t.Fatalf("before the change the currencies are %q and %q", given.BaseCurrency, plain.BaseCurrency)
+	}
+	for _, currency := range []money.Currency{"JPY", "EUR"} {
+		_, err := p.shop.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{Currency: &currency, SignupCommission: new(refgrow.Percent("0"))})
+		p.ok(err)
+		for _, want := range []*refgrow.Conversion{given, plain, euros} {
+			got, err := p.shop.GetConversion(t.Context(), want.ID)
+			p.ok(err)
+			if got.Value != want.Value || got.BaseCurrency != want.Value.Currency() {
+				t.Errorf("with the project in %s, %v is %v, with the currency %q", currency, want.Value, got.Value, got.BaseCurrency)
+			}
+		}
+		p.verify()
+	}
+	if got, err := other.GetConversion(t.Context(), others.ID); err != nil || got.BaseCurrency != "" {
+		t.Errorf("in another project the currency is %q (%v)", got.BaseCurrency, err)
+	}
+	// What is recorded now is in the new currency, and what was before enters the
+	// books in its own.
+	if now := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup}); now.Value.Currency() != "EUR" || now.BaseCurrency != "" {
+		t.Errorf("a signup is now in %v, with the currency %q", now.Value, now.BaseCurrency)
+	}
+	for _, c := range []*refgrow.Conversion{given, euros} {
+		p.update(c, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)})
+	}
+	balances := p.earnings(jane)
+	if len(balances) != 2 || balances[0].Total != money.MustParse("3.00 EUR") || balances[1].Total != money.MustParse("7.00 USD") {
+		t.Errorf("the balances are %+v", balances)
+	}
+	p.verify()
+	_, err = p.shop.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{Currency: new(money.USD)})
+	p.refused("a currency after the first entry", err, refgrow.ErrConflict, "currency")
+}
+
+// The longest name is counted in characters, not in bytes.
+func TestProjectNameLength(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	for _, name := range []string{strings.Repeat("n", 100), strings.Repeat("é", 100), strings.Repeat("名", 100)} {
+		made, err := p.engine.CreateProject(t.Context(), name, refgrow.Settings{})
+		p.ok(err)
+		found, err := p.engine.Project(t.Context(), name)
+		p.ok(err)
+		if found.ID() != made.ID() || found.Name() != name {
+			t.Errorf("%q is found as %q", name, found.Name())
+		}
+		_, err = p.engine.CreateProject(t.Context(), name+"n", refgrow.Settings{})
+		p.refused("a longer name", err, refgrow.ErrInvalid, "name")
+	}
+}
