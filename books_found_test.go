@@ -77,3 +77,37 @@ func TestVerifyAfterChangeOfCurrency(t *testing.T) {
 		t.Errorf("Verify reports %v: %v", report.Differences, err)
 	}
 }
+
+// A conversion that nobody was credited with gets its first entry later, when the
+// clock may have gone back behind it.
+func TestEntryNotBeforeItsConversion(t *testing.T) {
+	t.Parallel()
+	engine, clock := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jane, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ten := money.MustParse("10.00 USD")
+	sale, err := shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: ten, Value: ten})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(-11 * time.Hour)
+	if _, err := shop.UpdateConversion(t.Context(), sale.ID, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)}); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := shop.ListLedger(t.Context(), jane.ID, refgrow.ListLedgerParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ledger.Items) != 1 || ledger.Items[0].CreatedAt.Before(sale.CreatedAt) {
+		t.Errorf("the conversion is of %v, its entries are %+v", sale.CreatedAt, ledger.Items)
+	}
+	if report, err := engine.Verify(t.Context()); err != nil || len(report.Differences) != 0 {
+		t.Errorf("verify: %v, %v", report.Differences, err)
+	}
+}

@@ -219,6 +219,7 @@ func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err erro
 // postNew enters a new conversion in the books.
 func (o *op) postNew(ctx context.Context, row *db.Conversion) error {
 	o.countConversion(ConversionType(row.Type), row.Paid == 1, 1)
+	o.stamp() // no entry has an earlier instant than its conversion, even if there is one only later
 	if row.AffiliateID == nil {
 		return nil
 	}

@@ -22,7 +22,7 @@ CREATE TABLE refgrow_projects (
 -- What lists and settings need to know of a whole project, maintained in the
 -- transaction of each change. Ledger entries are stamped with an instant that
 -- never goes back: no further one will have an earlier one than last_stamp, which
--- is that of the newest entry, or a later one that somebody asked about.
+-- is that of the newest conversion or entry, or a later one that somebody asked about.
 CREATE TABLE refgrow_project_totals (
     project_id              INTEGER PRIMARY KEY REFERENCES refgrow_projects (id),
     last_stamp              INTEGER NOT NULL DEFAULT 0,
