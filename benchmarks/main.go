@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -64,17 +65,17 @@ func run(ctx context.Context, clients, rounds int, length time.Duration) error {
 			results[i] = append(results[i], r)
 		}
 	}
-	print(subjects, results)
+	report(subjects, results)
 	return nil
 }
 
 // round measures a subject for a while, after a short warm-up.
-func round(ctx context.Context, s subject, clients int, length time.Duration) (result, error) {
+func round(ctx context.Context, s subject, clients int, length time.Duration) (measured result, err error) {
 	folder, err := os.MkdirTemp("", "refgrow-bench")
 	if err != nil {
 		return result{}, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	r, err := s.start(ctx, folder)
 	if err != nil {
 		return result{}, err
@@ -127,7 +128,8 @@ func load(ctx context.Context, r running, clients int, length time.Duration, seq
 	return slices.Concat(latencies...), nil
 }
 
-func print(subjects []subject, results [][]result) {
+// report prints the medians, and each subject against the plain one before it.
+func report(subjects []subject, results [][]result) {
 	fmt.Printf("| %-30s | %22s | %8s | %8s | %14s |\n", "median of the rounds", "operations/s (min-max)", "p50", "p99", "against plain")
 	fmt.Println("| ------------------------------ | ---------------------- | -------- | -------- | -------------- |")
 	for i, s := range subjects {

@@ -51,7 +51,8 @@ func insertPlain(ctx context.Context, db *sql.DB, insert *sql.Stmt, n int64) err
 	if err != nil {
 		return err
 	}
-	if _, err := tx.StmtContext(ctx, insert).ExecContext(ctx, n%affiliates+1, 980, 4900, "in_"+strconv.FormatInt(n, 10), time.Now().UnixMilli()); err != nil {
+	inside := tx.StmtContext(ctx, insert) //nolint:sqlclosecheck // ends with the transaction
+	if _, err := inside.ExecContext(ctx, n%affiliates+1, 980, 4900, "in_"+strconv.FormatInt(n, 10), time.Now().UnixMilli()); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
