@@ -157,7 +157,8 @@ func (on *side) asOf(id int64, at time.Time) ([]refgrow.Balance, error) {
 }
 
 // newEntries compares the entries of an affiliate that were not looked at yet,
-// and notes their stamps: one that never goes back, and is not in the future.
+// and notes their stamps: one that never goes back, is not before the conversion
+// and not in the future.
 func (on *side) newEntries(id int64) error {
 	m := on.model
 	n := m.unstamped[id]
@@ -180,7 +181,7 @@ func (on *side) newEntries(id int64) error {
 	earliest := max(m.now, m.stamped, m.asked)
 	for i, e := range got {
 		stamp := e.CreatedAt.UnixMilli()
-		if stamp < earliest || stamp > max(earliest, m.written) || stamp != got[0].CreatedAt.UnixMilli() {
+		if stamp < max(earliest, fresh[i].created) || stamp > max(earliest, m.written) || stamp != got[0].CreatedAt.UnixMilli() {
 			return fmt.Errorf("entry %d is stamped %d: not from %d to %d, or not as the others of its operation", e.ID, stamp, earliest, m.written)
 		}
 		fresh[i].stamp = stamp

@@ -69,6 +69,7 @@ type modelEntry struct {
 	kind             refgrow.EntryKind
 	amount           *big.Rat
 	available, stamp int64
+	created          int64 // when its conversion happened
 }
 
 type account struct {
@@ -123,7 +124,7 @@ func (m *model) enter(c *modelConversion, at account, kind refgrow.EntryKind, am
 			part = amount
 		}
 		m.entries[at.affiliate] = append(m.entries[at.affiliate],
-			&modelEntry{account: at, conversion: c.id, kind: kind, amount: part, available: available})
+			&modelEntry{account: at, conversion: c.id, kind: kind, amount: part, available: available, created: c.created})
 		m.unstamped[at.affiliate]++
 		amount = new(big.Rat).Sub(amount, part)
 	}
