@@ -13,7 +13,7 @@ import (
 // auditAll compares everything there is, however it can be asked for.
 func (w *world) auditAll() error {
 	for _, audit := range []func() error{
-		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditAnswers, w.verify,
+		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditPayouts, w.auditOverrides, w.auditAnswers, w.auditStatements, w.verify,
 	} {
 		if err := audit(); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (w *world) auditLedgers() error {
 					return fmt.Errorf("affiliate %d has an entry too many: %v", id, e)
 				}
 				want := entries[at]
-				if e.CreatedAt.UnixMilli() != want.stamp || !slices.Equal(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
+				if e.ID != want.id || e.CreatedAt.UnixMilli() != want.stamp || !slices.Equal(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
 					return fmt.Errorf("entry %d is %s, but should be %s", e.ID, entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1]))
 				}
 			}
@@ -125,6 +125,9 @@ func (w *world) auditLedgers() error {
 				}
 				break
 			}
+		}
+		if n, err := w.project.CountLedger(w.ctx, id); err != nil || n != int64(len(entries)) {
+			return fmt.Errorf("affiliate %d has %d entries, but %d are counted: %w", id, len(entries), n, err)
 		}
 		if err := w.affiliate(id); err != nil {
 			return err

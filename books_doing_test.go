@@ -66,6 +66,7 @@ func (op recordOp) params(on *side) refgrow.RecordConversionParams {
 	if op.Reference != none {
 		p.Reference = reference(op.Reference)
 	}
+	p.Product = product(op.Product)
 	if op.Coupon != none {
 		p.CouponCode = fmt.Sprintf("save-%d", op.Coupon%5)
 	}
@@ -77,6 +78,9 @@ func (op recordOp) params(on *side) refgrow.RecordConversionParams {
 	}
 	if op.External != none {
 		p.Customer.ExternalID = fmt.Sprintf("user-%d", op.External%5)
+	}
+	if op.ExternalID != "" {
+		p.Customer.ExternalID = op.ExternalID
 	}
 	switch {
 	case op.Email == unknown && len(on.model.affiliates) > 0: // an affiliate buys by its own link
@@ -91,7 +95,12 @@ func (op recordOp) params(on *side) refgrow.RecordConversionParams {
 	if op.Value >= 0 {
 		p.Value = money.New(op.Value, other(op.Currency, op.OtherCurrency))
 	}
-	if op.Age != 0 {
+	switch {
+	case op.MonthsAgo != 0:
+		p.OccurredAt = endOfMonth(on.clock.Now(), op.MonthsAgo)
+	case op.Due != 0:
+		p.OccurredAt = on.model.due(p.Customer, op.Due, on.clock.Now()).Add(op.Age)
+	case op.Age != 0:
 		p.OccurredAt = on.clock.Now().Add(-op.Age)
 	}
 	return p
@@ -131,12 +140,41 @@ func (op updateOp) do(on *side) error {
 
 func (op lifeOp) do(on *side) error {
 	id := pick(op.Conversion, on.model.conversions)
-	for _, u := range op.Updates {
-		if err := u.to(on, id); err != nil {
+	for _, s := range op.Steps {
+		if err := s.to(on, id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (op loyalOp) do(on *side) error {
+	name := fmt.Sprintf("user-%d", op.Customer)
+	if op.Customer == 0 {
+		name = fmt.Sprintf("loyal-%d", pick(1, on.model.customers))
+	}
+	for _, s := range op.Steps {
+		if purchase, ok := s.(recordOp); ok {
+			purchase.ExternalID = name
+			s = purchase
+		}
+		if err := s.do(on); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (op reservedOp) do(on *side) error {
+	conversions := make(map[int64]bool)
+	if p := on.model.payouts[pick(op.Payout, on.model.payouts)]; p != nil {
+		for _, e := range p.entries {
+			if e.conversion != 0 {
+				conversions[e.conversion] = true
+			}
+		}
+	}
+	return op.Step.to(on, pick(op.Conversion, conversions))
 }
 
 func (op updateOp) to(on *side, id int64) error {
@@ -187,7 +225,10 @@ func (op updateOp) to(on *side, id int64) error {
 }
 
 func (op deleteOp) do(on *side) error {
-	id := pick(op.Conversion, on.model.conversions)
+	return op.to(on, pick(op.Conversion, on.model.conversions))
+}
+
+func (op deleteOp) to(on *side, id int64) error {
 	_, err := agree(on.project.DeleteConversion(on.ctx, id), on.model.remove(id))
 	return err
 }
@@ -223,6 +264,7 @@ func (op atomicOp) do(on *side) error {
 	case op.Fails:
 		maps.Copy(on.model.touched, inside.model.touched)
 		maps.Copy(on.model.changed, inside.model.changed)
+		maps.Copy(on.model.moved, inside.model.moved)
 		if !errors.Is(err, errHalfWay) {
 			return fmt.Errorf("a block that failed gave: %w", err)
 		}

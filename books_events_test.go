@@ -40,7 +40,7 @@ func (f *faults) add(code refgrow.Code, when bool) {
 func (m *model) record(params refgrow.RecordConversionParams) (*modelConversion, faults) {
 	var f faults
 	c := &modelConversion{
-		kind: params.Type, currency: own, paid: params.Paid, reference: params.Reference, created: m.now,
+		kind: params.Type, currency: own, refunded: new(big.Rat), paid: params.Paid, reference: params.Reference, product: params.Product, created: m.now,
 	}
 	named := slices.DeleteFunc([]money.Currency{params.BaseValue.Currency(), params.Currency, params.Value.Currency()},
 		func(c money.Currency) bool { return c == "" })
@@ -70,11 +70,11 @@ func (m *model) record(params refgrow.RecordConversionParams) (*modelConversion,
 	c.affiliate = m.attribute(params, customer)
 	switch {
 	case params.Value.IsSet():
-		c.value = big.NewRat(params.Value.Minor(), 1)
+		c.value, c.reason = big.NewRat(params.Value.Minor(), 1), refgrow.CommissionGiven
 	case c.affiliate == 0:
-		c.value = new(big.Rat)
+		c.value, c.reason = new(big.Rat), refgrow.CommissionUnattributed
 	default:
-		c.value = m.rules[c.kind].commission(c.currency, c.base)
+		c.value, c.reason = m.price(c, params.Customer != refgrow.Customer{})
 	}
 	return c, nil
 }
@@ -88,7 +88,7 @@ func (m *model) recorded(c *modelConversion, id int64, named refgrow.Customer, c
 	}
 	m.conversions[id] = c
 	at := account{c.affiliate, c.currency}
-	m.bring(c, at, c.value, refgrow.EntryCommission)
+	m.bring(c, at, c.target(), refgrow.EntryCommission, "")
 	if c.paid {
 		m.settle(c, at)
 	}
@@ -206,6 +206,9 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 	}
 	if u.Value != nil {
 		next.value = given(u.Value)
+		if next.value.Cmp(c.value) != 0 || next.currency != c.currency {
+			next.reason = refgrow.CommissionGiven
+		}
 	} else {
 		next.value = carried(c.value, c.currency, next.currency)
 		f.add(refgrow.CodeInvalid, next.value == nil)
@@ -220,6 +223,9 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 		f.add(refgrow.CodeInvalid, next.base == nil)
 	}
 	f.add(refgrow.CodeInvalid, next.kind == refgrow.Purchase && next.base == nil)
+	if refunded := carried(c.refunded, c.currency, next.currency); refunded != nil && refunded.Sign() > 0 {
+		f.add(refgrow.CodeInvalid, next.base == nil || next.base.Cmp(refunded) < 0)
+	}
 	if u.AffiliateID.Given() {
 		next.affiliate = orZero(u.AffiliateID.Value())
 		f.add(refgrow.CodeNotFound, next.affiliate != 0 && m.affiliates[next.affiliate] == nil)
@@ -233,7 +239,8 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 	}
 	from, to := account{c.affiliate, c.currency}, account{next.affiliate, next.currency}
 	_, settled := m.standing(c, from)
-	f.add(refgrow.CodeConflict, from != to && settled.Sign() != 0)
+	f.add(refgrow.CodeConflict, from != to && (settled.Sign() != 0 || c.refunded.Sign() != 0 || m.inPayout(id, from) || m.inPayout(id, to)))
+	f.add(refgrow.CodeConflict, next.paid != c.paid && m.inPayout(id, from))
 	if len(f) == 0 {
 		m.become(c, &next, from, to)
 	}
@@ -243,12 +250,12 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 func (m *model) become(c, next *modelConversion, from, to account) {
 	kind := refgrow.EntryCorrection
 	if from != to {
-		m.bring(c, from, new(big.Rat), refgrow.EntryReversal)
+		m.bring(c, from, new(big.Rat), refgrow.EntryReversal, "")
 		kind = refgrow.EntryCommission
 	}
 	wasPaid := c.paid
 	*c = *next
-	m.bring(c, to, c.value, kind)
+	m.bring(c, to, c.target(), kind, "")
 	switch {
 	case c.paid && !wasPaid:
 		m.settle(c, to)
@@ -265,7 +272,7 @@ func (m *model) remove(id int64) faults {
 		return faults{refgrow.CodeNotFound}
 	}
 	m.touch(c)
-	m.bring(c, account{c.affiliate, c.currency}, new(big.Rat), refgrow.EntryReversal)
+	m.bring(c, account{c.affiliate, c.currency}, new(big.Rat), refgrow.EntryReversal, "")
 	delete(m.conversions, id)
 	m.deleted = append(m.deleted, id)
 	return nil
@@ -278,9 +285,16 @@ func (m *model) removeAffiliate(id int64) faults {
 	if m.affiliates[id] == nil {
 		return faults{refgrow.CodeNotFound}
 	}
+	for _, p := range m.payouts {
+		if p.affiliate == id && p.status == refgrow.PayoutPending {
+			return faults{refgrow.CodeConflict}
+		}
+	}
 	delete(m.affiliates, id)
 	delete(m.entries, id)
 	delete(m.unstamped, id)
+	maps.DeleteFunc(m.payouts, func(_ int64, p *modelPayout) bool { return p.affiliate == id })
+	maps.DeleteFunc(m.overrides, func(_ int64, o *modelOverride) bool { return o.affiliate == id })
 	maps.DeleteFunc(m.coupons, func(_ int64, c *modelCoupon) bool { return c.affiliate == id })
 	maps.DeleteFunc(m.conversions, func(_ int64, c *modelConversion) bool { return c.affiliate == id })
 	maps.DeleteFunc(m.customers, func(_ int64, c *modelCustomer) bool { return c.affiliate == id })

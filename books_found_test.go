@@ -1,6 +1,7 @@
 package refgrow_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -109,5 +110,71 @@ func TestEntryNotBeforeItsConversion(t *testing.T) {
 	}
 	if report, err := engine.Verify(t.Context()); err != nil || len(report.Differences) != 0 {
 		t.Errorf("verify: %v, %v", report.Differences, err)
+	}
+}
+
+// A deduction beside a pending payout of as much leaves nothing earned in a currency,
+// but the balance in it still says what is reserved and owed. When the clock goes
+// back behind the payout, what it reserves is not taken from what is payable.
+func TestPayableBesideAPendingPayout(t *testing.T) {
+	t.Parallel()
+	engine, clock := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jane, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adjust := func(amount string) {
+		t.Helper()
+		if _, err := shop.CreateAdjustment(t.Context(), refgrow.CreateAdjustmentParams{
+			AffiliateID: jane.ID, Amount: money.MustParse(amount), Note: "a test",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	payable := func(reserved, payable string) {
+		t.Helper()
+		earned, err := shop.Earnings(t.Context(), jane.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(earned) != 2 || earned[1].Reserved != money.MustParse(reserved) || earned[1].Payable != money.MustParse(payable) {
+			t.Errorf("%s should be reserved and %s payable, but the earnings are\n\t%s", reserved, payable, showBalances(earned))
+		}
+	}
+	adjust("10.00 EUR")
+	if made, err := shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{Currency: "EUR"}); err != nil || len(made) != 1 {
+		t.Fatalf("the payouts are %v: %v", made, err)
+	}
+	payable("10.00 EUR", "0.00 EUR")
+	clock.Advance(-time.Hour)
+	payable("10.00 EUR", "0.00 EUR")
+	clock.Advance(time.Hour)
+	adjust("-10.00 EUR")
+	payable("10.00 EUR", "-10.00 EUR")
+}
+
+// The currency of a refunded conversion is fixed, also where its base value would
+// be less minor units in the other one than were refunded in this one.
+func TestCurrencyOfARefundedConversion(t *testing.T) {
+	t.Parallel()
+	engine, _ := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sale, err := shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("100.00 USD")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shop.RefundConversion(t.Context(), sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("50.00 USD")}); err != nil {
+		t.Fatal(err)
+	}
+	yen := money.Currency("JPY")
+	if _, err := shop.UpdateConversion(t.Context(), sale.ID, refgrow.UpdateConversionParams{Currency: &yen}); !errors.Is(err, refgrow.ErrConflict) {
+		t.Errorf("a new currency should be a conflict, but gave: %v", err)
 	}
 }

@@ -19,21 +19,21 @@ import (
 func (m *model) wantBalances(affiliate, stampedBefore, at int64) []refgrow.Balance {
 	found := m.balances(affiliate, stampedBefore, at)
 	if found[own] == nil {
-		found[own] = &balance{total: new(big.Rat), paid: new(big.Rat), eligible: new(big.Rat), held: new(big.Rat), debts: new(big.Rat)}
+		found[own] = newBalance()
 	}
 	var list []refgrow.Balance
 	for _, currency := range slices.SortedFunc(maps.Keys(found), func(a, b money.Currency) int {
 		return cmp.Or(cmp.Compare(b2i(a != own), b2i(b != own)), cmp.Compare(a, b))
 	}) {
 		b := found[currency]
-		if currency != own && b.total.Sign() == 0 && b.paid.Sign() == 0 && b.eligible.Sign() == 0 && b.held.Sign() == 0 {
+		if currency != own && b.empty() {
 			continue
 		}
 		shown := refgrow.Balance{
 			Currency: currency, Total: amountOf(b.total, currency), Paid: amountOf(b.paid, currency),
 			Unpaid:   amountOf(new(big.Rat).Add(b.eligible, b.held), currency),
-			Eligible: amountOf(b.eligible, currency), Held: amountOf(b.held, currency), Reserved: money.New(0, currency),
-			Payable: amountOf(new(big.Rat).Add(b.eligible, b.debts), currency),
+			Eligible: amountOf(b.eligible, currency), Held: amountOf(b.held, currency),
+			Reserved: amountOf(b.reserved, currency), Payable: amountOf(b.payable, currency),
 		}
 		if b.next != 0 {
 			shown.NextRelease = new(time.UnixMilli(b.next).UTC())
@@ -79,7 +79,8 @@ func showBalances(list []refgrow.Balance) string {
 }
 
 func showBalance(b refgrow.Balance) string {
-	text := fmt.Sprintf("total %v paid %v unpaid %v eligible %v held %v payable %v", b.Total, b.Paid, b.Unpaid, b.Eligible, b.Held, b.Payable)
+	text := fmt.Sprintf("total %v paid %v unpaid %v eligible %v held %v reserved %v payable %v",
+		b.Total, b.Paid, b.Unpaid, b.Eligible, b.Held, b.Reserved, b.Payable)
 	if b.NextRelease != nil {
 		text += " next " + b.NextRelease.Format(time.RFC3339Nano)
 	}
@@ -184,20 +185,21 @@ func (on *side) newEntries(id int64) error {
 		if stamp < max(earliest, fresh[i].created) || stamp > max(earliest, m.written) || stamp != got[0].CreatedAt.UnixMilli() {
 			return fmt.Errorf("entry %d is stamped %d: not from %d to %d, or not as the others of its operation", e.ID, stamp, earliest, m.written)
 		}
-		fresh[i].stamp = stamp
+		fresh[i].id, fresh[i].stamp = e.ID, stamp
 	}
 	m.unstamped[id] = 0
 	return nil
 }
 
-func entryLine(conversion int64, kind refgrow.EntryKind, amount money.Amount, available int64) string {
-	return fmt.Sprintf("%s of %v for conversion %d, available %s", kind, amount, conversion, time.UnixMilli(available).UTC().Format(time.RFC3339Nano))
+func entryLine(kind refgrow.EntryKind, amount money.Amount, conversion, payout, available int64, note string) string {
+	return fmt.Sprintf("%s of %v for conversion %d, payout %d, available %s %q",
+		kind, amount, conversion, payout, time.UnixMilli(available).UTC().Format(time.RFC3339Nano), note)
 }
 
 func entryLines(entries []refgrow.LedgerEntry) []string {
 	lines := make([]string, len(entries))
 	for i, e := range entries {
-		lines[i] = entryLine(e.ConversionID, e.Kind, e.Amount, e.AvailableAt.UnixMilli())
+		lines[i] = entryLine(e.Kind, e.Amount, e.ConversionID, e.PayoutID, e.AvailableAt.UnixMilli(), e.Note)
 	}
 	return lines
 }
@@ -205,7 +207,7 @@ func entryLines(entries []refgrow.LedgerEntry) []string {
 func wantLines(entries []*modelEntry) []string {
 	lines := make([]string, len(entries))
 	for i, e := range entries {
-		lines[i] = entryLine(e.conversion, e.kind, amountOf(e.amount, e.currency), e.available)
+		lines[i] = entryLine(e.kind, amountOf(e.amount, e.currency), e.conversion, e.payout, e.available, e.note)
 	}
 	return lines
 }
@@ -238,7 +240,10 @@ func (on *side) conversion(id int64) error {
 	if err != nil {
 		return err
 	}
-	return on.sameConversion(got)
+	if err := on.sameConversion(got); err != nil {
+		return err
+	}
+	return on.explained(id)
 }
 
 func (on *side) sameConversion(got *refgrow.Conversion) error {
@@ -248,7 +253,7 @@ func (on *side) sameConversion(got *refgrow.Conversion) error {
 	}
 	want := refgrow.Conversion{
 		ID: c.id, Type: c.kind, AffiliateID: c.affiliate, ReferredUserID: c.customer, Value: amountOf(c.value, c.currency),
-		Paid: c.paid, Status: refgrow.ConversionEligible, Reference: c.reference,
+		Paid: c.paid, Status: refgrow.ConversionEligible, Reference: c.reference, Product: c.product, Refunded: amountOf(c.refunded, c.currency),
 		CreatedAt: time.UnixMilli(c.created).UTC(), AvailableAt: time.UnixMilli(c.available).UTC(),
 	}
 	if c.base != nil {
@@ -257,19 +262,25 @@ func (on *side) sameConversion(got *refgrow.Conversion) error {
 	switch {
 	case c.affiliate == 0:
 		want.Status = refgrow.ConversionUnattributed
+	case c.refunded.Sign() > 0 && c.refunded.Cmp(c.base) == 0:
+		want.Status = refgrow.ConversionRefunded
 	case c.paid:
 		want.Status = refgrow.ConversionPaid
 	case c.available > on.model.now:
 		want.Status = refgrow.ConversionHeld
 	}
-	if s, wanted := showConversion(got), showConversion(&want); s != wanted {
+	decision, err := got.Decision()
+	if err != nil {
+		return err
+	}
+	if s, wanted := showConversion(got, decision.CommissionReason), showConversion(&want, c.reason); s != wanted {
 		return fmt.Errorf("conversion %d is\n\t%s\nbut should be\n\t%s", c.id, s, wanted)
 	}
 	return nil
 }
 
 // showConversion has everything that the model knows.
-func showConversion(c *refgrow.Conversion) string {
-	return fmt.Sprintf("%d %s affiliate %d customer %d value %v base %v paid %v %s %q %s %s", c.ID, c.Type, c.AffiliateID, c.ReferredUserID,
-		c.Value, c.BaseValue, c.Paid, c.Status, c.Reference, c.CreatedAt.Format(time.RFC3339Nano), c.AvailableAt.Format(time.RFC3339Nano))
+func showConversion(c *refgrow.Conversion, priced refgrow.CommissionReason) string {
+	return fmt.Sprintf("%d %s affiliate %d customer %d value %v by %s base %v refunded %v paid %v %s %q %q %s %s", c.ID, c.Type, c.AffiliateID, c.ReferredUserID,
+		c.Value, priced, c.BaseValue, c.Refunded, c.Paid, c.Status, c.Reference, c.Product, c.CreatedAt.Format(time.RFC3339Nano), c.AvailableAt.Format(time.RFC3339Nano))
 }

@@ -1,7 +1,6 @@
 package refgrow_test
 
 import (
-	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -23,7 +22,11 @@ type model struct {
 
 	joined int // affiliates so far
 	hold   time.Duration
+	least  *big.Rat // the minimum of a payout
 	rules  map[refgrow.ConversionType]modelRule
+
+	overrides map[int64]*modelOverride
+	versions  map[scope]int64 // of overrides, those that ended too
 
 	affiliates  map[int64]*modelAffiliate
 	customers   map[int64]*modelCustomer
@@ -32,17 +35,12 @@ type model struct {
 	deleted     []int64                 // conversions that are no more
 	entries     map[int64][]*modelEntry // by affiliate, oldest first
 	unstamped   map[int64]int           // how many of the newest entries the engine was not asked about yet
+	payouts     map[int64]*modelPayout
 
 	// What the operation was about, to be looked at afterwards.
 	touched map[int64]bool // affiliates
 	changed map[int64]bool // conversions
-}
-
-// A modelRule is a percentage in millionths, or a fixed amount of the project's
-// currency.
-type modelRule struct {
-	millionths int64
-	fixed      *big.Rat
+	moved   map[int64]bool // payouts
 }
 
 type modelAffiliate struct {
@@ -57,19 +55,23 @@ type modelConversion struct {
 	affiliate, customer int64 // 0 for nobody
 	currency            money.Currency
 	value, base         *big.Rat // base is nil for none
+	refunded            *big.Rat
+	reason              refgrow.CommissionReason
 	paid                bool
-	reference           string
+	reference, product  string
 	created, available  int64
 }
 
 // A modelEntry never changes once it has a stamp.
 type modelEntry struct {
 	account
-	conversion       int64
-	kind             refgrow.EntryKind
-	amount           *big.Rat
-	available, stamp int64
-	created          int64 // when its conversion happened
+	conversion, payout int64
+	kind               refgrow.EntryKind
+	amount             *big.Rat
+	note               string
+	available          int64
+	id, stamp          int64 // as the engine says
+	created            int64 // when its conversion happened
 }
 
 type account struct {
@@ -85,11 +87,13 @@ var decimals = map[money.Currency]int64{"USD": 2, "EUR": 2, "JPY": 0, "KWD": 3}
 
 func newModel() *model {
 	return &model{
-		rules:      map[refgrow.ConversionType]modelRule{refgrow.Purchase: {}, refgrow.Signup: {}},
+		least:     new(big.Rat),
+		rules:     map[refgrow.ConversionType]modelRule{refgrow.Purchase: {}, refgrow.Signup: {}},
+		overrides: make(map[int64]*modelOverride), versions: make(map[scope]int64),
 		affiliates: make(map[int64]*modelAffiliate), customers: make(map[int64]*modelCustomer),
 		coupons: make(map[int64]*modelCoupon), conversions: make(map[int64]*modelConversion),
-		entries: make(map[int64][]*modelEntry), unstamped: make(map[int64]int),
-		touched: make(map[int64]bool), changed: make(map[int64]bool),
+		entries: make(map[int64][]*modelEntry), unstamped: make(map[int64]int), payouts: make(map[int64]*modelPayout),
+		touched: make(map[int64]bool), changed: make(map[int64]bool), moved: make(map[int64]bool),
 	}
 }
 
@@ -102,7 +106,8 @@ func (m *model) copy() *model {
 	for affiliate, entries := range c.entries {
 		c.entries[affiliate] = slices.Clip(entries)
 	}
-	c.touched, c.changed = maps.Clone(m.touched), maps.Clone(m.changed)
+	c.overrides, c.versions, c.payouts = copied(m.overrides), maps.Clone(m.versions), copied(m.payouts)
+	c.touched, c.changed, c.moved = maps.Clone(m.touched), maps.Clone(m.changed), maps.Clone(m.moved)
 	return &c
 }
 
@@ -117,17 +122,31 @@ func copied[V any](rows map[int64]*V) map[int64]*V {
 
 // enter writes an entry, unless it is of nothing; what is beyond the largest
 // amount comes in several.
-func (m *model) enter(c *modelConversion, at account, kind refgrow.EntryKind, amount *big.Rat, available int64) {
-	for amount.Sign() != 0 {
-		part := big.NewRat(int64(amount.Sign())*money.MaxMinor, 1)
-		if new(big.Rat).Abs(amount).Cmp(new(big.Rat).Abs(part)) < 0 {
-			part = amount
+func (m *model) enter(e modelEntry) {
+	for left := e.amount; left.Sign() != 0; {
+		part := e
+		part.amount = big.NewRat(int64(left.Sign())*money.MaxMinor, 1)
+		if new(big.Rat).Abs(left).Cmp(new(big.Rat).Abs(part.amount)) < 0 {
+			part.amount = left
 		}
-		m.entries[at.affiliate] = append(m.entries[at.affiliate],
-			&modelEntry{account: at, conversion: c.id, kind: kind, amount: part, available: available, created: c.created})
-		m.unstamped[at.affiliate]++
-		amount = new(big.Rat).Sub(amount, part)
+		m.entries[e.affiliate] = append(m.entries[e.affiliate], &part)
+		m.unstamped[e.affiliate]++
+		left = new(big.Rat).Sub(left, part.amount)
 	}
+	m.touched[e.affiliate] = true
+}
+
+// target is what a conversion has to bring its account: its value, less the part
+// of it that goes with what was refunded.
+func (c *modelConversion) target() *big.Rat {
+	switch {
+	case c.affiliate == 0:
+		return new(big.Rat)
+	case c.refunded.Sign() == 0:
+		return c.value
+	}
+	share := new(big.Rat).Mul(c.value, c.refunded)
+	return new(big.Rat).Sub(c.value, rounded(share.Quo(share, c.base)))
 }
 
 // about gives what an account's entries say of a conversion.
@@ -158,14 +177,17 @@ func (m *model) standing(c *modelConversion, at account) (brought, settled *big.
 // bring enters the difference between what a conversion has to bring an account
 // and what it has brought so far. A negative one first uses up what is unsettled,
 // which becomes available with the commission; the rest is a debt at once.
-func (m *model) bring(c *modelConversion, at account, target *big.Rat, kind refgrow.EntryKind) {
+func (m *model) bring(c *modelConversion, at account, target *big.Rat, kind refgrow.EntryKind, note string) {
 	if at.affiliate == 0 {
 		return
+	}
+	enter := func(amount *big.Rat, available int64) {
+		m.enter(modelEntry{account: at, conversion: c.id, kind: kind, amount: amount, note: note, available: available, created: c.created})
 	}
 	brought, settled := m.standing(c, at)
 	difference := new(big.Rat).Sub(target, brought)
 	if difference.Sign() >= 0 {
-		m.enter(c, at, kind, difference, c.available)
+		enter(difference, c.available)
 		return
 	}
 	covered := new(big.Rat).Sub(settled, brought) // minus what is unsettled
@@ -175,8 +197,8 @@ func (m *model) bring(c *modelConversion, at account, target *big.Rat, kind refg
 	case covered.Cmp(difference) < 0:
 		covered.Set(difference)
 	}
-	m.enter(c, at, kind, covered, c.available)
-	m.enter(c, at, kind, new(big.Rat).Sub(difference, covered), m.now)
+	enter(covered, c.available)
+	enter(new(big.Rat).Sub(difference, covered), m.now)
 }
 
 // settle enters that all that is unsettled was paid.
@@ -202,15 +224,29 @@ func (m *model) offset(c *modelConversion, at account, entries []*modelEntry) {
 		sums[e.available].Add(sums[e.available], e.amount)
 	}
 	for _, available := range slices.Sorted(maps.Keys(sums)) {
-		m.enter(c, at, refgrow.EntrySettlement, new(big.Rat).Neg(sums[available]), available)
+		m.enter(modelEntry{
+			account: at, conversion: c.id, kind: refgrow.EntrySettlement, amount: new(big.Rat).Neg(sums[available]), available: available, created: c.created,
+		})
 	}
 }
 
 // balance is what an account comes to.
 type balance struct {
 	total, paid, eligible, held *big.Rat
-	debts                       *big.Rat // of held: what will be taken
-	next                        int64    // when the next part of held is released, 0 for never
+	reserved, payable           *big.Rat
+	next                        int64 // when the next part of held is released, 0 for never
+}
+
+func newBalance() *balance {
+	return &balance{
+		total: new(big.Rat), paid: new(big.Rat), eligible: new(big.Rat), held: new(big.Rat), reserved: new(big.Rat), payable: new(big.Rat),
+	}
+}
+
+// empty tells whether there is nothing in any part.
+func (b *balance) empty() bool {
+	return !slices.ContainsFunc([]*big.Rat{b.total, b.paid, b.eligible, b.held, b.reserved, b.payable},
+		func(part *big.Rat) bool { return part.Sign() != 0 })
 }
 
 // all is before no instant: it counts every entry.
@@ -221,24 +257,14 @@ const all = int64(1<<63 - 1)
 func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]*balance {
 	balances := make(map[money.Currency]*balance)
 	releases := make(map[money.Currency]map[int64]*big.Rat)
-	// A settlement of a conversion took its debts into account.
-	settled := make(map[string]*big.Rat)
-	of := func(e *modelEntry) string { return fmt.Sprint(e.conversion, e.currency) }
-	for _, e := range m.entries[affiliate] {
-		if e.kind == refgrow.EntrySettlement && e.stamp < stampedBefore {
-			if settled[of(e)] == nil {
-				settled[of(e)] = new(big.Rat)
-			}
-			settled[of(e)].Add(settled[of(e)], e.amount)
-		}
-	}
+	taken := m.taken(affiliate, stampedBefore)
 	for _, e := range m.entries[affiliate] {
 		if e.stamp >= stampedBefore {
 			continue
 		}
 		b := balances[e.currency]
 		if b == nil {
-			b = &balance{total: new(big.Rat), paid: new(big.Rat), eligible: new(big.Rat), held: new(big.Rat), debts: new(big.Rat)}
+			b = newBalance()
 			balances[e.currency], releases[e.currency] = b, make(map[int64]*big.Rat)
 		}
 		if e.kind == refgrow.EntrySettlement {
@@ -246,20 +272,26 @@ func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]
 		} else {
 			b.total.Add(b.total, e.amount)
 		}
+		if !taken[e] && e.payableBy(at) {
+			b.payable.Add(b.payable, e.amount)
+		}
 		if e.available <= at {
 			b.eligible.Add(b.eligible, e.amount)
 			continue
 		}
 		b.held.Add(b.held, e.amount)
-		if e.kind != refgrow.EntrySettlement && e.amount.Sign() < 0 && (settled[of(e)] == nil || settled[of(e)].Sign() == 0) {
-			b.debts.Add(b.debts, e.amount)
-		}
 		sum := releases[e.currency][e.available]
 		if sum == nil {
 			sum = new(big.Rat)
 			releases[e.currency][e.available] = sum
 		}
 		sum.Add(sum, e.amount)
+	}
+	for _, p := range m.payouts {
+		if p.affiliate == affiliate && p.madeBefore(stampedBefore) && !p.endedBefore(stampedBefore) {
+			reserved := balances[p.currency].reserved
+			reserved.Add(reserved, p.amount)
+		}
 	}
 	for currency, b := range balances {
 		for available, sum := range releases[currency] {
@@ -271,19 +303,11 @@ func (m *model) balances(affiliate, stampedBefore, at int64) map[money.Currency]
 	return balances
 }
 
-// commission is what a rule pays: a share rounded once, half away from zero, or
-// a fixed amount in the project's currency alone.
-func (r modelRule) commission(currency money.Currency, base *big.Rat) *big.Rat {
-	switch {
-	case r.fixed != nil && currency == own:
-		return r.fixed
-	case r.fixed != nil || base == nil:
-		return new(big.Rat)
-	}
-	share := new(big.Rat).Mul(base, big.NewRat(r.millionths, 1_000_000))
-	// No base is negative: half away from zero is half up.
-	share.Add(share, big.NewRat(1, 2))
-	return new(big.Rat).SetInt(new(big.Int).Div(share.Num(), share.Denom()))
+// rounded is what is 0 or more, in whole minor units: half away from zero is half
+// up.
+func rounded(amount *big.Rat) *big.Rat {
+	up := new(big.Rat).Add(amount, big.NewRat(1, 2))
+	return new(big.Rat).SetInt(new(big.Int).Div(up.Num(), up.Denom()))
 }
 
 // carried is the same decimal number in another currency, nil where it has too

@@ -29,9 +29,12 @@ func (op rulesOp) do(on *side) error {
 	signup, modelSignup, okSignup := rule(op.Signup)
 	var f faults
 	f.add(refgrow.CodeInvalid, !okPurchase || !okSignup)
-	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{Commission: &purchase, SignupCommission: &signup})
+	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{
+		Commission: &purchase, SignupCommission: &signup, CommissionDuration: &op.Duration,
+	})
 	done, err := agree(err, f)
 	if done {
+		modelPurchase.duration, modelSignup.duration = op.Duration, refgrow.Lifetime
 		on.model.rules[refgrow.Purchase], on.model.rules[refgrow.Signup] = modelPurchase, modelSignup
 	}
 	return err
@@ -60,6 +63,7 @@ func (op currencyOp) do(on *side) error {
 	for _, rule := range on.model.rules {
 		f.add(refgrow.CodeInvalid, rule.fixed != nil && carried(rule.fixed, own, op.Currency) == nil)
 	}
+	f.add(refgrow.CodeInvalid, carried(on.model.least, own, op.Currency) == nil)
 	_, err := on.project.UpdateSettings(on.ctx, refgrow.UpdateSettingsParams{Currency: &op.Currency})
 	_, err = agree(err, f)
 	return err

@@ -103,8 +103,10 @@ type world struct {
 	side
 
 	engine *refgrow.Engine
-	// answers are what was said of the past.
-	answers []answer
+	// answers are what was said of the past, statements those of months that were
+	// over.
+	answers    []answer
+	statements []statement
 }
 
 // An answer for an instant of the past never changes.
@@ -146,7 +148,8 @@ func begin(t *rapid.T, directory string) *world {
 	}
 	w := &world{engine: engine, side: side{ctx: ctx, project: project, clock: clock, model: newModel()}}
 	w.model.now, w.model.hold = clock.Now().UnixMilli(), 30*24*time.Hour
-	w.model.rules[refgrow.Purchase] = modelRule{millionths: 200_000}
+	w.model.rules[refgrow.Purchase] = modelRule{millionths: 200_000, duration: refgrow.Lifetime}
+	w.model.rules[refgrow.Signup] = modelRule{duration: refgrow.Lifetime}
 	w.audit = w.auditAll
 	for range 3 {
 		if err := (joinOp{}).do(&w.side); err != nil {
@@ -161,6 +164,7 @@ func (w *world) step(s step) error {
 	m := w.model
 	clear(m.touched)
 	clear(m.changed)
+	clear(m.moved)
 	m.written = max(m.written, m.now)
 	if err := s.do(&w.side); err != nil {
 		return err
@@ -171,9 +175,19 @@ func (w *world) step(s step) error {
 			return err
 		}
 	}
+	for id := range m.moved {
+		if err := w.payout(id); err != nil {
+			return err
+		}
+	}
 	for id := range m.touched {
 		for _, e := range m.entries[id] {
 			m.stamped = max(m.stamped, e.stamp)
+		}
+	}
+	for id := range m.moved {
+		if p := m.payouts[id]; p != nil {
+			m.stamped = max(m.stamped, p.created, p.ended)
 		}
 	}
 	for id := range m.touched {
@@ -198,13 +212,20 @@ func (w *world) lookBack(look uint32) error {
 		id := touched[int(look)%len(touched)]
 		entries := w.model.entries[id]
 		e := entries[len(entries)-1-int(look/4)%len(entries)]
-		at := []int64{e.stamp, e.available, w.model.now}[look%3] + int64(look/2%3) - 1
+		instants := []int64{e.stamp, e.available, w.model.now}
+		if p := w.model.newestPayout(id); p != nil {
+			instants = append(instants, p.created, max(p.created, p.ended))
+		}
+		at := instants[int(look)%len(instants)] + int64(look/2%3) - 1
 		at = min(at, w.model.now)
 		got, err := w.asOf(id, time.UnixMilli(at))
 		if err != nil {
 			return err
 		}
 		w.answers = append(w.answers, answer{id, time.UnixMilli(at), got})
+	}
+	if err := w.lookAtStatement(look); err != nil {
+		return err
 	}
 	w.answers = slices.DeleteFunc(w.answers, func(a answer) bool { return w.model.affiliates[a.affiliate] == nil })
 	if len(w.answers) == 0 {

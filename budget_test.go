@@ -95,7 +95,13 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := money.MustParse("49.00 USD")
+	if _, err := shop.RecordConversion(ctx, RecordConversionParams{
+		Type: Signup, ReferralCode: "JANE", Customer: Customer{ExternalID: "u_2", Email: "dora@example.com"},
+	}); err != nil {
+		t.Fatal(err)
+	}
 	clear(counting.memo)
+	overridden := false
 	for _, test := range []struct {
 		name   string
 		params RecordConversionParams
@@ -111,7 +117,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: Purchase, ReferralCode: "JANE", Reference: "in_1", BaseValue: base,
 				Customer: Customer{ExternalID: "u_1", Email: "carl@example.com"},
 			},
-			"FindCustomers GetAffiliateByCode GetConversionIDByReference InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"a known customer",
@@ -125,7 +131,35 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			RecordConversionParams{Type: Purchase, Reference: "in_3", BaseValue: base, AffiliateID: 1},
 			"GetAffiliate InsertConversion InsertEntry PostToAccount",
 		},
+		{
+			"a customer who signed up before, and buys",
+			RecordConversionParams{
+				Type: Purchase, Reference: "in_4", BaseValue: base, Customer: Customer{ExternalID: "u_2", Email: "dora@example.com"},
+			},
+			"FindCustomers UpdateReferral InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"with overrides and months: a new customer, known by all names, who came by a code",
+			RecordConversionParams{
+				Type: Purchase, ReferralCode: "JANE", Reference: "in_5", BaseValue: base, Product: "pro",
+				Customer: Customer{ExternalID: "u_3", Email: "eve@example.com"},
+			},
+			"FindCustomers GetAffiliateByCode ListRulesFor InsertReferral InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"with overrides and months: a known customer",
+			RecordConversionParams{
+				Type: Purchase, Reference: "in_6", BaseValue: base, Product: "pro", Customer: Customer{ExternalID: "u_1"},
+			},
+			"FindCustomers ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount",
+		},
 	} {
+		if strings.HasPrefix(test.name, "with overrides") && !overridden {
+			overridden = true
+			if _, err := shop.CreateRule(ctx, CreateRuleParams{Product: "pro", Commission: Percent("30"), Duration: Months(12)}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if _, err := shop.RecordConversion(ctx, test.params); err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}

@@ -126,14 +126,10 @@ func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, par
 	if customer != nil && same(customer, &next) {
 		return &customer.ID, nil
 	}
-	// The reference could be refused only after this write: look first.
-	if err := o.referenceIsFree(ctx, c.Reference, 0); err != nil {
-		return nil, err
-	}
 	if customer == nil {
-		return &next.ID, o.insertReferral(ctx, &next)
+		return &next.ID, o.insertReferral(ctx, &next, c.Reference)
 	}
-	return &next.ID, o.saveReferral(ctx, &next, ReferralStatus(customer.Status))
+	return &next.ID, o.saveReferral(ctx, &next, ReferralStatus(customer.Status), c.Reference)
 }
 
 // statusAfter is the status of a customer after a conversion. Who is converted

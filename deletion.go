@@ -14,12 +14,13 @@ import (
 const deletionStep = 500
 
 // DeleteAffiliate removes an affiliate and everything of it for good: coupons,
-// codes, referrals, conversions and the ledger. Other affiliates' conversions of
+// codes, referrals, conversions, payouts and the ledger; its overrides end. Other affiliates' conversions of
 // its customers stay, without the customer. A line with the final balances
 // remains. The affiliate is gone at once, with its email, codes and coupons; its
 // conversions, referrals and entries follow in steps. Steps that cannot be done
 // now, because somebody else holds the database's lock or the disk is full, are
-// done by the next deletion, or when an engine starts. Errors: ErrNotFound.
+// done by the next deletion, or when an engine starts. Errors: ErrNotFound;
+// ErrConflict while a payout of it is pending.
 func (p *Project) DeleteAffiliate(ctx context.Context, id int64) error {
 	if err := p.write(ctx, "deleting an affiliate", func(ctx context.Context, o *op) error {
 		return o.hideAffiliate(ctx, id)
@@ -43,6 +44,13 @@ func (o *op) hideAffiliate(ctx context.Context, id int64) error {
 	if err != nil {
 		return missing(err, "Affiliate")
 	}
+	pending, err := o.HasPendingPayout(ctx, db.HasPendingPayoutParams{ProjectID: o.project, AffiliateID: id})
+	if err != nil {
+		return err
+	}
+	if pending == 1 {
+		return conflict("", "A payout of the affiliate is pending: pay or cancel it first")
+	}
 	stats, err := readStatistics(ctx, o, o.project, []int64{id}, o.now)
 	if err != nil {
 		return err
@@ -63,7 +71,11 @@ func (o *op) hideAffiliate(ctx context.Context, id int64) error {
 	if err := o.DeleteCodesOf(ctx, db.DeleteCodesOfParams{ProjectID: o.project, AffiliateID: id}); err != nil {
 		return err
 	}
-	if err := o.DeleteRulesOf(ctx, db.DeleteRulesOfParams{ProjectID: o.project, AffiliateID: id}); err != nil {
+	// The versions stay, because conversions that were moved away may be priced by them.
+	if err := o.EndRulesOf(ctx, db.EndRulesOfParams{ProjectID: o.project, AffiliateID: id, EndedAt: &o.now}); err != nil {
+		return err
+	}
+	if err := o.reload(ctx); err != nil {
 		return err
 	}
 	coupons, err := o.DeleteCouponsOf(ctx, db.DeleteCouponsOfParams{ProjectID: o.project, AffiliateID: id})
@@ -127,12 +139,25 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	for _, status := range referrals {
 		o.countReferral(ReferralStatus(status), -1)
 	}
+	if err := o.DeletePayoutEntriesOf(ctx, db.DeletePayoutEntriesOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep}); err != nil {
+		return false, err
+	}
 	entries, err := o.DeleteEntriesOf(ctx, db.DeleteEntriesOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
 	if err != nil {
 		return false, err
 	}
 	o.Add(db.AddTotalsParams{ProjectID: o.project, LedgerEntries: -entries})
 	if len(conversions) == deletionStep || len(referrals) == deletionStep || entries == deletionStep {
+		return false, nil
+	}
+	payouts, err := o.DeletePayoutsOf(ctx, db.DeletePayoutsOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	for _, status := range payouts {
+		o.countPayout(PayoutStatus(status), -1)
+	}
+	if len(payouts) == deletionStep {
 		return false, nil
 	}
 	return true, o.Tx.DeleteAffiliate(ctx, db.DeleteAffiliateParams{ProjectID: o.project, AffiliateID: id})

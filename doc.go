@@ -44,15 +44,28 @@
 // # Commissions
 //
 // A project has one rule for purchases and one for signups, in [Settings]: a
-// percentage of the base value ([Percent]) or a fixed amount ([Fixed]), for life.
-// Where several rules could apply, the most specific one wins: that of the
-// affiliate and the product together, then the affiliate's, then the product's,
-// then the project's. This version has the project's alone.
+// percentage of the base value ([Percent]) or a fixed amount ([Fixed]). That for
+// purchases lasts for life, for the customer's first purchase, for some months from
+// it, or for some payments ([CommissionDuration]). Overrides of it are made with
+// [Project.CreateRule]. The most specific rule wins:
+//
+//  1. that of the affiliate and the product together
+//  2. the affiliate's
+//  3. the product's
+//  4. the project's
 //
 // A change of a rule makes a new version of it. Earlier conversions keep their
-// commission, and the version and the inputs that made it. What a commission uses
-// is read inside the transaction that writes it.
+// commission, and the version and the inputs that made it, so that it can be
+// explained ([Project.ExplainConversion]) and computed again. What a commission
+// uses is read inside the transaction that writes it.
 //
+//   - The first purchase is the customer's earliest one that was not deleted; a
+//     refunded one counts. Payments are the purchases that earned more than 0.
+//     Months are calendar months in UTC: a month after 31 January ends on the last
+//     day of February, at the same time of day.
+//   - A purchase beyond the duration is recorded and earns 0
+//     ([CommissionBeyondDuration]). One without a known customer counts as a first
+//     one ([CommissionCustomerUnknown]).
 //   - A value that the caller gives wins over the rule.
 //   - A fixed commission earns nothing on a sale in another currency than the
 //     project's ([CommissionOtherCurrency]).
@@ -96,15 +109,43 @@
 //
 // A commission is held until the conversion's time plus the project's hold has
 // passed, and eligible from then on. A changed hold affects later conversions
-// only. A value that goes down, a deleted or a moved conversion post an entry for
-// the difference, and nothing rewrites the past: what was taken back after it was
-// paid makes eligible negative, and later earnings are netted against it.
+// only. A value that changes, a refund, a deleted or a moved conversion post an
+// entry for the difference, and nothing rewrites the past: what was taken back after
+// it was paid makes eligible negative, and later earnings are netted against it.
+//
+// A refund takes back the share of the commission that it is of the sale: what a
+// conversion brings is its value less round(value * refunded / base value), so that
+// parts that add up to the whole take back exactly the commission, in any order
+// with edits ([Project.RefundConversion]). Value and base value stay gross. A refund
+// that did not happen is undone by further entries ([Project.UndoRefund]).
+// [Project.CreateAdjustment] enters a bonus or a deduction, with a note.
 //
 // Within a project the instants of entries never go back, not even when the clock
 // does. [Project.Earnings] with [AsOf] therefore gives the same answer for an
 // earlier instant whenever it is asked. It counts the entries written before that
-// instant. [Engine.Verify] recomputes everything that is stored twice and reports
-// what differs.
+// instant. [Project.Statement] gives the entries of a month, and never changes once
+// that is over. [Engine.Verify] recomputes everything that is stored twice and
+// reports what differs.
+//
+// # Payouts
+//
+// [Project.RunPayouts] makes a pending [Payout] for each affiliate who has enough to
+// be paid, in one currency, and reserves the ledger entries it is made of:
+//
+//   - those that are available by the cut-off,
+//   - and what was taken back, corrected or deducted, whenever that becomes
+//     available, so that no debt is forgotten and nobody is paid too much. A
+//     settlement by hand counts when what it settles does.
+//
+// An entry is in one payout only: a run that is repeated, or goes on beside another
+// one, pays nobody twice. [Project.PayPayout] notes that the payment was made and
+// settles exactly its amount; [Project.CancelPayout] frees the entries.
+// [Project.ExportPayouts] makes the files that PayPal and Wise take. The package never
+// moves money.
+//
+// What happens to a conversion after its entries were reserved leaves the payout as
+// it is, and the next one takes it into account. A conversion counts as paid once a
+// payout has paid something for it; that cannot be changed by hand then.
 //
 // # Transactions
 //
@@ -134,15 +175,20 @@
 //   - A purchase makes its customer converted, or direct when nobody is credited,
 //     and sets the conversion date once. Deletions set nothing back.
 //   - Moving a customer to another affiliate changes later conversions only.
-//   - The affiliate or the currency of a conversion is fixed once any of it is settled.
+//   - The affiliate or the currency of a conversion is fixed once any of it is
+//     settled, reserved by a payout or refunded.
+//   - Overrides are for purchases. Creating one for an affiliate and a product that
+//     have one already begins its next version. Those of a deleted affiliate end; the
+//     versions stay, because conversions that were moved may be priced by them.
+//   - The minimum of a payout is in the project's currency. Runs in others have the
+//     one that they are given.
 //   - A conversion that is marked as paid stays so when its value is raised later; the
 //     difference is unpaid.
 //   - EnsureProject never changes the settings of a project that is there.
 //
 // # This version
 //
-// It has projects, affiliates, coupons, referrals, conversions, the ledger,
-// earnings, keys, verification and backups. Refunds, adjustments, payouts,
-// overrides, limited durations of rules, webhooks and tracking are not in it yet.
-// The schema and the kinds of entries have room for them already.
+// It has projects, affiliates, coupons, referrals, conversions, commission rules,
+// the ledger, earnings, refunds, payouts, keys, verification and backups. Webhooks
+// and tracking are not in it yet.
 package refgrow

@@ -24,27 +24,38 @@ type Balance struct {
 	// Eligible has passed its hold, Held has not. Eligible is negative when
 	// something was given back after it was paid.
 	Eligible, Held money.Amount
-	// Reserved is what pending payouts hold.
+	// Reserved is what pending payouts will pay.
 	Reserved money.Amount
-	// Payable is what a payout would pay now: what is eligible and not reserved,
-	// less the debts that are still held.
+	// Payable is what a payout would pay now: what is available and not reserved by
+	// another payout, less all debts, also those that are taken from what is still
+	// held. So a sale that is refunded within its hold lowers it at once, and it may be
+	// negative.
 	Payable money.Amount
 	// NextRelease is when the next part of Held becomes eligible, nil if nothing
 	// is held.
 	NextRelease *time.Time
 }
 
-// balanceOf makes a balance of what the ledger or an account says.
-func balanceOf(currency string, total, paid, eligible, heldDebt, nextRelease int64) Balance {
+// sums are what the ledger or an account says of one currency, in minor units.
+type sums struct {
+	total, paid, eligible int64
+	reserved              int64 // by pending payouts
+	// debts is what is taken from what is held, less what payouts have settled of
+	// it. What pending payouts reserve of it is in it, and in reserved.
+	debts       int64
+	nextRelease int64 // 0 for none
+}
+
+func balanceOf(currency string, s sums) Balance {
 	c := money.Currency(currency)
 	b := Balance{
 		Currency: c,
-		Total:    money.New(total, c), Paid: money.New(paid, c), Unpaid: money.New(total-paid, c),
-		Eligible: money.New(eligible, c), Held: money.New(total-paid-eligible, c),
-		Reserved: money.New(0, c), Payable: money.New(eligible+heldDebt, c),
+		Total:    money.New(s.total, c), Paid: money.New(s.paid, c), Unpaid: money.New(s.total-s.paid, c),
+		Eligible: money.New(s.eligible, c), Held: money.New(s.total-s.paid-s.eligible, c),
+		Reserved: money.New(s.reserved, c), Payable: money.New(s.eligible+s.debts-s.reserved, c),
 	}
-	if nextRelease != 0 && !b.Held.IsZero() {
-		b.NextRelease = new(instant(nextRelease))
+	if s.nextRelease != 0 && !b.Held.IsZero() {
+		b.NextRelease = new(instant(s.nextRelease))
 	}
 	return b
 }
@@ -68,12 +79,13 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 	for _, option := range options {
 		option(&question)
 	}
-	var asOf int64
+	var asOf, before int64 // what is available by the one, and stamped before the other
 	if question.asOf != nil {
-		if asOf = millisOf(*question.asOf); asOf > p.engine.millis() {
+		asOf, before = millisOf(*question.asOf), ceilMillis(*question.asOf)
+		if asOf > p.engine.millis() {
 			return nil, invalid("as_of", "must not be in the future")
 		}
-		if err := p.closeInstant(ctx, asOf); err != nil {
+		if err := p.closeInstant(ctx, before); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +99,7 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 			return err
 		}
 		if question.asOf != nil {
-			balances, err = sumBalances(ctx, q, p.id, affiliateID, asOf, asOf)
+			balances, err = sumBalances(ctx, q, p.id, affiliateID, before, asOf)
 		} else {
 			var stats map[int64]statistics
 			stats, err = readStatistics(ctx, q, p.id, []int64{affiliateID}, p.engine.millis())
@@ -115,7 +127,7 @@ func (p *Project) closeInstant(ctx context.Context, t int64) error {
 
 // sumBalances adds up the entries stamped before an instant, as of an instant.
 func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedBefore, asOf int64) ([]Balance, error) {
-	sums, err := q.SumEntries(ctx, db.SumEntriesParams{
+	rows, err := q.SumEntries(ctx, db.SumEntriesParams{
 		ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore, Instant: asOf,
 	})
 	if err != nil {
@@ -127,13 +139,20 @@ func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedB
 	if err != nil {
 		return nil, err
 	}
-	balances := make([]Balance, len(sums))
-	for i, s := range sums {
-		var next int64
-		if at := slices.IndexFunc(releases, func(r db.ListReleasesRow) bool { return r.Currency == s.Currency }); at >= 0 {
-			next = releases[at].AvailableAt
+	reserved, err := q.SumReserved(ctx, db.SumReservedParams{ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore})
+	if err != nil {
+		return nil, err
+	}
+	balances := make([]Balance, len(rows))
+	for i, r := range rows {
+		s := sums{total: r.Total, paid: r.Paid, eligible: r.Eligible, debts: r.Debts}
+		if at := slices.IndexFunc(releases, func(o db.ListReleasesRow) bool { return o.Currency == r.Currency }); at >= 0 {
+			s.nextRelease = releases[at].AvailableAt
 		}
-		balances[i] = balanceOf(s.Currency, s.Total, s.Paid, s.Eligible, s.HeldDebt, next)
+		if at := slices.IndexFunc(reserved, func(o db.SumReservedRow) bool { return o.Currency == r.Currency }); at >= 0 {
+			s.reserved = reserved[at].Reserved
+		}
+		balances[i] = balanceOf(r.Currency, s)
 	}
 	return balances, nil
 }
@@ -156,7 +175,10 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 		s := result[r.AffiliateID]
 		s.signups += r.Signups
 		s.purchases += r.Purchases
-		balance := balanceOf(r.Currency, r.Total, r.Paid, r.Eligible+r.Released, r.HeldDebt, r.NextRelease)
+		balance := balanceOf(r.Currency, sums{
+			total: r.Total, paid: r.Paid, eligible: r.Eligible + r.Released, reserved: r.Reserved, debts: r.Debts - r.Due,
+			nextRelease: r.NextRelease,
+		})
 		if now < r.RolledTo { // the clock went back behind the account: only the entries can tell
 			plain, err := sumBalances(ctx, q, project, r.AffiliateID, math.MaxInt64, now)
 			if err != nil {
@@ -165,6 +187,12 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 			if at := slices.IndexFunc(plain, func(b Balance) bool { return b.Currency == balance.Currency }); at >= 0 {
 				balance = plain[at]
 			}
+			// Payouts may reserve what is not available yet by this clock.
+			payable, err := q.SumPayable(ctx, db.SumPayableParams{ProjectID: project, AffiliateID: r.AffiliateID, Currency: r.Currency, Cutoff: now})
+			if err != nil {
+				return nil, err
+			}
+			balance.Payable = money.New(payable.Amount, balance.Currency)
 		}
 		s.balances = append(s.balances, balance)
 		result[r.AffiliateID] = s
@@ -175,13 +203,13 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 // ownCurrencyFirst leaves out the balances in which there is nothing, and puts
 // the one in the project's currency first, whether there is anything or not.
 func ownCurrencyFirst(balances []Balance, currency string) []Balance {
-	own := balanceOf(currency, 0, 0, 0, 0, 0)
+	own := balanceOf(currency, sums{})
 	ordered := []Balance{own}
 	for _, b := range balances {
 		switch {
 		case b.Currency == own.Currency:
 			ordered[0] = b
-		case !b.Total.IsZero() || !b.Paid.IsZero() || !b.Eligible.IsZero():
+		case !b.Total.IsZero() || !b.Paid.IsZero() || !b.Eligible.IsZero() || !b.Reserved.IsZero() || !b.Payable.IsZero():
 			ordered = append(ordered, b)
 		}
 	}

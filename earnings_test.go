@@ -292,8 +292,8 @@ func TestSettlementInSeveralEntries(t *testing.T) {
 	}
 }
 
-// What a correction takes from a held commission is a debt until the hold ends,
-// and none once the commission was settled with it.
+// What a correction takes from a held commission is a debt at once, also when the
+// commission is settled by hand. The settlement itself is none.
 func TestPayableAfterSettlement(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
@@ -306,9 +306,9 @@ func TestPayableAfterSettlement(t *testing.T) {
 		eligible, held, payable, then string
 	}{
 		{"corrected", refgrow.UpdateConversionParams{Value: new(money.MustParse("70.00 USD"))}, "0", "70.00", "0", "70.00", "-30.00", "70.00"},
-		{"paid", refgrow.UpdateConversionParams{Paid: new(true)}, "70.00", "0", "0", "0", "0", "0"},
+		{"paid", refgrow.UpdateConversionParams{Paid: new(true)}, "70.00", "0", "0", "0", "-30.00", "0"},
 		{"unpaid again", refgrow.UpdateConversionParams{Paid: new(false)}, "0", "70.00", "0", "70.00", "-30.00", "70.00"},
-		{"paid again", refgrow.UpdateConversionParams{Paid: new(true)}, "70.00", "0", "0", "0", "0", "0"},
+		{"paid again", refgrow.UpdateConversionParams{Paid: new(true)}, "70.00", "0", "0", "0", "-30.00", "0"},
 	} {
 		p.update(c, want.change)
 		usd := func(number string) money.Amount { return money.MustParse(number + " USD") }
@@ -327,5 +327,18 @@ func TestPayableAfterSettlement(t *testing.T) {
 		}
 		p.clock.Set(now)
 		p.verify()
+	}
+}
+
+// An instant within a millisecond is after what was written in that millisecond.
+func TestAsOfWithinAMillisecond(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	jane := p.affiliate("jane")
+	p.record(earning(jane, money.MustParse("5.00 USD")))
+	for after, want := range map[time.Duration]string{0: "0.00 USD", time.Nanosecond: "5.00 USD", time.Millisecond - 1: "5.00 USD"} {
+		if b := p.earnings(jane, refgrow.AsOf(p.clock.Now().Add(after)))[0]; b.Total != money.MustParse(want) || b.Eligible != b.Total {
+			t.Errorf("%v after the entry the balance is %+v", after, b)
+		}
 	}
 }

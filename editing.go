@@ -70,8 +70,9 @@ func (u *UpdateConversionParams) check() error {
 // Base value, currency, type, value and affiliate are applied in this order,
 // then Paid. Errors: ErrInvalid, also where the numbers do not fit a new
 // currency; ErrNotFound for an unknown conversion or affiliate; ErrConflict when
-// the reference is taken, and for a new currency or affiliate once anything of
-// the conversion is settled or refunded.
+// the reference is taken, for a new currency or affiliate once anything of the
+// conversion is settled, reserved by a payout or refunded, and for Paid where a
+// payout has settled or reserves it.
 func (p *Project) UpdateConversion(ctx context.Context, id int64, params UpdateConversionParams) (*Conversion, error) {
 	if err := params.check(); err != nil {
 		return nil, err
@@ -107,14 +108,18 @@ func (o *op) updateConversion(ctx context.Context, id int64, u UpdateConversionP
 			return nil, err
 		}
 	}
-	if err := o.postChange(ctx, before, &after); err != nil {
+	if err := o.postChange(ctx, before, &after, cause{kind: EntryCorrection, field: "value"}); err != nil {
 		return nil, err
 	}
-	return &after, o.Tx.UpdateConversion(ctx, db.UpdateConversionParams{
-		ProjectID: o.project, ConversionID: id, Type: after.Type, AffiliateID: after.AffiliateID,
-		Currency: after.Currency, CurrencyGiven: after.CurrencyGiven, Value: after.Value, BaseValue: after.BaseValue,
-		Paid: after.Paid, Reference: after.Reference, CouponCode: after.CouponCode,
-		Reason: after.Reason, Candidates: after.Candidates, CommissionReason: after.CommissionReason,
+	return &after, o.saveConversion(ctx, &after)
+}
+
+func (o *op) saveConversion(ctx context.Context, c *db.Conversion) error {
+	return o.Tx.UpdateConversion(ctx, db.UpdateConversionParams{
+		ProjectID: o.project, ConversionID: c.ID, Type: c.Type, AffiliateID: c.AffiliateID,
+		Currency: c.Currency, CurrencyGiven: c.CurrencyGiven, Value: c.Value, BaseValue: c.BaseValue, Refunded: c.Refunded,
+		Paid: c.Paid, Reference: c.Reference, CouponCode: c.CouponCode,
+		Reason: c.Reason, Candidates: c.Candidates, CommissionReason: c.CommissionReason,
 	})
 }
 
@@ -199,17 +204,40 @@ func (o *op) applyAffiliate(ctx context.Context, to Null[int64], c *db.Conversio
 	return err
 }
 
-// target is what a conversion has to bring its account.
+// target is what a conversion has to bring its account: its value, less the part
+// of it that was refunded.
 func target(c *db.Conversion) int64 {
 	if c.AffiliateID == nil {
 		return 0
 	}
-	return c.Value
+	return c.Value - takenBack(c)
+}
+
+// takenBack is the share of the value that goes with the refunded part of the
+// base value, rounded once, half away from zero, to the minor unit.
+func takenBack(c *db.Conversion) int64 {
+	if c.Refunded == 0 {
+		return 0
+	}
+	currency := money.Currency(c.Currency)
+	share, err := money.New(c.Value, currency).Prorate(money.New(c.Refunded, currency), money.New(orZero(c.BaseValue), currency))
+	if err != nil { // no operation refunds more than the base value
+		return c.Value
+	}
+	return share.Minor()
+}
+
+// A cause is what changes a conversion: the kind and the note of the entries in
+// its account, and the input that brings it about. What moves to another account
+// is a reversal here and a commission there.
+type cause struct {
+	kind        EntryKind
+	note, field string
 }
 
 // postChange enters the difference between two states of a conversion in the
 // books.
-func (o *op) postChange(ctx context.Context, before, after *db.Conversion) error {
+func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by cause) error {
 	o.countConversion(ConversionType(before.Type), before.Paid == 1, -1)
 	o.countConversion(ConversionType(after.Type), after.Paid == 1, 1)
 
@@ -218,15 +246,31 @@ func (o *op) postChange(ctx context.Context, before, after *db.Conversion) error
 		return err
 	}
 	from, to := bookOf(entries, before), bookOf(entries, after)
+	to.note, to.field = by.note, by.field
 	moved := from.account != to.account
-	switch {
-	case !moved:
-		to.moveTo(target(after), EntryCorrection, o.now)
-	case from.settled() != 0 || before.Refunded != 0:
-		return conflict(movedField(before, after), "cannot change any more: part of the conversion is settled or refunded")
-	default:
+	if moved || after.Paid != before.Paid {
+		here, err := o.inPayout(ctx, from)
+		if err != nil {
+			return err
+		}
+		there := false
+		if moved { // and back again: what is there may have been paid
+			if there, err = o.inPayout(ctx, to); err != nil {
+				return err
+			}
+		}
+		switch {
+		case moved && (here || there || from.settled() != 0 || before.Refunded != 0):
+			return conflict(movedField(before, after), "cannot change any more: part of the conversion is settled, reserved by a payout or refunded")
+		case here:
+			return conflict("paid", "cannot be changed by hand: a payout has settled or reserves the conversion")
+		}
+	}
+	if moved {
 		from.moveTo(0, EntryReversal, o.now)
 		to.moveTo(target(after), EntryCommission, o.now)
+	} else {
+		to.moveTo(target(after), by.kind, o.now)
 	}
 	if after.Paid != before.Paid {
 		if after.Paid == 1 {
@@ -247,6 +291,15 @@ func (o *op) postChange(ctx context.Context, before, after *db.Conversion) error
 		return err
 	}
 	return o.post(ctx, reached)
+}
+
+// inPayout tells whether a payout reserves or has settled something of a
+// conversion in the account of a book.
+func (o *op) inPayout(ctx context.Context, b *book) (bool, error) {
+	found, err := o.IsInPayout(ctx, db.IsInPayoutParams{
+		ProjectID: o.project, ConversionID: b.conversion, AffiliateID: b.affiliate, Currency: b.currency,
+	})
+	return found == 1, err
 }
 
 // movedField names what moves a conversion to another account.

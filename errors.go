@@ -117,7 +117,7 @@ func failed(doing string, err error) error {
 	var bound *balanceError
 	switch {
 	case errors.As(err, &bound) && errors.Is(err, backend.ErrConstraint):
-		return &Error{Code: CodeInvalid, Field: "value", cause: err,
+		return &Error{Code: CodeInvalid, Field: bound.field, cause: err,
 			Message: "the affiliate's account would be beyond 9 * 10^18 minor units"}
 	case errors.As(err, &own):
 		return err

@@ -3,6 +3,7 @@ package refgrow
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -17,7 +18,7 @@ const (
 	EntryCommission EntryKind = "commission"
 	// EntryCorrection: the value of a credited conversion was changed.
 	EntryCorrection EntryKind = "correction"
-	// EntryReversal: a conversion was deleted, or credited to somebody else.
+	// EntryReversal: a conversion was refunded, deleted, or credited to somebody else.
 	EntryReversal EntryKind = "reversal"
 	// EntryAdjustment: a bonus or a deduction by the program's owner.
 	EntryAdjustment EntryKind = "adjustment"
@@ -71,6 +72,30 @@ func (p *Project) ListLedger(ctx context.Context, affiliateID int64, params List
 	return page, err
 }
 
+// CountLedger counts the entries of an affiliate. Errors: ErrNotFound.
+func (p *Project) CountLedger(ctx context.Context, affiliateID int64) (int64, error) {
+	var n int64
+	err := p.snapshot(ctx, "counting ledger entries", func(ctx context.Context, q db.Querier) (err error) {
+		if _, err := q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: p.id, AffiliateID: affiliateID}); err != nil {
+			return missing(err, "Affiliate")
+		}
+		n, err = q.CountEntriesOfAffiliate(ctx, db.CountEntriesOfAffiliateParams{ProjectID: p.id, AffiliateID: affiliateID})
+		return err
+	})
+	return n, err
+}
+
+// AllLedger walks all entries of an affiliate. It fetches page by page and holds
+// no rows open.
+func (p *Project) AllLedger(ctx context.Context, affiliateID int64, params ListLedgerParams) iter.Seq2[LedgerEntry, error] {
+	return all(func(after Cursor) (Page[LedgerEntry], error) {
+		if after != "" {
+			params.After, params.Offset = after, 0
+		}
+		return p.ListLedger(ctx, affiliateID, params)
+	})
+}
+
 func showEntry(r *db.LedgerEntry) LedgerEntry {
 	return LedgerEntry{
 		ID: r.ID, AffiliateID: r.AffiliateID, Kind: EntryKind(r.Kind), Amount: money.New(r.Amount, money.Currency(r.Currency)),
@@ -87,18 +112,36 @@ type account struct {
 
 // An entry is one that is about to be written.
 type entry struct {
+	id         int64 // once it is written
 	kind       EntryKind
 	amount     int64 // minor units
 	available  int64 // Unix milliseconds
 	conversion int64 // 0 for none
+	payout     int64 // 0 for none
+	note       string
 }
 
-// A posting is everything that one operation does to one account: entries, and
-// by how much its counts of conversions change.
+// debt tells whether an entry that is not available yet counts at once when a
+// payout is made: what takes something does, and what a payout has settled of that
+// counts against it. A settlement by hand is none: it counts when what it settles
+// does.
+func (e entry) debt() bool {
+	if e.amount < 0 {
+		return e.kind != EntrySettlement
+	}
+	return e.payout != 0
+}
+
+// A posting is everything that one operation does to one account: entries, by how
+// much its counts of conversions change, and what pending payouts reserve more or
+// less.
 type posting struct {
 	account
 	entries            []entry
 	signups, purchases int64
+	reserved           int64
+	settles            int64  // the payout whose entries are settled, 0 for none
+	field              string // the input that is at fault when the account cannot hold the sum
 }
 
 // count changes the count of conversions of a type.
@@ -114,44 +157,69 @@ func (p *posting) count(kind ConversionType, by int64) {
 // post is the only place that writes ledger entries and balances: the entries,
 // and in the same transaction the row that sums them up.
 func (o *op) post(ctx context.Context, p posting) error {
-	if p.affiliate == 0 || len(p.entries) == 0 && p.signups == 0 && p.purchases == 0 {
+	if p.affiliate == 0 || len(p.entries) == 0 && p.signups == 0 && p.purchases == 0 && p.reserved == 0 && p.settles == 0 {
 		return nil // nobody has no account
 	}
 	stamp := o.stamp()
-	sums := db.PostToAccountParams{
+	row := db.PostToAccountParams{
 		AffiliateID: p.affiliate, Currency: p.currency, ProjectID: o.project, RolledTo: stamp,
-		Signups: p.signups, Purchases: p.purchases,
+		Signups: p.signups, Purchases: p.purchases, Reserved: p.reserved,
 	}
-	for _, e := range p.entries {
-		if _, err := o.InsertEntry(ctx, db.InsertEntryParams{
+	for i, e := range p.entries {
+		var err error
+		if p.entries[i].id, err = o.InsertEntry(ctx, db.InsertEntryParams{
 			ProjectID: o.project, AffiliateID: p.affiliate, Currency: p.currency, Kind: string(e.kind),
 			Amount: e.amount, AvailableAt: e.available, CreatedAt: stamp, ConversionID: idOrNull(e.conversion),
+			PayoutID: idOrNull(e.payout), Note: textOrNull(e.note),
 		}); err != nil {
 			return fmt.Errorf("writing a ledger entry: %w", err)
 		}
-		sums.Gross += max(e.amount, -e.amount)
-		if e.kind == EntrySettlement {
-			sums.Paid -= e.amount
-		} else {
-			sums.Total += e.amount
-		}
-		switch {
-		case e.available <= stamp:
-			sums.Eligible += e.amount
-		case sums.NextReleaseAt == nil || e.available < *sums.NextReleaseAt:
-			sums.NextReleaseAt = &e.available
-		}
+		e.addTo(&row)
 	}
-	o.Add(db.AddTotalsParams{ProjectID: o.project, LedgerEntries: int64(len(p.entries))})
-	if err := o.PostToAccount(ctx, sums); err != nil {
-		return &balanceError{err}
+	written := len(p.entries)
+	if p.settles != 0 {
+		settlements, err := o.InsertSettlements(ctx, db.InsertSettlementsParams{ProjectID: o.project, PayoutID: p.settles, CreatedAt: stamp})
+		if err != nil {
+			return fmt.Errorf("writing settlements: %w", err)
+		}
+		for _, s := range settlements {
+			entry{kind: EntrySettlement, amount: s.Amount, available: s.AvailableAt, payout: p.settles}.addTo(&row)
+		}
+		written += len(settlements)
+	}
+	o.Add(db.AddTotalsParams{ProjectID: o.project, LedgerEntries: int64(written)})
+	if err := o.PostToAccount(ctx, row); err != nil {
+		return &balanceError{err, p.field}
 	}
 	return nil
 }
 
+// addTo adds an entry to the sums of its account.
+func (e entry) addTo(row *db.PostToAccountParams) {
+	row.Gross += max(e.amount, -e.amount)
+	if e.kind == EntrySettlement {
+		row.Paid -= e.amount
+	} else {
+		row.Total += e.amount
+	}
+	if e.available <= row.RolledTo {
+		row.Eligible += e.amount
+		return
+	}
+	if row.NextReleaseAt == nil || e.available < *row.NextReleaseAt {
+		row.NextReleaseAt = &e.available
+	}
+	if e.debt() {
+		row.Debts += e.amount
+	}
+}
+
 // A balanceError is what the schema answers to a balance out of bounds, among
 // other errors of the database.
-type balanceError struct{ err error }
+type balanceError struct {
+	err   error
+	field string
+}
 
 func (e *balanceError) Error() string { return "changing a balance: " + e.err.Error() }
 func (e *balanceError) Unwrap() error { return e.err }
@@ -160,17 +228,19 @@ func (e *balanceError) Unwrap() error { return e.err }
 type book struct {
 	account
 	conversion int64
-	available  int64 // the commission's availability
+	available  int64  // the commission's availability
+	note       string // of what is written down from now on
+	field      string // the input that brings it about
 	entries    []entry
 	written    int // how many of the entries are in the ledger
 }
 
 // bookOf picks the entries of one account.
 func bookOf(rows []db.LedgerEntry, c *db.Conversion) *book {
-	b := &book{account: account{orZero(c.AffiliateID), c.Currency}, conversion: c.ID, available: c.AvailableAt}
+	b := &book{account: account{orZero(c.AffiliateID), c.Currency}, conversion: c.ID, available: c.AvailableAt, field: "value"}
 	for _, r := range rows {
 		if r.AffiliateID == b.affiliate && r.Currency == b.currency {
-			b.entries = append(b.entries, entry{EntryKind(r.Kind), r.Amount, r.AvailableAt, c.ID})
+			b.entries = append(b.entries, entry{kind: EntryKind(r.Kind), amount: r.Amount, available: r.AvailableAt})
 		}
 	}
 	b.written = len(b.entries)
@@ -178,7 +248,9 @@ func bookOf(rows []db.LedgerEntry, c *db.Conversion) *book {
 }
 
 // posting is what the book has and the ledger has not.
-func (b *book) posting() posting { return posting{account: b.account, entries: b.entries[b.written:]} }
+func (b *book) posting() posting {
+	return posting{account: b.account, entries: b.entries[b.written:], field: b.field}
+}
 
 // earned is the sum of all entries but settlements: what the conversion has
 // brought the account.
@@ -255,35 +327,17 @@ next:
 	return parts
 }
 
-// write adds an entry, or several where a settlement of all there was is beyond
-// the largest one.
+// write adds what happens to the book.
 func (b *book) write(kind EntryKind, amount, available int64) {
-	for amount != 0 {
-		part := min(max(amount, -money.MaxMinor), money.MaxMinor)
-		b.entries = append(b.entries, entry{kind, part, available, b.conversion})
-		amount -= part
-	}
+	b.entries = appendEntry(b.entries, entry{kind: kind, amount: amount, available: available, conversion: b.conversion, note: b.note})
 }
 
-func orZero[T any](value *T) T {
-	if value == nil {
-		var zero T
-		return zero
+// appendEntry adds an entry, none for an amount of 0, and several for one beyond
+// the largest.
+func appendEntry(entries []entry, e entry) []entry {
+	for amount := e.amount; amount != 0; amount -= e.amount {
+		e.amount = min(max(amount, -money.MaxMinor), money.MaxMinor)
+		entries = append(entries, e)
 	}
-	return *value
-}
-
-// idOrNull is how the database keeps an id that may be none.
-func idOrNull(id int64) *int64 {
-	if id == 0 {
-		return nil
-	}
-	return &id
-}
-
-func textOrNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
+	return entries
 }

@@ -25,3 +25,40 @@ func (n Null[T]) apply(field **T) {
 		*field = n.value
 	}
 }
+
+func orZero[T any](value *T) T {
+	if value == nil {
+		var zero T
+		return zero
+	}
+	return *value
+}
+
+// idOrNull is how the database keeps an id that may be none.
+func idOrNull(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}
+
+func textOrNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// flag is a truth as the database keeps it.
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -25,6 +27,15 @@ func (p *Project) ID() int64 { return p.id }
 
 // Name is the project's name as it was when the handle was made.
 func (p *Project) Name() string { return p.name }
+
+// CurrentName is the project's name after all renamings.
+func (p *Project) CurrentName(ctx context.Context) (string, error) {
+	row, err := read(p, "finding a project", func(q db.Querier) (db.Project, error) {
+		row, err := q.GetProject(ctx, p.id)
+		return row, missing(err, "Project")
+	})
+	return row.Name, err
+}
 
 // WithTx gives the same project bound to the caller's transaction: same
 // methods, each a savepoint, never a commit. What they did becomes true when the
@@ -84,7 +95,7 @@ func (e *Engine) CreateProject(ctx context.Context, name string, settings Settin
 func createProject(ctx context.Context, tx *backend.Tx, name string, s Settings, now int64) (int64, error) {
 	id, err := tx.InsertProject(ctx, db.InsertProjectParams{
 		Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays), CouponFirst: flag(s.CouponFirst),
-		SelfReferral: string(s.SelfReferral), CreatedAt: now,
+		SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(), CreatedAt: now,
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, conflict("name", "a project with this name exists already")
@@ -95,11 +106,40 @@ func createProject(ctx context.Context, tx *backend.Tx, name string, s Settings,
 	if err := tx.InsertProjectTotals(ctx, id); err != nil {
 		return 0, err
 	}
-	if _, err := tx.InsertRule(ctx, s.Commission.version(id, Purchase, 1, now)); err != nil {
-		return 0, err
+	for _, rule := range []struct {
+		kind ConversionType
+		pays terms
+	}{{Purchase, terms{s.Commission, s.CommissionDuration}}, {Signup, terms{s.SignupCommission, Lifetime}}} {
+		row, err := rule.pays.version(id, scope{kind: rule.kind}, 1, now)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := tx.InsertRule(ctx, row); err != nil {
+			return 0, err
+		}
 	}
-	_, err = tx.InsertRule(ctx, s.SignupCommission.version(id, Signup, 1, now))
-	return id, err
+	return id, nil
+}
+
+// EnsureProject finds the project of that name, as it is, or creates it with
+// these settings.
+func (e *Engine) EnsureProject(ctx context.Context, name string, settings Settings) (*Project, error) {
+	p, err := e.Project(ctx, name)
+	if !errors.Is(err, ErrNotFound) {
+		return p, err
+	}
+	p, err = e.CreateProject(ctx, name, settings)
+	if errors.Is(err, ErrConflict) { // somebody else was faster
+		return e.Project(ctx, name)
+	}
+	return p, err
+}
+
+func projectName(name string) error {
+	if name == "" || utf8.RuneCountInString(name) > 100 || strings.TrimSpace(name) != name || !printable(name) {
+		return invalid("name", "must be 1 to 100 printable characters, without spaces around them")
+	}
+	return nil
 }
 
 // Project finds a project by its name. Errors: ErrNotFound.
@@ -132,6 +172,27 @@ func (e *Engine) Projects(ctx context.Context) ([]*Project, error) {
 
 func (e *Engine) project(row db.Project) *Project {
 	return &Project{engine: e, backend: e.backend, id: row.ID, name: row.Name}
+}
+
+// Rename gives the project another name. Handles made before keep the old one as
+// their Name. Errors: ErrConflict when the name is taken, ErrInvalid.
+func (p *Project) Rename(ctx context.Context, name string) error {
+	if err := projectName(name); err != nil {
+		return err
+	}
+	return p.write(ctx, "renaming a project", func(ctx context.Context, o *op) error {
+		other, err := o.GetProjectByName(ctx, name)
+		switch {
+		case err == nil && other.ID != o.project:
+			return conflict("name", "a project with this name exists already")
+		case err != nil && !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		if err := o.saveProject(ctx, name, o.state.settings); err != nil {
+			return err
+		}
+		return o.reload(ctx)
+	})
 }
 
 // An op is one operation of a project inside its write transaction.

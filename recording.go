@@ -38,7 +38,9 @@ type RecordConversionParams struct {
 	Product   string
 	URL       string
 	// OccurredAt is for late events and imports: the hold counts from there. It
-	// must not be in the future. Defaults to now.
+	// must not be in the future. Defaults to now. Where commissions are for first
+	// purchases, import the oldest first: one that comes later and was earlier is a
+	// first purchase too.
 	OccurredAt time.Time
 }
 
@@ -125,7 +127,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if row.Candidates, err = candidatesText(decision.Candidates); err != nil {
 		return nil, err
 	}
-	if err := o.priceDraft(row, params.Value); err != nil {
+	if err := o.priceDraft(ctx, row, params, customer); err != nil {
 		return nil, err
 	}
 	if row.ReferralID, err = o.keepCustomer(ctx, customer, params, row); err != nil {
@@ -167,17 +169,32 @@ func (o *op) draft(params RecordConversionParams) (*db.Conversion, error) {
 	return row, nil
 }
 
-// priceDraft fills in the commission, and what it was made of.
-func (o *op) priceDraft(row *db.Conversion, given money.Amount) error {
-	p, err := price(o.state.rules[ConversionType(row.Type)], row.AffiliateID != nil, money.Currency(row.Currency), row.BaseValue, given)
-	if err != nil {
-		return err
+// priceDraft fills in the commission, and what it was made of: what the caller
+// gave, nothing where nobody is credited, or else what the rule says.
+func (o *op) priceDraft(ctx context.Context, row *db.Conversion, params RecordConversionParams, customer *db.FindReferralRow) error {
+	var p priced
+	row.PricedBaseValue, row.PricedCurrency = row.BaseValue, row.Currency
+	switch {
+	case params.Value.IsSet():
+		p = priced{params.Value.Minor(), CommissionGiven}
+	case row.AffiliateID == nil:
+		p.reason = CommissionUnattributed
+	default:
+		rule, err := o.ruleFor(ctx, row)
+		if err != nil {
+			return err
+		}
+		if params.Customer.named() {
+			if err := o.history(ctx, rule, customer, row); err != nil {
+				return err
+			}
+		}
+		if p, err = price(rule, inputsOf(row)); err != nil {
+			return err
+		}
+		row.RuleID, row.RuleVersion = &rule.ID, &rule.Version
 	}
-	row.Value, row.CommissionReason = p.value, string(p.reason)
-	row.PricedValue, row.PricedBaseValue, row.PricedCurrency = p.value, row.BaseValue, row.Currency
-	if p.rule != nil {
-		row.RuleID, row.RuleVersion = &p.rule.ID, &p.rule.Version
-	}
+	row.Value, row.PricedValue, row.CommissionReason = p.value, p.value, string(p.reason)
 	return nil
 }
 
@@ -208,6 +225,7 @@ func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err erro
 		Reference: row.Reference, CouponCode: row.CouponCode, ReferralCode: row.ReferralCode, Product: row.Product, URL: row.URL,
 		Reason: row.Reason, Candidates: row.Candidates, CommissionReason: row.CommissionReason, RuleID: row.RuleID,
 		RuleVersion: row.RuleVersion, PricedBaseValue: row.PricedBaseValue, PricedCurrency: row.PricedCurrency, PricedValue: row.PricedValue,
+		PricedFirstAt: row.PricedFirstAt, PricedBefore: row.PricedBefore,
 		CreatedAt: row.CreatedAt, AvailableAt: row.AvailableAt,
 	})
 	if errors.Is(err, sql.ErrNoRows) {

@@ -3,6 +3,8 @@ package refgrow
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"iter"
 	"time"
 
@@ -138,14 +140,20 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 			return nil, err
 		}
 	}
-	return row, o.insertReferral(ctx, row)
+	return row, o.insertReferral(ctx, row, nil)
 }
 
-func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow) (err error) {
+// insertReferral writes a referred user, but not for a conversion whose reference
+// is taken.
+func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow, reference *string) (err error) {
 	row.ID, err = o.InsertReferral(ctx, db.InsertReferralParams{
 		ProjectID: o.project, Email: row.Email, ExternalID: row.ExternalID, AffiliateID: row.AffiliateID,
 		Status: row.Status, ConversionDate: row.ConversionDate, CreatedAt: row.CreatedAt,
+		Reference: reference,
 	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return referenceTaken()
+	}
 	o.countReferral(ReferralStatus(row.Status), 1)
 	return err
 }
@@ -268,18 +276,26 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 			row.ConversionDate = &o.now
 		}
 	}
-	return &row, o.saveReferral(ctx, &row, before)
+	return &row, o.saveReferral(ctx, &row, before, nil)
 }
 
-func (o *op) saveReferral(ctx context.Context, row *db.FindReferralRow, before ReferralStatus) error {
+// saveReferral is insertReferral for a user that is there.
+func (o *op) saveReferral(ctx context.Context, row *db.FindReferralRow, before ReferralStatus, reference *string) error {
+	saved, err := o.Tx.UpdateReferral(ctx, db.UpdateReferralParams{
+		ProjectID: o.project, ReferralID: row.ID, Email: row.Email, ExternalID: row.ExternalID, AffiliateID: row.AffiliateID,
+		Status: row.Status, ConversionDate: row.ConversionDate, Reference: reference,
+	})
+	switch {
+	case err != nil:
+		return err
+	case saved == 0:
+		return referenceTaken()
+	}
 	if after := ReferralStatus(row.Status); after != before {
 		o.countReferral(before, -1)
 		o.countReferral(after, 1)
 	}
-	return o.Tx.UpdateReferral(ctx, db.UpdateReferralParams{
-		ProjectID: o.project, ReferralID: row.ID, Email: row.Email, ExternalID: row.ExternalID, AffiliateID: row.AffiliateID,
-		Status: row.Status, ConversionDate: row.ConversionDate,
-	})
+	return nil
 }
 
 // DeleteReferral removes a referred user for good. Its conversions stay, without

@@ -1,8 +1,10 @@
 package refgrow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -82,19 +84,49 @@ func (c Commission) in(field string, currency money.Currency) (Commission, error
 const (
 	kindPercent = "percent"
 	kindFixed   = "fixed"
-	lifetime    = "lifetime"
 )
 
-// version is the row of a new version of a project's rule.
-func (c Commission) version(project int64, kind ConversionType, version, now int64) db.InsertRuleParams {
+// A scope is what a rule is for: one type of conversion, and, for an override,
+// an affiliate, a product or both.
+type scope struct {
+	kind      ConversionType
+	affiliate int64  // 0 for all
+	product   string // "" for all
+}
+
+func scopeOf(rule db.CommissionRule) scope {
+	return scope{ConversionType(rule.ConversionType), orZero(rule.AffiliateID), orZero(rule.Product)}
+}
+
+// terms are what a rule pays, and for how long.
+type terms struct {
+	commission Commission
+	duration   CommissionDuration
+}
+
+func termsOf(rule db.CommissionRule) (terms, error) {
+	commission, err := commissionOf(rule)
+	if err != nil {
+		return terms{}, err
+	}
+	duration, err := durationOf(rule)
+	return terms{commission, duration}, err
+}
+
+// version is the row of a new version of a rule.
+func (p terms) version(project int64, of scope, version, now int64) (db.InsertRuleParams, error) {
+	kind, n, err := p.duration.parts()
+	if err != nil {
+		return db.InsertRuleParams{}, err
+	}
 	row := db.InsertRuleParams{
-		ProjectID: project, ConversionType: string(kind), Version: version, Kind: kindPercent,
-		Rate: c.rate.Millionths(), Duration: lifetime, CreatedAt: now,
+		ProjectID: project, ConversionType: string(of.kind), AffiliateID: idOrNull(of.affiliate), Product: textOrNull(of.product),
+		Version: version, Kind: kindPercent, Rate: p.commission.rate.Millionths(), Duration: kind, DurationCount: int64(n), CreatedAt: now,
 	}
-	if c.fixed.IsSet() {
-		row.Kind, row.Amount, row.Currency = kindFixed, c.fixed.Minor(), string(c.fixed.Currency())
+	if fixed := p.commission.fixed; fixed.IsSet() {
+		row.Kind, row.Amount, row.Currency = kindFixed, fixed.Minor(), string(fixed.Currency())
 	}
-	return row
+	return row, nil
 }
 
 func commissionOf(rule db.CommissionRule) (Commission, error) {
@@ -109,19 +141,59 @@ func commissionOf(rule db.CommissionRule) (Commission, error) {
 	return Commission{rate: rate}, err
 }
 
-// changeProjectRule ends the version in force and begins the next one, unless
-// it pays the same.
-func (o *op) changeProjectRule(ctx context.Context, kind ConversionType, next Commission) error {
-	rule := o.state.rules[kind]
-	now, err := commissionOf(rule)
+// changeRule ends the version in force and begins the next one, unless it pays
+// the same. It gives the id of the one that is in force then.
+func (o *op) changeRule(ctx context.Context, rule db.CommissionRule, next terms) (int64, error) {
+	now, err := termsOf(rule)
 	if err != nil || now == next {
-		return err
+		return rule.ID, err
 	}
-	if err := o.EndRule(ctx, db.EndRuleParams{ProjectID: o.project, RuleID: rule.ID, EndedAt: &o.now}); err != nil {
-		return err
+	if err := o.endRule(ctx, rule.ID); err != nil {
+		return 0, err
 	}
-	_, err = o.InsertRule(ctx, next.version(o.project, kind, rule.Version+1, o.now))
-	return err
+	return o.beginRule(ctx, scopeOf(rule), next, rule.Version+1)
+}
+
+func (o *op) beginRule(ctx context.Context, of scope, pays terms, version int64) (int64, error) {
+	row, err := pays.version(o.project, of, version, o.now)
+	if err != nil {
+		return 0, err
+	}
+	return o.InsertRule(ctx, row)
+}
+
+func (o *op) endRule(ctx context.Context, id int64) error {
+	return o.EndRule(ctx, db.EndRuleParams{ProjectID: o.project, RuleID: id, EndedAt: &o.now})
+}
+
+// ruleFor picks the rule that prices a conversion, the most specific one in
+// force: that of its affiliate and product together, then that of the affiliate,
+// then that of the product, then the project's.
+func (o *op) ruleFor(ctx context.Context, c *db.Conversion) (db.CommissionRule, error) {
+	kind := ConversionType(c.Type)
+	if !o.state.overridden || kind != Purchase {
+		return o.state.rules[kind], nil
+	}
+	rules, err := o.ListRulesFor(ctx, db.ListRulesForParams{
+		ProjectID: o.project, ConversionType: c.Type, AffiliateID: orZero(c.AffiliateID), Product: orZero(c.Product),
+	})
+	if err != nil {
+		return db.CommissionRule{}, err
+	}
+	specific := func(r db.CommissionRule) int {
+		rank := 0
+		if r.AffiliateID != nil {
+			rank += 2
+		}
+		if r.Product != nil {
+			rank++
+		}
+		return rank
+	}
+	if len(rules) == 0 {
+		return db.CommissionRule{}, fmt.Errorf("project %d has no commission rule in force for a %s", o.project, kind)
+	}
+	return slices.MaxFunc(rules, func(a, b db.CommissionRule) int { return cmp.Compare(specific(a), specific(b)) }), nil
 }
 
 // A CommissionReason says where a conversion's value comes from.
@@ -130,44 +202,68 @@ type CommissionReason string
 const (
 	// CommissionByRule: a version of a commission rule computed it.
 	CommissionByRule CommissionReason = "rule"
+	// CommissionCustomerUnknown: a rule that does not last for life computed it as
+	// for a first purchase, because the customer is not known.
+	CommissionCustomerUnknown CommissionReason = "customer_unknown"
 	// CommissionGiven: the caller gave it, which wins over the rule.
 	CommissionGiven CommissionReason = "value_given"
 	// CommissionUnattributed: 0, because the conversion is attributed to nobody.
 	CommissionUnattributed CommissionReason = "unattributed"
+	// CommissionBeyondDuration: 0, because the rule's duration was over for this
+	// customer.
+	CommissionBeyondDuration CommissionReason = "beyond_duration"
 	// CommissionOtherCurrency: 0, because the rule is a fixed amount and the sale
 	// is in another currency.
 	CommissionOtherCurrency CommissionReason = "currency_mismatch"
 )
 
+// inputs are what a rule is applied to. They stay with the conversion, so that
+// its commission can be explained and computed again.
+type inputs struct {
+	currency money.Currency
+	base     *int64 // minor units, nil for none
+	happened int64
+	// For a rule of some months: when the customer's first purchase was, which may
+	// be this one. nil for an unknown customer.
+	firstAt *int64
+	// For a rule of one or some purchases: how many of those that count there were
+	// before, no further than the rule asks. nil for an unknown customer.
+	before *int64
+}
+
+func inputsOf(c *db.Conversion) inputs {
+	return inputs{money.Currency(c.PricedCurrency), c.PricedBaseValue, c.CreatedAt, c.PricedFirstAt, c.PricedBefore}
+}
+
 // priced is what a conversion earns and why.
 type priced struct {
 	value  int64 // minor units of the conversion's currency
 	reason CommissionReason
-	rule   *db.CommissionRule // the version that was applied, if any
 }
 
-// price is the only place that computes a commission: from the rule, or as
-// given, and once rounded, half away from zero. base is nil without a base
-// value.
-func price(rule db.CommissionRule, attributed bool, currency money.Currency, base *int64, given money.Amount) (priced, error) {
-	switch {
-	case given.IsSet():
-		return priced{value: given.Minor(), reason: CommissionGiven}, nil
-	case !attributed:
-		return priced{reason: CommissionUnattributed}, nil
-	}
-	commission, err := commissionOf(rule)
+// price is the only place that computes a commission: a share of the base value,
+// rounded once, half away from zero, to the minor unit; or a fixed amount.
+func price(rule db.CommissionRule, in inputs) (priced, error) {
+	pays, err := termsOf(rule)
 	if err != nil {
 		return priced{}, err
 	}
-	p := priced{reason: CommissionByRule, rule: &rule}
+	fixed := pays.commission.fixed
+	known, within := in.within(rule)
+	p := priced{reason: CommissionByRule}
 	switch {
-	case commission.fixed.IsSet() && commission.fixed.Currency() != currency:
-		p.reason = CommissionOtherCurrency
-	case commission.fixed.IsSet():
-		p.value = commission.fixed.Minor()
-	case base != nil:
-		p.value = commission.rate.Of(money.New(*base, currency)).Minor()
+	case !within:
+		return priced{reason: CommissionBeyondDuration}, nil
+	case fixed.IsSet() && fixed.Currency() != in.currency:
+		return priced{reason: CommissionOtherCurrency}, nil
+	case !known:
+		p.reason = CommissionCustomerUnknown
+	}
+	switch {
+	case fixed.IsSet():
+		p.value = fixed.Minor()
+	case in.base != nil:
+		p.value = pays.commission.rate.Of(money.New(*in.base, in.currency)).Minor()
 	}
 	return p, nil
 }

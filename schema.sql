@@ -4,13 +4,14 @@
 -- AUTOINCREMENT, so that one is never used again after its row was deleted.
 
 CREATE TABLE refgrow_projects (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,
-    name          TEXT NOT NULL UNIQUE,
-    currency      TEXT NOT NULL,
-    hold_days     INTEGER NOT NULL CHECK (hold_days BETWEEN 0 AND 365),
-    coupon_first  INTEGER NOT NULL CHECK (coupon_first IN (0, 1)),
-    self_referral TEXT NOT NULL CHECK (self_referral IN ('refuse', 'flag', 'allow')),
-    created_at    INTEGER NOT NULL
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    name           TEXT NOT NULL UNIQUE,
+    currency       TEXT NOT NULL,
+    hold_days      INTEGER NOT NULL CHECK (hold_days BETWEEN 0 AND 365),
+    coupon_first   INTEGER NOT NULL CHECK (coupon_first IN (0, 1)),
+    self_referral  TEXT NOT NULL CHECK (self_referral IN ('refuse', 'flag', 'allow')),
+    created_at     INTEGER NOT NULL,
+    minimum_payout INTEGER NOT NULL DEFAULT 0 CHECK (minimum_payout BETWEEN 0 AND 9000000000000000)
 ) STRICT;
 
 -- What lists and settings need to know of a whole project, maintained in the
@@ -32,7 +33,10 @@ CREATE TABLE refgrow_project_totals (
     signups_unpaid          INTEGER NOT NULL DEFAULT 0,
     signups_paid            INTEGER NOT NULL DEFAULT 0,
     purchases_unpaid        INTEGER NOT NULL DEFAULT 0,
-    purchases_paid          INTEGER NOT NULL DEFAULT 0
+    purchases_paid          INTEGER NOT NULL DEFAULT 0,
+    payouts_pending         INTEGER NOT NULL DEFAULT 0,
+    payouts_paid            INTEGER NOT NULL DEFAULT 0,
+    payouts_canceled        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Each row is one version of one rule and never changes, but for its end. A
@@ -58,6 +62,11 @@ CREATE TABLE refgrow_commission_rules (
 CREATE UNIQUE INDEX refgrow_commission_rules_in_force ON refgrow_commission_rules
     (project_id, conversion_type, COALESCE(affiliate_id, 0), COALESCE(product, '')) WHERE ended_at IS NULL;
 
+CREATE UNIQUE INDEX refgrow_commission_rules_versions ON refgrow_commission_rules
+    (project_id, conversion_type, COALESCE(affiliate_id, 0), COALESCE(product, ''), version);
+
+CREATE INDEX refgrow_commission_rules_overrides ON refgrow_commission_rules (project_id, created_at)
+    WHERE ended_at IS NULL AND (affiliate_id IS NOT NULL OR product IS NOT NULL);
 CREATE INDEX refgrow_commission_rules_by_affiliate ON refgrow_commission_rules (affiliate_id) WHERE affiliate_id IS NOT NULL;
 
 -- An affiliate whose deleted_at is set is being deleted: nothing shows it any
@@ -128,7 +137,9 @@ CREATE INDEX refgrow_referrals_by_time ON refgrow_referrals (project_id, created
 CREATE INDEX refgrow_referrals_by_affiliate ON refgrow_referrals (affiliate_id, created_at) WHERE affiliate_id IS NOT NULL;
 
 -- A conversion with its decision (reason, candidates) and with what made its
--- commission (the rule's id and version, and what it was applied to). currency
+-- commission (the rule's id and version, and what it was applied to: for a rule
+-- with an end, also when the customer's first purchase was, or how many there
+-- were before). currency
 -- is that of both amounts; currency_given tells whether the caller named it.
 -- available_at is fixed when the conversion is recorded: its time and the hold
 -- of that day.
@@ -158,7 +169,9 @@ CREATE TABLE refgrow_conversions (
     priced_currency   TEXT NOT NULL,
     priced_value      INTEGER NOT NULL,
     created_at        INTEGER NOT NULL,
-    available_at      INTEGER NOT NULL
+    available_at      INTEGER NOT NULL,
+    priced_first_at   INTEGER,
+    priced_before     INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX refgrow_conversions_by_reference ON refgrow_conversions (project_id, reference) WHERE reference IS NOT NULL;
@@ -189,10 +202,6 @@ CREATE INDEX refgrow_ledger_by_conversion ON refgrow_ledger_entries (conversion_
 CREATE INDEX refgrow_ledger_releases ON refgrow_ledger_entries (affiliate_id, currency, available_at, amount)
     WHERE available_at > created_at;
 
--- Debts that are not due yet are rare: what they come to is a look into this index.
-CREATE INDEX refgrow_ledger_debts ON refgrow_ledger_entries (affiliate_id, currency, available_at, amount)
-    WHERE available_at > created_at AND amount < 0 AND kind <> 'settlement';
-
 CREATE TRIGGER refgrow_ledger_no_update BEFORE UPDATE ON refgrow_ledger_entries
 BEGIN
     SELECT RAISE(ABORT, 'a ledger entry is never changed');
@@ -217,7 +226,9 @@ END;
 -- some of them is beyond it, so that its bound is one for all. total and paid are
 -- final; eligible is as of rolled_to and is rolled forward by the entries released
 -- since. next_release_at is the first release after rolled_to, or NULL when
--- nothing is left to be released.
+-- nothing is left to be released. reserved is the sum of the pending payouts. debts
+-- is what is taken after rolled_to and counts at once when a payout is made: the
+-- negative entries but settlements, less what payouts have settled of them.
 CREATE TABLE refgrow_accounts (
     affiliate_id    INTEGER NOT NULL REFERENCES refgrow_affiliates (id),
     currency        TEXT NOT NULL,
@@ -230,8 +241,46 @@ CREATE TABLE refgrow_accounts (
     next_release_at INTEGER,
     signups         INTEGER NOT NULL,
     purchases       INTEGER NOT NULL,
+    reserved        INTEGER NOT NULL DEFAULT 0,
+    debts           INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (affiliate_id, currency)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refgrow_accounts_by_currency ON refgrow_accounts (project_id, currency, affiliate_id);
+
+-- A payout pays one affiliate the entries it reserves. created_at, paid_at and
+-- canceled_at are stamps, as those of the entries: they never go back. Only a
+-- pending payout ever changes, once.
+CREATE TABLE refgrow_payouts (
+    id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id         INTEGER NOT NULL REFERENCES refgrow_projects (id),
+    affiliate_id       INTEGER NOT NULL REFERENCES refgrow_affiliates (id),
+    currency           TEXT NOT NULL,
+    amount             INTEGER NOT NULL CHECK (amount > 0),
+    entry_count        INTEGER NOT NULL CHECK (entry_count > 0),
+    cutoff             INTEGER NOT NULL,
+    status             TEXT NOT NULL CHECK (status IN ('pending', 'paid', 'canceled')),
+    external_reference TEXT,
+    created_at         INTEGER NOT NULL,
+    paid_at            INTEGER,
+    canceled_at        INTEGER
+) STRICT;
+
+CREATE INDEX refgrow_payouts_by_time ON refgrow_payouts (project_id, created_at);
+CREATE INDEX refgrow_payouts_by_affiliate ON refgrow_payouts (affiliate_id, created_at);
+CREATE INDEX refgrow_payouts_pending ON refgrow_payouts (project_id, currency) WHERE status = 'pending';
+
+-- The entries of each payout. Those of a canceled one are not reserved any more:
+-- an entry can be reserved by one payout only.
+CREATE TABLE refgrow_payout_entries (
+    entry_id  INTEGER NOT NULL REFERENCES refgrow_ledger_entries (id),
+    payout_id INTEGER NOT NULL REFERENCES refgrow_payouts (id),
+    reserved  INTEGER NOT NULL CHECK (reserved IN (0, 1)),
+    PRIMARY KEY (entry_id, payout_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX refgrow_payout_entries_reserved ON refgrow_payout_entries (entry_id) WHERE reserved = 1;
+CREATE INDEX refgrow_payout_entries_by_payout ON refgrow_payout_entries (payout_id, entry_id);
 
 -- public_id finds the row, secret_hash is bcrypt's, secret_check the first 8
 -- bytes of the secret's SHA-256: bcrypt runs only after those bytes match.

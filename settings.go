@@ -2,10 +2,7 @@ package refgrow
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
@@ -32,11 +29,18 @@ type Settings struct {
 	Currency money.Currency
 	// Commission is what a purchase earns. Defaults to 0 %.
 	Commission Commission
+	// CommissionDuration is for how long a customer's purchases earn it. Defaults to
+	// Lifetime.
+	CommissionDuration CommissionDuration
 	// SignupCommission is what a signup earns. Defaults to nothing.
 	SignupCommission Commission
 	// HoldDays is how many days of 24 hours, 0 to 365, a commission waits before
 	// it is eligible for payout. A change affects later conversions only.
 	HoldDays int
+	// MinimumPayout is the least that a payout run pays out, in the project's
+	// currency. Defaults to nothing. Other currencies have no minimum but the one
+	// that a run is given.
+	MinimumPayout money.Amount
 	// CouponFirst lets a coupon win over the affiliate that the customer has
 	// already.
 	CouponFirst bool
@@ -46,19 +50,22 @@ type Settings struct {
 
 // UpdateSettingsParams changes the fields that are not nil.
 type UpdateSettingsParams struct {
-	Currency         *money.Currency
-	Commission       *Commission
-	SignupCommission *Commission
-	HoldDays         *int
-	CouponFirst      *bool
-	SelfReferral     *SelfReferral
+	Currency           *money.Currency
+	Commission         *Commission
+	CommissionDuration *CommissionDuration
+	SignupCommission   *Commission
+	HoldDays           *int
+	MinimumPayout      *money.Amount
+	CouponFirst        *bool
+	SelfReferral       *SelfReferral
 }
 
 // MaxHoldDays is the longest hold.
 const MaxHoldDays = 365
 
 // complete fills in the defaults and refuses what cannot be. Fixed commissions
-// come out in the project's currency.
+// and the minimum of a payout come out in the project's currency: they are the
+// same number there.
 func (s Settings) complete() (Settings, error) {
 	if s.Currency == "" {
 		s.Currency = "USD"
@@ -74,6 +81,12 @@ func (s Settings) complete() (Settings, error) {
 	if s.SignupCommission, err = s.SignupCommission.in("signup_commission", currency); err != nil {
 		return s, err
 	}
+	if s.CommissionDuration, err = ParseCommissionDuration(string(s.CommissionDuration)); err != nil {
+		return s, err
+	}
+	if s.MinimumPayout, err = minimumIn(s.MinimumPayout, currency); err != nil {
+		return s, err
+	}
 	if s.HoldDays < 0 || s.HoldDays > MaxHoldDays {
 		return s, invalid("hold_days", "must be from 0 to %d", MaxHoldDays)
 	}
@@ -85,6 +98,20 @@ func (s Settings) complete() (Settings, error) {
 		return s, invalid("self_referral", `must be "refuse", "flag" or "allow"`)
 	}
 	return s, nil
+}
+
+func minimumIn(minimum money.Amount, currency money.Currency) (money.Amount, error) {
+	if !minimum.IsSet() {
+		return money.New(0, currency), nil
+	}
+	if err := amount("minimum_payout", minimum); err != nil {
+		return minimum, err
+	}
+	minimum, err := minimum.As(currency)
+	if err != nil {
+		return minimum, invalid("minimum_payout", "%v", err)
+	}
+	return minimum, nil
 }
 
 // Settings gives the rules in force.
@@ -109,6 +136,8 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 	switch {
 	case params.Currency != nil && *params.Currency == "":
 		return settings, invalid("currency", "must not be empty")
+	case params.CommissionDuration != nil && *params.CommissionDuration == "":
+		return settings, invalid("commission_duration", "must not be empty")
 	case params.SelfReferral != nil && *params.SelfReferral == "":
 		return settings, invalid("self_referral", "must not be empty")
 	}
@@ -118,8 +147,7 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 		if settings, err = o.changeSettings(ctx, next); err != nil {
 			return err
 		}
-		delete(o.Memo, stateKey(o.project))
-		return nil
+		return o.reload(ctx)
 	})
 	return settings, err
 }
@@ -127,8 +155,10 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 func (u UpdateSettingsParams) apply(s Settings) Settings {
 	set(&s.Currency, u.Currency)
 	set(&s.Commission, u.Commission)
+	set(&s.CommissionDuration, u.CommissionDuration)
 	set(&s.SignupCommission, u.SignupCommission)
 	set(&s.HoldDays, u.HoldDays)
+	set(&s.MinimumPayout, u.MinimumPayout)
 	set(&s.CouponFirst, u.CouponFirst)
 	set(&s.SelfReferral, u.SelfReferral)
 	return s
@@ -152,28 +182,35 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 		if err := o.NameCurrencies(ctx, o.project); err != nil {
 			return next, err
 		}
-	}
-	for _, rule := range []struct {
-		kind ConversionType
-		next Commission
-	}{{Purchase, next.Commission}, {Signup, next.SignupCommission}} {
-		if err := o.changeProjectRule(ctx, rule.kind, rule.next); err != nil {
+		if err := o.carryOverrides(ctx, next.Currency); err != nil {
 			return next, err
 		}
 	}
-	return next, o.UpdateProject(ctx, db.UpdateProjectParams{
-		ProjectID: o.project, Name: o.state.name, Currency: string(next.Currency), HoldDays: int64(next.HoldDays),
-		CouponFirst: flag(next.CouponFirst), SelfReferral: string(next.SelfReferral),
+	if _, err := o.changeRule(ctx, o.state.rules[Purchase], terms{next.Commission, next.CommissionDuration}); err != nil {
+		return next, err
+	}
+	if _, err := o.changeRule(ctx, o.state.rules[Signup], terms{next.SignupCommission, Lifetime}); err != nil {
+		return next, err
+	}
+	return next, o.saveProject(ctx, o.state.name, next)
+}
+
+func (o *op) saveProject(ctx context.Context, name string, s Settings) error {
+	return o.UpdateProject(ctx, db.UpdateProjectParams{
+		ProjectID: o.project, Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays),
+		CouponFirst: flag(s.CouponFirst), SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(),
 	})
 }
 
 // state is what every operation needs to know of its project. It is read once
 // for all operations that commit together, inside their transaction.
 type state struct {
-	name      string
-	settings  Settings
-	rules     map[ConversionType]db.CommissionRule
-	lastStamp int64 // of the newest ledger entry, Unix milliseconds
+	name     string
+	settings Settings
+	rules    map[ConversionType]db.CommissionRule // the project's own
+	// overridden tells whether there are other rules in force.
+	overridden bool
+	lastStamp  int64 // of the newest ledger entry, Unix milliseconds
 }
 
 type stateKey int64
@@ -192,8 +229,9 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 		return nil, err
 	}
 	s := &state{name: row.Name, lastStamp: totals.LastStamp, rules: make(map[ConversionType]db.CommissionRule, len(rules))}
-	for _, rule := range rules {
-		s.rules[ConversionType(rule.ConversionType)] = rule
+	for _, r := range rules {
+		s.rules[ConversionType(r.CommissionRule.ConversionType)] = r.CommissionRule
+		s.overridden = r.Overridden == 1
 	}
 	if len(s.rules) != 2 {
 		return nil, fmt.Errorf("project %d has not one commission rule in force for each type of conversion", project)
@@ -205,45 +243,26 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 	s.settings = Settings{
 		Currency: currency, HoldDays: int(row.HoldDays),
 		CouponFirst: row.CouponFirst == 1, SelfReferral: SelfReferral(row.SelfReferral),
+		MinimumPayout: money.New(row.MinimumPayout, currency),
 	}
-	if s.settings.Commission, err = commissionOf(s.rules[Purchase]); err != nil {
+	purchases, err := termsOf(s.rules[Purchase])
+	if err != nil {
 		return nil, err
 	}
+	s.settings.Commission, s.settings.CommissionDuration = purchases.commission, purchases.duration
 	s.settings.SignupCommission, err = commissionOf(s.rules[Signup])
 	return s, err
 }
 
-// EnsureProject finds the project of that name, as it is, or creates it with
-// these settings.
-func (e *Engine) EnsureProject(ctx context.Context, name string, settings Settings) (*Project, error) {
-	p, err := e.Project(ctx, name)
-	if !errors.Is(err, ErrNotFound) {
-		return p, err
+// reload reads the state again, after something in it was changed.
+func (o *op) reload(ctx context.Context) error {
+	fresh, err := readState(ctx, o, o.project)
+	if err != nil {
+		return err
 	}
-	p, err = e.CreateProject(ctx, name, settings)
-	if errors.Is(err, ErrConflict) { // somebody else was faster
-		return e.Project(ctx, name)
-	}
-	return p, err
-}
-
-func projectName(name string) error {
-	if name == "" || utf8.RuneCountInString(name) > 100 || strings.TrimSpace(name) != name || !printable(name) {
-		return invalid("name", "must be 1 to 100 printable characters, without spaces around them")
-	}
+	// The totals of this transaction are not written yet.
+	fresh.lastStamp = max(fresh.lastStamp, o.state.lastStamp)
+	o.state = fresh
+	o.Memo[stateKey(o.project)] = fresh
 	return nil
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
-// flag is a truth as the database keeps it.
-func flag(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

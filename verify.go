@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -44,9 +46,9 @@ const (
 
 // Verify recomputes everything that is stored twice from the rows it came from,
 // on one consistent state and without hindering writers: the counts of each
-// project, every balance, what each conversion has earned and every commission
-// from its stored rule version and inputs; and it looks for rows that name those
-// of another project. SQLite's own checks of the file come first. It reads the
+// project, every balance, what each conversion has earned, what each payout
+// reserves and has settled, and every commission from its stored rule version and
+// inputs; and it looks for rows that name those of another project. SQLite's own checks of the file come first. It reads the
 // whole database.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	var report Report
@@ -78,7 +80,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		for _, p := range projects {
 			report.Projects++
 			v := verification{q: q, project: p, hidden: hidden, report: &report}
-			for _, check := range []func(context.Context) error{v.counts, v.affiliates, v.rules, v.conversions, v.rows} {
+			for _, check := range []func(context.Context) error{v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.rows} {
 				if err := check(ctx); err != nil {
 					return fmt.Errorf("project %s: %w", p.Name, err)
 				}
@@ -148,8 +150,11 @@ func (v *verification) counts(ctx context.Context) error {
 		{"paid signups", stored.SignupsPaid, counted.SignupsPaid},
 		{"unpaid purchases", stored.PurchasesUnpaid, counted.PurchasesUnpaid},
 		{"paid purchases", stored.PurchasesPaid, counted.PurchasesPaid},
+		{"pending payouts", stored.PayoutsPending, counted.PayoutsPending},
+		{"paid payouts", stored.PayoutsPaid, counted.PayoutsPaid},
+		{"canceled payouts", stored.PayoutsCanceled, counted.PayoutsCanceled},
 		{"ledger entries", stored.LedgerEntries, counted.LedgerEntries},
-		// The last stamp may be that of an entry whose affiliate is gone.
+		// The last stamp may be that of a row whose affiliate is gone.
 		{"last stamp", stored.LastStamp, max(stored.LastStamp, counted.LastStamp)},
 	} {
 		v.compare("project totals", c.what, c.stored, c.computed)
@@ -157,7 +162,8 @@ func (v *verification) counts(ctx context.Context) error {
 	return nil
 }
 
-// affiliates checks codes and accounts, some affiliates at a time.
+// affiliates checks codes, accounts and what payouts have settled, some affiliates
+// at a time.
 func (v *verification) affiliates(ctx context.Context) error {
 	for after := int64(0); ; {
 		rows, err := v.q.VerifyAffiliates(ctx, db.VerifyAffiliatesParams{ProjectID: v.project.ID, AfterID: after, AtMost: verifyStep})
@@ -177,6 +183,9 @@ func (v *verification) affiliates(ctx context.Context) error {
 			}
 		}
 		if err := v.accounts(ctx, after+1, last); err != nil {
+			return err
+		}
+		if err := v.settlements(ctx, after+1, last); err != nil {
 			return err
 		}
 		if last == math.MaxInt64 {
@@ -213,14 +222,19 @@ func (v *verification) accounts(ctx context.Context, first, last int64) error {
 	for _, c := range conversions {
 		counts[account{c.AffiliateID, c.Currency}] = c
 	}
-	for of := range sums {
-		if _, ok := accounts[of]; !ok {
-			accounts[of] = db.VerifyAccountsRow{}
-		}
+	payouts, err := v.q.VerifyAccountPayouts(ctx, db.VerifyAccountPayoutsParams{ProjectID: v.project.ID, FirstID: first, LastID: last})
+	if err != nil {
+		return err
 	}
-	for of := range counts {
-		if _, ok := accounts[of]; !ok {
-			accounts[of] = db.VerifyAccountsRow{}
+	paid := make(map[account]db.VerifyAccountPayoutsRow, len(payouts))
+	for _, p := range payouts {
+		paid[account{p.AffiliateID, p.Currency}] = p
+	}
+	for _, found := range []iter.Seq[account]{maps.Keys(sums), maps.Keys(counts), maps.Keys(paid)} {
+		for of := range found {
+			if _, ok := accounts[of]; !ok {
+				accounts[of] = db.VerifyAccountsRow{}
+			}
 		}
 	}
 	for of, a := range accounts {
@@ -231,11 +245,13 @@ func (v *verification) accounts(ctx context.Context, first, last int64) error {
 		if _, err := storedCurrency(of.currency); err != nil {
 			v.differs(where, "currency", of.currency, "one of ISO 4217")
 		}
-		v.compare(where, "rolled_to", a.RolledTo, min(max(a.RolledTo, sums[of].LastStamp), v.lastStamp))
+		v.compare(where, "rolled_to", a.RolledTo, min(max(a.RolledTo, sums[of].LastStamp, paid[of].LastStamp), v.lastStamp))
 		v.compare(where, "gross", a.Gross, sums[of].Gross)
 		v.compare(where, "total", a.Total, sums[of].Total)
 		v.compare(where, "paid", a.Paid, sums[of].Paid)
 		v.compare(where, "eligible", a.Eligible, sums[of].Eligible)
+		v.compare(where, "debts", a.Debts, sums[of].Debts)
+		v.compare(where, "reserved", a.Reserved, paid[of].Reserved)
 		v.compare(where, "next release", orZero(a.NextReleaseAt), sums[of].NextReleaseAt)
 		v.compare(where, "signups", a.Signups, counts[of].Signups)
 		v.compare(where, "purchases", a.Purchases, counts[of].Purchases)

@@ -14,205 +14,6 @@ import (
 	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
-// A damage is one value that was changed past the engine, and what Verify has to
-// name then.
-type damage struct {
-	table, column, to string // to is an SQL expression
-	where             string
-	names             string // in one of the differences
-}
-
-// The rows of the program that is damaged, as SQL conditions.
-const (
-	theShop     = "id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
-	ofTheShop   = "project_id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
-	inUSD       = "affiliate_id = 1 AND currency = 'USD'"
-	theHeld     = "reference = 'held'"
-	theEdited   = "reference = 'edited'" // down, up, paid
-	theNobodys  = "reference = 'nobody'"
-	aCommission = "conversion_id = (SELECT id FROM refgrow_conversions WHERE reference = 'held')"
-	aCorrection = "kind = 'correction' AND amount < 0"
-	aSettlement = "kind = 'settlement'"
-)
-
-// damages has at least one damage for each column that is stored twice, or bound
-// to another.
-var damages = []damage{
-	{"projects", "currency", "'HRK'", theShop, "project shop: project: currency is HRK"},
-
-	{"project_totals", "project_id", "99", ofTheShop, "project totals: row is missing"},
-	{"project_totals", "last_stamp", "last_stamp - 1", ofTheShop, "project totals: last stamp"},
-	{"project_totals", "last_stamp", "0", ofTheShop, "project totals: last stamp"},
-	{"project_totals", "ledger_entries", "ledger_entries + 1", ofTheShop, "project totals: ledger entries"},
-	{"project_totals", "affiliates_active", "affiliates_active - 1", ofTheShop, "project totals: active affiliates"},
-	{"project_totals", "affiliates_inactive", "affiliates_inactive + 1", ofTheShop, "project totals: inactive affiliates"},
-	{"project_totals", "coupons_active", "coupons_active + 1", ofTheShop, "project totals: active coupons"},
-	{"project_totals", "coupons_inactive", "coupons_inactive - 1", ofTheShop, "project totals: inactive coupons"},
-	{"project_totals", "referrals_pending", "referrals_pending + 1", ofTheShop, "project totals: pending referrals"},
-	{"project_totals", "referrals_converted", "referrals_converted - 1", ofTheShop, "project totals: converted referrals"},
-	{"project_totals", "referrals_direct", "referrals_direct + 1", ofTheShop, "project totals: direct referrals"},
-	{"project_totals", "referrals_direct_signup", "referrals_direct_signup + 1", ofTheShop, "project totals: direct signups"},
-	{"project_totals", "signups_unpaid", "signups_unpaid - 1", ofTheShop, "project totals: unpaid signups"},
-	{"project_totals", "signups_paid", "signups_paid + 1", ofTheShop, "project totals: paid signups"},
-	{"project_totals", "purchases_unpaid", "purchases_unpaid + 1", ofTheShop, "project totals: unpaid purchases"},
-	{"project_totals", "purchases_paid", "purchases_paid - 1", ofTheShop, "project totals: paid purchases"},
-
-	{"commission_rules", "project_id", "2", "id = 1", "conversion 2: commission rule is 1"},
-	{"commission_rules", "conversion_type", "'signup'", "id = 1", "commission rule 2: version"},
-	{"commission_rules", "affiliate_id", "1", "id = 2", "project: rule in force for a signup is missing"},
-	{"commission_rules", "product", "'shoes'", "id = 2", "project: rule in force for a signup is missing"},
-	{"commission_rules", "version", "version + 1", "id = 1", "commission rule 1: version"},
-	{"commission_rules", "version", "version + 1", "version = 2", "version"},
-	{"commission_rules", "kind", "'fixed'", "id = 1", "commission rule 1: currency"},
-	{"commission_rules", "kind", "'percent'", "id = 2", "commission rule 2: kind"},
-	{"commission_rules", "rate", "rate + 10000", "id = 1", "commission"},
-	{"commission_rules", "amount", "amount + 1", "id = 1", "commission rule 1: kind"},
-	{"commission_rules", "amount", "amount + 1", "id = 2", "commission"},
-	{"commission_rules", "currency", "'HRK'", "id = 2", "commission rule 2: currency is HRK"},
-	{"commission_rules", "currency", "'EUR'", "id = 2", "commission"},
-	{"commission_rules", "currency", "'USD'", "id = 1", "commission rule 1: kind"},
-	{"commission_rules", "duration_count", "3", "id = 2", "commission rule 2: count of its duration"},
-	{"commission_rules", "ended_at", "created_at", "version = 2", "project: rule in force for a purchase is missing"},
-	{"commission_rules", "ended_at", "created_at", "id = 2", "project: rule in force for a signup is missing"},
-
-	{"affiliates", "project_id", "2", "id = 1", "affiliate"},
-	{"affiliates", "email", "'Jane@example.com'", "id = 1", "affiliate 1: email is Jane@example.com"},
-	{"affiliates", "referral_code", "'JUNE'", "id = 1", "affiliate 1: owner of its referral code"},
-	{"affiliates", "partner_slug", "'boots'", "id = 1", "affiliate 1: owner of its partner slug"},
-	{"affiliates", "status", "'inactive'", "id = 1", "project totals: active affiliates"},
-	{"affiliates", "deleted_at", "created_at", "id = 1", "project totals: active affiliates"},
-	{"codes", "project_id", "2", "code = 'jane'", "affiliate 1: owner of its referral code"},
-	{"codes", "code", "'june'", "code = 'jane'", "affiliate 1: owner of its referral code"},
-	{"codes", "code", "'boots'", "code = 'shoes'", "affiliate 1: owner of its partner slug"},
-	{"codes", "affiliate_id", "2", "code = 'jane'", "affiliate 1: owner of its referral code"},
-	{"codes", "affiliate_id", "99", "code = 'former'", "code of affiliate 99: affiliate"},
-
-	{"coupons", "project_id", "2", "id = 1", "coupon 1: affiliate"},
-	{"coupons", "affiliate_id", "3", "id = 1", "coupon 1: affiliate is 3"},
-	{"coupons", "affiliate_id", "99", "id = 1", "coupon 1: affiliate is 99"},
-	{"coupons", "code", "'Other'", "id = 1", "coupon 1: code_key is save"},
-	{"coupons", "code_key", "'other'", "id = 1", "coupon 1: code_key is other"},
-	{"coupons", "code_key", "'SAVE'", "id = 1", "coupon 1: code_key is SAVE"},
-	{"coupons", "status", "'inactive'", "id = 1", "project totals: active coupons"},
-
-	{"referrals", "project_id", "2", "external_id = 'carl'", "referred user 1: affiliate"},
-	{"referrals", "email", "'Carl@example.com'", "external_id = 'carl'", "referred user 1: email is Carl@example.com"},
-	{"referrals", "affiliate_id", "3", "external_id = 'carl'", "referred user 1: affiliate is 3"},
-	{"referrals", "affiliate_id", "99", "external_id = 'carl'", "referred user 1: affiliate is 99"},
-	{"referrals", "status", "'pending'", "external_id = 'carl'", "referred user 1: conversion date"},
-	{"referrals", "status", "'direct'", "external_id = 'carl'", "project totals: direct referrals"},
-	{"referrals", "conversion_date", "NULL", "external_id = 'carl'", "referred user 1: conversion date is not set"},
-	{"referrals", "conversion_date", "created_at", "status = 'pending'", "referred user 2: conversion date"},
-
-	{"conversions", "project_id", "2", theHeld, "conversion 2: affiliate is 1"},
-	{"conversions", "type", "'signup'", theHeld, "affiliate 1 in USD: signups"},
-	{"conversions", "affiliate_id", "2", theHeld, "conversion 2: affiliate is 2"},
-	{"conversions", "affiliate_id", "3", theHeld, "conversion 2: affiliate is 3"},
-	{"conversions", "affiliate_id", "NULL", theHeld, "conversion 2: affiliate is 0"},
-	{"conversions", "affiliate_id", "1", theNobodys, "conversion 4: affiliate is 1"},
-	{"conversions", "referral_id", "99", theHeld, "conversion 2: referred user is 99"},
-	{"conversions", "currency", "'EUR'", theHeld, "conversion 2: sum of its entries with affiliate 1 in USD"},
-	{"conversions", "currency", "'HRK'", theNobodys, "conversion 4: currency is HRK"},
-	{"conversions", "value", "value + 1", theHeld, "conversion 2: sum of its entries"},
-	{"conversions", "value", "value - 1", theHeld, "conversion 2: value"},
-	{"conversions", "value", "1", theNobodys, "conversion 4: value is 1"},
-	{"conversions", "refunded", "base_value + 1", theHeld, "conversion 2: refunded"},
-	{"conversions", "refunded", "1", "reference = 'signup'", "refunded is 1"},
-	{"conversions", "paid", "0", theEdited, "conversion 3: settled, though unpaid,"},
-	{"conversions", "paid", "1", theHeld, "project totals: paid purchases"},
-	{"conversions", "reason", "'none'", theHeld, "conversion 2: reason is none"},
-	{"conversions", "reason", "'coupon'", theHeld, "conversion 2: reason is coupon"},
-	{"conversions", "reason", "'guess'", theHeld, "conversion 2: reason is guess"},
-	{"conversions", "reason", "'guess'", theNobodys, "conversion 4: reason is guess"},
-	{"conversions", "candidates", "'broken'", theHeld, "conversion 2: candidates is broken"},
-	{"conversions", "candidates", "'[]'", theHeld, "conversion 2: affiliate is 1"},
-	{"conversions", "candidates", "REPLACE(candidates, '\"affiliate_id\":1', '\"affiliate_id\":2')", theHeld, "conversion 2: affiliate is 1"},
-	{"conversions", "commission_reason", "'guess'", theHeld, "conversion 2: reason of its commission is guess"},
-	{"conversions", "commission_reason", "'unattributed'", theHeld, "conversion 2: commission"},
-	{"conversions", "commission_reason", "'currency_mismatch'", theHeld, "conversion 2: reason of its commission is currency_mismatch"},
-	{"conversions", "commission_reason", "'rule'", theNobodys, "conversion 4: commission rule is missing"},
-	{"conversions", "rule_id", "99", theHeld, "conversion 2: commission rule is 99"},
-	{"conversions", "rule_id", "NULL", theHeld, "conversion 2: commission rule is missing"},
-	{"conversions", "rule_id", "(SELECT id FROM refgrow_commission_rules WHERE version = 2)", theHeld, "conversion 2: version of its rule"},
-	{"conversions", "rule_version", "rule_version + 1", theHeld, "conversion 2: version of its rule"},
-	{"conversions", "rule_version", "NULL", theHeld, "conversion 2: version of its rule is 0"},
-	{"conversions", "priced_base_value", "priced_base_value + 100", theHeld, "conversion 2: commission"},
-	{"conversions", "priced_base_value", "NULL", theHeld, "conversion 2: commission"},
-	{"conversions", "priced_currency", "'JPY'", theHeld, "conversion 2: value"},
-	{"conversions", "priced_currency", "'HRK'", theHeld, "conversion 2: currency is HRK"},
-	{"conversions", "priced_value", "priced_value + 1", theHeld, "conversion 2: value"},
-	{"conversions", "priced_value", "priced_value - 1", theEdited, "conversion 3: commission"},
-	{"conversions", "created_at", "created_at + 1", theHeld, "conversion 2: available_at"},
-	{"conversions", "created_at", "created_at + 86400000", theHeld, "stamp"},
-	{"conversions", "available_at", "0", theHeld, "conversion 2: available_at"},
-	{"conversions", "available_at", "available_at + 1", theHeld, "conversion 2: available_at"},
-	{"conversions", "available_at", "available_at - 86400000", theHeld, "ledger entry 2: available_at"},
-	{"conversions", "available_at", "available_at + 366 * 86400000", theNobodys, "conversion 4: available_at"},
-
-	{"ledger_entries", "project_id", "2", aCommission, "ledger entry 2: affiliate"},
-	{"ledger_entries", "affiliate_id", "2", aCommission, "affiliate 2 in USD: total"},
-	{"ledger_entries", "affiliate_id", "3", aCommission, "ledger entry 2: affiliate is 3"},
-	{"ledger_entries", "currency", "'EUR'", aCommission, "affiliate 1 in EUR: total"},
-	{"ledger_entries", "currency", "'HRK'", aCommission, "affiliate 1 in HRK: currency is HRK"},
-	{"ledger_entries", "kind", "'adjustment'", aCommission, "ledger entry 2: kind is adjustment"},
-	{"ledger_entries", "kind", "'reversal'", aCommission, "ledger entry 2: sign"},
-	{"ledger_entries", "kind", "'settlement'", aCommission, "affiliate 1 in USD: paid"},
-	{"ledger_entries", "kind", "'commission'", aCorrection, "sign"},
-	{"ledger_entries", "kind", "'correction'", aSettlement, "affiliate 1 in USD: paid"},
-	{"ledger_entries", "amount", "amount + 1", aCommission, "conversion 2: sum of its entries"},
-	{"ledger_entries", "amount", "amount + 1", aCommission, "affiliate 1 in USD: total"},
-	{"ledger_entries", "amount", "amount + 1", aCommission, "affiliate 1 in USD: gross"},
-	{"ledger_entries", "amount", "-amount", aSettlement, "affiliate 1 in USD: paid"},
-	{"ledger_entries", "available_at", "created_at", aCommission, "affiliate 1 in USD: eligible"},
-	{"ledger_entries", "available_at", "available_at + 1", aCommission, "ledger entry 2: available_at"},
-	{"ledger_entries", "available_at", "available_at + 1", aSettlement, "available_at"},
-	{"ledger_entries", "available_at", "available_at - 1", aCorrection, "available_at"},
-	{"ledger_entries", "created_at", "created_at - 1", aCommission, "ledger entry 2: stamp"},
-	{"ledger_entries", "created_at", "created_at + 86400000", aCommission, "stamp"},
-	{"ledger_entries", "conversion_id", "1", aCommission, "conversion 2: sum of its entries"},
-	{"ledger_entries", "conversion_id", "NULL", aCommission, "ledger entry 2: conversion is none"},
-
-	{"accounts", "affiliate_id", "4", inUSD, "affiliate 4 in USD: total"},
-	{"accounts", "affiliate_id", "99", inUSD, "affiliate 99 in USD: total"},
-	{"accounts", "currency", "'GBP'", inUSD, "affiliate 1 in GBP: total"},
-	{"accounts", "currency", "'HRK'", inUSD, "affiliate 1 in HRK: currency is HRK"},
-	{"accounts", "project_id", "2", inUSD, "affiliate 1 in USD: total"},
-	{"accounts", "gross", "gross + 1", inUSD, "affiliate 1 in USD: gross"},
-	{"accounts", "gross", "0", inUSD, "affiliate 1 in USD: gross"},
-	{"accounts", "total", "total - 1", inUSD, "affiliate 1 in USD: total"},
-	{"accounts", "paid", "paid + 1", inUSD, "affiliate 1 in USD: paid"},
-	{"accounts", "eligible", "eligible + 1", inUSD, "affiliate 1 in USD: eligible"},
-	{"accounts", "rolled_to", "0", inUSD, "affiliate 1 in USD: rolled_to"},
-	{"accounts", "rolled_to", "rolled_to - 1", inUSD, "affiliate 1 in USD: rolled_to"},
-	{"accounts", "rolled_to", "rolled_to + 86400000", inUSD, "affiliate 1 in USD: rolled_to"},
-	{"accounts", "rolled_to", "next_release_at", inUSD, "affiliate 1 in USD: eligible"},
-	{"accounts", "next_release_at", "NULL", inUSD, "affiliate 1 in USD: next release"},
-	{"accounts", "next_release_at", "next_release_at + 1", inUSD, "affiliate 1 in USD: next release"},
-	{"accounts", "signups", "signups + 1", inUSD, "affiliate 1 in USD: signups"},
-	{"accounts", "purchases", "purchases - 1", inUSD, "affiliate 1 in USD: purchases"},
-
-	{"api_keys", "public_id", "'short'", "id = 1", "API key 1: length of its parts"},
-	{"api_keys", "secret_hash", "'short'", "id = 1", "API key 1: length of its parts"},
-	{"api_keys", "secret_check", "x'00'", "id = 1", "API key 1: length of its parts"},
-	{"api_keys", "project_id", "99", "id = 1", "file: integrity is row 1 of refgrow_api_keys"},
-}
-
-// facts are the columns that nothing else tells: any value that the schema allows
-// could be right.
-var facts = map[string]string{
-	"projects":         "id name hold_days coupon_first self_referral created_at",
-	"commission_rules": "id duration created_at",
-	"affiliates":       "id paypal_email wise_account_id wise_email clicks created_at",
-	"coupons":          "id stripe_coupon_id lemonsqueezy_discount_code created_at",
-	"referrals":        "id external_id created_at",
-	"conversions":      "id currency_given base_value reference coupon_code referral_code product url",
-	"ledger_entries":   "id payout_id note",
-	"api_keys":         "id name read_only created_at revoked_at",
-	"idempotency":      "id project_id key_hash request_hash status body created_at",
-	"deletions":        "id project_id affiliate_id deleted_at totals",
-	"migrations":       "version applied_at",
-}
-
 // damageable makes a program with one of everything, and gives its file.
 func damageable(t *testing.T) (path string) {
 	t.Helper()
@@ -259,11 +60,92 @@ func damageable(t *testing.T) (path string) {
 	_, err = p.shop.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{Commission: new(refgrow.Percent("30"))})
 	p.ok(err)
 	p.record(sale("last"))
+	p.payOut(joe)
+	for _, settings := range []refgrow.UpdateSettingsParams{
+		{SignupCommission: new(refgrow.Fixed(money.MustParse("1.00 USD")))}, {Currency: new(money.EUR)},
+	} {
+		_, err = other.UpdateSettings(t.Context(), settings)
+		p.ok(err)
+	}
 	p.verify()
 
 	path = filepath.Join(t.TempDir(), "backup.db")
 	p.ok(p.engine.Backup(t.Context(), path))
 	return path
+}
+
+// payOut gives the program overrides, refunds, adjustments and payouts, all of
+// them in EUR. Payout 1 is pending; 2 is paid; 3 is canceled, and 5 has its entries
+// now; 4 is pending and reserves a debt that is taken from what is still held.
+func (p *program) payOut(joe *refgrow.Affiliate) {
+	p.Helper()
+	paula, pete, gone := p.affiliate("paula"), p.affiliate("pete"), p.affiliate("gone")
+	for _, rule := range []refgrow.CreateRuleParams{
+		{AffiliateID: paula.ID, Product: "pro", Commission: refgrow.Percent("50"), Duration: refgrow.Months(12)},
+		{Product: "pro", Commission: refgrow.Percent("40"), Duration: refgrow.Payments(2)},
+		{Product: "pro", Commission: refgrow.Percent("45"), Duration: refgrow.Payments(2)},
+		{AffiliateID: pete.ID, Commission: refgrow.Percent("25"), Duration: refgrow.FirstPurchase},
+		{AffiliateID: gone.ID, Commission: refgrow.Percent("60")},
+	} {
+		p.clock.Advance(time.Hour)
+		_, err := p.shop.CreateRule(p.Context(), rule)
+		p.ok(err)
+	}
+	p.ok(p.shop.DeleteAffiliate(p.Context(), gone.ID))
+	_, err := p.shop.CreateRule(p.Context(), refgrow.CreateRuleParams{Product: "gift", Commission: refgrow.Fixed(money.MustParse("2.00 USD"))})
+	p.ok(err)
+
+	sale := func(to *refgrow.Affiliate, reference, product, customer string) *refgrow.Conversion {
+		p.clock.Advance(time.Hour)
+		return p.record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: to.ID, BaseValue: money.MustParse("100.00 EUR"), Reference: reference, Product: product,
+			Customer: refgrow.Customer{ExternalID: customer},
+		})
+	}
+	refund := func(c *refgrow.Conversion, amount string) {
+		p.clock.Advance(time.Hour)
+		_, err := p.shop.RefundConversion(p.Context(), c.ID, refgrow.RefundConversionParams{Amount: money.MustParse(amount), Reason: "too small"})
+		p.ok(err)
+	}
+	adjust := func(amount, note string) {
+		p.clock.Advance(time.Hour)
+		_, err := p.shop.CreateAdjustment(p.Context(), refgrow.CreateAdjustmentParams{AffiliateID: paula.ID, Amount: money.MustParse(amount), Note: note})
+		p.ok(err)
+	}
+	run := func() []refgrow.Payout {
+		p.clock.Advance(time.Hour)
+		payouts, err := p.shop.RunPayouts(p.Context(), refgrow.PayoutRunParams{Currency: money.EUR})
+		p.ok(err)
+		p.clock.Advance(time.Hour)
+		return payouts
+	}
+
+	refund(sale(paula, "refunded", "pro", "ada"), "20.00 EUR")
+	plain := sale(paula, "plain", "pro", "ada")
+	undone := sale(paula, "undone", "pro", "")
+	refund(undone, "30.00 EUR")
+	_, err = p.shop.UndoRefund(p.Context(), undone.ID, refgrow.RefundConversionParams{Amount: money.MustParse("10.00 EUR")})
+	p.ok(err)
+	adjust("5.00 EUR", "bonus")
+	for _, reference := range []string{"payment 1", "payment 2", "payment 3"} {
+		sale(joe, reference, "pro", "bob")
+	}
+	sale(pete, "first", "pro", "eve") // the affiliate's rule comes before the product's
+	sale(pete, "second", "", "eve")
+	p.clock.Advance(30 * 24 * time.Hour)
+	made := run()
+	_, err = p.shop.PayPayout(p.Context(), made[1].ID, refgrow.PayPayoutParams{ExternalReference: "bank 1"})
+	p.ok(err)
+	_, err = p.shop.CancelPayout(p.Context(), made[2].ID)
+	p.ok(err)
+
+	refund(plain, "40.00 EUR")
+	adjust("-1.00 EUR", "fee")
+	sale(paula, "later", "", "")
+	p.clock.Advance(30 * 24 * time.Hour)
+	refund(sale(paula, "owed", "", ""), "10.00 EUR")
+	run()
+	p.update(sale(pete, "moved", "", ""), refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
 }
 
 // copyOf is a program on a copy of a file.
@@ -299,6 +181,102 @@ func (p *program) names(text string) {
 	}
 }
 
+// Payouts are looked at some at a time, and none is passed over.
+func TestVerifyNamesEachOfManyPayouts(t *testing.T) {
+	t.Parallel()
+	p := copyOf(t, damageable(t))
+	p.exec(`INSERT INTO refgrow_payouts
+		WITH RECURSIVE n (id) AS (VALUES (1001) UNION ALL SELECT id + 1 FROM n WHERE id < 1600)
+		SELECT n.id, project_id, affiliate_id, currency, amount, entry_count, cutoff, 'canceled', NULL, created_at, NULL, created_at
+		FROM n, refgrow_payouts WHERE refgrow_payouts.id = 5`)
+	p.exec("INSERT INTO refgrow_payout_entries SELECT 19, id, 0 FROM refgrow_payouts WHERE id > 1000")
+	p.exec("UPDATE refgrow_project_totals SET payouts_canceled = payouts_canceled + 600 WHERE project_id = 1")
+	p.verify()
+	p.exec("UPDATE refgrow_payouts SET amount = amount + 1 WHERE id > 1000")
+	report, err := p.engine.Verify(t.Context())
+	p.ok(err)
+	next := 1001
+	for _, d := range report.Differences {
+		if d.What == "amount" && d.Where == fmt.Sprint("payout ", next) {
+			next++
+		}
+	}
+	if next != 1601 {
+		t.Errorf("payout %d is not named: %d differences", next, len(report.Differences))
+	}
+}
+
+// What payouts do to conversions they pay in parts is no difference: one takes a
+// debt from what is held, and a later one pays the rest.
+func TestVerifyOfPartsInPayouts(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
+	jane, joe := p.affiliate("jane"), p.affiliate("joe")
+	usd := money.MustParse
+	pay := func(days int, amount string) {
+		p.Helper()
+		p.clock.Advance(time.Duration(days) * 24 * time.Hour)
+		made, err := p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
+		p.ok(err)
+		if len(made) != 1 || made[0].Amount != usd(amount) {
+			t.Fatalf("the payouts are %+v, but should be one of %s", made, amount)
+		}
+		p.verify()
+		_, err = p.shop.PayPayout(t.Context(), made[0].ID, refgrow.PayPayoutParams{})
+		p.ok(err)
+		p.verify()
+	}
+	p.record(earning(jane, usd("50.00 USD")))
+	p.clock.Advance(20 * 24 * time.Hour)
+	refunded, moved, deleted := p.record(earning(jane, usd("10.00 USD"))), p.record(earning(jane, usd("7.00 USD"))), p.record(earning(jane, usd("3.00 USD")))
+	_, err := p.shop.RefundConversion(t.Context(), refunded.ID, refgrow.RefundConversionParams{Amount: usd("4.00 USD")})
+	p.ok(err)
+	p.update(moved, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID), Value: new(usd("0.00 USD"))})
+	p.ok(p.shop.DeleteConversion(t.Context(), deleted.ID))
+
+	pay(10, "36.00 USD") // 50 - 4 - 7 - 3
+	pay(20, "20.00 USD") // 10 + 7 + 3
+	if c, err := p.shop.GetConversion(t.Context(), refunded.ID); err != nil || !c.Paid {
+		t.Errorf("the refunded conversion is %+v (%v)", c, err)
+	}
+	if b := p.earnings(jane)[0]; !b.Unpaid.IsZero() || b.Paid != usd("56.00 USD") {
+		t.Errorf("the balance is %+v", b)
+	}
+}
+
+// An affiliate that is still being deleted, with some of the entries of its
+// payouts gone, is no difference either.
+func TestVerifyOfADeletionWithPayouts(t *testing.T) {
+	t.Parallel()
+	p, store := stepped(t)
+	jane := p.affiliate("jane")
+	p.careerOf(jane, 600)
+	for _, value := range []string{"5.00 USD", "6.00 USD"} { // the last entries of the ledger
+		p.record(earning(jane, money.MustParse(value)))
+	}
+	p.clock.Advance(10 * 24 * time.Hour)
+	made, err := p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
+	p.ok(err)
+	_, err = p.shop.PayPayout(t.Context(), made[0].ID, refgrow.PayPayoutParams{})
+	p.ok(err)
+	p.verify()
+
+	steps := 0
+	store.on(func(write int) {
+		steps = write
+		p.verify()
+	})
+	p.ok(p.shop.DeleteAffiliate(t.Context(), jane.ID))
+	store.on(nil)
+	if steps < 4 {
+		t.Errorf("the deletion took %d steps", steps)
+	}
+	p.verify()
+	if n := p.count("SELECT COUNT(*) FROM refgrow_payouts") + p.count("SELECT COUNT(*) FROM refgrow_payout_entries"); n != 0 {
+		t.Errorf("%d rows of payouts are left", n)
+	}
+}
+
 // Whatever is stored twice, one damaged value is named.
 func TestVerifyNamesDamage(t *testing.T) {
 	t.Parallel()
@@ -307,7 +285,12 @@ func TestVerifyNamesDamage(t *testing.T) {
 		t.Run(fmt.Sprintf("%s.%s = %s where %s", d.table, d.column, d.to, d.where), func(t *testing.T) {
 			t.Parallel()
 			p := copyOf(t, path)
-			p.exec("DROP TRIGGER refgrow_ledger_no_update")
+			for _, guard := range []string{
+				"TRIGGER refgrow_ledger_no_update", "INDEX refgrow_commission_rules_in_force", "INDEX refgrow_commission_rules_versions",
+				"INDEX refgrow_payout_entries_reserved",
+			} {
+				p.exec("DROP " + guard)
+			}
 			p.exec("CREATE TEMP TABLE kept AS SELECT * FROM refgrow_" + d.table)
 			p.exec("UPDATE refgrow_" + d.table + " SET " + d.column + " = " + d.to + " WHERE " + d.where)
 			if n := p.count("SELECT COUNT(*) FROM (SELECT * FROM kept EXCEPT SELECT * FROM refgrow_" + d.table + ")"); n != 1 {
@@ -352,19 +335,38 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 	t.Parallel()
 	path := damageable(t)
 	for statement, names := range map[string]string{
-		"DELETE FROM refgrow_project_totals":                                           "project shop: project totals: row is missing",
-		"DELETE FROM refgrow_commission_rules WHERE version = 2":                       "project: rule in force for a purchase is missing",
-		"DELETE FROM refgrow_commission_rules WHERE id = 1":                            "conversion 2: commission rule is 1",
-		"DELETE FROM refgrow_codes WHERE code = 'jane'":                                "affiliate 1: owner of its referral code is 0",
-		"DELETE FROM refgrow_affiliates WHERE id = 1":                                  "ledger entry 2: affiliate is 1",
-		"DELETE FROM refgrow_accounts WHERE " + inUSD:                                  "affiliate 1 in USD: total is 0",
-		"DELETE FROM refgrow_conversions WHERE " + theHeld:                             "conversion 2: sum of its entries with affiliate 1 in USD",
-		"DELETE FROM refgrow_ledger_entries WHERE " + aCommission:                      "conversion 2: sum of its entries is 0",
-		"DELETE FROM refgrow_coupons WHERE id = 1":                                     "project totals: active coupons",
-		"DELETE FROM refgrow_referrals WHERE id = 1":                                   "conversion 1: referred user is 1",
-		"DELETE FROM refgrow_projects WHERE name = 'shop'":                             "file: integrity",
-		"INSERT INTO refgrow_codes VALUES (1, 'stolen', 3)":                            "code of affiliate 3: affiliate is stolen",
-		"INSERT INTO refgrow_accounts VALUES (2, 'EUR', 1, 5, 5, 0, 5, 0, NULL, 0, 0)": "affiliate 2 in EUR: total is 5",
+		"DELETE FROM refgrow_project_totals":                                                                                            "project shop: project totals: row is missing",
+		"DELETE FROM refgrow_commission_rules WHERE " + theThirty:                                                                       "project: rule in force for a purchase is missing",
+		"DELETE FROM refgrow_commission_rules WHERE id = 1":                                                                             "conversion 2: commission rule is 1",
+		"DELETE FROM refgrow_codes WHERE code = 'jane'":                                                                                 "affiliate 1: owner of its referral code is 0",
+		"DELETE FROM refgrow_affiliates WHERE id = 1":                                                                                   "ledger entry 2: affiliate is 1",
+		"DELETE FROM refgrow_accounts WHERE " + inUSD:                                                                                   "affiliate 1 in USD: total is 0",
+		"DELETE FROM refgrow_conversions WHERE " + theHeld:                                                                              "conversion 2: sum of its entries with affiliate 1 in USD",
+		"DELETE FROM refgrow_ledger_entries WHERE " + aCommission:                                                                       "conversion 2: sum of its entries is 0",
+		"DELETE FROM refgrow_coupons WHERE id = 1":                                                                                      "project totals: active coupons",
+		"DELETE FROM refgrow_referrals WHERE id = 1":                                                                                    "conversion 1: referred user is 1",
+		"DELETE FROM refgrow_projects WHERE name = 'shop'":                                                                              "file: integrity",
+		"INSERT INTO refgrow_codes VALUES (1, 'stolen', 3)":                                                                             "code of affiliate 3: affiliate is stolen",
+		"DELETE FROM refgrow_commission_rules WHERE id = 7":                                                                             "commission rule 8: version is 2, but should be 1",
+		"DELETE FROM refgrow_commission_rules WHERE id = 6":                                                                             "conversion 8: commission rule is 6, but should be one of the project",
+		"DELETE FROM refgrow_payouts WHERE " + thePending:                                                                               "ledger entry 25: payout it is of is 4",
+		"DELETE FROM refgrow_payouts WHERE  id = 4":                                                                                     "affiliate 5 in EUR: reserved is 600, but should be 0",
+		"DELETE FROM refgrow_payouts WHERE " + thePaid:                                                                                  "ledger entry 20: payout is 2, but should be one",
+		"DELETE FROM refgrow_payouts WHERE " + theCanceled:                                                                              "ledger entry 19: payout it is of is 3",
+		"DELETE FROM refgrow_payout_entries WHERE payout_id = 4 AND entry_id = 25":                                                      "payout 4: count of its entries is 4, but should be 3",
+		"DELETE FROM refgrow_payout_entries WHERE payout_id = 4":                                                                        "payout 4: amount is 600, but should be 0",
+		"DELETE FROM refgrow_payout_entries WHERE payout_id = 2 AND entry_id = 10":                                                      "payout 2: settled of conversion 8 is",
+		"DELETE FROM refgrow_payout_entries WHERE payout_id = 3":                                                                        "payout 3: count of its entries is 1, but should be 0",
+		"DELETE FROM refgrow_ledger_entries WHERE id = 20":                                                                              "payout 2: settled of conversion 8 is",
+		"DELETE FROM refgrow_ledger_entries WHERE id = 23":                                                                              "payout 2: settled of adjustments is",
+		"DELETE FROM refgrow_ledger_entries WHERE payout_id = 2":                                                                        "payout 2: settled of conversion 10 is 0, but should be 4000",
+		"DELETE FROM refgrow_ledger_entries WHERE note = 'bonus'":                                                                       "entry 16 of payout 2: ledger entry is missing",
+		"DELETE FROM refgrow_ledger_entries WHERE note = 'fee'":                                                                         "affiliate 5 in EUR: total",
+		"DELETE FROM refgrow_ledger_entries WHERE id = 28":                                                                              "conversion 17: sum of its entries is 3000, but should be 2700",
+		"INSERT INTO refgrow_payout_entries VALUES (27, 4, 1)":                                                                          "entry 27 of payout 4: available_at",
+		"INSERT INTO refgrow_payout_entries VALUES (10, 4, 0)":                                                                          "entry 10 of payout 4: reserved is 0, but should be 1",
+		"INSERT INTO refgrow_payouts SELECT 9, 1, 5, 'EUR', 7, 1, 0, 'pending', NULL, MAX(created_at), NULL, NULL FROM refgrow_payouts": "payout 9: amount is 7, but should be 0",
+		"INSERT INTO refgrow_accounts VALUES (2, 'GBP', 1, 5, 5, 0, 5, 0, NULL, 0, 0, 0, 0)":                                            "affiliate 2 in GBP: total is 5",
 	} {
 		t.Run(statement, func(t *testing.T) {
 			t.Parallel()

@@ -75,8 +75,20 @@ DELETE FROM refgrow_ledger_entries
 WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_ledger_entries AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.id LIMIT CAST(@at_most AS INTEGER));
 
--- name: DeleteRulesOf :exec
-DELETE FROM refgrow_commission_rules WHERE project_id = @project_id AND affiliate_id = CAST(@affiliate_id AS INTEGER);
+-- name: DeletePayoutEntriesOf :exec
+DELETE FROM refgrow_payout_entries WHERE entry_id IN (
+    SELECT x.id FROM refgrow_ledger_entries AS x
+    WHERE +x.project_id = CAST(@project_id AS INTEGER) AND x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.id LIMIT CAST(@at_most AS INTEGER));
+
+-- name: DeletePayoutsOf :many
+DELETE FROM refgrow_payouts
+WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
+    SELECT x.id FROM refgrow_payouts AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
+RETURNING status;
+
+-- name: EndRulesOf :exec
+UPDATE refgrow_commission_rules SET ended_at = @ended_at
+WHERE +project_id = @project_id AND affiliate_id = CAST(@affiliate_id AS INTEGER) AND ended_at IS NULL;
 
 -- name: DeleteAffiliate :exec
 DELETE FROM refgrow_affiliates WHERE id = @affiliate_id AND project_id = @project_id AND deleted_at IS NOT NULL;

@@ -2,11 +2,11 @@
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
-    priced_base_value, priced_currency, priced_value, created_at, available_at
+    priced_base_value, priced_currency, priced_value, priced_first_at, priced_before, created_at, available_at
 ) VALUES (
     @project_id, @type, @affiliate_id, @referral_id, @currency, @currency_given, @value, @base_value, @paid, @reference,
     @coupon_code, @referral_code, @product, @url, @reason, @candidates, @commission_reason, @rule_id, @rule_version,
-    @priced_base_value, @priced_currency, @priced_value, @created_at, @available_at
+    @priced_base_value, @priced_currency, @priced_value, @priced_first_at, @priced_before, @created_at, @available_at
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
 RETURNING id;
@@ -20,9 +20,29 @@ SELECT id FROM refgrow_conversions WHERE project_id = @project_id AND reference 
 -- name: UpdateConversion :exec
 UPDATE refgrow_conversions
 SET type = @type, affiliate_id = @affiliate_id, currency = @currency, currency_given = @currency_given,
-    value = @value, base_value = @base_value, paid = @paid, reference = @reference, coupon_code = @coupon_code,
+    value = @value, base_value = @base_value, refunded = @refunded, paid = @paid, reference = @reference, coupon_code = @coupon_code,
     reason = @reason, candidates = @candidates, commission_reason = @commission_reason
 WHERE id = @conversion_id AND project_id = @project_id;
+
+-- The customer's earliest purchase.
+-- name: FirstPurchase :one
+SELECT created_at FROM refgrow_conversions
+WHERE referral_id = CAST(@referral_id AS INTEGER) AND project_id = @project_id AND type = 'purchase'
+ORDER BY created_at LIMIT 1;
+
+-- name: CountPurchasesUntil :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.referral_id = CAST(@referral_id AS INTEGER) AND x.project_id = @project_id AND x.type = 'purchase' AND x.created_at <= @until
+    LIMIT CAST(@at_most AS INTEGER));
+
+-- Payments are the purchases that earned something.
+-- name: CountPayments :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.referral_id = CAST(@referral_id AS INTEGER) AND x.project_id = @project_id AND x.type = 'purchase'
+        AND x.value > 0 AND x.affiliate_id IS NOT NULL
+    LIMIT CAST(@at_most AS INTEGER));
 
 -- name: NameCurrencies :exec
 UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = @project_id AND currency_given = 0;

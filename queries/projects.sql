@@ -1,6 +1,6 @@
 -- name: InsertProject :one
-INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, created_at)
-VALUES (@name, @currency, @hold_days, @coupon_first, @self_referral, @created_at)
+INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, minimum_payout, created_at)
+VALUES (@name, @currency, @hold_days, @coupon_first, @self_referral, @minimum_payout, @created_at)
 ON CONFLICT (name) DO NOTHING
 RETURNING id;
 
@@ -18,7 +18,8 @@ SELECT * FROM refgrow_projects ORDER BY id;
 
 -- name: UpdateProject :exec
 UPDATE refgrow_projects
-SET name = @name, currency = @currency, hold_days = @hold_days, coupon_first = @coupon_first, self_referral = @self_referral
+SET name = @name, currency = @currency, hold_days = @hold_days, coupon_first = @coupon_first, self_referral = @self_referral,
+    minimum_payout = @minimum_payout
 WHERE id = @project_id;
 
 -- name: GetProjectTotals :one
@@ -39,5 +40,8 @@ UPDATE refgrow_project_totals SET
     signups_unpaid          = signups_unpaid + CAST(@signups_unpaid AS INTEGER),
     signups_paid            = signups_paid + CAST(@signups_paid AS INTEGER),
     purchases_unpaid        = purchases_unpaid + CAST(@purchases_unpaid AS INTEGER),
-    purchases_paid          = purchases_paid + CAST(@purchases_paid AS INTEGER)
+    purchases_paid          = purchases_paid + CAST(@purchases_paid AS INTEGER),
+    payouts_pending         = payouts_pending + CAST(@payouts_pending AS INTEGER),
+    payouts_paid            = payouts_paid + CAST(@payouts_paid AS INTEGER),
+    payouts_canceled        = payouts_canceled + CAST(@payouts_canceled AS INTEGER)
 WHERE project_id = @project_id;

@@ -1,6 +1,11 @@
+-- A referral that comes with a conversion is written before it, but only if the
+-- conversion's reference is free.
 -- name: InsertReferral :one
 INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
-VALUES (@project_id, @email, @external_id, @affiliate_id, @status, @conversion_date, @created_at)
+SELECT CAST(@project_id AS INTEGER), CAST(sqlc.narg(email) AS TEXT), CAST(sqlc.narg(external_id) AS TEXT), CAST(sqlc.narg(affiliate_id) AS INTEGER),
+    CAST(@status AS TEXT), CAST(sqlc.narg(conversion_date) AS INTEGER), CAST(@created_at AS INTEGER)
+WHERE NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions c WHERE c.project_id = CAST(@project_id AS INTEGER) AND c.reference = CAST(sqlc.narg(reference) AS TEXT))
 RETURNING id;
 
 -- name: FindReferral :one
@@ -32,10 +37,14 @@ WHERE (r.project_id = @project_id AND r.id = @referral_id)
     OR (r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT))
 LIMIT 3;
 
--- name: UpdateReferral :exec
+-- name: UpdateReferral :execrows
 UPDATE refgrow_referrals
-SET email = @email, external_id = @external_id, affiliate_id = @affiliate_id, status = @status, conversion_date = @conversion_date
-WHERE id = @referral_id AND project_id = @project_id;
+SET email = CAST(sqlc.narg(email) AS TEXT), external_id = CAST(sqlc.narg(external_id) AS TEXT),
+    affiliate_id = CAST(sqlc.narg(affiliate_id) AS INTEGER), status = CAST(@status AS TEXT),
+    conversion_date = CAST(sqlc.narg(conversion_date) AS INTEGER)
+WHERE id = CAST(@referral_id AS INTEGER) AND project_id = CAST(@project_id AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions c
+    WHERE c.project_id = CAST(@project_id AS INTEGER) AND c.reference = CAST(sqlc.narg(reference) AS TEXT));
 
 -- name: DetachReferral :exec
 UPDATE refgrow_conversions SET referral_id = NULL WHERE referral_id = CAST(@referral_id AS INTEGER) AND project_id = @project_id;

@@ -15,8 +15,16 @@ SELECT
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.type = 'signup' AND c.paid = 1) AS INTEGER) AS signups_paid,
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.type = 'purchase' AND c.paid = 0) AS INTEGER) AS purchases_unpaid,
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.type = 'purchase' AND c.paid = 1) AS INTEGER) AS purchases_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'pending') AS INTEGER) AS payouts_pending,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'paid') AS INTEGER) AS payouts_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'canceled') AS INTEGER) AS payouts_canceled,
     CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id) AS INTEGER) AS ledger_entries,
-    CAST((SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id) AS INTEGER) AS last_stamp;
+    CAST(MAX(
+        (SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id),
+        (SELECT COALESCE(MAX(c.created_at), 0) FROM refgrow_conversions c WHERE c.project_id = @project_id),
+        (SELECT COALESCE(MAX(MAX(p.created_at, COALESCE(p.paid_at, 0), COALESCE(p.canceled_at, 0))), 0)
+            FROM refgrow_payouts p WHERE p.project_id = @project_id)
+    ) AS INTEGER) AS last_stamp;
 
 -- name: VerifyAffiliates :many
 SELECT a.id, a.referral_code, a.partner_slug,
@@ -27,7 +35,7 @@ WHERE +a.project_id = @project_id AND a.deleted_at IS NULL AND a.id > @after_id
 ORDER BY a.id LIMIT @at_most;
 
 -- name: VerifyAccounts :many
-SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases
+SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts
 FROM refgrow_accounts
 WHERE project_id = @project_id AND affiliate_id >= @first_id AND affiliate_id <= @last_id
 ORDER BY affiliate_id, currency;
@@ -39,6 +47,8 @@ SELECT e.affiliate_id, e.currency,
     CAST(SUM(CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END) AS INTEGER) AS total,
     CAST(SUM(CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END) AS INTEGER) AS paid,
     CAST(SUM(CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END) AS INTEGER) AS eligible,
+    CAST(SUM(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at
+        AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL) THEN e.amount ELSE 0 END) AS INTEGER) AS debts,
     CAST(COALESCE(MIN(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at THEN e.available_at END), 0) AS INTEGER) AS next_release_at
 FROM refgrow_ledger_entries e
 LEFT JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
@@ -52,13 +62,79 @@ FROM refgrow_conversions
 WHERE +project_id = @project_id AND affiliate_id >= CAST(@first_id AS INTEGER) AND affiliate_id <= CAST(@last_id AS INTEGER)
 GROUP BY affiliate_id, currency;
 
+-- name: VerifyAccountPayouts :many
+SELECT affiliate_id, currency, CAST(SUM(CASE WHEN status = 'pending' THEN amount ELSE 0 END) AS INTEGER) AS reserved,
+    CAST(MAX(MAX(created_at, COALESCE(paid_at, 0), COALESCE(canceled_at, 0))) AS INTEGER) AS last_stamp
+FROM refgrow_payouts
+WHERE +project_id = @project_id AND affiliate_id >= @first_id AND affiliate_id <= @last_id
+GROUP BY affiliate_id, currency;
+
+-- What the payouts of some affiliates had to settle of each conversion and
+-- availability, where that is not what they have settled.
+-- name: VerifySettlements :many
+SELECT CAST(x.payout_id AS INTEGER) AS payout_id, CAST(x.conversion_id AS INTEGER) AS conversion_id, CAST(x.available_at AS INTEGER) AS available_at,
+    CAST(-SUM(x.settled) AS INTEGER) AS settled, CAST(SUM(x.reserved) AS INTEGER) AS reserved
+FROM (
+    SELECT p.id AS payout_id, COALESCE(e.conversion_id, 0) AS conversion_id, e.available_at, e.amount AS reserved, 0 AS settled
+    FROM refgrow_payouts p
+    JOIN refgrow_payout_entries r ON r.payout_id = p.id
+    JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+    WHERE +p.project_id = @project_id AND p.affiliate_id >= @first_id AND p.affiliate_id <= @last_id AND p.status = 'paid'
+        AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = p.affiliate_id AND a.deleted_at IS NOT NULL)
+    UNION ALL
+    SELECT e.payout_id, COALESCE(e.conversion_id, 0), e.available_at, 0, e.amount
+    FROM refgrow_ledger_entries e
+    WHERE +e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id AND e.payout_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = e.affiliate_id AND a.deleted_at IS NOT NULL)
+) x
+GROUP BY 1, 2, 3 HAVING SUM(x.settled) + SUM(x.reserved) <> 0
+LIMIT 100;
+
+-- name: VerifyPayouts :many
+SELECT sqlc.embed(p), COUNT(r.entry_id) AS entries, CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) AS amount
+FROM refgrow_payouts p
+LEFT JOIN refgrow_payout_entries r ON r.payout_id = p.id
+LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+WHERE +p.project_id = @project_id AND p.id > @after_id
+GROUP BY p.id ORDER BY p.id LIMIT @at_most;
+
+-- The entries of payouts that cannot be theirs. An entry that is missing is one
+-- with the id 0.
+-- name: VerifyPayoutEntries :many
+SELECT r.payout_id, r.entry_id, r.reserved, sqlc.embed(p),
+    CAST(COALESCE(e.id, 0) AS INTEGER) AS found_id, CAST(COALESCE(e.project_id, 0) AS INTEGER) AS project_id,
+    CAST(COALESCE(e.affiliate_id, 0) AS INTEGER) AS affiliate_id, CAST(COALESCE(e.currency, '') AS TEXT) AS currency,
+    CAST(COALESCE(e.payout_id, 0) AS INTEGER) AS settled_by, CAST(COALESCE(e.created_at, 0) AS INTEGER) AS created_at,
+    CAST(COALESCE(e.available_at, 0) AS INTEGER) AS available_at,
+    CAST(COALESCE(e.amount < 0 AND e.kind <> 'settlement', 0) AS INTEGER) AS takes
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+WHERE p.project_id = @project_id
+    AND (e.id IS NULL OR e.project_id <> p.project_id OR e.affiliate_id <> p.affiliate_id OR e.currency <> p.currency
+        OR e.payout_id IS NOT NULL OR e.created_at > p.created_at OR r.reserved <> (p.status <> 'canceled')
+        OR e.available_at > p.cutoff AND NOT (e.amount < 0 AND e.kind <> 'settlement'))
+LIMIT 100;
+
+-- Conversions that a paid payout pays something for and that are not paid.
+-- name: VerifyPaid :many
+SELECT p.id AS payout_id, c.id AS conversion_id
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+JOIN refgrow_conversions c ON c.id = e.conversion_id
+WHERE p.project_id = @project_id AND p.status = 'paid' AND c.paid = 0 AND c.affiliate_id = p.affiliate_id AND c.currency = p.currency
+GROUP BY p.id, c.id HAVING SUM(e.amount) > 0
+LIMIT 100;
+
 -- name: VerifyConversions :many
 SELECT * FROM refgrow_conversions WHERE +project_id = @project_id AND id > @after_id ORDER BY id LIMIT @at_most;
 
 -- name: VerifyConversionEntries :many
-SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id
+SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id
 FROM refgrow_ledger_entries
-WHERE project_id = @project_id AND conversion_id > CAST(@after_id AS INTEGER) AND conversion_id <= CAST(@last_id AS INTEGER);
+WHERE project_id = @project_id AND conversion_id > CAST(@after_id AS INTEGER) AND conversion_id <= CAST(@last_id AS INTEGER)
+ORDER BY conversion_id, id;
 
 -- name: VerifyRules :many
 SELECT * FROM refgrow_commission_rules WHERE project_id = @project_id ORDER BY id;
@@ -116,9 +192,51 @@ SELECT 'ledger entry', e.id, 'affiliate', CAST(e.affiliate_id AS TEXT), 'one of 
 FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
 WHERE e.project_id = @project_id AND (a.id IS NULL OR a.project_id <> e.project_id)
 UNION ALL
-SELECT 'ledger entry', e.id, 'conversion', 'none', 'that of a ' || e.kind
+SELECT 'ledger entry', e.id, 'conversion', COALESCE(CAST(e.conversion_id AS TEXT), 'none'), 'that of a ' || e.kind
 FROM refgrow_ledger_entries e
-WHERE e.project_id = @project_id AND e.conversion_id IS NULL AND e.payout_id IS NULL AND e.kind <> 'adjustment'
+WHERE e.project_id = @project_id AND (e.conversion_id <= 0 OR e.conversion_id IS NULL AND e.payout_id IS NULL AND e.kind <> 'adjustment')
+UNION ALL
+SELECT 'ledger entry', e.id, 'conversion', CAST(e.conversion_id AS TEXT), 'none for an adjustment'
+FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind = 'adjustment' AND e.conversion_id IS NOT NULL
+UNION ALL
+SELECT 'ledger entry', e.id, 'note', COALESCE(e.note, 'none'), CASE e.kind WHEN 'adjustment' THEN 'there' ELSE 'none for a ' || e.kind END
+FROM refgrow_ledger_entries e
+WHERE e.project_id = @project_id AND (e.kind = 'adjustment' AND COALESCE(e.note, '') = '' OR e.kind IN ('commission', 'settlement') AND e.note IS NOT NULL OR e.note = '')
+UNION ALL
+SELECT 'ledger entry', e.id, 'available_at', CAST(e.available_at AS TEXT), 'not after its stamp, ' || e.created_at
+FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind = 'adjustment' AND e.available_at > e.created_at
+UNION ALL
+SELECT 'ledger entry', e.id, 'payout', CAST(e.payout_id AS TEXT), 'none, because it is no settlement'
+FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.payout_id IS NOT NULL AND e.kind <> 'settlement'
+UNION ALL
+SELECT 'ledger entry', e.id, 'payout', CAST(e.payout_id AS TEXT), 'one to the same affiliate in the same currency'
+FROM refgrow_ledger_entries e LEFT JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = @project_id AND e.payout_id IS NOT NULL
+    AND (p.id IS NULL OR p.project_id <> e.project_id OR p.affiliate_id <> e.affiliate_id OR p.currency <> e.currency)
+UNION ALL
+SELECT 'ledger entry', e.id, 'stamp', CAST(e.created_at AS TEXT), 'when its payout was paid, ' || p.paid_at
+FROM refgrow_ledger_entries e JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = @project_id AND e.kind = 'settlement' AND e.created_at <> p.paid_at
+UNION ALL
+SELECT 'ledger entry', r.entry_id, 'payout it is of', CAST(r.payout_id AS TEXT), 'one of the project'
+FROM refgrow_payout_entries r JOIN refgrow_ledger_entries e ON e.id = r.entry_id LEFT JOIN refgrow_payouts p ON p.id = r.payout_id
+WHERE e.project_id = @project_id AND (p.id IS NULL OR p.project_id <> e.project_id)
+UNION ALL
+SELECT 'payout', p.id, 'affiliate', CAST(p.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_payouts p LEFT JOIN refgrow_affiliates a ON a.id = p.affiliate_id
+WHERE p.project_id = @project_id AND (a.id IS NULL OR a.project_id <> p.project_id)
+UNION ALL
+SELECT 'payout', p.id, 'canceled_at', CAST(p.canceled_at AS TEXT), 'not after payout ' || n.id || ' took over entry ' || o.entry_id || ', ' || n.created_at
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+JOIN refgrow_payout_entries o ON o.entry_id = r.entry_id AND o.payout_id > r.payout_id
+JOIN refgrow_payouts n ON n.id = o.payout_id
+WHERE p.project_id = @project_id AND p.canceled_at > n.created_at
+UNION ALL
+SELECT 'commission rule', r.id, 'affiliate', CAST(r.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_commission_rules r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.project_id = @project_id AND r.affiliate_id IS NOT NULL
+    AND (a.project_id <> r.project_id OR r.ended_at IS NULL AND (a.id IS NULL OR a.deleted_at IS NOT NULL))
 UNION ALL
 SELECT 'ledger entry', e.id, 'sign', CAST(e.amount AS TEXT), 'that of a ' || e.kind
 FROM refgrow_ledger_entries e

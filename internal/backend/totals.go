@@ -20,5 +20,8 @@ func sum(a, b db.AddTotalsParams) db.AddTotalsParams {
 		SignupsPaid:           a.SignupsPaid + b.SignupsPaid,
 		PurchasesUnpaid:       a.PurchasesUnpaid + b.PurchasesUnpaid,
 		PurchasesPaid:         a.PurchasesPaid + b.PurchasesPaid,
+		PayoutsPending:        a.PayoutsPending + b.PayoutsPending,
+		PayoutsPaid:           a.PayoutsPaid + b.PayoutsPaid,
+		PayoutsCanceled:       a.PayoutsCanceled + b.PayoutsCanceled,
 	}
 }

@@ -21,7 +21,7 @@ func concurrencyTests() []test {
 }
 
 // racers is how many goroutines do the same thing at the same time.
-const racers = 6
+const racers = 8
 
 // race starts f in goroutines that wait for each other, and gives their errors.
 func race(f func(racer int) error) []error {
@@ -125,7 +125,7 @@ func oneCustomer(w *world) {
 	carl := must(w.shop.ReferralByEmail(w.Context(), "carl@example.com"))
 	equal(w, "the customer's affiliate", carl.AffiliateID, jane.ID)
 	equal(w, "its conversions", must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{ReferredUserID: carl.ID})), racers)
-	equal(w, "the balance", w.balances(jane.ID), "USD total 12.00 paid 0.00 eligible 12.00 held 0.00")
+	equal(w, "the balance", w.balances(jane.ID), "USD total 16.00 paid 0.00 eligible 16.00 held 0.00")
 	w.verify()
 }
 

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
@@ -16,6 +17,8 @@ func deletionTests() []test {
 		{"finished by the next deletion", finishedByNext},
 		{"hidden at once", hiddenAtOnce},
 		{"verified meanwhile", verifiedMeanwhile},
+		{"payouts", deleteWithPayouts},
+		{"many payouts", deleteManyPayouts},
 	}
 }
 
@@ -55,10 +58,14 @@ func (w *world) career(affiliate int64, conversions int) (customers []int64) {
 func (w *world) gone(affiliate int64) {
 	w.Helper()
 	for _, table := range []string{
-		"codes", "coupons", "referrals", "conversions", "ledger_entries", "accounts", "commission_rules",
+		"codes", "coupons", "referrals", "conversions", "ledger_entries", "accounts", "payouts",
 	} {
 		equal(w, "the rows left in "+table, value[int](w, "SELECT COUNT(*) FROM refgrow_"+table+" WHERE affiliate_id = ?1", affiliate), 0)
 	}
+	equal(w, "the entries of no payout", value[int](w, `SELECT COUNT(*) FROM refgrow_payout_entries
+		WHERE payout_id NOT IN (SELECT id FROM refgrow_payouts) OR entry_id NOT IN (SELECT id FROM refgrow_ledger_entries)`), 0)
+	// Versions of overrides stay, because they explain what was moved away.
+	equal(w, "its overrides in force", value[int](w, "SELECT COUNT(*) FROM refgrow_commission_rules WHERE affiliate_id = ?1 AND ended_at IS NULL", affiliate), 0)
 	equal(w, "the row itself", value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1", affiliate), 0)
 }
 
@@ -234,4 +241,91 @@ func verifiedMeanwhile(w *world) {
 		w.ok(must(refgrow.New(w.Context(), w.Store, refgrow.Config{Now: w.clock.Now})).Close(w.Context()))
 	}
 	w.verify()
+}
+
+// payHistory gives an affiliate an override, a canceled payout of all that it has,
+// a paid one of the same, and a debt beside a paid one.
+func (w *world) payHistory(affiliate int64) {
+	w.Helper()
+	w.rule(refgrow.CreateRuleParams{AffiliateID: affiliate, Product: "pro", Commission: refgrow.Percent("50")})
+	w.cancel(w.run(refgrow.PayoutRunParams{})[0])
+	w.payNow(refgrow.PayoutRunParams{})
+	sale := w.purchase(affiliate, "100.00 USD")
+	w.payNow(refgrow.PayoutRunParams{})
+	w.refund(sale, "")
+}
+
+// An affiliate goes with its payouts, of more entries than one step takes; while
+// one of them is pending, it stays as it is.
+func deleteWithPayouts(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	w.career(jane.ID, many)
+	w.payHistory(jane.ID)
+	moved := w.purchase(jane.ID, "10.00 USD")
+	w.update(moved, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
+	w.adjust(jane.ID, "50.00 USD")
+	pending := w.run(refgrow.PayoutRunParams{})
+	equal(w, "the pending ones", summary(pending), "30.00 USD pending, 2.00 USD pending")
+	before := w.account(jane.ID)
+	w.refused("the deletion while one is pending", w.shop.DeleteAffiliate(ctx, jane.ID), refgrow.ErrConflict, "")
+	equal(w, "the account", w.account(jane.ID), before)
+	equal(w, "the payouts", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: jane.ID})), 4)
+	equal(w, "the affiliate by its code", must(w.shop.AffiliateByCode(ctx, "jane")).ID, jane.ID)
+	w.checkPayouts()
+	w.verify()
+
+	w.pay(pending[0])
+	b := must(w.shop.Earnings(ctx, jane.ID))[0]
+	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
+	w.gone(jane.ID)
+	w.remains(jane.ID, map[string]map[string]string{
+		"USD": {"total": b.Total.Decimal(), "paid": b.Paid.Decimal(), "eligible": b.Eligible.Decimal(), "held": b.Held.Decimal()},
+	})
+	for status, want := range map[refgrow.PayoutStatus]int64{"": 1, refgrow.PayoutPending: 1, refgrow.PayoutPaid: 0, refgrow.PayoutCanceled: 0} {
+		equal(w, "the count of payouts "+string(status), must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: status})), want)
+	}
+	w.refused("a payout of it", errOf(w.shop.GetPayout(ctx, pending[0].ID)), refgrow.ErrNotFound, "")
+	w.refused("the entries of a payout of it", errOf(w.shop.ListPayoutEntries(ctx, pending[0].ID, refgrow.ListPayoutEntriesParams{})), refgrow.ErrNotFound, "")
+	equal(w, "a run", summary(w.run(refgrow.PayoutRunParams{})), "")
+	equal(w, "what is paid to the other", w.pay(pending[1]).Amount, money.MustParse("2.00 USD"))
+	w.checkPayouts()
+	w.verify()
+}
+
+// Payouts go in steps too, and a deletion that stops at any of them is finished
+// later, with nothing wrong meanwhile.
+func deleteManyPayouts(w *world) {
+	ctx := w.Context()
+	for what, trigger := range map[string]string{
+		"before its entries":          "BEFORE DELETE ON refgrow_payout_entries",
+		"before its payouts":          "BEFORE DELETE ON refgrow_payouts",
+		"after some of the payouts":   "BEFORE DELETE ON refgrow_payouts WHEN (SELECT COUNT(*) FROM refgrow_payouts) <= 10",
+		"before the affiliate itself": "BEFORE DELETE ON refgrow_affiliates",
+	} {
+		jane := w.affiliate("jane")
+		payouts := edited
+		if strings.Contains(trigger, "<=") {
+			payouts = many
+		}
+		w.ok(w.shop.Atomic(ctx, func(p *refgrow.Project) error {
+			inside := *w
+			inside.shop = p
+			inside.adjust(jane.ID, "1.00 USD")
+			for range payouts {
+				inside.cancel(must(p.RunPayouts(ctx, refgrow.PayoutRunParams{}))[0])
+			}
+			return nil
+		}))
+		equal(w, "the payouts, stopped "+what, must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), int64(payouts))
+		resume := w.interrupt(jane.ID, trigger)
+		if d := must(w.engine.Verify(ctx)).Differences; len(d) > 0 {
+			w.Errorf("stopped %s, Verify reports %d differences, such as: %v", what, len(d), d[0])
+		}
+		resume()
+		w.ok(must(refgrow.New(ctx, w.Store, refgrow.Config{Now: w.clock.Now})).Close(ctx))
+		w.gone(jane.ID)
+		equal(w, "the payouts after it was finished, stopped "+what, must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), 0)
+		w.verify()
+	}
 }

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"fmt"
+
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
 )
@@ -10,6 +12,8 @@ func isolationTests() []test {
 		{"another project's rows", foreignRows},
 		{"another project's lists", foreignLists},
 		{"equal names", equalNames},
+		{"another project's money", foreignMoney},
+		{"money side by side", moneyApart},
 	}
 }
 
@@ -139,5 +143,94 @@ func equalNames(w *world) {
 	equal(w, "my affiliate after theirs is gone", must(w.shop.AffiliateByCode(ctx, "jane")).ID, mine.affiliate.ID)
 	equal(w, "my conversion after theirs is gone", must(w.shop.GetConversion(ctx, mine.conversion.ID)).ReferredUserID, mine.customer.ID)
 	equal(w, "my balance", w.balances(mine.affiliate.ID), "USD total 2.00 paid 0.00 eligible 2.00 held 0.00")
+	w.verify()
+}
+
+// Another project's payouts, rules and ledgers count as not there, and stay as
+// they are.
+func foreignMoney(w *world) {
+	ctx := w.Context()
+	mine := w.tenant(w.shop)
+	a, s := mine.affiliate.ID, mine.conversion.ID
+	rule := w.rule(refgrow.CreateRuleParams{AffiliateID: a, Commission: refgrow.Percent("30")})
+	payout := w.run(refgrow.PayoutRunParams{})[0]
+	stranger := w.shopOf("stranger")
+	theirs := w.tenant(stranger)
+	rows := func() string {
+		return fmt.Sprintf("%+v %+v %+v %s %s", *must(w.shop.GetPayout(ctx, payout.ID)), *must(w.shop.GetRule(ctx, rule.ID)),
+			must(w.shop.GetConversion(ctx, s)).Refunded, w.account(a), w.ledger(a))
+	}
+	before := rows()
+	now := w.clock.Now()
+	for what, err := range map[string]error{
+		"GetPayout":                errOf(stranger.GetPayout(ctx, payout.ID)),
+		"PayPayout":                errOf(stranger.PayPayout(ctx, payout.ID, refgrow.PayPayoutParams{})),
+		"CancelPayout":             errOf(stranger.CancelPayout(ctx, payout.ID)),
+		"ListPayoutEntries":        errOf(stranger.ListPayoutEntries(ctx, payout.ID, refgrow.ListPayoutEntriesParams{})),
+		"RefundConversion":         errOf(stranger.RefundConversion(ctx, s, refgrow.RefundConversionParams{})),
+		"UndoRefund":               errOf(stranger.UndoRefund(ctx, s, refgrow.RefundConversionParams{})),
+		"CreateAdjustment for it":  errOf(stranger.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: a, Amount: money.New(1, "USD"), Note: "x"})),
+		"GetRule":                  errOf(stranger.GetRule(ctx, rule.ID)),
+		"DeleteRule":               stranger.DeleteRule(ctx, rule.ID),
+		"CreateRule for it":        errOf(stranger.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: a})),
+		"CreateRule for a product": errOf(stranger.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: a, Product: "pro"})),
+		"CountLedger":              errOf(stranger.CountLedger(ctx, a)),
+		"ExplainConversion":        errOf(stranger.ExplainConversion(ctx, s)),
+		"Statement":                errOf(stranger.Statement(ctx, a, now.Year(), now.Month())),
+	} {
+		w.refused(what, err, refgrow.ErrNotFound, "")
+	}
+	for _, err := range stranger.AllPayoutEntries(ctx, payout.ID, refgrow.ListPayoutEntriesParams{}) {
+		w.refused("AllPayoutEntries", err, refgrow.ErrNotFound, "")
+	}
+	for _, err := range stranger.AllLedger(ctx, a, refgrow.ListLedgerParams{}) {
+		w.refused("AllLedger", err, refgrow.ErrNotFound, "")
+	}
+	for _, id := range []int64{0, a} {
+		equal(w, "their payouts", len(collect(w, stranger.AllPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: id}))), 0)
+		equal(w, "the count of their payouts", must(stranger.CountPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: id})), 0)
+		equal(w, "the count of their pending ones", must(stranger.CountPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: id, Status: refgrow.PayoutPending})), 0)
+		equal(w, "their rules", len(collect(w, stranger.AllRules(ctx, refgrow.ListRulesParams{AffiliateID: id}))), 0)
+		equal(w, "the count of their rules", must(stranger.CountRules(ctx, refgrow.ListRulesParams{AffiliateID: id})), 0)
+	}
+	file := must(stranger.ExportPayouts(ctx, refgrow.WiseFile, ""))
+	equal(w, "the payouts in their file", file.Payouts+file.LeftOut, 0)
+	preview := must(stranger.PreviewPayouts(ctx, refgrow.PayoutRunParams{}))
+	if len(preview) != 1 || preview[0].AffiliateID != theirs.affiliate.ID {
+		w.Errorf("their preview is %+v", preview)
+	}
+	if after := rows(); after != before {
+		w.Errorf("there is\n%s\nbut was\n%s", after, before)
+	}
+	w.verify()
+}
+
+// What happens in one project changes nothing in another, though all names are the
+// same.
+func moneyApart(w *world) {
+	ctx := w.Context()
+	mine := w.tenant(w.shop)
+	other := w.shopOf("other")
+	theirs := w.tenant(other)
+	w.adjust(mine.affiliate.ID, "7.00 USD")
+	w.rule(refgrow.CreateRuleParams{Product: "pro", Commission: refgrow.Percent("90")})
+	made := w.run(refgrow.PayoutRunParams{})
+	before := w.account(mine.affiliate.ID)
+	next := must(w.shop.ListLedger(ctx, mine.affiliate.ID, refgrow.ListLedgerParams{Limit: 1})).Next
+	w.refused("a cursor of mine", errOf(other.ListLedger(ctx, theirs.affiliate.ID, refgrow.ListLedgerParams{After: next})), refgrow.ErrInvalid, "cursor")
+
+	sale := must(other.RecordConversion(ctx, refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: theirs.affiliate.ID, Product: "pro", BaseValue: money.MustParse("10.00 USD"),
+	}))
+	equal(w, "a sale of my product there", sale.Value, money.MustParse("5.00 USD"))
+	run := must(other.RunPayouts(ctx, refgrow.PayoutRunParams{}))
+	equal(w, "their run", summary(run), "10.00 USD pending")
+	must(other.PayPayout(ctx, run[0].ID, refgrow.PayPayoutParams{}))
+	must(other.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{}))
+	w.ok(other.DeleteAffiliate(ctx, theirs.affiliate.ID))
+	equal(w, "their payouts", must(other.CountPayouts(ctx, refgrow.ListPayoutsParams{})), 0)
+	equal(w, "my account", w.account(mine.affiliate.ID), before)
+	equal(w, "my payout", *must(w.shop.GetPayout(ctx, made[0].ID)), made[0])
+	w.checkPayouts()
 	w.verify()
 }

@@ -20,7 +20,8 @@ func lifecycleTests() []test {
 func closeEngine(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
-	w.purchase(jane.ID, "10.00 USD")
+	sale := w.purchase(jane.ID, "10.00 USD")
+	made := w.run(refgrow.PayoutRunParams{})[0]
 	for range 2 {
 		w.ok(w.engine.Close(ctx))
 	}
@@ -41,30 +42,52 @@ func closeEngine(w *world) {
 		all = errors.Join(all, err)
 	}
 	for what, err := range map[string]error{
-		"CreateProject":    errOf(w.engine.CreateProject(ctx, "new", refgrow.Settings{})),
-		"EnsureProject":    errOf(w.engine.EnsureProject(ctx, "shop", refgrow.Settings{})),
-		"Project":          errOf(w.engine.Project(ctx, "shop")),
-		"Projects":         errOf(w.engine.Projects(ctx)),
-		"Keys":             errOf(w.engine.Keys(ctx)),
-		"CreateKey":        createKey(),
-		"RevokeKey":        w.engine.RevokeKey(ctx, 1),
-		"Authenticate":     authenticate(),
-		"Verify":           errOf(w.engine.Verify(ctx)),
-		"Backup":           w.engine.Backup(ctx, filepath.Join(w.TempDir(), "copy.db")),
-		"Settings":         errOf(w.shop.Settings(ctx)),
-		"UpdateSettings":   errOf(w.shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{})),
-		"Atomic":           w.shop.Atomic(ctx, func(*refgrow.Project) error { return nil }),
-		"Once":             once(),
-		"CreateAffiliate":  errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "a@example.com"})),
-		"GetAffiliate":     errOf(w.shop.GetAffiliate(ctx, jane.ID)),
-		"DeleteAffiliate":  w.shop.DeleteAffiliate(ctx, jane.ID),
-		"AllAffiliates":    all,
-		"RecordConversion": errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup})),
-		"ListConversions":  errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{})),
-		"CountReferrals":   errOf(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})),
-		"ListCoupons":      errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{})),
-		"Earnings":         errOf(w.shop.Earnings(ctx, jane.ID)),
-		"ListLedger":       errOf(w.shop.ListLedger(ctx, jane.ID, refgrow.ListLedgerParams{})),
+		"CreateProject":     errOf(w.engine.CreateProject(ctx, "new", refgrow.Settings{})),
+		"EnsureProject":     errOf(w.engine.EnsureProject(ctx, "shop", refgrow.Settings{})),
+		"Project":           errOf(w.engine.Project(ctx, "shop")),
+		"Projects":          errOf(w.engine.Projects(ctx)),
+		"Keys":              errOf(w.engine.Keys(ctx)),
+		"CreateKey":         createKey(),
+		"RevokeKey":         w.engine.RevokeKey(ctx, 1),
+		"Authenticate":      authenticate(),
+		"Verify":            errOf(w.engine.Verify(ctx)),
+		"Backup":            w.engine.Backup(ctx, filepath.Join(w.TempDir(), "copy.db")),
+		"Settings":          errOf(w.shop.Settings(ctx)),
+		"UpdateSettings":    errOf(w.shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{})),
+		"Atomic":            w.shop.Atomic(ctx, func(*refgrow.Project) error { return nil }),
+		"Once":              once(),
+		"CreateAffiliate":   errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "a@example.com"})),
+		"GetAffiliate":      errOf(w.shop.GetAffiliate(ctx, jane.ID)),
+		"DeleteAffiliate":   w.shop.DeleteAffiliate(ctx, jane.ID),
+		"AllAffiliates":     all,
+		"RecordConversion":  errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup})),
+		"ListConversions":   errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{})),
+		"CountReferrals":    errOf(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})),
+		"ListCoupons":       errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{})),
+		"Earnings":          errOf(w.shop.Earnings(ctx, jane.ID)),
+		"ListLedger":        errOf(w.shop.ListLedger(ctx, jane.ID, refgrow.ListLedgerParams{})),
+		"CountLedger":       errOf(w.shop.CountLedger(ctx, jane.ID)),
+		"Earnings as of":    errOf(w.shop.Earnings(ctx, jane.ID, refgrow.AsOf(w.clock.Now()))),
+		"Statement":         errOf(w.shop.Statement(ctx, jane.ID, 2026, 1)),
+		"Rename":            w.shop.Rename(ctx, "store"),
+		"RefundConversion":  errOf(w.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{})),
+		"UndoRefund":        errOf(w.shop.UndoRefund(ctx, sale.ID, refgrow.RefundConversionParams{})),
+		"Explain":           errOf(w.shop.ExplainConversion(ctx, sale.ID)),
+		"CreateAdjustment":  errOf(w.shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: money.New(1, "USD"), Note: "x"})),
+		"CreateRule":        errOf(w.shop.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: jane.ID})),
+		"GetRule":           errOf(w.shop.GetRule(ctx, 1)),
+		"DeleteRule":        w.shop.DeleteRule(ctx, 1),
+		"ListRules":         errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{})),
+		"CountRules":        errOf(w.shop.CountRules(ctx, refgrow.ListRulesParams{})),
+		"PreviewPayouts":    errOf(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{})),
+		"RunPayouts":        errOf(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{})),
+		"PayPayout":         errOf(w.shop.PayPayout(ctx, made.ID, refgrow.PayPayoutParams{})),
+		"CancelPayout":      errOf(w.shop.CancelPayout(ctx, made.ID)),
+		"GetPayout":         errOf(w.shop.GetPayout(ctx, made.ID)),
+		"ListPayouts":       errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{})),
+		"CountPayouts":      errOf(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})),
+		"ListPayoutEntries": errOf(w.shop.ListPayoutEntries(ctx, made.ID, refgrow.ListPayoutEntriesParams{})),
+		"ExportPayouts":     errOf(w.shop.ExportPayouts(ctx, refgrow.PayPalFile, "")),
 	} {
 		w.refused(what, err, refgrow.ErrClosed, "")
 	}

@@ -16,6 +16,8 @@ func listTests() []test {
 		{"while rows are added", pageWhileAdding},
 		{"refused", refusePages},
 		{"defaults", defaultPages},
+		{"payouts", payoutLists},
+		{"entries of a payout", payoutEntryLists},
 	}
 }
 
@@ -57,6 +59,17 @@ func (w *world) lists(of int64) []list {
 		}, func(w *world, _ int) {
 			w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: of, Value: money.MustParse("1.00 USD")})
 		}},
+		{"payouts", 50, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListPayouts(ctx, refgrow.ListPayoutsParams{Limit: limit, Offset: offset, After: after})
+			return payoutIDs(p.Items), p.Next, err
+		}, func(w *world, _ int) {
+			w.adjust(of, "1.00 EUR")
+			must(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{Currency: "EUR"}))
+		}},
+		{"rules", 50, func(limit, offset int, after refgrow.Cursor) ([]int64, refgrow.Cursor, error) {
+			p, err := shop.ListRules(ctx, refgrow.ListRulesParams{Limit: limit, Offset: offset, After: after})
+			return ids(p.Items, func(r *refgrow.Rule) int64 { return r.ID }), p.Next, err
+		}, func(w *world, n int) { w.rule(refgrow.CreateRuleParams{Product: fmt.Sprint("p", n)}) }},
 	}
 }
 
@@ -196,7 +209,7 @@ func refusePages(w *world) {
 		}
 	}
 	// With other filters; the size of the page is none.
-	affiliates, coupons, referrals, conversions, ledger := cursors[0], cursors[1], cursors[2], cursors[3], cursors[4]
+	affiliates, coupons, referrals, conversions, ledger, payouts, rules := cursors[0], cursors[1], cursors[2], cursors[3], cursors[4], cursors[5], cursors[6]
 	now := w.clock.Now()
 	for what, err := range map[string]error{
 		"affiliates":                    errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{After: affiliates, Status: refgrow.AffiliateActive})),
@@ -212,10 +225,17 @@ func refusePages(w *world) {
 		"conversions from":              errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, From: now})),
 		"conversions to":                errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, To: now})),
 		"another's ledger":              errOf(w.shop.ListLedger(ctx, joe.ID, refgrow.ListLedgerParams{After: ledger})),
+		"payouts by status":             errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{After: payouts, Status: refgrow.PayoutPending})),
+		"payouts by affiliate":          errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{After: payouts, AffiliateID: jane.ID})),
+		"rules by affiliate":            errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, AffiliateID: jane.ID})),
+		"rules by product":              errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, Product: "p1"})),
 	} {
 		w.refused(what+" by the cursor of the whole list", err, refgrow.ErrInvalid, "cursor")
 	}
 	w.refused("affiliates by a wrong status", errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("payouts by a wrong status", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("the count of payouts by a wrong status", errOf(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("payouts by a wrong affiliate", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
 	w.refused("the count by a wrong status", errOf(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
 }
 
@@ -233,4 +253,85 @@ func defaultPages(w *world) {
 		w.ok(err)
 	}
 	w.verify()
+}
+
+func payoutIDs(items []refgrow.Payout) []int64 {
+	return ids(items, func(p *refgrow.Payout) int64 { return p.ID })
+}
+
+// Payouts are listed and counted by status and affiliate, page by page.
+func payoutLists(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	var all []int64
+	for range 4 {
+		w.adjust(jane.ID, "1.00 USD")
+		w.adjust(joe.ID, "2.00 USD")
+		all = append(all, payoutIDs(w.run(refgrow.PayoutRunParams{}))...)
+	}
+	w.pay(*must(w.shop.GetPayout(ctx, all[0])))
+	w.pay(*must(w.shop.GetPayout(ctx, all[3])))
+	w.cancel(*must(w.shop.GetPayout(ctx, all[4])))
+	for what, c := range map[string]struct {
+		params refgrow.ListPayoutsParams
+		want   []int
+	}{
+		"all":            {refgrow.ListPayoutsParams{}, []int{7, 6, 5, 4, 3, 2, 1, 0}},
+		"pending":        {refgrow.ListPayoutsParams{Status: refgrow.PayoutPending}, []int{7, 6, 5, 2, 1}},
+		"paid":           {refgrow.ListPayoutsParams{Status: refgrow.PayoutPaid}, []int{3, 0}},
+		"canceled":       {refgrow.ListPayoutsParams{Status: refgrow.PayoutCanceled}, []int{4}},
+		"Jane's":         {refgrow.ListPayoutsParams{AffiliateID: jane.ID}, []int{6, 4, 2, 0}},
+		"Joe's pending":  {refgrow.ListPayoutsParams{AffiliateID: joe.ID, Status: refgrow.PayoutPending}, []int{7, 5, 1}},
+		"Joe's canceled": {refgrow.ListPayoutsParams{AffiliateID: joe.ID, Status: refgrow.PayoutCanceled}, nil},
+		"nobody's":       {refgrow.ListPayoutsParams{AffiliateID: 1 << 40}, nil},
+		"from the third": {refgrow.ListPayoutsParams{Offset: 2}, []int{5, 4, 3, 2, 1, 0}},
+	} {
+		var want []int64
+		for _, i := range c.want {
+			want = append(want, all[i])
+		}
+		for _, limit := range []int{1, 3, 500} {
+			c.params.Limit = limit
+			w.sameIDs(fmt.Sprintf("%s by %d", what, limit), payoutIDs(collect(w, w.shop.AllPayouts(ctx, c.params))), want)
+		}
+		equal(w, "the count of "+what, must(w.shop.CountPayouts(ctx, c.params)), int64(len(want)+c.params.Offset))
+	}
+	w.checkPayouts()
+	w.verify()
+}
+
+// The entries of a payout are listed page by page, also when it is canceled.
+func payoutEntryLists(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	var entries []int64
+	for range 5 {
+		entries = append([]int64{w.adjust(jane.ID, "1.00 USD").ID}, entries...)
+	}
+	first := w.run(refgrow.PayoutRunParams{})[0]
+	w.cancel(first)
+	second := w.run(refgrow.PayoutRunParams{})[0]
+	w.pay(second)
+	w.adjust(jane.ID, "1.00 USD") // in neither
+	entryIDs := func(items []refgrow.LedgerEntry) []int64 {
+		return ids(items, func(e *refgrow.LedgerEntry) int64 { return e.ID })
+	}
+	for _, p := range []refgrow.Payout{first, second} {
+		for _, limit := range []int{1, 2, 4, 5, 6} {
+			got := collect(w, w.shop.AllPayoutEntries(ctx, p.ID, refgrow.ListPayoutEntriesParams{Limit: limit}))
+			w.sameIDs(fmt.Sprintf("the entries by %d", limit), entryIDs(got), entries)
+		}
+		page := must(w.shop.ListPayoutEntries(ctx, p.ID, refgrow.ListPayoutEntriesParams{Offset: 3}))
+		w.sameIDs("the entries from the fourth", entryIDs(page.Items), entries[3:])
+		equal(w, "whether there are more", page.Next, "")
+	}
+	next := must(w.shop.ListPayoutEntries(ctx, first.ID, refgrow.ListPayoutEntriesParams{Limit: 1})).Next
+	for field, params := range map[string]refgrow.ListPayoutEntriesParams{
+		"limit": {Limit: 501}, "offset": {Offset: -1}, "cursor": {After: "nonsense"},
+	} {
+		w.refused("a wrong "+field, errOf(w.shop.ListPayoutEntries(ctx, first.ID, params)), refgrow.ErrInvalid, field)
+	}
+	w.refused("a cursor of another payout", errOf(w.shop.ListPayoutEntries(ctx, second.ID, refgrow.ListPayoutEntriesParams{After: next})), refgrow.ErrInvalid, "cursor")
+	ledger := must(w.shop.ListLedger(ctx, jane.ID, refgrow.ListLedgerParams{Limit: 1})).Next
+	w.refused("a cursor of the ledger", errOf(w.shop.ListPayoutEntries(ctx, first.ID, refgrow.ListPayoutEntriesParams{After: ledger})), refgrow.ErrInvalid, "cursor")
 }

@@ -23,10 +23,12 @@ func createProjects(w *world) {
 	plain := must(w.engine.CreateProject(ctx, "plain", refgrow.Settings{}))
 	equal(w, "the default", must(plain.Settings(ctx)), refgrow.Settings{
 		Currency: "USD", Commission: refgrow.Percent("0"), SignupCommission: refgrow.Percent("0"), SelfReferral: refgrow.SelfReferralRefuse,
+		CommissionDuration: refgrow.Lifetime, MinimumPayout: money.New(0, "USD"),
 	})
 	given := refgrow.Settings{
 		Currency: "EUR", Commission: refgrow.Percent("12.5"), SignupCommission: refgrow.Fixed(money.MustParse("1.50 EUR")),
 		HoldDays: 365, CouponFirst: true, SelfReferral: refgrow.SelfReferralFlag,
+		CommissionDuration: refgrow.Months(12), MinimumPayout: money.MustParse("50.00 EUR"),
 	}
 	full := must(w.engine.CreateProject(ctx, "full", given))
 	equal(w, "what was given", must(full.Settings(ctx)), given)
@@ -113,12 +115,20 @@ func updateSettings(w *world) {
 			p.Commission = &s.Commission
 		},
 		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
+			s.CommissionDuration = refgrow.Payments(6)
+			p.CommissionDuration = &s.CommissionDuration
+		},
+		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
+			s.MinimumPayout = money.MustParse("20.00 USD")
+			p.MinimumPayout = &s.MinimumPayout
+		},
+		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
 			s.SignupCommission = refgrow.Percent("3.25")
 			p.SignupCommission = &s.SignupCommission
 		},
 		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
 			// A fixed commission is the same number in the new currency.
-			s.Currency, s.Commission = "EUR", refgrow.Fixed(money.MustParse("5.00 EUR"))
+			s.Currency, s.Commission, s.MinimumPayout = "EUR", refgrow.Fixed(money.MustParse("5.00 EUR")), money.MustParse("20.00 EUR")
 			p.Currency = new(money.Currency("eur"))
 		},
 	} {

@@ -16,6 +16,7 @@ func verificationTests() []test {
 		{"damaged rows", verifyDamage},
 		{"damaged entries", verifyEntries},
 		{"copies of a row's own values", verifyCopies},
+		{"damaged payouts", verifyPayouts},
 	}
 }
 
@@ -187,6 +188,7 @@ func verifyDamage(w *world) {
 		"ledger_entries": "ledger entries", "affiliates_active": "active affiliates", "affiliates_inactive": "inactive affiliates",
 		"coupons_active": "active coupons", "coupons_inactive": "inactive coupons", "referrals_pending": "pending referrals",
 		"referrals_converted": "converted referrals", "referrals_direct": "direct referrals", "referrals_direct_signup": "direct signups",
+		"payouts_pending": "pending payouts", "payouts_paid": "paid payouts", "payouts_canceled": "canceled payouts",
 		"signups_unpaid": "unpaid signups", "signups_paid": "paid signups", "purchases_unpaid": "unpaid purchases", "purchases_paid": "paid purchases",
 	} {
 		for _, off := range []string{" + 1", " - 1"} {
@@ -235,4 +237,55 @@ func verifyCopies(w *world) {
 	w.found(damage{"coupons", "code_key", fmt.Sprint("id = ", p.coupon.ID), "'other'", fmt.Sprintf("coupon %d", p.coupon.ID)})
 	w.found(damage{"conversions", "available_at", fmt.Sprint("id = ", p.held.ID), "available_at + 1", fmt.Sprintf("conversion %d", p.held.ID)})
 	w.verify()
+}
+
+// A payout, its entries and what it has settled are compared with each other.
+func verifyPayouts(w *world) {
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	sale := w.purchase(jane.ID, "100.00 USD")
+	canceled := *w.cancel(w.run(refgrow.PayoutRunParams{})[0])
+	paid := *w.pay(w.run(refgrow.PayoutRunParams{})[0])
+	w.clock.Advance(time.Hour)
+	w.set(refgrow.UpdateSettingsParams{HoldDays: new(10)})
+	held := w.purchase(jane.ID, "100.00 USD")
+	w.refund(held, "5.00 USD")
+	w.adjust(jane.ID, "7.00 USD")
+	pending := w.run(refgrow.PayoutRunParams{})[0]
+	w.refund(held, "5.00 USD")
+	last := w.adjust(jane.ID, "9.00 USD")
+	w.verify()
+
+	usd := fmt.Sprintf("affiliate %d in USD: ", jane.ID)
+	account := fmt.Sprintf("affiliate_id = %d AND currency = 'USD'", jane.ID)
+	row := func(p refgrow.Payout) (where, names string) {
+		return fmt.Sprint("id = ", p.ID), fmt.Sprintf("payout %d: ", p.ID)
+	}
+	thePending, ofPending := row(pending)
+	thePaid, ofPaid := row(paid)
+	theCanceled, ofCanceled := row(canceled)
+	entry := func(p refgrow.Payout, limit string) string {
+		return fmt.Sprintf("payout_id = %d AND entry_id = (SELECT %s(entry_id) FROM refgrow_payout_entries WHERE payout_id = %d)", p.ID, limit, p.ID)
+	}
+	for _, d := range []damage{
+		{"accounts", "reserved", account, "reserved + 1", usd + "reserved"},
+		{"accounts", "debts", account, "debts - 1", usd + "debts"},
+		{"payouts", "amount", thePending, "amount + 1", ofPending + "amount"},
+		{"payouts", "amount", theCanceled, "amount + 1", ofCanceled + "amount"},
+		{"payouts", "entry_count", thePaid, "entry_count + 1", ofPaid + "count of its entries"},
+		{"payouts", "status", thePending, "'paid'", ofPending + "paid_at"},
+		{"payouts", "status", thePaid, "'pending'", ofPaid + "paid_at"},
+		{"payouts", "status", theCanceled, "'pending'", ofCanceled + "canceled_at"},
+		{"payouts", "currency", thePending, "'EUR'", "currency"},
+		{"payouts", "affiliate_id", thePending, fmt.Sprint(joe.ID), "affiliate"},
+		{"payouts", "cutoff", thePending, "cutoff + 1", ofPending + "cutoff"},
+		{"payouts", "paid_at", thePaid, "created_at - 1", ofPaid + "paid_at"},
+		{"payouts", "external_reference", thePending, "'wire-9'", ofPending + "external reference"},
+		{"payout_entries", "reserved", entry(pending, "MAX"), "0", "reserved"},
+		{"payout_entries", "entry_id", entry(pending, "MAX"), fmt.Sprint(last.ID), ofPending + "amount"},
+		{"conversions", "paid", fmt.Sprint("id = ", sale.ID), "0", fmt.Sprintf("conversion %d: paid", sale.ID)},
+	} {
+		w.found(d)
+	}
+	w.verify()
+	equal(w, "the payouts", must(w.shop.CountPayouts(w.Context(), refgrow.ListPayoutsParams{})), 3)
 }

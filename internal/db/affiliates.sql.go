@@ -144,6 +144,59 @@ func (q *Queries) DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams
 	return result.RowsAffected()
 }
 
+const deletePayoutEntriesOf = `-- name: DeletePayoutEntriesOf :exec
+DELETE FROM refgrow_payout_entries WHERE entry_id IN (
+    SELECT x.id FROM refgrow_ledger_entries AS x
+    WHERE +x.project_id = CAST(?1 AS INTEGER) AND x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.id LIMIT CAST(?3 AS INTEGER))
+`
+
+type DeletePayoutEntriesOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+func (q *Queries) DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error {
+	_, err := q.db.ExecContext(ctx, deletePayoutEntriesOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
+const deletePayoutsOf = `-- name: DeletePayoutsOf :many
+DELETE FROM refgrow_payouts
+WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
+    SELECT x.id FROM refgrow_payouts AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+RETURNING status
+`
+
+type DeletePayoutsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+func (q *Queries) DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, deletePayoutsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var status string
+		if err := rows.Scan(&status); err != nil {
+			return nil, err
+		}
+		items = append(items, status)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteReferralsOf = `-- name: DeleteReferralsOf :many
 DELETE FROM refgrow_referrals
 WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
@@ -180,20 +233,6 @@ func (q *Queries) DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfPa
 	return items, nil
 }
 
-const deleteRulesOf = `-- name: DeleteRulesOf :exec
-DELETE FROM refgrow_commission_rules WHERE project_id = ?1 AND affiliate_id = CAST(?2 AS INTEGER)
-`
-
-type DeleteRulesOfParams struct {
-	ProjectID   int64
-	AffiliateID int64
-}
-
-func (q *Queries) DeleteRulesOf(ctx context.Context, arg DeleteRulesOfParams) error {
-	_, err := q.db.ExecContext(ctx, deleteRulesOf, arg.ProjectID, arg.AffiliateID)
-	return err
-}
-
 const detachReferralsOf = `-- name: DetachReferralsOf :exec
 UPDATE refgrow_conversions SET referral_id = NULL
 WHERE +project_id = CAST(?1 AS INTEGER) AND referral_id IN (
@@ -209,6 +248,22 @@ type DetachReferralsOfParams struct {
 // +project_id keeps SQLite from walking the whole project for a few rows of it.
 func (q *Queries) DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error {
 	_, err := q.db.ExecContext(ctx, detachReferralsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
+const endRulesOf = `-- name: EndRulesOf :exec
+UPDATE refgrow_commission_rules SET ended_at = ?1
+WHERE +project_id = ?2 AND affiliate_id = CAST(?3 AS INTEGER) AND ended_at IS NULL
+`
+
+type EndRulesOfParams struct {
+	EndedAt     *int64
+	ProjectID   int64
+	AffiliateID int64
+}
+
+func (q *Queries) EndRulesOf(ctx context.Context, arg EndRulesOfParams) error {
+	_, err := q.db.ExecContext(ctx, endRulesOf, arg.EndedAt, arg.ProjectID, arg.AffiliateID)
 	return err
 }
 

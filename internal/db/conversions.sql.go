@@ -116,6 +116,54 @@ func (q *Queries) CountConversionsOfReferral(ctx context.Context, arg CountConve
 	return count, err
 }
 
+const countPayments = `-- name: CountPayments :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.referral_id = CAST(?1 AS INTEGER) AND x.project_id = ?2 AND x.type = 'purchase'
+        AND x.value > 0 AND x.affiliate_id IS NOT NULL
+    LIMIT CAST(?3 AS INTEGER))
+`
+
+type CountPaymentsParams struct {
+	ReferralID int64
+	ProjectID  int64
+	AtMost     int64
+}
+
+// Payments are the purchases that earned something.
+func (q *Queries) CountPayments(ctx context.Context, arg CountPaymentsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPayments, arg.ReferralID, arg.ProjectID, arg.AtMost)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countPurchasesUntil = `-- name: CountPurchasesUntil :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.referral_id = CAST(?1 AS INTEGER) AND x.project_id = ?2 AND x.type = 'purchase' AND x.created_at <= ?3
+    LIMIT CAST(?4 AS INTEGER))
+`
+
+type CountPurchasesUntilParams struct {
+	ReferralID int64
+	ProjectID  int64
+	Until      int64
+	AtMost     int64
+}
+
+func (q *Queries) CountPurchasesUntil(ctx context.Context, arg CountPurchasesUntilParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPurchasesUntil,
+		arg.ReferralID,
+		arg.ProjectID,
+		arg.Until,
+		arg.AtMost,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteConversion = `-- name: DeleteConversion :exec
 DELETE FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
 `
@@ -130,8 +178,27 @@ func (q *Queries) DeleteConversion(ctx context.Context, arg DeleteConversionPara
 	return err
 }
 
+const firstPurchase = `-- name: FirstPurchase :one
+SELECT created_at FROM refgrow_conversions
+WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2 AND type = 'purchase'
+ORDER BY created_at LIMIT 1
+`
+
+type FirstPurchaseParams struct {
+	ReferralID int64
+	ProjectID  int64
+}
+
+// The customer's earliest purchase.
+func (q *Queries) FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, firstPurchase, arg.ReferralID, arg.ProjectID)
+	var created_at int64
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
 const getConversion = `-- name: GetConversion :one
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
 `
 
 type GetConversionParams struct {
@@ -169,6 +236,8 @@ func (q *Queries) GetConversion(ctx context.Context, arg GetConversionParams) (C
 		&i.PricedValue,
 		&i.CreatedAt,
 		&i.AvailableAt,
+		&i.PricedFirstAt,
+		&i.PricedBefore,
 	)
 	return i, err
 }
@@ -193,11 +262,11 @@ const insertConversion = `-- name: InsertConversion :one
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
-    priced_base_value, priced_currency, priced_value, created_at, available_at
+    priced_base_value, priced_currency, priced_value, priced_first_at, priced_before, created_at, available_at
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21, ?22, ?23, ?24
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
 RETURNING id
@@ -226,6 +295,8 @@ type InsertConversionParams struct {
 	PricedBaseValue  *int64
 	PricedCurrency   string
 	PricedValue      int64
+	PricedFirstAt    *int64
+	PricedBefore     *int64
 	CreatedAt        int64
 	AvailableAt      int64
 }
@@ -254,6 +325,8 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 		arg.PricedBaseValue,
 		arg.PricedCurrency,
 		arg.PricedValue,
+		arg.PricedFirstAt,
+		arg.PricedBefore,
 		arg.CreatedAt,
 		arg.AvailableAt,
 	)
@@ -263,7 +336,7 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND created_at >= ?4
@@ -332,6 +405,8 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
+			&i.PricedFirstAt,
+			&i.PricedBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -347,7 +422,7 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 }
 
 const listConversionsOfAffiliate = `-- name: ListConversionsOfAffiliate :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
 WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND created_at >= ?5
@@ -418,6 +493,8 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
+			&i.PricedFirstAt,
+			&i.PricedBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -433,7 +510,7 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 }
 
 const listConversionsOfReferral = `-- name: ListConversionsOfReferral :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
 WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND created_at >= ?5
@@ -509,6 +586,8 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
+			&i.PricedFirstAt,
+			&i.PricedBefore,
 		); err != nil {
 			return nil, err
 		}
@@ -535,9 +614,9 @@ func (q *Queries) NameCurrencies(ctx context.Context, projectID int64) error {
 const updateConversion = `-- name: UpdateConversion :exec
 UPDATE refgrow_conversions
 SET type = ?1, affiliate_id = ?2, currency = ?3, currency_given = ?4,
-    value = ?5, base_value = ?6, paid = ?7, reference = ?8, coupon_code = ?9,
-    reason = ?10, candidates = ?11, commission_reason = ?12
-WHERE id = ?13 AND project_id = ?14
+    value = ?5, base_value = ?6, refunded = ?7, paid = ?8, reference = ?9, coupon_code = ?10,
+    reason = ?11, candidates = ?12, commission_reason = ?13
+WHERE id = ?14 AND project_id = ?15
 `
 
 type UpdateConversionParams struct {
@@ -547,6 +626,7 @@ type UpdateConversionParams struct {
 	CurrencyGiven    int64
 	Value            int64
 	BaseValue        *int64
+	Refunded         int64
 	Paid             int64
 	Reference        *string
 	CouponCode       *string
@@ -565,6 +645,7 @@ func (q *Queries) UpdateConversion(ctx context.Context, arg UpdateConversionPara
 		arg.CurrencyGiven,
 		arg.Value,
 		arg.BaseValue,
+		arg.Refunded,
 		arg.Paid,
 		arg.Reference,
 		arg.CouponCode,

@@ -65,29 +65,26 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64
 }
 
 const listAccounts = `-- name: ListAccounts :many
-SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.signups, a.purchases,
+SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.signups, a.purchases, a.reserved, a.debts,
     CAST(CASE WHEN a.next_release_at <= CAST(?1 AS INTEGER) THEN (
         SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > a.rolled_to AND e.available_at <= CAST(?1 AS INTEGER) AND e.available_at > e.created_at
     ) ELSE 0 END AS INTEGER) AS released,
+    CAST(CASE WHEN a.next_release_at <= CAST(?1 AS INTEGER) AND a.debts <> 0 THEN (
+        SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
+        WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
+            AND e.available_at > a.rolled_to AND e.available_at <= CAST(?1 AS INTEGER) AND e.available_at > e.created_at
+            AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL)
+    ) ELSE 0 END AS INTEGER) AS due,
     CAST(CASE WHEN a.total - a.paid = a.eligible AND a.next_release_at IS NULL THEN 0 ELSE COALESCE((
         SELECT e.available_at FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > CAST(?1 AS INTEGER) AND e.available_at > e.created_at
         GROUP BY e.available_at HAVING SUM(e.amount) <> 0 ORDER BY e.available_at LIMIT 1
-    ), 0) END AS INTEGER) AS next_release,
-    CAST((
-        SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
-        WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency AND e.available_at > CAST(?1 AS INTEGER)
-            AND e.available_at > e.created_at AND e.amount < 0 AND e.kind <> 'settlement'
-            AND 0 = (
-                SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
-                WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
-                    AND s.kind = 'settlement')
-    ) AS INTEGER) AS held_debt
+    ), 0) END AS INTEGER) AS next_release
 FROM refgrow_accounts a
-WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND a.project_id = ?3
+WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND +a.project_id = ?3
 ORDER BY a.affiliate_id, a.currency
 `
 
@@ -106,16 +103,16 @@ type ListAccountsRow struct {
 	RolledTo    int64
 	Signups     int64
 	Purchases   int64
+	Reserved    int64
+	Debts       int64
 	Released    int64
+	Due         int64
 	NextRelease int64
-	HeldDebt    int64
 }
 
-// held_debt is what negative entries will take later, but for those of a
-// conversion that was settled: the settlement took them into account.
 // released is what joined eligible between rolled_to and the instant, when that
-// is not before rolled_to; next_release is the earliest instant after it at
-// which something other than zero is released.
+// is not before rolled_to, and due what it has of debts; next_release is the
+// earliest instant after it at which something other than zero is released.
 func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listAccounts, arg.Instant, arg.AffiliateIDs, arg.ProjectID)
 	if err != nil {
@@ -134,9 +131,11 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]L
 			&i.RolledTo,
 			&i.Signups,
 			&i.Purchases,
+			&i.Reserved,
+			&i.Debts,
 			&i.Released,
+			&i.Due,
 			&i.NextRelease,
-			&i.HeldDebt,
 		); err != nil {
 			return nil, err
 		}
@@ -251,6 +250,59 @@ func (q *Queries) ListEntriesOfConversion(ctx context.Context, arg ListEntriesOf
 	return items, nil
 }
 
+const listEntriesOfMonth = `-- name: ListEntriesOfMonth :many
+SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note FROM refgrow_ledger_entries
+WHERE affiliate_id = ?1 AND project_id = ?2 AND created_at >= ?3 AND created_at < ?4
+ORDER BY id
+`
+
+type ListEntriesOfMonthParams struct {
+	AffiliateID int64
+	ProjectID   int64
+	FromTime    int64
+	ToTime      int64
+}
+
+func (q *Queries) ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonthParams) ([]LedgerEntry, error) {
+	rows, err := q.db.QueryContext(ctx, listEntriesOfMonth,
+		arg.AffiliateID,
+		arg.ProjectID,
+		arg.FromTime,
+		arg.ToTime,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LedgerEntry{}
+	for rows.Next() {
+		var i LedgerEntry
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Kind,
+			&i.Amount,
+			&i.AvailableAt,
+			&i.CreatedAt,
+			&i.ConversionID,
+			&i.PayoutID,
+			&i.Note,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listReleases = `-- name: ListReleases :many
 SELECT currency, available_at, CAST(SUM(amount) AS INTEGER) AS amount
 FROM refgrow_ledger_entries
@@ -302,9 +354,9 @@ func (q *Queries) ListReleases(ctx context.Context, arg ListReleasesParams) ([]L
 
 const postToAccount = `-- name: PostToAccount :exec
 INSERT INTO refgrow_accounts AS a
-    (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases)
+    (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts)
 VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 ON CONFLICT (affiliate_id, currency) DO UPDATE SET
     gross     = a.gross + excluded.gross,
     total     = a.total + excluded.total,
@@ -314,6 +366,12 @@ ON CONFLICT (affiliate_id, currency) DO UPDATE SET
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > a.rolled_to AND e.available_at <= excluded.rolled_to AND e.available_at > e.created_at
     ) ELSE 0 END,
+    debts     = a.debts + excluded.debts - CASE WHEN a.next_release_at <= excluded.rolled_to AND a.debts <> 0 THEN (
+        SELECT CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) FROM refgrow_ledger_entries e
+        WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
+            AND e.available_at > a.rolled_to AND e.available_at <= excluded.rolled_to AND e.available_at > e.created_at
+            AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL)
+    ) ELSE 0 END,
     next_release_at = CASE WHEN a.next_release_at <= excluded.rolled_to THEN (
         SELECT MIN(e.available_at) FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
@@ -321,7 +379,8 @@ ON CONFLICT (affiliate_id, currency) DO UPDATE SET
     ) ELSE COALESCE(MIN(a.next_release_at, excluded.next_release_at), a.next_release_at, excluded.next_release_at) END,
     rolled_to = MAX(a.rolled_to, excluded.rolled_to),
     signups   = a.signups + excluded.signups,
-    purchases = a.purchases + excluded.purchases
+    purchases = a.purchases + excluded.purchases,
+    reserved  = a.reserved + excluded.reserved
 `
 
 type PostToAccountParams struct {
@@ -336,6 +395,8 @@ type PostToAccountParams struct {
 	NextReleaseAt *int64
 	Signups       int64
 	Purchases     int64
+	Reserved      int64
+	Debts         int64
 }
 
 // The account is rolled forward to the new instant: what was released since the
@@ -355,6 +416,8 @@ func (q *Queries) PostToAccount(ctx context.Context, arg PostToAccountParams) er
 		arg.NextReleaseAt,
 		arg.Signups,
 		arg.Purchases,
+		arg.Reserved,
+		arg.Debts,
 	)
 	return err
 }
@@ -364,21 +427,18 @@ SELECT currency,
     CAST(COALESCE(SUM(CASE WHEN kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS total,
     CAST(COALESCE(SUM(CASE WHEN kind = 'settlement' THEN -amount ELSE 0 END), 0) AS INTEGER) AS paid,
     CAST(COALESCE(SUM(CASE WHEN available_at <= CAST(?1 AS INTEGER) THEN amount ELSE 0 END), 0) AS INTEGER) AS eligible,
-    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(?1 AS INTEGER) AND amount < 0 AND kind <> 'settlement' AND 0 = (
-        SELECT COALESCE(SUM(s.amount), 0) FROM refgrow_ledger_entries s
-        WHERE s.conversion_id = e.conversion_id AND s.affiliate_id = e.affiliate_id AND s.currency = e.currency
-            AND s.kind = 'settlement' AND s.created_at < ?2
-    ) THEN amount ELSE 0 END), 0) AS INTEGER) AS held_debt
-FROM refgrow_ledger_entries e
-WHERE affiliate_id = ?3 AND project_id = ?4 AND created_at < ?2
+    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(?1 AS INTEGER) 
+        AND (amount < 0 AND kind <> 'settlement' OR amount > 0 AND payout_id IS NOT NULL) THEN amount ELSE 0 END), 0) AS INTEGER) AS debts
+FROM refgrow_ledger_entries
+WHERE affiliate_id = ?2 AND project_id = ?3 AND created_at < ?4
 GROUP BY currency
 `
 
 type SumEntriesParams struct {
-	Instant       interface{}
-	StampedBefore interface{}
-	AffiliateID   interface{}
-	ProjectID     interface{}
+	Instant       int64
+	AffiliateID   int64
+	ProjectID     int64
+	StampedBefore int64
 }
 
 type SumEntriesRow struct {
@@ -386,16 +446,16 @@ type SumEntriesRow struct {
 	Total    int64
 	Paid     int64
 	Eligible int64
-	HeldDebt int64
+	Debts    int64
 }
 
 // The plain sum, for instants the accounts cannot answer.
 func (q *Queries) SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error) {
 	rows, err := q.db.QueryContext(ctx, sumEntries,
 		arg.Instant,
-		arg.StampedBefore,
 		arg.AffiliateID,
 		arg.ProjectID,
+		arg.StampedBefore,
 	)
 	if err != nil {
 		return nil, err
@@ -409,8 +469,49 @@ func (q *Queries) SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEn
 			&i.Total,
 			&i.Paid,
 			&i.Eligible,
-			&i.HeldDebt,
+			&i.Debts,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sumReserved = `-- name: SumReserved :many
+SELECT currency, CAST(SUM(amount) AS INTEGER) AS reserved FROM refgrow_payouts
+WHERE affiliate_id = ?1 AND +project_id = ?2 AND created_at < ?3
+    AND COALESCE(paid_at, canceled_at, ?3) >= ?3
+GROUP BY currency
+`
+
+type SumReservedParams struct {
+	AffiliateID   int64
+	ProjectID     int64
+	StampedBefore int64
+}
+
+type SumReservedRow struct {
+	Currency string
+	Reserved int64
+}
+
+func (q *Queries) SumReserved(ctx context.Context, arg SumReservedParams) ([]SumReservedRow, error) {
+	rows, err := q.db.QueryContext(ctx, sumReserved, arg.AffiliateID, arg.ProjectID, arg.StampedBefore)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SumReservedRow{}
+	for rows.Next() {
+		var i SumReservedRow
+		if err := rows.Scan(&i.Currency, &i.Reserved); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

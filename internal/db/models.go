@@ -75,6 +75,8 @@ type Conversion struct {
 	PricedValue      int64
 	CreatedAt        int64
 	AvailableAt      int64
+	PricedFirstAt    *int64
+	PricedBefore     *int64
 }
 
 type LedgerEntry struct {
@@ -91,14 +93,30 @@ type LedgerEntry struct {
 	Note         *string
 }
 
+type Payout struct {
+	ID                int64
+	ProjectID         int64
+	AffiliateID       int64
+	Currency          string
+	Amount            int64
+	EntryCount        int64
+	Cutoff            int64
+	Status            string
+	ExternalReference *string
+	CreatedAt         int64
+	PaidAt            *int64
+	CanceledAt        *int64
+}
+
 type Project struct {
-	ID           int64
-	Name         string
-	Currency     string
-	HoldDays     int64
-	CouponFirst  int64
-	SelfReferral string
-	CreatedAt    int64
+	ID            int64
+	Name          string
+	Currency      string
+	HoldDays      int64
+	CouponFirst   int64
+	SelfReferral  string
+	CreatedAt     int64
+	MinimumPayout int64
 }
 
 type ProjectTotals struct {
@@ -117,4 +135,7 @@ type ProjectTotals struct {
 	SignupsPaid           int64
 	PurchasesUnpaid       int64
 	PurchasesPaid         int64
+	PayoutsPending        int64
+	PayoutsPaid           int64
+	PayoutsCanceled       int64
 }

@@ -24,8 +24,11 @@ UPDATE refgrow_project_totals SET
     signups_unpaid          = signups_unpaid + CAST(?11 AS INTEGER),
     signups_paid            = signups_paid + CAST(?12 AS INTEGER),
     purchases_unpaid        = purchases_unpaid + CAST(?13 AS INTEGER),
-    purchases_paid          = purchases_paid + CAST(?14 AS INTEGER)
-WHERE project_id = ?15
+    purchases_paid          = purchases_paid + CAST(?14 AS INTEGER),
+    payouts_pending         = payouts_pending + CAST(?15 AS INTEGER),
+    payouts_paid            = payouts_paid + CAST(?16 AS INTEGER),
+    payouts_canceled        = payouts_canceled + CAST(?17 AS INTEGER)
+WHERE project_id = ?18
 `
 
 type AddTotalsParams struct {
@@ -43,6 +46,9 @@ type AddTotalsParams struct {
 	SignupsPaid           int64
 	PurchasesUnpaid       int64
 	PurchasesPaid         int64
+	PayoutsPending        int64
+	PayoutsPaid           int64
+	PayoutsCanceled       int64
 	ProjectID             int64
 }
 
@@ -62,13 +68,16 @@ func (q *Queries) AddTotals(ctx context.Context, arg AddTotalsParams) error {
 		arg.SignupsPaid,
 		arg.PurchasesUnpaid,
 		arg.PurchasesPaid,
+		arg.PayoutsPending,
+		arg.PayoutsPaid,
+		arg.PayoutsCanceled,
 		arg.ProjectID,
 	)
 	return err
 }
 
 const getProject = `-- name: GetProject :one
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at FROM refgrow_projects WHERE id = ?1
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects WHERE id = ?1
 `
 
 func (q *Queries) GetProject(ctx context.Context, projectID int64) (Project, error) {
@@ -82,12 +91,13 @@ func (q *Queries) GetProject(ctx context.Context, projectID int64) (Project, err
 		&i.CouponFirst,
 		&i.SelfReferral,
 		&i.CreatedAt,
+		&i.MinimumPayout,
 	)
 	return i, err
 }
 
 const getProjectByName = `-- name: GetProjectByName :one
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at FROM refgrow_projects WHERE name = ?1
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects WHERE name = ?1
 `
 
 func (q *Queries) GetProjectByName(ctx context.Context, name string) (Project, error) {
@@ -101,12 +111,13 @@ func (q *Queries) GetProjectByName(ctx context.Context, name string) (Project, e
 		&i.CouponFirst,
 		&i.SelfReferral,
 		&i.CreatedAt,
+		&i.MinimumPayout,
 	)
 	return i, err
 }
 
 const getProjectTotals = `-- name: GetProjectTotals :one
-SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid FROM refgrow_project_totals WHERE project_id = ?1
+SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled FROM refgrow_project_totals WHERE project_id = ?1
 `
 
 func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error) {
@@ -128,24 +139,28 @@ func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (Projec
 		&i.SignupsPaid,
 		&i.PurchasesUnpaid,
 		&i.PurchasesPaid,
+		&i.PayoutsPending,
+		&i.PayoutsPaid,
+		&i.PayoutsCanceled,
 	)
 	return i, err
 }
 
 const insertProject = `-- name: InsertProject :one
-INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, minimum_payout, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (name) DO NOTHING
 RETURNING id
 `
 
 type InsertProjectParams struct {
-	Name         string
-	Currency     string
-	HoldDays     int64
-	CouponFirst  int64
-	SelfReferral string
-	CreatedAt    int64
+	Name          string
+	Currency      string
+	HoldDays      int64
+	CouponFirst   int64
+	SelfReferral  string
+	MinimumPayout int64
+	CreatedAt     int64
 }
 
 func (q *Queries) InsertProject(ctx context.Context, arg InsertProjectParams) (int64, error) {
@@ -155,6 +170,7 @@ func (q *Queries) InsertProject(ctx context.Context, arg InsertProjectParams) (i
 		arg.HoldDays,
 		arg.CouponFirst,
 		arg.SelfReferral,
+		arg.MinimumPayout,
 		arg.CreatedAt,
 	)
 	var id int64
@@ -172,7 +188,7 @@ func (q *Queries) InsertProjectTotals(ctx context.Context, projectID int64) erro
 }
 
 const listProjects = `-- name: ListProjects :many
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at FROM refgrow_projects ORDER BY id
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects ORDER BY id
 `
 
 func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
@@ -192,6 +208,7 @@ func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
 			&i.CouponFirst,
 			&i.SelfReferral,
 			&i.CreatedAt,
+			&i.MinimumPayout,
 		); err != nil {
 			return nil, err
 		}
@@ -208,17 +225,19 @@ func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
 
 const updateProject = `-- name: UpdateProject :exec
 UPDATE refgrow_projects
-SET name = ?1, currency = ?2, hold_days = ?3, coupon_first = ?4, self_referral = ?5
-WHERE id = ?6
+SET name = ?1, currency = ?2, hold_days = ?3, coupon_first = ?4, self_referral = ?5,
+    minimum_payout = ?6
+WHERE id = ?7
 `
 
 type UpdateProjectParams struct {
-	Name         string
-	Currency     string
-	HoldDays     int64
-	CouponFirst  int64
-	SelfReferral string
-	ProjectID    int64
+	Name          string
+	Currency      string
+	HoldDays      int64
+	CouponFirst   int64
+	SelfReferral  string
+	MinimumPayout int64
+	ProjectID     int64
 }
 
 func (q *Queries) UpdateProject(ctx context.Context, arg UpdateProjectParams) error {
@@ -228,6 +247,7 @@ func (q *Queries) UpdateProject(ctx context.Context, arg UpdateProjectParams) er
 		arg.HoldDays,
 		arg.CouponFirst,
 		arg.SelfReferral,
+		arg.MinimumPayout,
 		arg.ProjectID,
 	)
 	return err

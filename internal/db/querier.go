@@ -16,6 +16,11 @@ type Querier interface {
 	CountCoupons(ctx context.Context, arg CountCouponsParams) (int64, error)
 	CountCouponsOfAffiliate(ctx context.Context, arg CountCouponsOfAffiliateParams) (int64, error)
 	CountEntriesOfAffiliate(ctx context.Context, arg CountEntriesOfAffiliateParams) (int64, error)
+	CountOverrides(ctx context.Context, arg CountOverridesParams) (int64, error)
+	// Payments are the purchases that earned something.
+	CountPayments(ctx context.Context, arg CountPaymentsParams) (int64, error)
+	CountPayoutsOfAffiliate(ctx context.Context, arg CountPayoutsOfAffiliateParams) (int64, error)
+	CountPurchasesUntil(ctx context.Context, arg CountPurchasesUntilParams) (int64, error)
 	CountReferralsOfAffiliate(ctx context.Context, arg CountReferralsOfAffiliateParams) (int64, error)
 	DeleteAccountsOf(ctx context.Context, arg DeleteAccountsOfParams) error
 	DeleteAffiliate(ctx context.Context, arg DeleteAffiliateParams) error
@@ -26,13 +31,16 @@ type Querier interface {
 	DeleteCoupon(ctx context.Context, arg DeleteCouponParams) error
 	DeleteCouponsOf(ctx context.Context, arg DeleteCouponsOfParams) ([]string, error)
 	DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams) (int64, error)
+	DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error
+	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]string, error)
 	DeleteReferral(ctx context.Context, arg DeleteReferralParams) error
 	DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfParams) ([]string, error)
-	DeleteRulesOf(ctx context.Context, arg DeleteRulesOfParams) error
 	DetachReferral(ctx context.Context, arg DetachReferralParams) error
 	// +project_id keeps SQLite from walking the whole project for a few rows of it.
 	DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error
+	EndPayout(ctx context.Context, arg EndPayoutParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
+	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
 	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]FindCouponsByLemonsqueezyCodeRow, error)
 	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]FindCouponsByStripeIDRow, error)
@@ -42,6 +50,9 @@ type Querier interface {
 	FindReferral(ctx context.Context, arg FindReferralParams) (FindReferralRow, error)
 	FindReferralByEmail(ctx context.Context, arg FindReferralByEmailParams) (FindReferralByEmailRow, error)
 	FindReferralByExternalID(ctx context.Context, arg FindReferralByExternalIDParams) (FindReferralByExternalIDRow, error)
+	// The customer's earliest purchase.
+	FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error)
+	FreeEntries(ctx context.Context, arg FreeEntriesParams) (int64, error)
 	GetAffiliate(ctx context.Context, arg GetAffiliateParams) (Affiliate, error)
 	GetAffiliateByCode(ctx context.Context, arg GetAffiliateByCodeParams) (Affiliate, error)
 	GetAffiliateByEmail(ctx context.Context, arg GetAffiliateByEmailParams) (Affiliate, error)
@@ -53,9 +64,13 @@ type Querier interface {
 	GetCouponIDByCode(ctx context.Context, arg GetCouponIDByCodeParams) (int64, error)
 	GetKey(ctx context.Context, keyID int64) (APIKey, error)
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
+	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
+	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
 	GetProject(ctx context.Context, projectID int64) (Project, error)
 	GetProjectByName(ctx context.Context, name string) (Project, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
+	GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error)
+	HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error)
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
@@ -65,18 +80,26 @@ type Querier interface {
 	InsertDeletion(ctx context.Context, arg InsertDeletionParams) error
 	InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error)
 	InsertKey(ctx context.Context, arg InsertKeyParams) (int64, error)
+	InsertPayout(ctx context.Context, arg InsertPayoutParams) (int64, error)
 	InsertProject(ctx context.Context, arg InsertProjectParams) (int64, error)
 	InsertProjectTotals(ctx context.Context, projectID int64) error
+	// A referral that comes with a conversion is written before it, but only if the
+	// conversion's reference is free.
 	InsertReferral(ctx context.Context, arg InsertReferralParams) (int64, error)
 	InsertRule(ctx context.Context, arg InsertRuleParams) (int64, error)
-	// held_debt is what negative entries will take later, but for those of a
-	// conversion that was settled: the settlement took them into account.
+	// What there is to settle, for each conversion and availability: one entry each,
+	// but for those beyond the largest amount, which ListLargeSettlements gives.
+	InsertSettlements(ctx context.Context, arg InsertSettlementsParams) ([]InsertSettlementsRow, error)
+	// Whether a payout reserves or has settled something of a conversion in an account.
+	IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, error)
 	// released is what joined eligible between rolled_to and the instant, when that
-	// is not before rolled_to; next_release is the earliest instant after it at
-	// which something other than zero is released.
+	// is not before rolled_to, and due what it has of debts; next_release is the
+	// earliest instant after it at which something other than zero is released.
 	ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error)
 	ListAffiliates(ctx context.Context, arg ListAffiliatesParams) ([]Affiliate, error)
 	ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliatesInDeletionRow, error)
+	// The affiliates that have an account in a currency.
+	ListAffiliatesWithAccount(ctx context.Context, arg ListAffiliatesWithAccountParams) ([]int64, error)
 	ListConversions(ctx context.Context, arg ListConversionsParams) ([]Conversion, error)
 	ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]Conversion, error)
 	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
@@ -84,12 +107,26 @@ type Querier interface {
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
 	ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error)
 	ListEntriesOfConversion(ctx context.Context, arg ListEntriesOfConversionParams) ([]LedgerEntry, error)
+	ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonthParams) ([]LedgerEntry, error)
+	ListFixedOverrides(ctx context.Context, projectID int64) ([]CommissionRule, error)
 	ListKeys(ctx context.Context) ([]ListKeysRow, error)
-	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]CommissionRule, error)
+	ListLargeSettlements(ctx context.Context, arg ListLargeSettlementsParams) ([]ListLargeSettlementsRow, error)
+	ListOverrides(ctx context.Context, arg ListOverridesParams) ([]CommissionRule, error)
+	ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesParams) ([]LedgerEntry, error)
+	ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Payout, error)
+	ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error)
+	ListPendingPayouts(ctx context.Context, arg ListPendingPayoutsParams) ([]ListPendingPayoutsRow, error)
+	// The project's own two rules, and whether there are others.
+	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error)
 	ListProjects(ctx context.Context) ([]Project, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
+	// The rules in force that could price a conversion: at most four.
+	ListRulesFor(ctx context.Context, arg ListRulesForParams) ([]CommissionRule, error)
+	// The conversions that a payout pays something for, but not those that were moved
+	// to another account since.
+	MarkConversionsPaid(ctx context.Context, arg MarkConversionsPaidParams) ([]string, error)
 	NameCurrencies(ctx context.Context, projectID int64) error
 	// The account is rolled forward to the new instant: what was released since the
 	// last one joins eligible. New entries are in the table already; those that
@@ -97,26 +134,43 @@ type Querier interface {
 	// excluded.eligible.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
 	PruneAnswers(ctx context.Context, arg PruneAnswersParams) error
+	// The same entries as in SumPayable.
+	ReserveEntries(ctx context.Context, arg ReserveEntriesParams) (int64, error)
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
 	// The plain sum, for instants the accounts cannot answer.
 	SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error)
+	// What a payout would pay: the entries that are available by the cut-off, and the
+	// debts whenever they are, unless another payout reserves them. The settlements of
+	// payouts are done with; one by hand counts when what it settles does.
+	SumPayable(ctx context.Context, arg SumPayableParams) (SumPayableRow, error)
+	SumReserved(ctx context.Context, arg SumReservedParams) ([]SumReservedRow, error)
 	UpdateAffiliate(ctx context.Context, arg UpdateAffiliateParams) error
 	UpdateConversion(ctx context.Context, arg UpdateConversionParams) error
 	UpdateCoupon(ctx context.Context, arg UpdateCouponParams) error
 	UpdateProject(ctx context.Context, arg UpdateProjectParams) error
-	UpdateReferral(ctx context.Context, arg UpdateReferralParams) error
+	UpdateReferral(ctx context.Context, arg UpdateReferralParams) (int64, error)
 	VerifyAccountConversions(ctx context.Context, arg VerifyAccountConversionsParams) ([]VerifyAccountConversionsRow, error)
 	VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error)
+	VerifyAccountPayouts(ctx context.Context, arg VerifyAccountPayoutsParams) ([]VerifyAccountPayoutsRow, error)
 	VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error)
 	VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error)
 	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
 	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
+	// Conversions that a paid payout pays something for and that are not paid.
+	VerifyPaid(ctx context.Context, projectID int64) ([]VerifyPaidRow, error)
+	// The entries of payouts that cannot be theirs. An entry that is missing is one
+	// with the id 0.
+	VerifyPayoutEntries(ctx context.Context, projectID int64) ([]VerifyPayoutEntriesRow, error)
+	VerifyPayouts(ctx context.Context, arg VerifyPayoutsParams) ([]VerifyPayoutsRow, error)
 	// These queries read everything that is stored twice; they are for Verify alone.
 	// +project_id keeps SQLite from walking a whole project for every part of it.
 	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
 	// Rows that no operation writes: what is odd, and what would be right.
 	VerifyRows(ctx context.Context, projectID int64) ([]VerifyRowsRow, error)
 	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)
+	// What the payouts of some affiliates had to settle of each conversion and
+	// availability, where that is not what they have settled.
+	VerifySettlements(ctx context.Context, arg VerifySettlementsParams) ([]VerifySettlementsRow, error)
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
 }
 

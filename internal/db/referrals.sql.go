@@ -264,7 +264,10 @@ func (q *Queries) FindReferralByExternalID(ctx context.Context, arg FindReferral
 
 const insertReferral = `-- name: InsertReferral :one
 INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS INTEGER),
+    CAST(?5 AS TEXT), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER)
+WHERE NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions c WHERE c.project_id = CAST(?1 AS INTEGER) AND c.reference = CAST(?8 AS TEXT))
 RETURNING id
 `
 
@@ -276,8 +279,11 @@ type InsertReferralParams struct {
 	Status         string
 	ConversionDate *int64
 	CreatedAt      int64
+	Reference      *string
 }
 
+// A referral that comes with a conversion is written before it, but only if the
+// conversion's reference is free.
 func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) (int64, error) {
 	row := q.db.QueryRowContext(ctx, insertReferral,
 		arg.ProjectID,
@@ -287,6 +293,7 @@ func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) 
 		arg.Status,
 		arg.ConversionDate,
 		arg.CreatedAt,
+		arg.Reference,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -437,10 +444,14 @@ func (q *Queries) ListReferralsOfAffiliate(ctx context.Context, arg ListReferral
 	return items, nil
 }
 
-const updateReferral = `-- name: UpdateReferral :exec
+const updateReferral = `-- name: UpdateReferral :execrows
 UPDATE refgrow_referrals
-SET email = ?1, external_id = ?2, affiliate_id = ?3, status = ?4, conversion_date = ?5
-WHERE id = ?6 AND project_id = ?7
+SET email = CAST(?1 AS TEXT), external_id = CAST(?2 AS TEXT),
+    affiliate_id = CAST(?3 AS INTEGER), status = CAST(?4 AS TEXT),
+    conversion_date = CAST(?5 AS INTEGER)
+WHERE id = CAST(?6 AS INTEGER) AND project_id = CAST(?7 AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions c
+    WHERE c.project_id = CAST(?7 AS INTEGER) AND c.reference = CAST(?8 AS TEXT))
 `
 
 type UpdateReferralParams struct {
@@ -451,10 +462,11 @@ type UpdateReferralParams struct {
 	ConversionDate *int64
 	ReferralID     int64
 	ProjectID      int64
+	Reference      *string
 }
 
-func (q *Queries) UpdateReferral(ctx context.Context, arg UpdateReferralParams) error {
-	_, err := q.db.ExecContext(ctx, updateReferral,
+func (q *Queries) UpdateReferral(ctx context.Context, arg UpdateReferralParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, updateReferral,
 		arg.Email,
 		arg.ExternalID,
 		arg.AffiliateID,
@@ -462,6 +474,10 @@ func (q *Queries) UpdateReferral(ctx context.Context, arg UpdateReferralParams) 
 		arg.ConversionDate,
 		arg.ReferralID,
 		arg.ProjectID,
+		arg.Reference,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -9,6 +9,34 @@ import (
 	"context"
 )
 
+const countOverrides = `-- name: CountOverrides :one
+SELECT COUNT(*) FROM refgrow_commission_rules
+WHERE project_id = ?1 AND ended_at IS NULL AND (affiliate_id IS NOT NULL OR product IS NOT NULL)
+    AND COALESCE(affiliate_id, 0) BETWEEN CAST(?2 AS INTEGER) AND CAST(?3 AS INTEGER)
+    AND COALESCE(product, '') BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+`
+
+type CountOverridesParams struct {
+	ProjectID     int64
+	AffiliateFrom int64
+	AffiliateTo   int64
+	ProductFrom   string
+	ProductTo     string
+}
+
+func (q *Queries) CountOverrides(ctx context.Context, arg CountOverridesParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countOverrides,
+		arg.ProjectID,
+		arg.AffiliateFrom,
+		arg.AffiliateTo,
+		arg.ProductFrom,
+		arg.ProductTo,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const endRule = `-- name: EndRule :exec
 UPDATE refgrow_commission_rules SET ended_at = ?1 WHERE id = ?2 AND project_id = ?3
 `
@@ -22,6 +50,78 @@ type EndRuleParams struct {
 func (q *Queries) EndRule(ctx context.Context, arg EndRuleParams) error {
 	_, err := q.db.ExecContext(ctx, endRule, arg.EndedAt, arg.RuleID, arg.ProjectID)
 	return err
+}
+
+const getLatestRule = `-- name: GetLatestRule :one
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
+WHERE project_id = ?1 AND conversion_type = ?2
+    AND COALESCE(affiliate_id, 0) = +CAST(?3 AS INTEGER) AND COALESCE(product, '') = +CAST(?4 AS TEXT)
+ORDER BY version DESC LIMIT 1
+`
+
+type GetLatestRuleParams struct {
+	ProjectID      int64
+	ConversionType string
+	AffiliateID    int64
+	Product        string
+}
+
+func (q *Queries) GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error) {
+	row := q.db.QueryRowContext(ctx, getLatestRule,
+		arg.ProjectID,
+		arg.ConversionType,
+		arg.AffiliateID,
+		arg.Product,
+	)
+	var i CommissionRule
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.ConversionType,
+		&i.AffiliateID,
+		&i.Product,
+		&i.Version,
+		&i.Kind,
+		&i.Rate,
+		&i.Amount,
+		&i.Currency,
+		&i.Duration,
+		&i.DurationCount,
+		&i.CreatedAt,
+		&i.EndedAt,
+	)
+	return i, err
+}
+
+const getRule = `-- name: GetRule :one
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules WHERE id = ?1 AND project_id = ?2
+`
+
+type GetRuleParams struct {
+	RuleID    int64
+	ProjectID int64
+}
+
+func (q *Queries) GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error) {
+	row := q.db.QueryRowContext(ctx, getRule, arg.RuleID, arg.ProjectID)
+	var i CommissionRule
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.ConversionType,
+		&i.AffiliateID,
+		&i.Product,
+		&i.Version,
+		&i.Kind,
+		&i.Rate,
+		&i.Amount,
+		&i.Currency,
+		&i.Duration,
+		&i.DurationCount,
+		&i.CreatedAt,
+		&i.EndedAt,
+	)
+	return i, err
 }
 
 const insertRule = `-- name: InsertRule :one
@@ -67,15 +167,196 @@ func (q *Queries) InsertRule(ctx context.Context, arg InsertRuleParams) (int64, 
 	return id, err
 }
 
-const listProjectRulesInForce = `-- name: ListProjectRulesInForce :many
+const listFixedOverrides = `-- name: ListFixedOverrides :many
 SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
+WHERE project_id = ?1 AND ended_at IS NULL AND (affiliate_id IS NOT NULL OR product IS NOT NULL) AND kind = 'fixed'
+ORDER BY id
+`
+
+func (q *Queries) ListFixedOverrides(ctx context.Context, projectID int64) ([]CommissionRule, error) {
+	rows, err := q.db.QueryContext(ctx, listFixedOverrides, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CommissionRule{}
+	for rows.Next() {
+		var i CommissionRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.ConversionType,
+			&i.AffiliateID,
+			&i.Product,
+			&i.Version,
+			&i.Kind,
+			&i.Rate,
+			&i.Amount,
+			&i.Currency,
+			&i.Duration,
+			&i.DurationCount,
+			&i.CreatedAt,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listOverrides = `-- name: ListOverrides :many
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
+WHERE project_id = ?1 AND ended_at IS NULL AND (affiliate_id IS NOT NULL OR product IS NOT NULL)
+    AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+    AND COALESCE(affiliate_id, 0) BETWEEN CAST(?4 AS INTEGER) AND CAST(?5 AS INTEGER)
+    AND COALESCE(product, '') BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
+ORDER BY created_at DESC, id DESC LIMIT ?9 OFFSET ?8
+`
+
+type ListOverridesParams struct {
+	ProjectID     int64
+	BeforeTime    int64
+	BeforeID      int64
+	AffiliateFrom int64
+	AffiliateTo   int64
+	ProductFrom   string
+	ProductTo     string
+	Offset        int64
+	Limit         int64
+}
+
+func (q *Queries) ListOverrides(ctx context.Context, arg ListOverridesParams) ([]CommissionRule, error) {
+	rows, err := q.db.QueryContext(ctx, listOverrides,
+		arg.ProjectID,
+		arg.BeforeTime,
+		arg.BeforeID,
+		arg.AffiliateFrom,
+		arg.AffiliateTo,
+		arg.ProductFrom,
+		arg.ProductTo,
+		arg.Offset,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CommissionRule{}
+	for rows.Next() {
+		var i CommissionRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.ConversionType,
+			&i.AffiliateID,
+			&i.Product,
+			&i.Version,
+			&i.Kind,
+			&i.Rate,
+			&i.Amount,
+			&i.Currency,
+			&i.Duration,
+			&i.DurationCount,
+			&i.CreatedAt,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listProjectRulesInForce = `-- name: ListProjectRulesInForce :many
+SELECT refgrow_commission_rules.id, refgrow_commission_rules.project_id, refgrow_commission_rules.conversion_type, refgrow_commission_rules.affiliate_id, refgrow_commission_rules.product, refgrow_commission_rules.version, refgrow_commission_rules.kind, refgrow_commission_rules.rate, refgrow_commission_rules.amount, refgrow_commission_rules.currency, refgrow_commission_rules.duration, refgrow_commission_rules.duration_count, refgrow_commission_rules.created_at, refgrow_commission_rules.ended_at, CAST(EXISTS (
+    SELECT 1 FROM refgrow_commission_rules x
+    WHERE x.project_id = ?1 AND x.ended_at IS NULL AND (x.affiliate_id IS NOT NULL OR x.product IS NOT NULL)
+) AS INTEGER) AS overridden
+FROM refgrow_commission_rules
 WHERE project_id = ?1 AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
 ORDER BY conversion_type
 `
 
-func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) ([]CommissionRule, error) {
+type ListProjectRulesInForceRow struct {
+	CommissionRule CommissionRule
+	Overridden     int64
+}
+
+// The project's own two rules, and whether there are others.
+func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error) {
 	rows, err := q.db.QueryContext(ctx, listProjectRulesInForce, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListProjectRulesInForceRow{}
+	for rows.Next() {
+		var i ListProjectRulesInForceRow
+		if err := rows.Scan(
+			&i.CommissionRule.ID,
+			&i.CommissionRule.ProjectID,
+			&i.CommissionRule.ConversionType,
+			&i.CommissionRule.AffiliateID,
+			&i.CommissionRule.Product,
+			&i.CommissionRule.Version,
+			&i.CommissionRule.Kind,
+			&i.CommissionRule.Rate,
+			&i.CommissionRule.Amount,
+			&i.CommissionRule.Currency,
+			&i.CommissionRule.Duration,
+			&i.CommissionRule.DurationCount,
+			&i.CommissionRule.CreatedAt,
+			&i.CommissionRule.EndedAt,
+			&i.Overridden,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRulesFor = `-- name: ListRulesFor :many
+SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
+WHERE project_id = ?1 AND conversion_type = ?2 AND ended_at IS NULL
+    AND COALESCE(affiliate_id, 0) IN (0, CAST(?3 AS INTEGER)) AND COALESCE(product, '') IN ('', CAST(?4 AS TEXT))
+`
+
+type ListRulesForParams struct {
+	ProjectID      int64
+	ConversionType string
+	AffiliateID    int64
+	Product        string
+}
+
+// The rules in force that could price a conversion: at most four.
+func (q *Queries) ListRulesFor(ctx context.Context, arg ListRulesForParams) ([]CommissionRule, error) {
+	rows, err := q.db.QueryContext(ctx, listRulesFor,
+		arg.ProjectID,
+		arg.ConversionType,
+		arg.AffiliateID,
+		arg.Product,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,8 @@ SELECT e.affiliate_id, e.currency,
     CAST(SUM(CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END) AS INTEGER) AS total,
     CAST(SUM(CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END) AS INTEGER) AS paid,
     CAST(SUM(CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END) AS INTEGER) AS eligible,
+    CAST(SUM(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at
+        AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL) THEN e.amount ELSE 0 END) AS INTEGER) AS debts,
     CAST(COALESCE(MIN(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at THEN e.available_at END), 0) AS INTEGER) AS next_release_at
 FROM refgrow_ledger_entries e
 LEFT JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
@@ -86,6 +88,7 @@ type VerifyAccountEntriesRow struct {
 	Total         int64
 	Paid          int64
 	Eligible      int64
+	Debts         int64
 	NextReleaseAt int64
 }
 
@@ -106,6 +109,7 @@ func (q *Queries) VerifyAccountEntries(ctx context.Context, arg VerifyAccountEnt
 			&i.Total,
 			&i.Paid,
 			&i.Eligible,
+			&i.Debts,
 			&i.NextReleaseAt,
 		); err != nil {
 			return nil, err
@@ -121,8 +125,57 @@ func (q *Queries) VerifyAccountEntries(ctx context.Context, arg VerifyAccountEnt
 	return items, nil
 }
 
+const verifyAccountPayouts = `-- name: VerifyAccountPayouts :many
+SELECT affiliate_id, currency, CAST(SUM(CASE WHEN status = 'pending' THEN amount ELSE 0 END) AS INTEGER) AS reserved,
+    CAST(MAX(MAX(created_at, COALESCE(paid_at, 0), COALESCE(canceled_at, 0))) AS INTEGER) AS last_stamp
+FROM refgrow_payouts
+WHERE +project_id = ?1 AND affiliate_id >= ?2 AND affiliate_id <= ?3
+GROUP BY affiliate_id, currency
+`
+
+type VerifyAccountPayoutsParams struct {
+	ProjectID int64
+	FirstID   int64
+	LastID    int64
+}
+
+type VerifyAccountPayoutsRow struct {
+	AffiliateID int64
+	Currency    string
+	Reserved    int64
+	LastStamp   int64
+}
+
+func (q *Queries) VerifyAccountPayouts(ctx context.Context, arg VerifyAccountPayoutsParams) ([]VerifyAccountPayoutsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAccountPayouts, arg.ProjectID, arg.FirstID, arg.LastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyAccountPayoutsRow{}
+	for rows.Next() {
+		var i VerifyAccountPayoutsRow
+		if err := rows.Scan(
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Reserved,
+			&i.LastStamp,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const verifyAccounts = `-- name: VerifyAccounts :many
-SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases
+SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts
 FROM refgrow_accounts
 WHERE project_id = ?1 AND affiliate_id >= ?2 AND affiliate_id <= ?3
 ORDER BY affiliate_id, currency
@@ -145,6 +198,8 @@ type VerifyAccountsRow struct {
 	NextReleaseAt *int64
 	Signups       int64
 	Purchases     int64
+	Reserved      int64
+	Debts         int64
 }
 
 func (q *Queries) VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error) {
@@ -167,6 +222,8 @@ func (q *Queries) VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) 
 			&i.NextReleaseAt,
 			&i.Signups,
 			&i.Purchases,
+			&i.Reserved,
+			&i.Debts,
 		); err != nil {
 			return nil, err
 		}
@@ -234,9 +291,10 @@ func (q *Queries) VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesPara
 }
 
 const verifyConversionEntries = `-- name: VerifyConversionEntries :many
-SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id
+SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id
 FROM refgrow_ledger_entries
 WHERE project_id = ?1 AND conversion_id > CAST(?2 AS INTEGER) AND conversion_id <= CAST(?3 AS INTEGER)
+ORDER BY conversion_id, id
 `
 
 type VerifyConversionEntriesParams struct {
@@ -254,6 +312,7 @@ type VerifyConversionEntriesRow struct {
 	AvailableAt  int64
 	CreatedAt    int64
 	ConversionID *int64
+	PayoutID     *int64
 }
 
 func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error) {
@@ -274,6 +333,7 @@ func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConvers
 			&i.AvailableAt,
 			&i.CreatedAt,
 			&i.ConversionID,
+			&i.PayoutID,
 		); err != nil {
 			return nil, err
 		}
@@ -289,7 +349,7 @@ func (q *Queries) VerifyConversionEntries(ctx context.Context, arg VerifyConvers
 }
 
 const verifyConversions = `-- name: VerifyConversions :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at FROM refgrow_conversions WHERE +project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions WHERE +project_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3
 `
 
 type VerifyConversionsParams struct {
@@ -334,6 +394,188 @@ func (q *Queries) VerifyConversions(ctx context.Context, arg VerifyConversionsPa
 			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
+			&i.PricedFirstAt,
+			&i.PricedBefore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyPaid = `-- name: VerifyPaid :many
+SELECT p.id AS payout_id, c.id AS conversion_id
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+JOIN refgrow_conversions c ON c.id = e.conversion_id
+WHERE p.project_id = ?1 AND p.status = 'paid' AND c.paid = 0 AND c.affiliate_id = p.affiliate_id AND c.currency = p.currency
+GROUP BY p.id, c.id HAVING SUM(e.amount) > 0
+LIMIT 100
+`
+
+type VerifyPaidRow struct {
+	PayoutID     int64
+	ConversionID int64
+}
+
+// Conversions that a paid payout pays something for and that are not paid.
+func (q *Queries) VerifyPaid(ctx context.Context, projectID int64) ([]VerifyPaidRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyPaid, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyPaidRow{}
+	for rows.Next() {
+		var i VerifyPaidRow
+		if err := rows.Scan(&i.PayoutID, &i.ConversionID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyPayoutEntries = `-- name: VerifyPayoutEntries :many
+SELECT r.payout_id, r.entry_id, r.reserved, p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at,
+    CAST(COALESCE(e.id, 0) AS INTEGER) AS found_id, CAST(COALESCE(e.project_id, 0) AS INTEGER) AS project_id,
+    CAST(COALESCE(e.affiliate_id, 0) AS INTEGER) AS affiliate_id, CAST(COALESCE(e.currency, '') AS TEXT) AS currency,
+    CAST(COALESCE(e.payout_id, 0) AS INTEGER) AS settled_by, CAST(COALESCE(e.created_at, 0) AS INTEGER) AS created_at,
+    CAST(COALESCE(e.available_at, 0) AS INTEGER) AS available_at,
+    CAST(COALESCE(e.amount < 0 AND e.kind <> 'settlement', 0) AS INTEGER) AS takes
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+WHERE p.project_id = ?1
+    AND (e.id IS NULL OR e.project_id <> p.project_id OR e.affiliate_id <> p.affiliate_id OR e.currency <> p.currency
+        OR e.payout_id IS NOT NULL OR e.created_at > p.created_at OR r.reserved <> (p.status <> 'canceled')
+        OR e.available_at > p.cutoff AND NOT (e.amount < 0 AND e.kind <> 'settlement'))
+LIMIT 100
+`
+
+type VerifyPayoutEntriesRow struct {
+	PayoutID    int64
+	EntryID     int64
+	Reserved    int64
+	Payout      Payout
+	FoundID     int64
+	ProjectID   int64
+	AffiliateID int64
+	Currency    string
+	SettledBy   int64
+	CreatedAt   int64
+	AvailableAt int64
+	Takes       int64
+}
+
+// The entries of payouts that cannot be theirs. An entry that is missing is one
+// with the id 0.
+func (q *Queries) VerifyPayoutEntries(ctx context.Context, projectID int64) ([]VerifyPayoutEntriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyPayoutEntries, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyPayoutEntriesRow{}
+	for rows.Next() {
+		var i VerifyPayoutEntriesRow
+		if err := rows.Scan(
+			&i.PayoutID,
+			&i.EntryID,
+			&i.Reserved,
+			&i.Payout.ID,
+			&i.Payout.ProjectID,
+			&i.Payout.AffiliateID,
+			&i.Payout.Currency,
+			&i.Payout.Amount,
+			&i.Payout.EntryCount,
+			&i.Payout.Cutoff,
+			&i.Payout.Status,
+			&i.Payout.ExternalReference,
+			&i.Payout.CreatedAt,
+			&i.Payout.PaidAt,
+			&i.Payout.CanceledAt,
+			&i.FoundID,
+			&i.ProjectID,
+			&i.AffiliateID,
+			&i.Currency,
+			&i.SettledBy,
+			&i.CreatedAt,
+			&i.AvailableAt,
+			&i.Takes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyPayouts = `-- name: VerifyPayouts :many
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, COUNT(r.entry_id) AS entries, CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) AS amount
+FROM refgrow_payouts p
+LEFT JOIN refgrow_payout_entries r ON r.payout_id = p.id
+LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+WHERE +p.project_id = ?1 AND p.id > ?2
+GROUP BY p.id ORDER BY p.id LIMIT ?3
+`
+
+type VerifyPayoutsParams struct {
+	ProjectID int64
+	AfterID   int64
+	AtMost    int64
+}
+
+type VerifyPayoutsRow struct {
+	Payout  Payout
+	Entries int64
+	Amount  int64
+}
+
+func (q *Queries) VerifyPayouts(ctx context.Context, arg VerifyPayoutsParams) ([]VerifyPayoutsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyPayouts, arg.ProjectID, arg.AfterID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyPayoutsRow{}
+	for rows.Next() {
+		var i VerifyPayoutsRow
+		if err := rows.Scan(
+			&i.Payout.ID,
+			&i.Payout.ProjectID,
+			&i.Payout.AffiliateID,
+			&i.Payout.Currency,
+			&i.Payout.Amount,
+			&i.Payout.EntryCount,
+			&i.Payout.Cutoff,
+			&i.Payout.Status,
+			&i.Payout.ExternalReference,
+			&i.Payout.CreatedAt,
+			&i.Payout.PaidAt,
+			&i.Payout.CanceledAt,
+			&i.Entries,
+			&i.Amount,
 		); err != nil {
 			return nil, err
 		}
@@ -363,8 +605,16 @@ SELECT
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'signup' AND c.paid = 1) AS INTEGER) AS signups_paid,
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'purchase' AND c.paid = 0) AS INTEGER) AS purchases_unpaid,
     CAST((SELECT COUNT(*) FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.type = 'purchase' AND c.paid = 1) AS INTEGER) AS purchases_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'pending') AS INTEGER) AS payouts_pending,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'paid') AS INTEGER) AS payouts_paid,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'canceled') AS INTEGER) AS payouts_canceled,
     CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = ?1) AS INTEGER) AS ledger_entries,
-    CAST((SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = ?1) AS INTEGER) AS last_stamp
+    CAST(MAX(
+        (SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = ?1),
+        (SELECT COALESCE(MAX(c.created_at), 0) FROM refgrow_conversions c WHERE c.project_id = ?1),
+        (SELECT COALESCE(MAX(MAX(p.created_at, COALESCE(p.paid_at, 0), COALESCE(p.canceled_at, 0))), 0)
+            FROM refgrow_payouts p WHERE p.project_id = ?1)
+    ) AS INTEGER) AS last_stamp
 `
 
 type VerifyProjectCountsRow struct {
@@ -380,6 +630,9 @@ type VerifyProjectCountsRow struct {
 	SignupsPaid           int64
 	PurchasesUnpaid       int64
 	PurchasesPaid         int64
+	PayoutsPending        int64
+	PayoutsPaid           int64
+	PayoutsCanceled       int64
 	LedgerEntries         int64
 	LastStamp             int64
 }
@@ -402,6 +655,9 @@ func (q *Queries) VerifyProjectCounts(ctx context.Context, projectID int64) (Ver
 		&i.SignupsPaid,
 		&i.PurchasesUnpaid,
 		&i.PurchasesPaid,
+		&i.PayoutsPending,
+		&i.PayoutsPaid,
+		&i.PayoutsCanceled,
 		&i.LedgerEntries,
 		&i.LastStamp,
 	)
@@ -454,9 +710,51 @@ SELECT 'ledger entry', e.id, 'affiliate', CAST(e.affiliate_id AS TEXT), 'one of 
 FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
 WHERE e.project_id = ?1 AND (a.id IS NULL OR a.project_id <> e.project_id)
 UNION ALL
-SELECT 'ledger entry', e.id, 'conversion', 'none', 'that of a ' || e.kind
+SELECT 'ledger entry', e.id, 'conversion', COALESCE(CAST(e.conversion_id AS TEXT), 'none'), 'that of a ' || e.kind
 FROM refgrow_ledger_entries e
-WHERE e.project_id = ?1 AND e.conversion_id IS NULL AND e.payout_id IS NULL AND e.kind <> 'adjustment'
+WHERE e.project_id = ?1 AND (e.conversion_id <= 0 OR e.conversion_id IS NULL AND e.payout_id IS NULL AND e.kind <> 'adjustment')
+UNION ALL
+SELECT 'ledger entry', e.id, 'conversion', CAST(e.conversion_id AS TEXT), 'none for an adjustment'
+FROM refgrow_ledger_entries e WHERE e.project_id = ?1 AND e.kind = 'adjustment' AND e.conversion_id IS NOT NULL
+UNION ALL
+SELECT 'ledger entry', e.id, 'note', COALESCE(e.note, 'none'), CASE e.kind WHEN 'adjustment' THEN 'there' ELSE 'none for a ' || e.kind END
+FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND (e.kind = 'adjustment' AND COALESCE(e.note, '') = '' OR e.kind IN ('commission', 'settlement') AND e.note IS NOT NULL OR e.note = '')
+UNION ALL
+SELECT 'ledger entry', e.id, 'available_at', CAST(e.available_at AS TEXT), 'not after its stamp, ' || e.created_at
+FROM refgrow_ledger_entries e WHERE e.project_id = ?1 AND e.kind = 'adjustment' AND e.available_at > e.created_at
+UNION ALL
+SELECT 'ledger entry', e.id, 'payout', CAST(e.payout_id AS TEXT), 'none, because it is no settlement'
+FROM refgrow_ledger_entries e WHERE e.project_id = ?1 AND e.payout_id IS NOT NULL AND e.kind <> 'settlement'
+UNION ALL
+SELECT 'ledger entry', e.id, 'payout', CAST(e.payout_id AS TEXT), 'one to the same affiliate in the same currency'
+FROM refgrow_ledger_entries e LEFT JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = ?1 AND e.payout_id IS NOT NULL
+    AND (p.id IS NULL OR p.project_id <> e.project_id OR p.affiliate_id <> e.affiliate_id OR p.currency <> e.currency)
+UNION ALL
+SELECT 'ledger entry', e.id, 'stamp', CAST(e.created_at AS TEXT), 'when its payout was paid, ' || p.paid_at
+FROM refgrow_ledger_entries e JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = ?1 AND e.kind = 'settlement' AND e.created_at <> p.paid_at
+UNION ALL
+SELECT 'ledger entry', r.entry_id, 'payout it is of', CAST(r.payout_id AS TEXT), 'one of the project'
+FROM refgrow_payout_entries r JOIN refgrow_ledger_entries e ON e.id = r.entry_id LEFT JOIN refgrow_payouts p ON p.id = r.payout_id
+WHERE e.project_id = ?1 AND (p.id IS NULL OR p.project_id <> e.project_id)
+UNION ALL
+SELECT 'payout', p.id, 'affiliate', CAST(p.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_payouts p LEFT JOIN refgrow_affiliates a ON a.id = p.affiliate_id
+WHERE p.project_id = ?1 AND (a.id IS NULL OR a.project_id <> p.project_id)
+UNION ALL
+SELECT 'payout', p.id, 'canceled_at', CAST(p.canceled_at AS TEXT), 'not after payout ' || n.id || ' took over entry ' || o.entry_id || ', ' || n.created_at
+FROM refgrow_payouts p
+JOIN refgrow_payout_entries r ON r.payout_id = p.id
+JOIN refgrow_payout_entries o ON o.entry_id = r.entry_id AND o.payout_id > r.payout_id
+JOIN refgrow_payouts n ON n.id = o.payout_id
+WHERE p.project_id = ?1 AND p.canceled_at > n.created_at
+UNION ALL
+SELECT 'commission rule', r.id, 'affiliate', CAST(r.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_commission_rules r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
+WHERE r.project_id = ?1 AND r.affiliate_id IS NOT NULL
+    AND (a.project_id <> r.project_id OR r.ended_at IS NULL AND (a.id IS NULL OR a.deleted_at IS NOT NULL))
 UNION ALL
 SELECT 'ledger entry', e.id, 'sign', CAST(e.amount AS TEXT), 'that of a ' || e.kind
 FROM refgrow_ledger_entries e
@@ -534,6 +832,71 @@ func (q *Queries) VerifyRules(ctx context.Context, projectID int64) ([]Commissio
 			&i.DurationCount,
 			&i.CreatedAt,
 			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifySettlements = `-- name: VerifySettlements :many
+SELECT CAST(x.payout_id AS INTEGER) AS payout_id, CAST(x.conversion_id AS INTEGER) AS conversion_id, CAST(x.available_at AS INTEGER) AS available_at,
+    CAST(-SUM(x.settled) AS INTEGER) AS settled, CAST(SUM(x.reserved) AS INTEGER) AS reserved
+FROM (
+    SELECT p.id AS payout_id, COALESCE(e.conversion_id, 0) AS conversion_id, e.available_at, e.amount AS reserved, 0 AS settled
+    FROM refgrow_payouts p
+    JOIN refgrow_payout_entries r ON r.payout_id = p.id
+    JOIN refgrow_ledger_entries e ON e.id = r.entry_id
+    WHERE +p.project_id = ?1 AND p.affiliate_id >= ?2 AND p.affiliate_id <= ?3 AND p.status = 'paid'
+        AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = p.affiliate_id AND a.deleted_at IS NOT NULL)
+    UNION ALL
+    SELECT e.payout_id, COALESCE(e.conversion_id, 0), e.available_at, 0, e.amount
+    FROM refgrow_ledger_entries e
+    WHERE +e.project_id = ?1 AND e.affiliate_id >= ?2 AND e.affiliate_id <= ?3 AND e.payout_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = e.affiliate_id AND a.deleted_at IS NOT NULL)
+) x
+GROUP BY 1, 2, 3 HAVING SUM(x.settled) + SUM(x.reserved) <> 0
+LIMIT 100
+`
+
+type VerifySettlementsParams struct {
+	ProjectID int64
+	FirstID   int64
+	LastID    int64
+}
+
+type VerifySettlementsRow struct {
+	PayoutID     int64
+	ConversionID int64
+	AvailableAt  int64
+	Settled      int64
+	Reserved     int64
+}
+
+// What the payouts of some affiliates had to settle of each conversion and
+// availability, where that is not what they have settled.
+func (q *Queries) VerifySettlements(ctx context.Context, arg VerifySettlementsParams) ([]VerifySettlementsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifySettlements, arg.ProjectID, arg.FirstID, arg.LastID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifySettlementsRow{}
+	for rows.Next() {
+		var i VerifySettlementsRow
+		if err := rows.Scan(
+			&i.PayoutID,
+			&i.ConversionID,
+			&i.AvailableAt,
+			&i.Settled,
+			&i.Reserved,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,493 @@
+package refgrow_test
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+func (p *program) run(params refgrow.PayoutRunParams) []refgrow.Payout {
+	p.Helper()
+	preview, err := p.shop.PreviewPayouts(p.Context(), params)
+	p.ok(err)
+	made, err := p.shop.RunPayouts(p.Context(), params)
+	p.ok(err)
+	// A preview is what the run makes, but for what only a payout that was made has.
+	shown := slices.Clone(made)
+	for i := range shown {
+		shown[i].ID, shown[i].CreatedAt = 0, time.Time{}
+	}
+	if params.Cutoff.IsZero() || !reflect.DeepEqual(preview, shown) {
+		for i := range shown {
+			if i < len(preview) {
+				preview[i].Cutoff = shown[i].Cutoff
+			}
+		}
+	}
+	if !reflect.DeepEqual(preview, shown) {
+		p.Errorf("the preview was %+v, and the run made %+v", preview, made)
+	}
+	return made
+}
+
+func (p *program) pay(payout refgrow.Payout) *refgrow.Payout {
+	p.Helper()
+	paid, err := p.shop.PayPayout(p.Context(), payout.ID, refgrow.PayPayoutParams{ExternalReference: "wire-7"})
+	p.ok(err)
+	return paid
+}
+
+// summary is what payouts are about, as text.
+func summary(payouts []refgrow.Payout) string {
+	parts := make([]string, len(payouts))
+	for i, p := range payouts {
+		parts[i] = p.Amount.String() + " " + string(p.Status)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *program) made(what string, payouts []refgrow.Payout, want string) {
+	p.Helper()
+	if got := summary(payouts); got != want {
+		p.Errorf("%s: the payouts are %q, but should be %q", what, got, want)
+	}
+}
+
+func TestPayoutRun(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30, MinimumPayout: money.MustParse("30.00 USD")})
+	jane, joe, idle := p.affiliate("jane"), p.affiliate("joe"), p.affiliate("idle")
+	first, second := p.sell(jane, ""), p.sell(jane, "")
+	p.sell(joe, "")
+	p.made("while all is held", p.run(refgrow.PayoutRunParams{}), "")
+	p.clock.Advance(30 * 24 * time.Hour)
+	p.sell(jane, "")
+	p.made("below the minimum", p.run(refgrow.PayoutRunParams{Minimum: money.MustParse("40.01 USD")}), "")
+	p.made("before the hold was over", p.run(refgrow.PayoutRunParams{Cutoff: p.clock.Now().Add(-time.Millisecond)}), "")
+
+	payouts := p.run(refgrow.PayoutRunParams{})
+	p.made("the run", payouts, "40.00 USD pending")
+	made := payouts[0]
+	if made.AffiliateID != jane.ID || made.EntryCount != 2 || made.CreatedAt != p.clock.Now() || made.PaidAt != nil || made.CanceledAt != nil {
+		t.Errorf("the payout is %+v", made)
+	}
+	b := p.earnings(jane)[0]
+	if b.Reserved != money.MustParse("40.00 USD") || !b.Payable.IsZero() || b.Eligible != money.MustParse("40.00 USD") {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.made("a second run", p.run(refgrow.PayoutRunParams{}), "")
+	p.made("one for everything", p.run(refgrow.PayoutRunParams{Minimum: money.MustParse("0 USD")}), "20.00 USD pending")
+	p.verify()
+
+	for _, change := range []refgrow.UpdateConversionParams{{Paid: new(true)}, {AffiliateID: refgrow.Set(joe.ID)}, {Currency: new(money.Currency("EUR"))}} {
+		if _, err := p.shop.UpdateConversion(t.Context(), first.ID, change); !errors.Is(err, refgrow.ErrConflict) {
+			t.Errorf("a change of what is reserved gave %v", err)
+		}
+	}
+	p.refused("deleting an affiliate with a pending payout", p.shop.DeleteAffiliate(t.Context(), jane.ID), refgrow.ErrConflict, "")
+
+	p.clock.Advance(time.Hour)
+	paid := p.pay(made)
+	if paid.Status != refgrow.PayoutPaid || paid.ExternalReference != "wire-7" || paid.PaidAt == nil || *paid.PaidAt != p.clock.Now() {
+		t.Errorf("the paid payout is %+v", paid)
+	}
+	if found, err := p.shop.GetPayout(t.Context(), made.ID); err != nil || !reflect.DeepEqual(found, paid) {
+		t.Errorf("what is found is %+v (%v), but should be %+v", found, err, paid)
+	}
+	p.balance("after it was paid", jane, "60.00", "40.00", "0", "20.00", "0")
+	for _, c := range []*refgrow.Conversion{first, second} {
+		if got := p.found(c); !got.Paid || got.Status != refgrow.ConversionPaid {
+			t.Errorf("a conversion that was paid is %+v", got)
+		}
+		_, err := p.shop.UpdateConversion(t.Context(), c.ID, refgrow.UpdateConversionParams{Paid: new(false)})
+		p.refused("taking the payment back by hand", err, refgrow.ErrConflict, "paid")
+		if same := p.update(c, refgrow.UpdateConversionParams{Paid: new(true)}); !same.Paid {
+			t.Error("what is so already is no more")
+		}
+	}
+	_, err := p.shop.PayPayout(t.Context(), made.ID, refgrow.PayPayoutParams{})
+	p.refused("paying twice", err, refgrow.ErrConflict, "")
+	_, err = p.shop.CancelPayout(t.Context(), made.ID)
+	p.refused("canceling a paid one", err, refgrow.ErrConflict, "")
+	p.verify()
+	p.ok(p.shop.DeleteAffiliate(t.Context(), jane.ID))
+	if _, err := p.shop.GetPayout(t.Context(), made.ID); !errors.Is(err, refgrow.ErrNotFound) {
+		t.Errorf("the payout of a deleted affiliate gave %v", err)
+	}
+	p.balance("an affiliate without sales", idle, "0", "0", "0", "0", "0")
+	p.verify()
+}
+
+func TestCancelPayout(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	jane := p.affiliate("jane")
+	sale := p.sell(jane, "")
+	made := p.run(refgrow.PayoutRunParams{})[0]
+	p.clock.Advance(time.Hour)
+	canceled, err := p.shop.CancelPayout(t.Context(), made.ID)
+	if err != nil || canceled.Status != refgrow.PayoutCanceled || canceled.CanceledAt == nil || *canceled.CanceledAt != p.clock.Now() {
+		t.Fatalf("the canceled payout is %+v (%v)", canceled, err)
+	}
+	_, err = p.shop.PayPayout(t.Context(), made.ID, refgrow.PayPayoutParams{})
+	p.refused("paying a canceled one", err, refgrow.ErrConflict, "")
+	_, err = p.shop.CancelPayout(t.Context(), made.ID)
+	p.refused("canceling twice", err, refgrow.ErrConflict, "")
+	if b := p.earnings(jane)[0]; !b.Reserved.IsZero() || b.Payable != money.MustParse("20.00 USD") {
+		t.Errorf("the balance is %+v", b)
+	}
+	entries, err := p.shop.ListPayoutEntries(t.Context(), made.ID, refgrow.ListPayoutEntriesParams{})
+	if err != nil || len(entries.Items) != 1 || entries.Items[0].ConversionID != sale.ID {
+		t.Errorf("what it would have paid is %+v (%v)", entries.Items, err)
+	}
+	p.verify()
+	again := p.run(refgrow.PayoutRunParams{})
+	p.made("the next run", again, "20.00 USD pending")
+	p.pay(again[0])
+	p.balance("paid in the end", jane, "20.00", "20.00", "0", "0", "0")
+	p.verify()
+}
+
+// What happens to a reserved conversion leaves the payout as it is, and the next
+// one takes it into account.
+func TestChangesWhileAPayoutIsPending(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(p *program, sale *refgrow.Conversion)
+		next   string // with 50.00 that come later
+	}{
+		"refunded":         {func(p *program, sale *refgrow.Conversion) { p.refund(sale, "") }, "30.00 USD pending"},
+		"refunded in part": {func(p *program, sale *refgrow.Conversion) { p.refund(sale, "50.00 USD") }, "40.00 USD pending"},
+		"deleted":          {func(p *program, sale *refgrow.Conversion) { p.ok(p.shop.DeleteConversion(p.Context(), sale.ID)) }, "30.00 USD pending"},
+		"worth less": {func(p *program, sale *refgrow.Conversion) {
+			p.update(sale, refgrow.UpdateConversionParams{Value: new(money.MustParse("15.00 USD"))})
+		}, "45.00 USD pending"},
+		"worth more": {func(p *program, sale *refgrow.Conversion) {
+			p.update(sale, refgrow.UpdateConversionParams{Value: new(money.MustParse("35.00 USD"))})
+		}, "65.00 USD pending"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+			jane := p.affiliate("jane")
+			sale := p.sell(jane, "")
+			made := p.run(refgrow.PayoutRunParams{})[0]
+			c.change(p, sale)
+			p.verify()
+			if paid := p.pay(made); paid.Amount != money.MustParse("20.00 USD") {
+				t.Errorf("%v was paid", paid.Amount)
+			}
+			p.verify()
+			p.record(earning(jane, money.MustParse("50.00 USD")))
+			next := p.run(refgrow.PayoutRunParams{})
+			p.made("the next run", next, c.next)
+			p.pay(next[0])
+			if b := p.earnings(jane)[0]; !b.Unpaid.IsZero() || !b.Payable.IsZero() || b.Total != b.Paid {
+				t.Errorf("in the end the balance is %+v", b)
+			}
+			p.verify()
+		})
+	}
+}
+
+// A refund after the payout leaves a debt, also in the next runs, until there are
+// earnings that make up for it.
+func TestDebtIsCarriedOver(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	jane := p.affiliate("jane")
+	sale := p.sell(jane, "")
+	p.pay(p.run(refgrow.PayoutRunParams{})[0])
+	p.refund(sale, "")
+	p.balance("after the refund", jane, "0", "20.00", "-20.00", "0", "-20.00")
+	p.made("with nothing but a debt", p.run(refgrow.PayoutRunParams{}), "")
+	p.sell(jane, "")
+	p.made("with as much as the debt", p.run(refgrow.PayoutRunParams{}), "")
+	p.sell(jane, "")
+	last := p.run(refgrow.PayoutRunParams{})
+	p.made("with more", last, "20.00 USD pending")
+	if last[0].EntryCount != 3 {
+		t.Errorf("the payout has %d entries", last[0].EntryCount)
+	}
+	p.pay(last[0])
+	p.balance("in the end", jane, "40.00", "40.00", "0", "0", "0")
+	p.verify()
+}
+
+// Each currency is paid out by itself, with no minimum but the one that is given
+// where the project has none.
+func TestPayoutCurrencies(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{MinimumPayout: money.MustParse("50.00 USD")})
+	jane := p.affiliate("jane")
+	for _, amount := range []string{"20.00 USD", "3.00 EUR", "700 JPY", "1.250 KWD"} {
+		p.record(earning(jane, money.MustParse(amount)))
+	}
+	p.made("dollars", p.run(refgrow.PayoutRunParams{}), "")
+	p.made("euros, too few", p.run(refgrow.PayoutRunParams{Currency: "EUR", Minimum: money.MustParse("3.01 EUR")}), "")
+	p.made("euros", p.run(refgrow.PayoutRunParams{Currency: "eur"}), "3.00 EUR pending")
+	p.made("yen", p.run(refgrow.PayoutRunParams{Currency: "JPY"}), "700 JPY pending")
+	p.made("dinars", p.run(refgrow.PayoutRunParams{Currency: "KWD"}), "1.250 KWD pending")
+	_, err := p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{Currency: "EUR", Minimum: money.MustParse("1.00 USD")})
+	p.refused("a minimum in another currency", err, refgrow.ErrInvalid, "minimum")
+	_, err = p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{Currency: "XXX"})
+	p.refused("no currency", err, refgrow.ErrInvalid, "currency")
+	_, err = p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{Minimum: money.MustParse("-1.00 USD")})
+	p.refused("a negative minimum", err, refgrow.ErrInvalid, "minimum")
+	_, err = p.shop.PreviewPayouts(t.Context(), refgrow.PayoutRunParams{Cutoff: p.clock.Now().Add(time.Millisecond)})
+	p.refused("a cut-off in the future", err, refgrow.ErrInvalid, "cutoff")
+	p.verify()
+}
+
+func TestPayoutLists(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	jane, joe := p.affiliate("jane"), p.affiliate("joe")
+	var all []refgrow.Payout
+	for range 3 {
+		p.sell(jane, "")
+		p.sell(joe, "")
+		all = append(all, p.run(refgrow.PayoutRunParams{})...)
+		p.clock.Advance(time.Hour)
+	}
+	p.pay(all[0])
+	_, err := p.shop.CancelPayout(t.Context(), all[1].ID)
+	p.ok(err)
+	for what, c := range map[string]struct {
+		params refgrow.ListPayoutsParams
+		want   []int
+	}{
+		"all":            {refgrow.ListPayoutsParams{}, []int{5, 4, 3, 2, 1, 0}},
+		"pending":        {refgrow.ListPayoutsParams{Status: refgrow.PayoutPending}, []int{5, 4, 3, 2}},
+		"paid":           {refgrow.ListPayoutsParams{Status: refgrow.PayoutPaid}, []int{0}},
+		"canceled":       {refgrow.ListPayoutsParams{Status: refgrow.PayoutCanceled}, []int{1}},
+		"Jane's":         {refgrow.ListPayoutsParams{AffiliateID: jane.ID}, []int{4, 2, 0}},
+		"Joe's canceled": {refgrow.ListPayoutsParams{AffiliateID: joe.ID, Status: refgrow.PayoutCanceled}, []int{1}},
+		"nobody's":       {refgrow.ListPayoutsParams{AffiliateID: 99}, nil},
+	} {
+		c.params.Limit = 2
+		var got []int
+		for payout, err := range p.shop.AllPayouts(t.Context(), c.params) {
+			p.ok(err)
+			got = append(got, slices.IndexFunc(all, func(one refgrow.Payout) bool { return one.ID == payout.ID }))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s are %v, but should be %v", what, got, c.want)
+		}
+		if n, err := p.shop.CountPayouts(t.Context(), c.params); err != nil || n != int64(len(c.want)) {
+			t.Errorf("%s are counted as %d (%v)", what, n, err)
+		}
+	}
+	_, err = p.shop.ListPayouts(t.Context(), refgrow.ListPayoutsParams{Status: "late"})
+	p.refused("an unknown status", err, refgrow.ErrInvalid, "status")
+
+	other, err := p.engine.CreateProject(t.Context(), "other", refgrow.Settings{})
+	p.ok(err)
+	id := all[5].ID
+	for what, call := range map[string]func() error{
+		"get":    func() error { _, err := other.GetPayout(t.Context(), id); return err },
+		"pay":    func() error { _, err := other.PayPayout(t.Context(), id, refgrow.PayPayoutParams{}); return err },
+		"cancel": func() error { _, err := other.CancelPayout(t.Context(), id); return err },
+		"entries": func() error {
+			_, err := other.ListPayoutEntries(t.Context(), id, refgrow.ListPayoutEntriesParams{})
+			return err
+		},
+	} {
+		p.refused(what+" of another project", call(), refgrow.ErrNotFound, "")
+	}
+	p.verify()
+}
+
+// Reserved and payable are true as of any instant, too.
+func TestReservedAsOf(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 1})
+	jane := p.affiliate("jane")
+	var moments []time.Time
+	var answers [][]refgrow.Balance
+	note := func() {
+		p.clock.Advance(time.Minute)
+		moments = append(moments, p.clock.Now())
+		answers = append(answers, p.earnings(jane))
+	}
+	old := p.sell(jane, "")
+	p.clock.Advance(25 * time.Hour)
+	note()
+	held := p.sell(jane, "")
+	note()
+	p.refund(held, "50.00 USD")
+	note()
+	first := p.run(refgrow.PayoutRunParams{})
+	p.made("with a debt that is taken from a held sale", first, "10.00 USD pending")
+	note()
+	_, err := p.shop.CancelPayout(t.Context(), first[0].ID)
+	p.ok(err)
+	note()
+	p.refund(old, "10.00 USD")
+	second := p.run(refgrow.PayoutRunParams{})
+	p.made("with another debt", second, "8.00 USD pending")
+	note()
+	p.clock.Advance(25 * time.Hour)
+	note()
+	p.pay(second[0])
+	note()
+	p.made("what was held", p.run(refgrow.PayoutRunParams{}), "20.00 USD pending")
+	note()
+	p.clock.Advance(1000 * time.Hour)
+	for i, at := range moments {
+		if got := p.earnings(jane, refgrow.AsOf(at)); !reflect.DeepEqual(got, answers[i]) {
+			t.Errorf("at moment %d the balance was %+v, and as of it is %+v", i, answers[i], got)
+		}
+	}
+	p.verify()
+}
+
+func TestPayoutFiles(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	prefer := func(name string, preferences refgrow.PayoutPreferences) *refgrow.Affiliate {
+		a := p.affiliate(name)
+		_, err := p.shop.UpdateAffiliate(t.Context(), a.ID, refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Set(preferences)})
+		p.ok(err)
+		p.sell(a, "")
+		return a
+	}
+	prefer("jane", refgrow.PayoutPreferences{PayPalEmail: "jane@pay.example.com", WiseAccountID: "4711", WiseEmail: "jane@wise.example.com"})
+	prefer("joe", refgrow.PayoutPreferences{WiseEmail: "joe@wise.example.com"})
+	eve := prefer("eve", refgrow.PayoutPreferences{PayPalEmail: "eve@example.com"})
+	p.record(earning(eve, money.MustParse("5.00 EUR")))
+	p.sell(p.affiliate("none"), "")
+	p.run(refgrow.PayoutRunParams{})
+	p.run(refgrow.PayoutRunParams{Currency: "EUR"})
+	for what, c := range map[string]struct {
+		format   refgrow.PayoutFormat
+		currency money.Currency
+		csv      string
+		leftOut  int
+	}{
+		"PayPal": {refgrow.PayPalFile, "", "jane@pay.example.com,20.00,USD,payout-1,Affiliate payout 1\n" +
+			"eve@example.com,20.00,USD,payout-3,Affiliate payout 3\n", 2},
+		"PayPal in euros": {refgrow.PayPalFile, "eur", "eve@example.com,5.00,EUR,payout-5,Affiliate payout 5\n", 0},
+		"Wise": {refgrow.WiseFile, "USD", "recipientId,recipientEmail,sourceCurrency,targetCurrency,amountCurrency,amount,paymentReference\n" +
+			"4711,jane@wise.example.com,USD,USD,target,20.00,Payout 1\n,joe@wise.example.com,USD,USD,target,20.00,Payout 2\n", 2},
+		"nothing": {refgrow.PayPalFile, "JPY", "", 0},
+	} {
+		file, err := p.shop.ExportPayouts(t.Context(), c.format, c.currency)
+		if err != nil || string(file.CSV) != c.csv || file.LeftOut != c.leftOut {
+			t.Errorf("%s is %+v (%v), but should be\n%s", what, file, err, c.csv)
+		}
+	}
+	_, err := p.shop.ExportPayouts(t.Context(), "cash", "")
+	p.refused("an unknown format", err, refgrow.ErrInvalid, "format")
+	_, err = p.shop.ExportPayouts(t.Context(), refgrow.WiseFile, "XXX")
+	p.refused("an unknown currency", err, refgrow.ErrInvalid, "currency")
+
+	// What a spreadsheet would take for a formula is refused where it comes in, and
+	// left out should it be there all the same.
+	for _, formula := range []string{"=cmd@example.com", "+1@example.com", "-1@example.com", "@example.com"} {
+		for field, preferences := range map[string]refgrow.PayoutPreferences{
+			"payout_preferences.paypal_email":           {PayPalEmail: formula},
+			"payout_preferences.wise_details.email":     {WiseEmail: formula},
+			"payout_preferences.wise_details.accountId": {WiseAccountID: formula},
+		} {
+			_, err := p.shop.UpdateAffiliate(t.Context(), eve.ID, refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Set(preferences)})
+			p.refused(formula, err, refgrow.ErrInvalid, field)
+		}
+	}
+	p.exec("UPDATE refgrow_affiliates SET paypal_email = '=cmd@example.com', wise_account_id = '=1'")
+	file, err := p.shop.ExportPayouts(t.Context(), refgrow.PayPalFile, "")
+	if err != nil || len(file.CSV) != 0 || file.LeftOut != 4 {
+		t.Errorf("the file is %+v (%v)", file, err)
+	}
+}
+
+// A run inside an atomic block is undone with it.
+func TestPayoutRunInATransaction(t *testing.T) {
+	t.Parallel()
+	p := inAppsFile(t, 2, refgrow.Settings{Commission: refgrow.Percent("20")})
+	jane := p.affiliate("jane")
+	p.sell(jane, "")
+	for _, rollback := range []bool{true, false} {
+		err := p.shop.Atomic(t.Context(), func(shop *refgrow.Project) error {
+			made, err := shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
+			p.ok(err)
+			p.made("inside", made, "20.00 USD pending")
+			_, err = shop.PayPayout(t.Context(), made[0].ID, refgrow.PayPayoutParams{})
+			p.ok(err)
+			if rollback {
+				return refgrow.ErrBusy
+			}
+			return nil
+		})
+		if rollback != (err != nil) {
+			t.Error(err)
+		}
+		p.verify()
+	}
+	p.balance("in the end", jane, "20.00", "20.00", "0", "0", "0")
+}
+
+// A currency in which everything was taken back, but a payout is pending, is shown.
+func TestReservedCurrencyIsShown(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	jane := p.affiliate("jane")
+	sale := p.record(earning(jane, money.MustParse("10.00 EUR")))
+	p.run(refgrow.PayoutRunParams{Currency: "EUR"})
+	p.refund(sale, "")
+	balances := p.earnings(jane)
+	if len(balances) != 2 || balances[1].Reserved != money.MustParse("10.00 EUR") || balances[1].Payable != money.MustParse("-10.00 EUR") {
+		t.Errorf("the balances are %+v", balances)
+	}
+}
+
+// What was moved to another affiliate is not paid by a payout to the one who had it.
+func TestAPayoutDoesNotPayWhatWasMovedAway(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
+	jane, joe := p.affiliate("jane"), p.affiliate("joe")
+	p.record(earning(jane, money.MustParse("50.00 USD")))
+	p.clock.Advance(20 * 24 * time.Hour)
+	moved := p.record(earning(jane, money.MustParse("10.00 USD")))
+	p.update(moved, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
+	for range 2 {
+		p.clock.Advance(20 * 24 * time.Hour)
+		for _, made := range p.run(refgrow.PayoutRunParams{}) {
+			if made.AffiliateID == jane.ID {
+				p.pay(made)
+				continue
+			}
+			_, err := p.shop.CancelPayout(t.Context(), made.ID)
+			p.ok(err)
+		}
+		if p.found(moved).Paid {
+			t.Error("joe was paid nothing, but his conversion counts as paid")
+		}
+		p.verify()
+	}
+	// It is Joe's, to be paid by hand or to be moved on.
+	p.update(moved, refgrow.UpdateConversionParams{Paid: new(true)})
+	p.update(moved, refgrow.UpdateConversionParams{Paid: new(false)})
+	_, err := p.shop.UpdateConversion(t.Context(), moved.ID, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)})
+	p.refused("back to whom it was paid", err, refgrow.ErrConflict, "affiliate_id")
+	p.update(moved, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(p.affiliate("kim").ID)})
+	p.verify()
+}
+
+func TestClockGoesBackInARun(t *testing.T) {
+	t.Parallel()
+	p, store := stepped(t)
+	p.record(earning(p.affiliate("jane"), money.MustParse("50.00 USD")))
+	p.clock.Advance(20 * 24 * time.Hour)
+	store.on(func(int) { p.clock.Advance(-time.Hour) })
+	_, err := p.shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
+	p.ok(err)
+	store.on(nil)
+	p.verify()
+}
