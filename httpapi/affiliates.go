@@ -194,17 +194,10 @@ func showAffiliate(o *object, a *refgrow.Affiliate, settings refgrow.Settings) {
 	o.optional("partner_slug", a.PartnerSlug)
 	if others := a.Earnings[1:]; len(others) > 0 {
 		o.member("earnings_by_currency")
-		o.b = append(o.b, '[')
-		for i, balance := range others {
-			if i > 0 {
-				o.b = append(o.b, ',')
-			}
-			inner := beginObject(o.b)
+		o.b = appendList(o.b, others, func(inner *object, balance *refgrow.Balance) {
 			inner.text("currency", string(balance.Currency))
-			showEarnings(&inner, balance, holds)
-			o.b = inner.end()
-		}
-		o.b = append(o.b, ']')
+			showEarnings(inner, *balance, holds)
+		})
 	}
 	showPreferences(o, a.PayoutPreferences)
 }

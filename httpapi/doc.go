@@ -1,11 +1,12 @@
 // Package httpapi serves the documented Refgrow REST API over an engine:
-// affiliates, conversions, referrals and coupons. Register puts it on a
-// program's own mux, New makes a handler of it. What follows settles what the
+// affiliates, conversions, referrals and coupons; and, beyond the reference, the
+// project, its commission rules, refunds, the ledger and payouts. Register puts it
+// on a program's own mux, New makes a handler of it. What follows settles what the
 // API reference leaves open.
 //
 // # Answers
 //
-// Every answer but 204 is a JSON object with "success", and every answer has
+// Every answer but 204 and files is a JSON object with "success", and every answer has
 // X-Request-Id, which is made for it (one that a client sends is not taken).
 // Errors are {"success": false, "error": "...", "code": "...", "field": "..."}:
 // the error is for people and may change, the code is a stable word, the field
@@ -31,6 +32,92 @@
 // DELETE with 204. Creating an affiliate or a referral answers in the form that
 // the reference prints for it, a coupon or a conversion in the form of a retrieve.
 //
+// # Beyond the reference
+//
+//	GET, PUT /project                      the program's settings
+//	GET, POST /rules                       commission rules for affiliates and products
+//	DELETE /rules/{id}
+//	POST /conversions/{id}/refund          amount, reason
+//	POST /conversions/{id}/undo-refund     amount, reason
+//	GET /conversions/{id}/explain          why it was credited, and what it earned
+//	GET /affiliates/{email}/earnings       as_of
+//	GET /affiliates/{email}/ledger         a list
+//	GET /affiliates/{email}/statement      month, format=json or csv
+//	POST /adjustments                      affiliate_id, amount, currency, note
+//	GET /payouts                           a list; status, affiliate_id
+//	POST /payouts                          cutoff, currency, minimum, preview
+//	GET /payouts/{id}
+//	GET /payouts/{id}/entries              a list
+//	POST /payouts/{id}/pay                 external_reference
+//	POST /payouts/{id}/cancel
+//	GET /payouts/export                    format=paypal or wise, currency
+//
+// PUT /project takes name, currency, commission, commission_duration,
+// signup_commission, hold_days, minimum_payout, coupon_first and self_referral,
+// and changes what it names, all of it or nothing. A commission is a text:
+// "8.25%" (up to four decimals), or a fixed amount such as "5.00", which like
+// minimum_payout is in the currency that is in force after the change. A
+// commission_duration is "lifetime", "first_purchase", or a number of months or
+// payments such as "12 months", "6 payments".
+//
+// POST /rules takes affiliate_id or product or both, commission and
+// commission_duration ("lifetime" when absent). The most specific rule prices a
+// purchase: affiliate and product, then affiliate, then product, then the
+// project. A rule for whom there is one already is its next version, with an id of
+// its own. A deleted or replaced rule is no longer there; commissions that it
+// made stay as they are.
+//
+// A refund's amount is the part of the base value that was given back, in the
+// conversion's currency; absent, all of the rest. undo-refund takes the same
+// fields and is for a refund that did not happen; it deletes no entry.
+//
+// A ledger entry has id, kind, amount (a number), currency, available_at,
+// created_at, conversion_id, payout_id and note, and where the call does not tell
+// whose it is, as in the answer to POST /adjustments and in explain, affiliate_id
+// too. Entries are newest first in the ledger and in a payout, and in the order in
+// which they were written in explain and in a statement.
+//
+// explain has decision, commission, entries and sentence. In decision, reason is
+// one of affiliate_id, customer, coupon, referral_code, moved, or none,
+// affiliate_inactive, code_unknown, self_referral for nobody, and candidates are
+// all that were named, with what became of each: credited, outranked, inactive,
+// unknown, ambiguous or refused. In commission, reason is one of rule,
+// customer_unknown, value_given, unattributed, beyond_duration and
+// currency_mismatch. rule, scope ("project", "affiliate", "product" or
+// "affiliate_product"), version, and of the inputs rate, fixed and rounding, are
+// null where no rule was applied.
+//
+// Earnings are one object for each currency, the project's first, with amounts as
+// texts. as_of asks for the answer that was true at an instant, which is not in
+// the future: it counts the entries made before it. payable is what a payout
+// would pay then, and below 0 where there is a debt.
+//
+// A statement has the entries of one calendar month (UTC). Once closed is true,
+// its answer is the same byte for byte whenever it is asked. The first answers for
+// an instant, or a month, after which nothing was written yet, wait for the
+// transactions that are open: they can be 503.
+//
+// An adjustment needs a note, and an amount other than 0: a negative one deducts.
+// Without currency it is in the project's.
+//
+// POST /payouts makes pending payouts and answers 201 with the list of them, which
+// may be empty; with preview true it makes none and answers 200 with what would
+// be made, whose id and created_at are null. cutoff is an instant, or a day as in
+// from and to, and not in the future; it defaults to now. minimum is in the run's
+// currency, which defaults to the project's. Each payout is made in a transaction
+// of its own: after an error, those that were made before it are in GET /payouts,
+// and the next run makes the others. With an Idempotency-Key all are made in one
+// transaction, or none, and a repetition makes no others. A paid or canceled
+// payout stays so: pay and cancel are 409 then.
+//
+// # Files
+//
+// GET /payouts/export, and a statement with format=csv, answer with text/csv in
+// UTF-8 and a Content-Disposition with a file name; errors are JSON there too. The
+// export has the pending payouts in one currency. X-Payouts-Left-Out counts
+// those that are not in it, because the affiliate lacks the preference that the
+// service needs. It pays nothing and changes nothing.
+//
 // # Bodies and queries
 //
 // A body is one JSON object in UTF-8. Unknown fields, names in another case,
@@ -46,18 +133,20 @@
 // stripe_coupon_id and lemonsqueezy_discount_code; elsewhere it is an error. An
 // empty text is always one. What payout_preferences does not name stays as it is.
 //
-// Ids are positive integers written in digits alone: neither 1.0 nor 1e0, nor
-// "1", nor 01. Amounts are JSON numbers in any form, read from their digits;
-// they are in base_value_currency, or without one in the project's currency in a
-// new conversion, and in the conversion's own in a change.
+// Where every field is optional, an absent body is an empty object.
 //
-// A plain date in from or to is its midnight, UTC.
+// Ids and hold_days are integers written in digits alone: neither 1.0 nor 1e0, nor
+// "1", nor 01. Amounts are JSON numbers in any form, read from their digits; those
+// of conversions are in base_value_currency, or without one in the project's
+// currency in a new conversion, and in the conversion's own in a change.
+//
+// A plain date in from, to, as_of or cutoff is its midnight, UTC.
 //
 // # Lists
 //
 // limit is 1 to 500. With cursor, total is null and offset is 0; a cursor
 // belongs to the project, the list and the filters it was made with, but not to
-// the limit.
+// the limit. The limit's default is 20 for affiliates and referrals, otherwise 50.
 //
 // An affiliate's earnings fields are in the project's currency. When there are
 // earnings in other currencies, earnings_by_currency has one object for each of

@@ -98,6 +98,18 @@ func engineError(err error) *refgrow.Error {
 	return nil
 }
 
+// renamed gives the engine's error about a field the name that the field has in
+// the call.
+func renamed(err error, field, name string) error {
+	own, ok := errors.AsType[*refgrow.Error](err)
+	if !ok || own.Field != field {
+		return err
+	}
+	same := *own
+	same.Field = name
+	return &same
+}
+
 // body is the JSON of a problem. The field is named in the text too, for clients
 // that show nothing else.
 func (p *problem) body() []byte {

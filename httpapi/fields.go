@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -113,9 +114,50 @@ func (b *body) newFlag(name string) *bool {
 	return nil
 }
 
+// newWhole is the whole number, of 0 or more, that a field is changed to.
+func (b *body) newWhole(name string) *int {
+	v := b.changed(name, kindNumber)
+	if v == nil {
+		return nil
+	}
+	n, ok := whole(v.text)
+	if !ok {
+		b.fail(name, "must be a whole number of 0 or more")
+		return nil
+	}
+	return &n
+}
+
+// instant is an optional instant in a new thing, in the forms that a query has
+// too; zero when absent, and only then.
+func (b *body) instant(name string) time.Time {
+	text := b.full(name, b.optional(name, kindString))
+	if text == nil {
+		return time.Time{}
+	}
+	t, ok := instantOf(*text)
+	if !ok {
+		b.fail(name, mustBeInstant)
+	}
+	return t
+}
+
 // number is an optional number in a new thing, nil when absent.
 func (b *body) number(name string) *money.Decimal {
 	return b.decimal(name, b.optional(name, kindNumber))
+}
+
+// requiredNumber is a number that a new thing must have.
+func (b *body) requiredNumber(name string) money.Decimal {
+	v := b.find(name)
+	if v == nil || v.kind == kindNull {
+		b.fail(name, "is required")
+		return money.Decimal{}
+	}
+	if number := b.decimal(name, b.check(name, v, kindNumber)); number != nil {
+		return *number
+	}
+	return money.Decimal{}
 }
 
 // newNumber is the number that a field is changed to.

@@ -26,6 +26,7 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 	handler := http.StripPrefix(prefix, httpapi.New(engine, options))
 	for _, call := range []string{
 		`/affiliates {"email": "jane@example.com"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
+		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/payouts {}`,
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
@@ -49,6 +50,13 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 var bodyRoutes = []string{
 	"POST /affiliates", "PUT /affiliates/jane@example.com", "POST /conversions", "PUT /conversions/1", "POST /referrals",
 	"PUT /referrals/carl@example.com", "POST /coupons", "PUT /coupons/1",
+	"PUT /project", "POST /rules", "POST /conversions/2/refund", "POST /conversions/2/undo-refund", "POST /adjustments", "POST /payouts",
+	"POST /payouts/1/pay", "POST /payouts/1/cancel",
+}
+
+var queryRoutes = []string{
+	"/affiliates", "/conversions", "/referrals", "/coupons", "/rules", "/payouts", "/payouts/1/entries", "/payouts/export",
+	"/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger", "/affiliates/jane@example.com/statement",
 }
 
 func FuzzBody(f *testing.F) {
@@ -61,6 +69,14 @@ func FuzzBody(f *testing.F) {
 		`{"email": "z@example.com", "affiliate_id": null, "status": "direct"}`,
 		`{"affiliate_id": 1, "coupon_code": "ABC", "stripe_coupon_id": "s", "lemonsqueezy_discount_code": "l", "status": "inactive"}`,
 		`{"affiliate_id": 1, "coupon_code": "ABCD", "stripe_coupon_id": null}`,
+		`{"name": "shop", "commission": "8.25%", "commission_duration": "12 months", "signup_commission": "5.00", "hold_days": 30, "minimum_payout": 0.5}`,
+		`{"affiliate_id": 1, "product": "Pro", "commission": "1e1", "commission_duration": "6 payments"}`,
+		`{"amount": 0.01, "reason": "r"}`,
+		`{"amount": 1e-2}`,
+		`{"affiliate_id": 1, "amount": -1.25e1, "currency": "usd", "note": "n"}`,
+		`{"cutoff": "2026-01-15", "currency": "JPY", "minimum": 5, "preview": true}`,
+		`{"external_reference": "x"}`,
+		`{}`,
 	} {
 		f.Add(uint8(i), body)
 	}
@@ -81,13 +97,16 @@ func FuzzQuery(f *testing.F) {
 	for _, query := range []string{
 		"limit=10&offset=5", "cursor=AAAA", "status=active", "type=purchase&affiliate_id=1&paid=true", "from=2024-01-01&to=2025-01-01T00:00:00Z",
 		"coupon_code=a%25", "%zz", "a=b=c&&=&", "limit=%31", "from=0001-01-01", "to=9999-12-31T23:59:59.999999999-23:59", ";", "affiliate_id=9223372036854775807",
+		"product=Pro&affiliate_id=1", "status=pending", "format=paypal&currency=usd", "format=wise", "as_of=2026-01-01", "as_of=0001-01-01T00:00:00Z",
+		"month=2026-01", "month=1970-01&format=csv", "month=9999-12",
 	} {
-		f.Add(uint8(0), query)
-		f.Add(uint8(1), query)
+		for i := range queryRoutes {
+			f.Add(uint8(i), query)
+		}
 	}
 	answer := fuzzed(f)
-	f.Fuzz(func(t *testing.T, list uint8, query string) {
-		path := []string{"/affiliates", "/conversions", "/referrals", "/coupons"}[list%4]
+	f.Fuzz(func(t *testing.T, route uint8, query string) {
+		path := queryRoutes[int(route)%len(queryRoutes)]
 		r := httptest.NewRequest(http.MethodGet, prefix+path, nil)
 		r.URL.RawQuery = query
 		got := answer(t, r)
@@ -101,10 +120,15 @@ func FuzzPath(f *testing.F) {
 	for _, path := range []string{
 		"/affiliates/jane@example.com", "/affiliates/jane%40example.com", "/conversions/1", "/conversions/01", "/coupons/%31", "//", "/../", "/affiliates/%2F",
 		"/affiliates/", "/%", "/conversions/9223372036854775808", "/referrals/\xff@x.co", "", "/affiliates/a%00@b.co", "/x/{id}", "/affiliates/a?b",
+		"/project", "/rules/3", "/conversions/1/explain", "/conversions/1/explain/", "/affiliates/jane%40example.com/earnings", "/affiliates//ledger",
+		"/affiliates/a%2Fledger/ledger", "/payouts/export?format=wise", "/payouts/export/entries", "/payouts/%65xport", "/payouts/1/entries",
 	} {
 		f.Add("GET", path)
 	}
 	f.Add("PUT", "/affiliates")
+	f.Add("POST", "/payouts")
+	f.Add("POST", "/payouts/1/pay")
+	f.Add("DELETE", "/rules/3")
 	f.Add("BREW", "/coupons/1")
 	f.Add("HEAD", "/coupons/1")
 	answer := fuzzed(f)

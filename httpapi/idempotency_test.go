@@ -95,6 +95,7 @@ func TestIdempotencyKeysThatAreNone(t *testing.T) {
 func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
+	w.addMoney(t)
 	for _, call := range []string{
 		`/affiliates {"email": "new@example.com"}`,
 		`/conversions {"type": "signup", "reference": "new"}`,
@@ -109,6 +110,19 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 			t.Errorf("%s: %s and %s", path, first.body, again.body)
 		}
 		w.do(t, "POST", path, body).ok(t, 409)
+	}
+	for _, call := range []string{
+		`/rules {"product": "Lite", "commission": "1%"}`, `/adjustments {"affiliate_id": 1, "amount": 5, "note": "new"}`, `/payouts {"preview": true}`, "/payouts",
+		`/conversions/1/refund {"amount": 1}`, `/conversions/1/undo-refund {"amount": 1}`, "/payouts/2/pay", "/payouts/3/cancel",
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		first := w.do(t, "POST", path, body, "Idempotency-Key", call)
+		before := w.dump(t)
+		again := w.do(t, "POST", path, body, "Idempotency-Key", call)
+		if first.status >= 300 || again.status != first.status || string(again.body) != string(first.body) ||
+			again.header.Get("Idempotent-Replayed") != "true" || w.dump(t) != before {
+			t.Errorf("%s: %d %s and %d %s", call, first.status, first.body, again.status, again.body)
+		}
 	}
 }
 

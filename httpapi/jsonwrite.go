@@ -44,6 +44,15 @@ func (o *object) integer(name string, value int64) {
 	o.b = strconv.AppendInt(o.b, value, 10)
 }
 
+// optionalInteger shows one that is absent as null.
+func (o *object) optionalInteger(name string, value *int64) {
+	if value == nil {
+		o.null(name)
+		return
+	}
+	o.integer(name, *value)
+}
+
 // id shows 0, which is nobody's id, as null.
 func (o *object) id(name string, value int64) {
 	if value == 0 {
@@ -150,6 +159,29 @@ func one[T any](status int, thing T, show func(*object, T)) answer {
 	return answer{status: status, body: o.end()}
 }
 
+// list is the answer with the whole of a list that has no pages.
+func list[T any](status int, things []T, show func(*object, *T)) answer {
+	o := beginObject(make([]byte, 0, 256+256*len(things)))
+	o.flag("success", true)
+	o.member("data")
+	o.b = appendList(o.b, things, show)
+	return answer{status: status, body: o.end()}
+}
+
+// appendList puts things behind b as a JSON array of objects.
+func appendList[T any](b []byte, things []T, show func(*object, *T)) []byte {
+	b = append(b, '[')
+	for i := range things {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		item := beginObject(b)
+		show(&item, &things[i])
+		b = item.end()
+	}
+	return append(b, ']')
+}
+
 // many is the answer with a page of a list. count is asked only when the page
 // does not show by itself how many there are.
 func many[T any](at paging, page refgrow.Page[T], count func() (int64, error), show func(*object, *T)) (answer, error) {
@@ -160,16 +192,7 @@ func many[T any](at paging, page refgrow.Page[T], count func() (int64, error), s
 	o := beginObject(make([]byte, 0, 256+512*len(page.Items)))
 	o.flag("success", true)
 	o.member("data")
-	o.b = append(o.b, '[')
-	for i := range page.Items {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		item := beginObject(o.b)
-		show(&item, &page.Items[i])
-		o.b = item.end()
-	}
-	o.b = append(o.b, ']')
+	o.b = appendList(o.b, page.Items, show)
 	o.member("pagination")
 	p := beginObject(o.b)
 	p.integer("limit", int64(at.limit))

@@ -24,12 +24,20 @@ func TestPathsAndMethods(t *testing.T) {
 		allow string // of a 405, else it is a 404
 	}{
 		{"GET /", ""}, {"POST /", ""}, {"GET /nothing", ""}, {"DELETE /nothing/at/all", ""}, {"GET /Affiliates", ""}, {"GET /affiliate", ""},
-		{"GET /affiliates/", ""}, {"GET /conversions/1/", ""}, {"GET /conversions/1/refund", ""}, {"OPTIONS /nothing", ""}, {"PROPFIND /", ""},
+		{"GET /affiliates/", ""}, {"GET /conversions/1/", ""}, {"GET /conversions/1/refund/", ""}, {"POST /conversions/1/refunds", ""},
+		{"GET /rules/1/x", ""}, {"GET /payouts/export/", ""}, {"GET /project/1", ""}, {"GET /adjustments/1", ""},
+		{"OPTIONS /nothing", ""}, {"PROPFIND /", ""},
 		{"GET /affiliates/a/b", ""}, {"GET /%2Faffiliates", ""}, {"GET /affiliates%2Fjane@example.com", ""},
 		{"PUT /affiliates", "GET, HEAD, POST"}, {"DELETE /affiliates", "GET, HEAD, POST"}, {"PATCH /affiliates", "GET, HEAD, POST"},
 		{"OPTIONS /affiliates", "GET, HEAD, POST"}, {"TRACE /coupons", "GET, HEAD, POST"}, {"PROPFIND /coupons", "GET, HEAD, POST"},
 		{"POST /affiliates/jane@example.com", "DELETE, GET, HEAD, PUT"}, {"PATCH /conversions/1", "DELETE, GET, HEAD, PUT"},
 		{"POST /referrals/x", "DELETE, GET, HEAD, PUT"}, {"OPTIONS /coupons/x", "DELETE, GET, HEAD, PUT"},
+		{"POST /project", "GET, HEAD, PUT"}, {"DELETE /project", "GET, HEAD, PUT"}, {"PUT /rules", "GET, HEAD, POST"}, {"GET /rules/1", "DELETE"},
+		{"GET /adjustments", "POST"}, {"GET /conversions/1/refund", "POST"}, {"PUT /conversions/1/undo-refund", "POST"},
+		{"POST /conversions/1/explain", "GET, HEAD"}, {"POST /affiliates/jane@example.com/earnings", "GET, HEAD"},
+		{"DELETE /affiliates/jane@example.com/ledger", "GET, HEAD"}, {"POST /affiliates/x/statement", "GET, HEAD"}, {"PUT /payouts", "GET, HEAD, POST"},
+		{"DELETE /payouts/1", "GET, HEAD"}, {"POST /payouts/export", "GET, HEAD"}, {"POST /payouts/1/entries", "GET, HEAD"},
+		{"GET /payouts/1/pay", "POST"}, {"GET /payouts/export/pay", "POST"}, {"GET /payouts/1/cancel", "POST"},
 	} {
 		method, path, _ := strings.Cut(c.call, " ")
 		for name, h := range map[string]http.Handler{"mux": w.mux, "stripped": stripped, "alone": alone} {
@@ -132,9 +140,13 @@ func TestEmailsInPaths(t *testing.T) {
 func TestHeadIsGetWithoutBody(t *testing.T) {
 	t.Parallel()
 	w := populated(t, httpapi.Options{})
-	for path, status := range map[string]int{"/affiliates": 200, "/coupons/1": 200, "/coupons/9": 404, "/nothing": 404, "/affiliates?limit=0": 400} {
+	for path, status := range map[string]int{
+		"/affiliates": 200, "/coupons/1": 200, "/coupons/9": 404, "/nothing": 404, "/affiliates?limit=0": 400, "/project": 200,
+		"/payouts/export?format=wise": 200, "/payouts/export": 400, "/affiliates/jane@example.com/statement?month=2026-01&format=csv": 200,
+	} {
 		get, head := w.do(t, "GET", path, ""), w.do(t, "HEAD", path, "")
-		if get.status != status || head.status != status || len(head.body) != 0 || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) {
+		if get.status != status || head.status != status || len(head.body) != 0 || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) ||
+			head.header.Get("Content-Type") != get.header.Get("Content-Type") {
 			t.Errorf("%s: GET %d with %d bytes, HEAD %d %v %q", path, get.status, len(get.body), head.status, head.header, head.body)
 		}
 	}
@@ -159,10 +171,13 @@ func TestOrderOfJudgement(t *testing.T) {
 func TestReadOnlyKeys(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
+	w.addMoney(t)
 	before := w.dump(t)
 	key := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
 	for _, path := range []string{
 		"/affiliates", "/affiliates/jane@example.com", "/conversions", "/conversions/1", "/referrals", "/referrals/carl@example.com", "/coupons", "/coupons/1",
+		"/project", "/rules", "/conversions/1/explain", "/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger",
+		"/affiliates/jane@example.com/statement?month=2026-01", "/payouts", "/payouts/1", "/payouts/1/entries", "/payouts/export?format=wise",
 	} {
 		w.do(t, "GET", path, "", "Authorization", "Bearer "+key).ok(t, 200)
 		w.do(t, "HEAD", path, "", "Authorization", "Bearer "+key).ok(t, 200)
@@ -172,6 +187,12 @@ func TestReadOnlyKeys(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{
+		"/adjustments", "/payouts", "/payouts/2/pay", "/payouts/2/cancel", "/conversions/1/refund", "/conversions/1/undo-refund", "/rules",
+	} {
+		w.do(t, "POST", path, "", "Authorization", "Bearer "+key).refused(t, 403, "forbidden", "")
+	}
+	w.do(t, "DELETE", "/rules/3", "", "Authorization", "Bearer "+key).refused(t, 403, "forbidden", "")
 	if w.dump(t) != before {
 		t.Error("something changed")
 	}

@@ -19,13 +19,40 @@ func number(v any) int64 {
 	return i
 }
 
-// lists are all lists, with a body that makes another item and a filter that all
-// of these pass.
-var lists = []struct{ path, filter, body string }{
-	{"/affiliates", "status=active", `{"email": "n%d@example.com"}`},
-	{"/conversions", "type=purchase", `{"type": "purchase", "base_value": %d}`},
-	{"/referrals", "status=direct_signup", `{"email": "n%d@example.com"}`},
-	{"/coupons", "affiliate_id=1", `{"affiliate_id": 1, "coupon_code": "CODE%d"}`},
+// A listed is a list, with the calls that make another item, the last one of
+// which answers with it, and a filter that all of these pass.
+type listed struct {
+	path, filter string
+	standard     int64 // the default of limit
+	posts        []string
+}
+
+// lists are all lists. The payouts come last: what makes one is in the ledger too.
+var lists = []listed{
+	{"/affiliates", "status=active", 20, []string{`/affiliates {"email": "n%d@example.com"}`}},
+	{"/conversions", "type=purchase", 50, []string{`/conversions {"type": "purchase", "base_value": %d}`}},
+	{"/referrals", "status=direct_signup", 20, []string{`/referrals {"email": "n%d@example.com"}`}},
+	{"/coupons", "affiliate_id=1", 50, []string{`/coupons {"affiliate_id": 1, "coupon_code": "CODE%d"}`}},
+	{"/rules", "affiliate_id=1", 50, []string{`/rules {"affiliate_id": 1, "product": "P%d", "commission": "5%%"}`}},
+	{"/affiliates/first@example.com/ledger", "", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`}},
+	{"/payouts", "status=pending&affiliate_id=1", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`, "/payouts"}},
+}
+
+// add makes the nth item and gives its id.
+func (list listed) add(t *testing.T, w *world, n int) int64 {
+	t.Helper()
+	var item map[string]any
+	for _, post := range list.posts {
+		path, body, _ := strings.Cut(post, " ")
+		if body != "" {
+			body = fmt.Sprintf(body, n)
+		}
+		got := w.do(t, "POST", path, body).ok(t, 201)
+		if item = got.data(); item == nil {
+			item = got.items()[0]
+		}
+	}
+	return number(item["id"])
 }
 
 func pagingWorld(t *testing.T) *world {
@@ -40,7 +67,7 @@ func TestOffsetPaging(t *testing.T) {
 	for _, list := range lists {
 		total := int64(25)
 		for i := range 25 {
-			w.do(t, "POST", list.path, fmt.Sprintf(list.body, i)).ok(t, 201)
+			list.add(t, w, i)
 			if i%3 == 0 {
 				w.clock.Advance(time.Millisecond) // others are at the same instant
 			}
@@ -84,9 +111,8 @@ func TestOffsetPaging(t *testing.T) {
 				t.Errorf("%s%s: %v", list.path, query, got)
 			}
 		}
-		standard := map[string]int64{"/affiliates": 20, "/conversions": 50, "/referrals": 20, "/coupons": 50}[list.path]
-		if got := w.do(t, "GET", list.path, "").ok(t, 200); number(got.pagination()["limit"]) != standard ||
-			int64(len(got.items())) != min(standard, total) {
+		if got := w.do(t, "GET", list.path, "").ok(t, 200); number(got.pagination()["limit"]) != list.standard ||
+			int64(len(got.items())) != min(list.standard, total) {
 			t.Errorf("%s: the default is %v", list.path, got.pagination())
 		}
 	}
@@ -96,6 +122,9 @@ func TestEmptyLists(t *testing.T) {
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, list := range lists {
+		if strings.HasSuffix(list.path, "/ledger") {
+			continue // which is that of an affiliate
+		}
 		for _, query := range []string{"?limit=20", "?limit=20&" + list.filter} {
 			w.do(t, "GET", list.path+query, "").is(t, 200,
 				`{"success": true, "data": [], "pagination": {"limit": 20, "offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`)
@@ -111,8 +140,7 @@ func TestCursorPaging(t *testing.T) {
 	for _, list := range lists {
 		var want []int64
 		for i := range 13 {
-			got := w.do(t, "POST", list.path, fmt.Sprintf(list.body, i)).ok(t, 201)
-			want = append([]int64{number(got.data()["id"])}, want...)
+			want = append([]int64{list.add(t, w, i)}, want...)
 			if i%4 == 0 {
 				w.clock.Advance(time.Second)
 			}
@@ -144,7 +172,7 @@ func TestCursorPaging(t *testing.T) {
 			}
 			cursor = next
 			added++
-			w.do(t, "POST", list.path, fmt.Sprintf(list.body, added)).ok(t, 201)
+			list.add(t, w, added)
 			w.clock.Advance(time.Millisecond)
 		}
 		if fmt.Sprint(seen) != fmt.Sprint(want) {
@@ -153,8 +181,11 @@ func TestCursorPaging(t *testing.T) {
 
 		cursor := text(w.do(t, "GET", list.path+"?limit=1&"+list.filter, "").pagination()["next_cursor"])
 		w.do(t, "GET", list.path+"?limit=500&"+list.filter+"&cursor="+cursor, "").ok(t, 200) // the limit is no filter
+		if list.filter != "" {
+			w.do(t, "GET", list.path+"?cursor="+cursor, "").refused(t, 400, "invalid", "cursor")
+		}
 		for _, query := range []string{
-			"cursor=" + cursor, list.filter + "&offset=0&cursor=" + cursor, list.filter + "&offset=1&cursor=" + cursor,
+			list.filter + "&offset=0&cursor=" + cursor, list.filter + "&offset=1&cursor=" + cursor,
 			list.filter + "&cursor=" + cursor[1:], list.filter + "&cursor=" + strings.ToLower(cursor), list.filter + "&cursor=%20" + cursor,
 			list.filter + "&cursor=" + cursor + "&cursor=" + cursor,
 		} {

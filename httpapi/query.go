@@ -124,23 +124,50 @@ func (q *query) instant(name string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		err = t.UnmarshalText([]byte(text))
-	}
-	if err != nil {
-		message := "must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z"
+	t, ok := instantOf(text)
+	if !ok {
+		message := mustBeInstant
 		if strings.Contains(text, " ") {
 			message += "; write the + of a time zone as %2B"
 		}
 		q.fail(name, message)
-		return time.Time{}
-	}
-	if t.IsZero() {
-		t = t.Add(time.Nanosecond)
 	}
 	return t
 }
+
+const mustBeInstant = "must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z"
+
+// instantOf reads an instant of RFC 3339 or a day, which means its first instant
+// in UTC. The zero time, which stands for none, is not among them.
+func instantOf(text string) (t time.Time, ok bool) {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		err = t.UnmarshalText([]byte(text))
+	}
+	switch {
+	case err != nil:
+		return time.Time{}, false
+	case t.IsZero():
+		t = t.Add(time.Nanosecond)
+	}
+	return t, true
+}
+
+// month is a calendar month that has to be there: its first instant in UTC.
+func (q *query) month(name string) time.Time {
+	text, ok := q.find(name)
+	if !ok {
+		q.fail(name, "is required: a month such as 2026-10")
+		return time.Time{}
+	}
+	t, err := time.Parse(monthForm, text)
+	if err != nil {
+		q.fail(name, "must be a month such as 2026-10")
+	}
+	return t
+}
+
+const monthForm = "2006-01"
 
 // A paging is the part of a list that is wanted.
 type paging struct {

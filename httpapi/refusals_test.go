@@ -41,6 +41,28 @@ func populate(t testing.TB, w *world, key string) {
 	}
 }
 
+// addMoney adds what money beyond conversions needs to a populated world: three
+// rules, the last one of an ended version, an affiliate zoe, and two payouts to
+// her, a canceled one and a pending one.
+func (w *world) addMoney(t testing.TB) {
+	t.Helper()
+	for _, call := range []string{
+		`POST /rules {"affiliate_id": 2, "commission": "30%"}`,
+		`POST /rules {"product": "Pro", "commission": "5.00", "commission_duration": "6 payments"}`,
+		`POST /affiliates {"email": "zoe@example.com", "referral_code": "ZOE"}`,
+		`POST /adjustments {"affiliate_id": 3, "amount": 1000, "note": "a prize"}`,
+		`POST /payouts {"minimum": 500}`,
+		`POST /payouts/1/cancel`,
+		`POST /payouts {"minimum": 500}`,
+	} {
+		method, rest, _ := strings.Cut(call, " ")
+		path, body, _ := strings.Cut(rest, " ")
+		if got := w.do(t, method, path, body); got.status >= 300 {
+			t.Fatalf("%s: %d %s", call, got.status, got.body)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
@@ -285,7 +307,10 @@ func TestRefusals(t *testing.T) {
 		{"GET /coupons/99", 404, ""},
 		{"DELETE /coupons/99", 404, ""},
 	}
-	for _, list := range []string{"affiliates", "conversions", "referrals", "coupons"} {
+	calls = append(calls, refusalsOfMoney()...)
+	for _, list := range []string{
+		"affiliates", "conversions", "referrals", "coupons", "rules", "payouts", "payouts/1/entries", "affiliates/jane@example.com/ledger",
+	} {
 		for query, field := range map[string]string{
 			"limit=0": "limit", "limit=501": "limit", "limit=-1": "limit", "limit=+5": "limit", "limit=1.5": "limit", "limit=abc": "limit",
 			"limit=": "limit", "limit": "limit", "limit=5&limit=5": "limit", "limit=99999999999999999999": "limit", "Limit=5": "Limit",
@@ -315,6 +340,7 @@ func TestRefusals(t *testing.T) {
 	}
 
 	w := populated(t, noLimit)
+	w.addMoney(t)
 	before := w.dump(t)
 	operations := w.engine.Stats().Operations
 	for _, call := range calls {
@@ -359,6 +385,20 @@ func TestMessagesSayWhatWouldBeRight(t *testing.T) {
 		`DELETE /conversions/one`:                                              "id: must be a positive integer",
 		`POST /affiliates {"email": "Bob <x@example.com>"}`:                    "email: must be a plain email address such as jane@example.com",
 		`PUT /affiliates/jane@example.com {"status": "inactive", "email": ""}`: "email: must not be empty",
+		`PUT /project {"touch": "last"}`: "touch: is not a field of this call, which takes name, currency, commission, commission_duration, " +
+			"signup_commission, hold_days, minimum_payout, coupon_first, self_referral",
+		`PUT /project {"hold_days": 1.5}`:                         "hold_days: must be a whole number of 0 or more",
+		`POST /payouts/1/cancel {"x": 1}`:                         "x: is not a field of this call, which takes none",
+		`POST /payouts {"cutoff": "now"}`:                         "cutoff: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
+		`POST /payouts {"minimum": 0.001}`:                        "minimum: 0.001 has 3 decimals; USD has 2",
+		`GET /payouts/export?format=x`:                            `format: must be "paypal" or "wise"`,
+		`GET /payouts/export`:                                     `format: must be "paypal" or "wise"`,
+		`GET /affiliates/jane@example.com/statement`:              "month: is required: a month such as 2026-10",
+		`GET /affiliates/jane@example.com/statement?month=1`:      "month: must be a month such as 2026-10",
+		`POST /conversions/1/refund {"amount": 50.01}`:            "amount: is more than is left of the base value: 50.00 USD",
+		`POST /adjustments {"affiliate_id": 1, "note": "x"}`:      "amount: is required",
+		`POST /adjustments {"affiliate_id": 1, "amount": "5"}`:    "amount: must be a number, without quotes around it",
+		`GET /affiliates/jane@example.com/earnings?as_of=2026-06`: "as_of: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
 	} {
 		method, rest, _ := strings.Cut(call, " ")
 		path, body, _ := strings.Cut(rest, " ")

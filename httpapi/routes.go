@@ -36,6 +36,29 @@ func routes() []route {
 		{http.MethodGet, "/coupons/{id}", retrieveCoupon},
 		{http.MethodPut, "/coupons/{id}", updateCoupon},
 		{http.MethodDelete, "/coupons/{id}", deleteCoupon},
+
+		{http.MethodGet, "/project", retrieveProject},
+		{http.MethodPut, "/project", updateProject},
+		{http.MethodGet, "/rules", listRules},
+		{http.MethodPost, "/rules", createRule},
+		{http.MethodDelete, "/rules/{id}", deleteRule},
+
+		{http.MethodPost, "/conversions/{id}/refund", refundConversion},
+		{http.MethodPost, "/conversions/{id}/undo-refund", undoRefund},
+		{http.MethodGet, "/conversions/{id}/explain", explainConversion},
+
+		{http.MethodGet, "/affiliates/{email}/earnings", retrieveEarnings},
+		{http.MethodGet, "/affiliates/{email}/ledger", listLedger},
+		{http.MethodGet, "/affiliates/{email}/statement", retrieveStatement},
+		{http.MethodPost, "/adjustments", createAdjustment},
+
+		{http.MethodGet, "/payouts", listPayouts},
+		{http.MethodPost, "/payouts", runPayouts},
+		{http.MethodGet, "/payouts/export", exportPayouts},
+		{http.MethodGet, "/payouts/{id}", retrievePayout},
+		{http.MethodGet, "/payouts/{id}/entries", listPayoutEntries},
+		{http.MethodPost, "/payouts/{id}/pay", payPayout},
+		{http.MethodPost, "/payouts/{id}/cancel", cancelPayout},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -30,9 +31,21 @@ type work func(ctx context.Context, p *refgrow.Project) (answer, error)
 type answer struct {
 	status int
 	body   []byte
+	// header is what a file has beside the headers of every answer; nil for JSON. It
+	// is not kept for an Idempotency-Key: only a GET answers with a file.
+	header http.Header
 }
 
 func noContent() answer { return answer{status: http.StatusNoContent} }
+
+// csvFile is an answer that a browser saves under a name, which consists of
+// letters, digits, hyphens and a dot.
+func csvFile(name string, content []byte) answer {
+	return answer{status: http.StatusOK, body: content, header: http.Header{
+		"Content-Type":        {"text/csv; charset=utf-8"},
+		"Content-Disposition": {`attachment; filename="` + name + `"`},
+	}}
+}
 
 // A call is a request that found its route.
 type call struct {
@@ -223,6 +236,7 @@ func write(w http.ResponseWriter, r *http.Request, done answer) {
 		return
 	}
 	h.Set("Content-Type", "application/json")
+	maps.Copy(h, done.header)
 	h.Set("Content-Length", strconv.Itoa(len(done.body)))
 	w.WriteHeader(done.status)
 	if r.Method != http.MethodHead {

@@ -3,11 +3,14 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -92,6 +95,8 @@ func (w *world) request(method, path, body string, headers ...string) *http.Requ
 	return r
 }
 
+var fileName = regexp.MustCompile(`^attachment; filename="[A-Za-z0-9-]+\.csv"$`)
+
 // send checks the manners of every answer.
 func send(t testing.TB, h http.Handler, r *http.Request) reply {
 	t.Helper()
@@ -107,7 +112,13 @@ func send(t testing.TB, h http.Handler, r *http.Request) reply {
 		}
 		return got
 	}
-	if got.header.Get("Content-Type") != "application/json" {
+	if got.status == http.StatusOK && got.header.Get("Content-Type") == "text/csv; charset=utf-8" {
+		if !fileName.MatchString(got.header.Get("Content-Disposition")) {
+			t.Errorf("%s %s: a file with Content-Disposition %q", r.Method, r.URL, got.header.Get("Content-Disposition"))
+		}
+		return got
+	}
+	if got.header.Get("Content-Type") != "application/json" || got.header.Get("Content-Disposition") != "" {
 		t.Errorf("%s %s: %d with Content-Type %q: %s", r.Method, r.URL, got.status, got.header.Get("Content-Type"), got.body)
 	}
 	if r.Method == http.MethodHead {
@@ -200,6 +211,23 @@ func (got reply) pagination() map[string]any {
 	return p
 }
 
+// asText is how a number, a truth or a text is written.
+func asText(v any) string { return fmt.Sprint(v) }
+
+// ids are those of the things in a list.
+func ids(got reply) string {
+	var ids []string
+	for _, item := range got.items() {
+		ids = append(ids, asText(item["id"]))
+	}
+	return strings.Join(ids, " ")
+}
+
+// hostOf lets everybody into a program.
+func hostOf(p **refgrow.Project) func(*http.Request) (httpapi.Caller, error) {
+	return func(*http.Request) (httpapi.Caller, error) { return httpapi.Caller{Project: *p, ID: "host"}, nil }
+}
+
 // id is that of the thing in the answer, as text for a path.
 func (got reply) id() string {
 	n, _ := got.data()["id"].(json.Number)
@@ -211,10 +239,20 @@ func (w *world) dump(t testing.TB, keys ...string) string {
 	t.Helper()
 	var b strings.Builder
 	for _, key := range append(keys, w.key) {
-		for _, list := range []string{"/affiliates", "/conversions", "/referrals", "/coupons"} {
-			got := w.do(t, "GET", list+"?limit=500", "", "Authorization", "Bearer "+key).ok(t, 200)
+		show := func(path string) reply {
+			got := w.do(t, "GET", path, "", "Authorization", "Bearer "+key).ok(t, 200)
 			b.Write(got.body)
 			b.WriteByte('\n')
+			return got
+		}
+		show("/project")
+		for _, list := range []string{"/conversions", "/referrals", "/coupons", "/rules", "/payouts"} {
+			show(list + "?limit=500")
+		}
+		for _, a := range show("/affiliates?limit=500").items() {
+			of := "/affiliates/" + url.PathEscape(text(a["user_email"]))
+			show(of + "/ledger?limit=500")
+			show(of + "/earnings")
 		}
 	}
 	return b.String()

@@ -99,3 +99,99 @@ func TestAKeyNeverReachesAnotherProject(t *testing.T) {
 		t.Errorf("the other program's conversion is %v", got)
 	}
 }
+
+// Two programs with two rules and two payouts each. The affiliates, conversions
+// and payouts of the first are 1 and 2, those of the second 3 and 4; its rules are
+// 7 and 8.
+func TestAKeyNeverReachesAnotherProjectsMoney(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	second := w.newKey(t, w.project(t, "second", refgrow.Settings{Currency: "EUR"}), refgrow.CreateKeyParams{})
+	for _, call := range []string{
+		`/affiliates {"email": "jane@example.com"}`,
+		`/affiliates {"email": "only.second@example.com"}`,
+		`/conversions {"type": "purchase", "affiliate_id": 3, "base_value": 7, "value": 3}`,
+		`/conversions {"type": "purchase", "affiliate_id": 4, "base_value": 8, "value": 4}`,
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		w.do(t, "POST", path, body, "Authorization", "Bearer "+second).ok(t, 201)
+	}
+	for key, ids := range map[string][2]string{w.key: {"1", "2"}, second: {"3", "4"}} {
+		for _, call := range []string{
+			`PUT /affiliates/jane@example.com {"payout_preferences": {"paypal_email": "jane.` + ids[0] + `@example.com"}}`,
+			`POST /adjustments {"affiliate_id": ` + ids[0] + `, "amount": 10, "currency": "EUR", "note": "x"}`,
+			`POST /adjustments {"affiliate_id": ` + ids[1] + `, "amount": 10, "currency": "EUR", "note": "x"}`,
+		} {
+			method, rest, _ := strings.Cut(call, " ")
+			path, body, _ := strings.Cut(rest, " ")
+			if got := w.do(t, method, path, body, "Authorization", "Bearer "+key); got.status >= 300 {
+				t.Fatalf("%s: %d %s", call, got.status, got.body)
+			}
+		}
+	}
+	for _, c := range []struct{ key, first, second, rules, payouts string }{{w.key, "1", "2", "6 5", "2 1"}, {second, "3", "4", "8 7", "4 3"}} {
+		w.do(t, "POST", "/rules", `{"affiliate_id": `+c.first+`, "commission": "1%"}`, "Authorization", "Bearer "+c.key).ok(t, 201)
+		w.do(t, "POST", "/rules", `{"affiliate_id": `+c.second+`, "product": "Pro", "commission": "1%"}`, "Authorization", "Bearer "+c.key).ok(t, 201)
+		w.do(t, "POST", "/payouts", `{"currency": "EUR"}`, "Authorization", "Bearer "+c.key).ok(t, 201)
+		for list, want := range map[string]string{"/rules": c.rules, "/payouts": c.payouts} {
+			if got := w.do(t, "GET", list, "", "Authorization", "Bearer "+c.key); ids(got) != want {
+				t.Errorf("%s lists %s, want %s", list, got.body, want)
+			}
+		}
+	}
+	before := w.dump(t, second)
+
+	for _, call := range []string{
+		`POST /rules {"affiliate_id": 3, "commission": "1%"}`,
+		"DELETE /rules/7", "DELETE /rules/8",
+		"POST /conversions/3/refund", `POST /conversions/4/refund {"amount": 1}`,
+		"POST /conversions/3/undo-refund", `POST /conversions/4/undo-refund {"amount": 1}`,
+		"GET /conversions/3/explain", "GET /conversions/4/explain",
+		"GET /affiliates/only.second@example.com/earnings", "GET /affiliates/only.second@example.com/earnings?as_of=2026-01-01",
+		"GET /affiliates/only.second@example.com/ledger", "GET /affiliates/only.second@example.com/statement?month=2026-01",
+		"GET /affiliates/only.second@example.com/statement?month=2026-01&format=csv",
+		`POST /adjustments {"affiliate_id": 3, "amount": 1, "note": "x"}`,
+		`POST /adjustments {"affiliate_id": 4, "amount": -1, "currency": "EUR", "note": "x"}`,
+		"GET /payouts/3", "GET /payouts/4", "GET /payouts/3/entries", "GET /payouts/4/entries?limit=1",
+		"POST /payouts/3/pay", `POST /payouts/4/pay {"external_reference": "x"}`, "POST /payouts/3/cancel",
+	} {
+		method, rest, _ := strings.Cut(call, " ")
+		path, body, _ := strings.Cut(rest, " ")
+		if w.do(t, method, path, body).refused(t, 404, "not_found", ""); t.Failed() {
+			t.Fatalf("by %s", call)
+		}
+	}
+	for _, query := range []string{"/rules?affiliate_id=3", "/payouts?affiliate_id=3", "/payouts?affiliate_id=4&status=pending"} {
+		got := w.do(t, "GET", query, "").ok(t, 200)
+		if len(got.items()) != 0 || number(got.pagination()["total"]) != 0 {
+			t.Errorf("%s lists %s", query, got.body)
+		}
+	}
+	for _, list := range []string{"/rules", "/payouts", "/affiliates/jane@example.com/ledger"} {
+		cursor := text(w.do(t, "GET", list+"?limit=1", "").ok(t, 200).pagination()["next_cursor"])
+		if cursor == "" {
+			t.Fatalf("%s gives no cursor", list)
+		}
+		w.do(t, "GET", list+"?limit=1&cursor="+cursor, "").ok(t, 200)
+		w.do(t, "GET", list+"?limit=1&cursor="+cursor, "", "Authorization", "Bearer "+second).refused(t, 400, "invalid", "cursor")
+	}
+	for key, want := range map[string]string{w.key: "jane.1@example.com,10.00,EUR,payout-1,Affiliate payout 1\n",
+		second: "jane.3@example.com,13.00,EUR,payout-3,Affiliate payout 3\n"} {
+		got := w.do(t, "GET", "/payouts/export?format=paypal&currency=EUR", "", "Authorization", "Bearer "+key).ok(t, 200)
+		if string(got.body) != want || got.header.Get("X-Payouts-Left-Out") != "1" {
+			t.Errorf("the file is %s, want %s", got.body, want)
+		}
+	}
+	if after := w.dump(t, second); after != before {
+		t.Errorf("something changed:\n%s\n%s", before, after)
+	}
+
+	// A run, and a change of the settings, are the program's own too.
+	w.do(t, "POST", "/payouts/1/cancel", "").ok(t, 200)
+	w.do(t, "POST", "/adjustments", `{"affiliate_id": 3, "amount": 50, "note": "x"}`, "Authorization", "Bearer "+second).ok(t, 201)
+	if got := w.do(t, "POST", "/payouts", `{"currency": "EUR"}`).ok(t, 201).items(); len(got) != 1 || number(got[0]["affiliate_id"]) != 1 {
+		t.Errorf("the run makes %v", got)
+	}
+	w.do(t, "PUT", "/project", `{"name": "renamed", "commission": "99%", "minimum_payout": 5}`).ok(t, 200)
+	have(t, w.do(t, "GET", "/project", "", "Authorization", "Bearer "+second), map[string]any{"name": "second", "commission": "0%", "currency": "EUR"})
+}

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+func retrieveStatement(c *call) (work, error) {
+	q := c.query()
+	of := q.month("month")
+	asCSV := false
+	switch format := q.text("format"); format {
+	case "", "json":
+	case "csv":
+		asCSV = true
+	default:
+		q.fail("format", `must be "json" or "csv"`)
+	}
+	if err := q.end(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		a, err := p.AffiliateByEmail(ctx, c.value)
+		if err != nil {
+			return answer{}, err
+		}
+		statement, err := p.Statement(ctx, a.ID, of.Year(), of.Month())
+		if err != nil {
+			return answer{}, err
+		}
+		if !asCSV {
+			return one(http.StatusOK, statement, func(o *object, s *refgrow.Statement) { showStatement(o, s, of.Format(monthForm)) }), nil
+		}
+		var text bytes.Buffer
+		err = statement.WriteCSV(&text)
+		return csvFile("statement-"+strconv.FormatInt(a.ID, 10)+"-"+of.Format(monthForm)+".csv", text.Bytes()), err
+	}, nil
+}
+
+// showStatement has nothing in it that can change once the month is closed.
+func showStatement(o *object, s *refgrow.Statement, month string) {
+	o.integer("affiliate_id", s.AffiliateID)
+	o.text("month", month)
+	o.flag("closed", s.Closed)
+	o.id("last_entry_id", s.LastEntryID)
+	o.member("entries")
+	o.b = appendList(o.b, s.Entries, showEntry)
+}
