@@ -15,16 +15,20 @@ import (
 func TestProject(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
-	plain := projectJSON{ID: 1, Name: "plain", Currency: "USD", Commission: "0%", SignupCommission: "0%", SelfReferral: "refuse"}
+	plain := projectJSON{
+		ID: 1, Name: "plain", Currency: "USD", Commission: "0%", CommissionDuration: "lifetime", SignupCommission: "0%",
+		MinimumPayout: "0.00", SelfReferral: "refuse",
+	}
 	if got := decode[projectJSON](t, p.must("project", "create", "plain", "--json")); got != plain {
 		t.Errorf("%+v", got)
 	}
 	shop := projectJSON{
-		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000", SignupCommission: "1.000", HoldDays: 30, CouponFirst: true,
-		SelfReferral: "flag",
+		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000", CommissionDuration: "12 months", SignupCommission: "1.000",
+		HoldDays: 30, MinimumPayout: "25.500", CouponFirst: true, SelfReferral: "flag",
 	}
 	if got := decode[projectJSON](t, p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
-		"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag")); got != shop {
+		"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag",
+		"--commission-duration", "12 months", "--minimum-payout", "25.5")); got != shop {
 		t.Errorf("%+v", got)
 	}
 	if got := decode[[]projectJSON](t, p.must("project", "list", "--json")); len(got) != 2 || got[0] != plain || got[1] != shop {
@@ -36,13 +40,13 @@ func TestProject(t *testing.T) {
 	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")); got != shop {
 		t.Errorf("%+v", got)
 	}
-	shop.HoldDays = 0
-	p.must("project", "set", "my shop", "--hold-days", "0")
+	shop.HoldDays, shop.CommissionDuration = 0, "6 payments"
+	p.must("project", "set", "my shop", "--hold-days", "0", "--commission-duration", "6 payments")
 	if got := decode[projectJSON](t, p.must("project", "show", "my shop", "--json")); got != shop {
 		t.Errorf("%+v", got)
 	}
 	// A new currency takes the fixed amounts along, as the same numbers.
-	shop.Currency, shop.SignupCommission = "EUR", "1.00"
+	shop.Currency, shop.SignupCommission, shop.MinimumPayout = "EUR", "1.00", "25.50"
 	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")); got != shop {
 		t.Errorf("%+v", got)
 	}
@@ -55,9 +59,50 @@ func TestProject(t *testing.T) {
 		t.Errorf("it has changed: %+v", got)
 	}
 	for _, text := range []string{p.must("project", "show", "my shop"), p.must("project", "list")} {
-		if !strings.Contains(text, "my shop") || !strings.Contains(text, "8.2%") || !strings.Contains(text, "1.00 EUR") {
-			t.Errorf("%s", text)
+		for _, part := range []string{"my shop", "8.2%", "6 payments", "1.00 EUR", "25.50 EUR"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("nothing of %s in %s", part, text)
+			}
 		}
+	}
+}
+
+// A new name comes together with new settings, or neither comes.
+func TestRename(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "other")
+	old := decode[projectJSON](t, p.must("project", "create", "old", "--hold-days", "3", "--json"))
+	for _, test := range []struct {
+		name string
+		code int
+		says string
+	}{
+		{"other", exitFailed, `--name: there is a project "other" in ` + p.db + " already; nothing was changed"},
+		{"", exitWrong, "--name must be 1 to 100 printable characters"},
+		{" blank", exitWrong, "--name must be 1 to 100 printable characters"},
+	} {
+		code, stdout, stderr := p.run("project", "set", "old", "--hold-days", "7", "--name", test.name)
+		if code != test.code || stdout != "" || !strings.Contains(stderr, "refgrow: "+test.says) {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q", test.name, code, stdout, stderr)
+		}
+	}
+	if got := decode[projectJSON](t, p.must("project", "show", "old", "--json")); got != old {
+		t.Errorf("a refused name has changed the project: %+v", got)
+	}
+
+	renamed := old
+	renamed.Name, renamed.HoldDays = "new", 7
+	if got := decode[projectJSON](t, p.must("project", "set", "old", "--hold-days", "7", "--name", "new", "--json")); got != renamed {
+		t.Errorf("%+v", got)
+	}
+	renamed.Name = "newer"
+	p.must("project", "set", "new", "--name", "newer")
+	if got := decode[projectJSON](t, p.must("project", "show", "newer", "--json")); got != renamed {
+		t.Errorf("%+v", got)
+	}
+	if code, _, stderr := p.run("project", "show", "old"); code != exitFailed || !strings.Contains(stderr, `no project "old"`) {
+		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
 
@@ -149,6 +194,29 @@ func TestBackup(t *testing.T) {
 // addAffiliate adds one to the project "shop".
 func (p *program) addAffiliate(email string) {
 	p.t.Helper()
+	p.inShop(func(shop *refgrow.Project) {
+		if _, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email}); err != nil {
+			p.t.Fatal(err)
+		}
+	})
+}
+
+// inShop does something with the project "shop" by way of the package.
+func (p *program) inShop(work func(shop *refgrow.Project)) {
+	p.t.Helper()
+	p.withEngine(func(engine *refgrow.Engine) {
+		shop, err := engine.Project(p.t.Context(), "shop")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		work(shop)
+	})
+}
+
+// withEngine does something with the program's database, which it makes if there
+// is none.
+func (p *program) withEngine(work func(engine *refgrow.Engine)) {
+	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {
 		p.t.Fatal(err)
@@ -158,13 +226,7 @@ func (p *program) addAffiliate(email string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	shop, err := engine.Project(p.t.Context(), "shop")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if _, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email}); err != nil {
-		p.t.Fatal(err)
-	}
+	work(engine)
 }
 
 // tamper changes the database behind the engine's back.

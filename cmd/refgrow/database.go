@@ -60,6 +60,28 @@ func (c *call) openingFailed(err error) error {
 	return fmt.Errorf("cannot open %s: %w", c.db, err)
 }
 
+// withOneProject runs work on the project that --project names. Without the flag
+// it is the only one there is.
+func (c *call) withOneProject(ctx context.Context, name string, work func(*refgrow.Project) error) error {
+	if c.given("project") {
+		return c.withProject(ctx, name, func(_ *refgrow.Engine, project *refgrow.Project) error { return work(project) })
+	}
+	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
+		projects, err := engine.Projects(ctx)
+		if err != nil {
+			return err
+		}
+		switch n := len(projects); n {
+		case 0:
+			return fmt.Errorf("there is no project in %s; \"refgrow project create\" makes one", c.db)
+		case 1:
+			return work(projects[0])
+		default:
+			return usage("\"refgrow %s\" needs --project NAME: there are %d projects in %s", c.command.name, n, c.db)
+		}
+	})
+}
+
 // withProject runs work on a project of the database.
 func (c *call) withProject(ctx context.Context, name string, work func(*refgrow.Engine, *refgrow.Project) error) error {
 	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {

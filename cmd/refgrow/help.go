@@ -83,7 +83,7 @@ func details(cmd command) string {
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
 			text += " (default " + f.DefValue + ")"
 		}
-		fmt.Fprintf(&b, "  %-25s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
+		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
 	return b.String()
 }

@@ -120,9 +120,9 @@ func keyRevokeCommand() command {
 }
 
 func revokeKey(ctx context.Context, c *call) error {
-	id, err := strconv.ParseInt(c.operand, 10, 64)
-	if err != nil || id <= 0 {
-		return usage("%q is no id of a key: give the number that \"refgrow key list\" shows", c.operand)
+	id, err := c.id("key")
+	if err != nil {
+		return err
 	}
 	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
 		switch err := engine.RevokeKey(ctx, id); {

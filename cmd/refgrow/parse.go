@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // An assignment is one flag of a call.
@@ -160,6 +161,15 @@ func operandOf(cmd command, operands []string) (string, error) {
 	return strings.Join(operands, " "), nil
 }
 
+// id reads the operand of a command that takes the id of a thing.
+func (c *call) id(thing string) (int64, error) {
+	id, err := strconv.ParseInt(c.operand, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, usage("%q is no id of a %s: give the number that \"refgrow %s list\" shows", c.operand, thing, thing)
+	}
+	return id, nil
+}
+
 // assign sets a flag of the call's command.
 func assign(c *call, a assignment) error {
 	f := c.flags.Lookup(a.name)
@@ -188,5 +198,31 @@ func (w *whole) Set(text string) error {
 		return usage("must be a whole number of 0 or more, not %q", text)
 	}
 	*w = whole(n)
+	return nil
+}
+
+// An instant is the value of a flag that takes an instant of RFC 3339, or a day,
+// which means its first instant in UTC.
+type instant struct{ time.Time }
+
+func (i *instant) String() string {
+	if i.IsZero() {
+		return ""
+	}
+	return stamp(i.Time)
+}
+
+func (i *instant) Set(text string) error {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		err = t.UnmarshalText([]byte(text))
+	}
+	if err != nil {
+		return usage("must be a date such as 2026-11-01, or an instant such as 2026-11-01T13:00:00Z, not %q", text)
+	}
+	if t.IsZero() { // which would mean that the flag was not given
+		t = t.Add(time.Nanosecond)
+	}
+	i.Time = t
 	return nil
 }

@@ -60,6 +60,8 @@ func commands() []command {
 		serveCommand(),
 		projectCreateCommand(), projectListCommand(), projectShowCommand(), projectSetCommand(),
 		keyCreateCommand(), keyListCommand(), keyRevokeCommand(),
+		payoutPreviewCommand(), payoutRunCommand(), payoutExportCommand(),
+		payoutListCommand(), payoutPayCommand(), payoutCancelCommand(),
 		verifyCommand(), backupCommand(),
 		versionCommand(), helpCommand(),
 	}
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	tell(stderr, "refgrow: %s\n", explain(err))
-	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
+	if wrong := (*usageError)(nil); errors.As(err, &wrong) || errors.Is(err, refgrow.ErrInvalid) {
 		return exitWrong
 	}
 	return exitFailed

@@ -74,7 +74,7 @@ func TestWrongCalls(t *testing.T) {
 		says string
 	}{
 		{"", exitWrong, "a command is needed"},
-		{"payout list", exitWrong, `no command "payout"`},
+		{"payout", exitWrong, "comes one of: preview, run, export, list, pay, cancel"},
 		{"webhook", exitWrong, `no command "webhook"`},
 		{"project", exitWrong, "comes one of: create, list, show, set"},
 		{"key destroy", exitWrong, `no command "key destroy"`},
@@ -92,6 +92,12 @@ func TestWrongCalls(t *testing.T) {
 		{"project create x --commission 101%", exitWrong, "--commission: 101"},
 		{"project create x --signup-commission 1.005", exitWrong, "--signup-commission: 1.005 has 3 decimals"},
 		{"project create x --self-referral never", exitWrong, "refuse, flag or allow"},
+		{"project create x --name y", exitWrong, `"refgrow project create" has no flag --name`},
+		{"project create x --commission-duration forever", exitWrong, `--commission-duration: must be "lifetime"`},
+		{"project create x --commission-duration=", exitWrong, "--commission-duration must not be empty"},
+		{"project create x --minimum-payout some", exitWrong, "--minimum-payout must be an amount"},
+		{"project create x --minimum-payout 1.005", exitWrong, "--minimum-payout: 1.005 has 3 decimals"},
+		{"project create x --minimum-payout -1", exitWrong, "--minimum-payout: must be 0 or more"},
 		{"project create shop --hold-days 3", exitFailed, "exists already"},
 		{"project set shop", exitWrong, "at least one setting"},
 		{"project set nobody --hold-days 3", exitFailed, `no project "nobody"`},
@@ -101,6 +107,30 @@ func TestWrongCalls(t *testing.T) {
 		{"key revoke", exitWrong, "needs the ID"},
 		{"key revoke first", exitWrong, "no id of a key"},
 		{"key revoke 7", exitFailed, "no key 7"},
+		{"payout preview --cutoff yesterday", exitWrong, "--cutoff must be a date such as 2026-11-01"},
+		{"payout run --cutoff=", exitWrong, "--cutoff must be a date such as 2026-11-01"},
+		{"payout run --cutoff 2999-01-01", exitWrong, "--cutoff: must not be in the future"},
+		{"payout run --currency XAU", exitWrong, "--currency: XAU"},
+		{"payout run --minimum some", exitWrong, "--minimum must be an amount"},
+		{"payout run --minimum 1.005", exitWrong, "--minimum: 1.005 has 3 decimals"},
+		{"payout run --currency JPY --minimum 1.5", exitWrong, "--minimum: 1.5 has 1 decimal"},
+		{"payout preview --minimum -1", exitWrong, "--minimum: must be 0 or more"},
+		{"payout run --project nobody", exitFailed, `no project "nobody"`},
+		{"payout run --project=", exitFailed, `no project ""`},
+		{"payout run 3", exitWrong, `takes no "3"`},
+		{"payout export", exitWrong, "needs --format paypal or --format wise"},
+		{"payout export --format excel", exitWrong, `--format must be paypal or wise, not "excel"`},
+		{"payout export --format wise --currency=", exitWrong, "--currency: "},
+		{"payout list --status open", exitWrong, `--status must be pending, paid or canceled, not "open"`},
+		{"payout list --status=", exitWrong, "--status must be pending, paid or canceled"},
+		{"payout list --affiliate jane", exitWrong, "--affiliate: "},
+		{"payout list --affiliate jane@example.com", exitFailed, `no affiliate "jane@example.com" in the project "shop"`},
+		{"payout pay", exitWrong, "needs the ID"},
+		{"payout pay first", exitWrong, `"first" is no id of a payout: give the number that "refgrow payout list" shows`},
+		{"payout pay 7", exitFailed, `no payout 7 in the project "shop"`},
+		{"payout cancel 0", exitWrong, "no id of a payout"},
+		{"payout cancel 7", exitFailed, `no payout 7 in the project "shop"`},
+		{"payout cancel 7 --reference x", exitWrong, `"refgrow payout cancel" has no flag --reference`},
 		{"backup", exitWrong, "needs --to"},
 		{"serve --rate-limit -1", exitWrong, "must be a whole number"},
 		{"serve --trusted-proxy everybody", exitWrong, "must be a network"},
@@ -125,7 +155,7 @@ func TestMissingDatabase(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{
 		"project list", "project show shop", "project set shop --hold-days 1", "key create --project shop", "key list",
-		"key revoke 1", "verify", "backup --to copy.db", "project create shop --commission nonsense",
+		"key revoke 1", "payout preview", "payout run --project shop", "payout list", "payout pay 1", "verify", "backup --to copy.db", "project create shop --commission nonsense",
 	} {
 		p := setup(t)
 		code, stdout, stderr := p.run(strings.Fields(args)...)
@@ -171,7 +201,7 @@ func TestInterrupted(t *testing.T) {
 	p.must("project", "create", "shop")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, args := range []string{"verify", "backup --to " + filepath.Join(p.dir, "copy.db"), "project create other"} {
+	for _, args := range []string{"verify", "payout preview", "payout run", "backup --to " + filepath.Join(p.dir, "copy.db"), "project create other"} {
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, append(strings.Fields(args), "--db", p.db), &stdout, &stderr)
 		if code != exitFailed || stdout.Len() > 0 || stderr.String() != "refgrow: interrupted\n" {
@@ -189,7 +219,7 @@ func TestNobodyGetsTheResult(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	p.must("project", "create", "shop")
-	for _, args := range []string{"project list", "project show shop --json", "key create --project shop", "verify", "version", "help"} {
+	for _, args := range []string{"project list", "project show shop --json", "key create --project shop", "payout list", "verify", "version", "help"} {
 		var stderr bytes.Buffer
 		code := run(t.Context(), append(strings.Fields(args), "--db", p.db), fullDisk{}, &stderr)
 		if code != exitFailed || !strings.Contains(stderr.String(), "cannot write the result: the disk is full") {
