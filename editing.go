@@ -235,6 +235,11 @@ type cause struct {
 	note, field string
 }
 
+// maxEdits is how many entries a conversion can have and still be edited. Taking
+// back and giving again what was paid writes one for each availability that there
+// is: without a bound, somebody could pile them up.
+const maxEdits = 1000
+
 // postChange enters the difference between two states of a conversion in the
 // books.
 func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by cause) error {
@@ -244,6 +249,9 @@ func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by ca
 	entries, err := o.ListEntriesOfConversion(ctx, db.ListEntriesOfConversionParams{ProjectID: o.project, ConversionID: before.ID})
 	if err != nil {
 		return err
+	}
+	if len(entries) >= maxEdits && by.kind == EntryCorrection {
+		return conflict("", "The conversion has %d ledger entries already and cannot be edited any more", len(entries))
 	}
 	from, to := bookOf(entries, before), bookOf(entries, after)
 	to.note, to.field = by.note, by.field

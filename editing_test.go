@@ -2,6 +2,7 @@ package refgrow_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -93,4 +94,31 @@ func TestCurrencyChangeWithAValue(t *testing.T) {
 			p.verify()
 		})
 	}
+}
+
+// Nobody can pile up entries: a conversion that was edited too often stays as it
+// is, but can still be refunded and deleted.
+func TestEditsHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	jane := p.affiliate("jane")
+	sale := p.record(earning(jane, money.MustParse("100.00 USD")))
+	var err error
+	edits := 0
+	for ; err == nil && edits < 2000; edits++ {
+		p.clock.Advance(time.Millisecond)
+		_, err = p.shop.UpdateConversion(t.Context(), sale.ID, refgrow.UpdateConversionParams{
+			Value: new(money.New(int64(10000-edits), money.USD)), Paid: new(edits%2 == 0),
+		})
+	}
+	p.refused("one edit too many", err, refgrow.ErrConflict, "")
+	n, err := p.shop.CountLedger(t.Context(), jane.ID)
+	p.ok(err)
+	if n < 1000 || n > 2000 {
+		t.Errorf("after %d edits there are %d entries", edits, n)
+	}
+	p.refund(sale, "50.00 USD")
+	p.refund(sale, "")
+	p.ok(p.shop.DeleteConversion(t.Context(), sale.ID))
+	p.verify()
 }

@@ -491,3 +491,34 @@ func TestClockGoesBackInARun(t *testing.T) {
 	store.on(nil)
 	p.verify()
 }
+
+// While the clock is back, what a pending payout reserves is not available by it,
+// and lessens nothing of what is.
+func TestPayableWhileTheClockIsBack(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 10})
+	jane := p.affiliate("jane")
+	began := p.clock.Now()
+	sale := p.sell(jane, "")
+	p.clock.Set(sale.AvailableAt)
+	p.made("the first run", p.run(refgrow.PayoutRunParams{}), "20.00 USD pending")
+	p.clock.Set(began.Add(time.Hour))
+	_, err := p.shop.CreateAdjustment(t.Context(), refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: money.MustParse("15.00 USD"), Note: "a bonus"})
+	p.ok(err)
+	if b := p.earnings(jane)[0]; b.Payable != money.MustParse("15.00 USD") || b.Reserved != money.MustParse("20.00 USD") {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.made("a run by the clock that is back", p.run(refgrow.PayoutRunParams{}), "15.00 USD pending")
+	p.verify()
+}
+
+// A rule whose product no other text comes behind is listed like any other.
+func TestEveryRuleIsListed(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	rule := p.rule(refgrow.CreateRuleParams{Product: "\U0010FFFFx", Commission: refgrow.Percent("90")})
+	page, err := p.shop.ListRules(t.Context(), refgrow.ListRulesParams{})
+	if err != nil || len(page.Items) != 1 || page.Items[0] != *rule {
+		t.Errorf("the rules are %+v (%v)", page.Items, err)
+	}
+}
