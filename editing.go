@@ -153,7 +153,7 @@ func (u UpdateConversionParams) applyAmounts(c *db.Conversion) error {
 	if c.Type == string(Purchase) && c.BaseValue == nil {
 		return invalid("base_value", "is required for purchases")
 	}
-	if orZero(c.BaseValue) < c.Refunded {
+	if next == now && orZero(c.BaseValue) < c.Refunded {
 		return invalid("base_value", "must not be below what was refunded")
 	}
 	if u.Value != nil && *u.Value != money.New(c.Value, now) {
