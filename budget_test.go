@@ -101,7 +101,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(counting.memo)
-	overridden := false
+	overridden, watched := false, false
 	for _, test := range []struct {
 		name   string
 		params RecordConversionParams
@@ -153,11 +153,36 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			},
 			"FindCustomers ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount",
 		},
+		{
+			"with two endpoints: nobody's purchase",
+			RecordConversionParams{Type: Purchase, BaseValue: base},
+			"InsertConversion InsertEvent",
+		},
+		{
+			"with two endpoints: a known customer",
+			RecordConversionParams{
+				Type: Purchase, Reference: "in_7", BaseValue: base, Product: "pro", Customer: Customer{ExternalID: "u_1"},
+			},
+			"FindCustomers ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount InsertEvent",
+		},
+		{
+			"with two endpoints: a signup of a new customer",
+			RecordConversionParams{Type: Signup, ReferralCode: "JANE", Customer: Customer{ExternalID: "u_4"}},
+			"FindCustomers GetAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
+		},
 	} {
 		if strings.HasPrefix(test.name, "with overrides") && !overridden {
 			overridden = true
 			if _, err := shop.CreateRule(ctx, CreateRuleParams{Product: "pro", Commission: Percent("30"), Duration: Months(12)}); err != nil {
 				t.Fatal(err)
+			}
+		}
+		if strings.HasPrefix(test.name, "with two endpoints") && !watched {
+			watched = true
+			for range 2 {
+				if _, err := shop.CreateWebhook(ctx, CreateWebhookParams{URL: "https://example.com"}); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if _, err := shop.RecordConversion(ctx, test.params); err != nil {

@@ -139,7 +139,10 @@ func (p *Project) DeleteConversion(ctx context.Context, id int64) error {
 			return err
 		}
 		o.countConversion(ConversionType(row.Type), row.Paid == 1, -1)
-		return o.Tx.DeleteConversion(ctx, db.DeleteConversionParams{ProjectID: o.project, ConversionID: id})
+		if err := o.Tx.DeleteConversion(ctx, db.DeleteConversionParams{ProjectID: o.project, ConversionID: id}); err != nil {
+			return err
+		}
+		return o.emitConversion(ctx, conversionGone, row)
 	})
 }
 

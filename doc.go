@@ -147,6 +147,27 @@
 // it is, and the next one takes it into account. A conversion counts as paid once a
 // payout has paid something for it; that cannot be changed by hand then.
 //
+// # Events
+//
+// A project can have endpoints that want to hear of changes ([Project.CreateWebhook]).
+// What is needed to tell them is written in the transaction of the change, also
+// under WithTx: no change without its event, and no event without its change. A
+// webhook.Worker delivers it; [Engine.ClaimDeliveries] and its neighbours are for who
+// wants to send events some other way.
+//
+//   - A recorded conversion is [EventReferralConverted] and [EventReferralUpdated], a
+//     signup [EventReferralSignedUp] before them.
+//   - A changed conversion, one that was refunded in part, and a changed customer
+//     are [EventReferralUpdated], with the old and new values of what changed.
+//   - A conversion that was refunded in full, or deleted, is [EventReferralCanceled].
+//   - A customer that was created on its own, with an affiliate, is
+//     [EventReferralSignedUp].
+//   - The deletion of an affiliate or a customer and the payment of a payout are none.
+//
+// Nothing is written while a project has no endpoint. Events, and the log of their
+// deliveries, are kept 30 days, and can be replayed. The secrets that sign them are
+// encrypted under Config.SecretKey; without one they are stored as they are.
+//
 // # Transactions
 //
 // Each method is one transaction and returns when it is committed, except that
@@ -189,6 +210,6 @@
 // # This version
 //
 // It has projects, affiliates, coupons, referrals, conversions, commission rules,
-// the ledger, earnings, refunds, payouts, keys, verification and backups. Webhooks
-// and tracking are not in it yet.
+// the ledger, earnings, refunds, payouts, webhooks, keys, verification and backups.
+// Tracking is not in it yet.
 package refgrow

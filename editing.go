@@ -111,7 +111,10 @@ func (o *op) updateConversion(ctx context.Context, id int64, u UpdateConversionP
 	if err := o.postChange(ctx, before, &after, cause{kind: EntryCorrection, field: "value"}); err != nil {
 		return nil, err
 	}
-	return &after, o.saveConversion(ctx, &after)
+	if err := o.saveConversion(ctx, &after); err != nil {
+		return nil, err
+	}
+	return &after, o.emitChange(ctx, before, &after)
 }
 
 func (o *op) saveConversion(ctx context.Context, c *db.Conversion) error {

@@ -95,3 +95,43 @@ func TestIdempotencyKeyLength(t *testing.T) {
 		t.Errorf("%d calls were done", done)
 	}
 }
+
+// Of an answer that showed a secret only the id is kept, whatever its body.
+func TestAnswerWithASecret(t *testing.T) {
+	t.Parallel()
+	p := inAppsFile(t, 2, refgrow.Settings{})
+	done := 0
+	answer := refgrow.Answer{Status: 201, Body: []byte("the secret"), SecretOf: 7}
+	if got, replayed := p.once("k", answer, &done); replayed || got.Status != 201 || string(got.Body) != "the secret" || got.SecretOf != 7 {
+		t.Errorf("the first answer is %+v, replayed: %v", got, replayed)
+	}
+	again := func(request string) (refgrow.Answer, error) {
+		got, _, err := p.shop.Once(t.Context(), refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte(request)},
+			func(*refgrow.Project) (refgrow.Answer, error) {
+				done++
+				return answer, nil
+			})
+		return got, err
+	}
+	got, err := again("POST /")
+	p.refused("the second answer", err, refgrow.ErrConflict, "Idempotency-Key")
+	if got.Status != 0 || got.Body != nil || got.SecretOf != 7 {
+		t.Errorf("the second answer is %+v", got)
+	}
+	got, err = again("POST /other")
+	p.refused("another request", err, refgrow.ErrConflict, "Idempotency-Key")
+	if got.SecretOf != 0 || done != 1 {
+		t.Errorf("another request gets %+v, and the call was done %d times", got, done)
+	}
+	if kept := p.count("SELECT COUNT(*) FROM refgrow_idempotency WHERE body = CAST('7' AS BLOB)"); kept != 1 {
+		t.Error("something else than the id is kept")
+	}
+	_, _, err = p.shop.Once(t.Context(), refgrow.Idempotency{Key: "negative"}, func(*refgrow.Project) (refgrow.Answer, error) {
+		return refgrow.Answer{Status: -1}, nil
+	})
+	p.refused("a negative status", err, refgrow.ErrInvalid, "Status")
+	p.clock.Advance(24 * time.Hour)
+	if got, replayed := p.once("k", answer, &done); replayed || got.SecretOf != 7 || done != 2 {
+		t.Errorf("after a day the answer is %+v, replayed: %v", got, replayed)
+	}
+}

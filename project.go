@@ -55,12 +55,23 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	if err := p.engine.open(); err != nil {
 		return err
 	}
-	return failed("running an atomic block", p.backend.Atomic(ctx, backend.Work{
+	before := p.engine.emitted.Load()
+	err := failed("running an atomic block", p.backend.Atomic(ctx, backend.Work{
 		Foreign: true,
 		Run: func(_ context.Context, tx *backend.Tx) error {
 			return work(p.inside(tx))
 		},
 	}))
+	p.wakeIfChanged(before)
+	return err
+}
+
+// wakeIfChanged wakes the workers after a transaction in which something was
+// written to the outbox: what woke them inside was not committed then.
+func (p *Project) wakeIfChanged(before int64) {
+	if p.engine.emitted.Load() != before {
+		p.engine.Wake()
+	}
 }
 
 // inside is the project bound to a transaction that is under way.
@@ -201,6 +212,7 @@ type op struct {
 	project int64
 	now     int64 // the operation's one reading of the clock, Unix milliseconds
 	state   *state
+	emitted bool // it has written to the outbox
 }
 
 // write runs an operation of the project in a write transaction.
@@ -213,8 +225,10 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 	if err := p.engine.open(); err != nil {
 		return err
 	}
+	emitted := false
 	as.Run = func(ctx context.Context, tx *backend.Tx) error {
 		o := &op{Tx: tx, project: p.id, now: p.engine.millis()}
+		defer func() { emitted = o.emitted }()
 		if known, ok := tx.Memo[stateKey(p.id)]; ok {
 			o.state = known.(*state)
 		} else {
@@ -227,7 +241,12 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 		}
 		return work(ctx, o)
 	}
-	return failed(doing, p.backend.Atomic(ctx, as))
+	err := failed(doing, p.backend.Atomic(ctx, as))
+	if emitted && err == nil {
+		p.engine.emitted.Add(1)
+		p.engine.Wake()
+	}
+	return err
 }
 
 // change runs an operation that gives what it made.

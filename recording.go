@@ -136,7 +136,14 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err := o.insertConversion(ctx, row); err != nil {
 		return nil, err
 	}
-	return row, o.postNew(ctx, row)
+	if err := o.postNew(ctx, row); err != nil {
+		return nil, err
+	}
+	what := purchaseRecorded
+	if params.Type == Signup {
+		what = signupRecorded
+	}
+	return row, o.emitConversion(ctx, what, row)
 }
 
 // draft is the conversion as far as the params alone say.

@@ -140,7 +140,10 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 			return nil, err
 		}
 	}
-	return row, o.insertReferral(ctx, row, nil)
+	if err := o.insertReferral(ctx, row, nil); err != nil || row.AffiliateID == nil {
+		return row, err
+	}
+	return row, o.emit(ctx, referralCreated, -row.ID, row.AffiliateID, &row.ID, []byte("{}"))
 }
 
 // insertReferral writes a referred user, but not for a conversion whose reference
@@ -256,6 +259,7 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 	if err != nil {
 		return nil, missing(err, "Referred user")
 	}
+	was := showReferral(&row)
 	if u.Email != nil && *u.Email != orZero(row.Email) {
 		if err := o.customerIsFree(ctx, "email", findByEmail(*u.Email), id); err != nil {
 			return nil, err
@@ -276,7 +280,10 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 			row.ConversionDate = &o.now
 		}
 	}
-	return &row, o.saveReferral(ctx, &row, before, nil)
+	if err := o.saveReferral(ctx, &row, before, nil); err != nil {
+		return nil, err
+	}
+	return &row, o.emitReferral(ctx, was, showReferral(&row))
 }
 
 // saveReferral is insertReferral for a user that is there.

@@ -39,7 +39,9 @@ type Config struct {
 	// Migrate says what New does about the schema. Defaults to MigrateAuto.
 	Migrate MigrateMode
 	// SecretKey is the key, 32 bytes kept outside the database, that encrypts
-	// the secrets of webhooks in it. This version stores no such secrets yet.
+	// the secrets of webhooks in it. Without one they are stored as they are: who
+	// gets the file can then sign in the program's name. Secrets that were stored
+	// before there was a key stay readable, and are encrypted when they are changed.
 	SecretKey []byte
 }
 
@@ -59,6 +61,9 @@ type Engine struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	keys    *keyCache
+	vault   vault
+	woken   chan struct{}
+	emitted atomic.Int64 // changes that were written to the outbox
 	closed  atomic.Bool
 }
 
@@ -75,11 +80,17 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	secrets, err := newVault(config.SecretKey)
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		backend: store.Backend(),
 		now:     config.clock(),
 		logger:  config.Logger,
 		keys:    newKeyCache(),
+		vault:   secrets,
+		woken:   make(chan struct{}, 1),
 	}
 	if err := migrate(ctx, e.backend, config.Migrate, e.millis()); err != nil {
 		return nil, err
@@ -101,9 +112,18 @@ func (e *Engine) Close(context.Context) error {
 // Now is the time by the engine's clock.
 func (e *Engine) Now() time.Time { return e.now() }
 
-// Wake tells the engine's workers that a caller's transaction has committed, so
-// that they need not wait for their next look. This version has no workers yet.
-func (e *Engine) Wake() {}
+// Wake tells the engine's worker that a caller's transaction has committed, so
+// that it need not wait for its next look.
+func (e *Engine) Wake() {
+	select {
+	case e.woken <- struct{}{}:
+	default: // it knows already
+	}
+}
+
+// Woken is where a worker learns that there may be something to deliver. One worker
+// of the process gets each signal; the others look now and then.
+func (e *Engine) Woken() <-chan struct{} { return e.woken }
 
 // Backup writes a consistent copy of the whole database to a new file at path,
 // readable by its owner only, while others go on writing.

@@ -110,6 +110,6 @@ func (p *Project) changeRefund(
 		if err := o.saveConversion(ctx, &after); err != nil {
 			return nil, err
 		}
-		return showConversion(&after, o.now), nil
+		return showConversion(&after, o.now), o.emitChange(ctx, before, &after)
 	})
 }

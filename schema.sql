@@ -318,3 +318,72 @@ CREATE TABLE refgrow_deletions (
     deleted_at   INTEGER NOT NULL,
     totals       TEXT NOT NULL
 ) STRICT;
+
+-- Where events are sent. events is JSON, a sorted list of names; secret is NULL for
+-- an endpoint without signatures, else its first byte tells how it is sealed. The
+-- former secret signs too until former_until.
+CREATE TABLE refgrow_webhooks (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id      INTEGER NOT NULL REFERENCES refgrow_projects (id),
+    url             TEXT NOT NULL,
+    events          TEXT NOT NULL,
+    status          TEXT NOT NULL CHECK (status IN ('active', 'inactive')),
+    secret          BLOB,
+    former_secret   BLOB,
+    former_until    INTEGER,
+    last_success_at INTEGER,
+    created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX refgrow_webhooks_by_time ON refgrow_webhooks (project_id, created_at);
+
+-- The outbox: a row for each change that an endpoint may have to hear of, written in
+-- the transaction of the change, with all that it takes to tell of it. It has no
+-- index beside its ids: refgrow_outbox remembers up to which one deliveries were
+-- made of them. lane is the conversion, or minus the referral where there is none:
+-- what happens to one is told in order.
+CREATE TABLE refgrow_events (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id      INTEGER NOT NULL,
+    kind            TEXT NOT NULL,
+    lane            INTEGER NOT NULL,
+    affiliate_id    INTEGER,
+    affiliate_email TEXT,
+    affiliate_code  TEXT,
+    paypal_email    TEXT,
+    wise_account_id TEXT,
+    wise_email      TEXT,
+    referral_id     INTEGER,
+    referral_email  TEXT,
+    data            TEXT NOT NULL,
+    created_at      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE refgrow_outbox (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL
+) STRICT;
+
+-- An event on its way to an endpoint. Of those that are pending in a lane only the
+-- first has a next attempt. Whoever makes an attempt leases the delivery, so that no
+-- other process does.
+CREATE TABLE refgrow_deliveries (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id      INTEGER NOT NULL,
+    webhook_id      INTEGER NOT NULL REFERENCES refgrow_webhooks (id),
+    event_id        INTEGER NOT NULL,
+    event           TEXT NOT NULL,
+    lane            INTEGER NOT NULL,
+    status          TEXT NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed', 'canceled')),
+    attempts        INTEGER NOT NULL,
+    next_attempt_at INTEGER,
+    leased_until    INTEGER,
+    response_status INTEGER,
+    error           TEXT,
+    created_at      INTEGER NOT NULL,
+    ended_at        INTEGER
+) STRICT;
+
+CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
+CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane) WHERE status = 'pending';
+CREATE INDEX refgrow_deliveries_by_time ON refgrow_deliveries (webhook_id, created_at);

@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
 // TestSchemaFile compares schema.sql, which people and the generator of the
@@ -110,6 +112,118 @@ func TestMigrationNumbers(t *testing.T) {
 	}
 	if first != 1 || last != len(files) || count != len(files) {
 		t.Errorf("of %d migrations, %d were applied, from %d to %d", len(files), count, first, last)
+	}
+}
+
+// A database with the rows of a version before this one is brought up to date,
+// from each version on: nothing of it changes, it is as a new one is, and works.
+func TestMigrationsOfDatabasesWithRows(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(refgrow.MigrationsFS, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What the first version has written: an affiliate with a paid sale, and a
+	// customer's unpaid one.
+	const rows = `
+		INSERT INTO refgrow_projects (id, name, currency, hold_days, coupon_first, self_referral, created_at)
+			VALUES (1, 'shop', 'USD', 0, 0, 'refuse', 1000);
+		INSERT INTO refgrow_project_totals (project_id, last_stamp, ledger_entries, affiliates_active, referrals_converted, purchases_unpaid, purchases_paid)
+			VALUES (1, 5000, 3, 1, 1, 1, 1);
+		INSERT INTO refgrow_commission_rules (id, project_id, conversion_type, version, kind, rate, amount, currency, duration, duration_count, created_at)
+			VALUES (1, 1, 'purchase', 1, 'percent', 200000, 0, '', 'lifetime', 0, 1000), (2, 1, 'signup', 1, 'fixed', 0, 0, 'USD', 'lifetime', 0, 1000);
+		INSERT INTO refgrow_affiliates (id, project_id, email, referral_code, status, clicks, created_at)
+			VALUES (1, 1, 'jane@example.com', 'JANE', 'active', 0, 2000);
+		INSERT INTO refgrow_codes (project_id, code, affiliate_id) VALUES (1, 'jane', 1);
+		INSERT INTO refgrow_referrals (id, project_id, email, affiliate_id, status, conversion_date, created_at)
+			VALUES (1, 1, 'carl@example.com', 1, 'converted', 3000, 3000);
+		INSERT INTO refgrow_conversions (id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded,
+			paid, reference, created_at, available_at, reason, candidates, priced_value, priced_currency, priced_base_value, commission_reason, rule_id, rule_version)
+			VALUES (1, 1, 'purchase', 1, NULL, 'USD', 1, 200, 1000, 0, 1, 'in_1', 3000, 3000, 'affiliate_id',
+				'[{"source":"affiliate_id","affiliate_id":1,"outcome":"credited"}]', 200, 'USD', 1000, 'rule', 1, 1),
+				(2, 1, 'purchase', 1, 1, 'USD', 1, 400, 2000, 0, 0, 'in_2', 3000, 3000, 'affiliate_id',
+				'[{"source":"affiliate_id","affiliate_id":1,"outcome":"credited"}]', 400, 'USD', 2000, 'rule', 1, 1);
+		INSERT INTO refgrow_ledger_entries (id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id)
+			VALUES (1, 1, 1, 'USD', 'commission', 200, 3000, 3000, 1), (2, 1, 1, 'USD', 'commission', 400, 3000, 3000, 2),
+				(3, 1, 1, 'USD', 'settlement', -200, 3000, 5000, 1);
+		INSERT INTO refgrow_accounts (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, signups, purchases)
+			VALUES (1, 'USD', 1, 800, 600, 200, 400, 5000, 0, 2);`
+	// And the second one: a payout of the other sale, which is pending.
+	const payouts = `
+		INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at)
+			VALUES (1, 1, 1, 'USD', 400, 1, 5000, 'pending', 5000);
+		INSERT INTO refgrow_payout_entries (entry_id, payout_id, reserved) VALUES (2, 1, 1);
+		UPDATE refgrow_accounts SET reserved = 400;
+		UPDATE refgrow_project_totals SET payouts_pending = 1;`
+	for version := 1; version < len(files); version++ {
+		t.Run(number(version), func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			old := borrowed(t, 1)
+			apply := func(text string) {
+				t.Helper()
+				if _, err := old.DB.ExecContext(ctx, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, file := range files[:version] {
+				text, err := refgrow.MigrationsFS.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				apply(string(text))
+				if i < 2 {
+					apply([]string{rows, payouts}[i])
+				}
+			}
+			engine, clock := refgrowtest.On(t, old.Store)
+			check := func() {
+				t.Helper()
+				report, err := engine.Verify(ctx)
+				if err != nil || report.Conversions == 0 || len(report.Differences) != 0 {
+					t.Errorf("Verify: %+v, %v", report, err)
+				}
+			}
+			check()
+			fresh := borrowed(t, 1)
+			if err := refgrow.Migrate(ctx, fresh.Store); err != nil {
+				t.Fatal(err)
+			}
+			want, got := schema(t, fresh.DB), schema(t, old.DB)
+			for name, ddl := range got {
+				if ddl != want[name] {
+					t.Errorf("%s is\n%s\nbut in a new database\n%s", name, ddl, want[name])
+				}
+			}
+			if len(got) != len(want) {
+				t.Errorf("there are %d things, but %d in a new database", len(got), len(want))
+			}
+
+			shop, err := engine.Project(ctx, "shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			hook, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := shop.RefundConversion(ctx, 2, refgrow.RefundConversionParams{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := engine.SpreadEvents(ctx); err != nil {
+				t.Fatal(err)
+			}
+			attempts, _, err := engine.ClaimDeliveries(ctx, hook.ID, 10, time.Minute)
+			if err != nil || len(attempts) != 1 || attempts[0].Event != refgrow.EventReferralCanceled {
+				t.Errorf("sent are %+v (%v)", attempts, err)
+			}
+			earned, err := shop.Earnings(ctx, 1)
+			if err != nil || len(earned) != 1 || earned[0].Paid.Minor() != 200 || earned[0].Total.Minor() != 200 {
+				t.Errorf("earned is %+v (%v)", earned, err)
+			}
+			clock.Advance(time.Hour)
+			check()
+		})
 	}
 }
 

@@ -210,7 +210,9 @@ type state struct {
 	rules    map[ConversionType]db.CommissionRule // the project's own
 	// overridden tells whether there are other rules in force.
 	overridden bool
-	lastStamp  int64 // of the newest ledger entry, Unix milliseconds
+	// watched tells whether there is an endpoint for events.
+	watched   bool
+	lastStamp int64 // of the newest ledger entry, Unix milliseconds
 }
 
 type stateKey int64
@@ -231,7 +233,7 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 	s := &state{name: row.Name, lastStamp: totals.LastStamp, rules: make(map[ConversionType]db.CommissionRule, len(rules))}
 	for _, r := range rules {
 		s.rules[ConversionType(r.CommissionRule.ConversionType)] = r.CommissionRule
-		s.overridden = r.Overridden == 1
+		s.overridden, s.watched = r.Overridden == 1, r.Watched == 1
 	}
 	if len(s.rules) != 2 {
 		return nil, fmt.Errorf("project %d has not one commission rule in force for each type of conversion", project)

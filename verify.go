@@ -48,8 +48,9 @@ const (
 // on one consistent state and without hindering writers: the counts of each
 // project, every balance, what each conversion has earned, what each payout
 // reserves and has settled, and every commission from its stored rule version and
-// inputs; and it looks for rows that name those of another project. SQLite's own checks of the file come first. It reads the
-// whole database.
+// inputs; and it looks for rows that name those of another project, and for events
+// and deliveries that would not be sent. SQLite's own checks of the file come first.
+// It reads the whole database.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	var report Report
 	if err := e.open(); err != nil {
@@ -61,7 +62,8 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	}
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
-		file := verification{report: &report}
+		shared := new(outbox)
+		file := verification{q: q, outbox: shared, report: &report}
 		for _, problem := range problems {
 			file.differs("file", "integrity", problem, "ok")
 		}
@@ -79,14 +81,19 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		}
 		for _, p := range projects {
 			report.Projects++
-			v := verification{q: q, project: p, hidden: hidden, report: &report}
-			for _, check := range []func(context.Context) error{v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.rows} {
+			v := verification{q: q, vault: e.vault, project: p, hidden: hidden, outbox: shared, report: &report}
+			for _, check := range []func(context.Context) error{
+				v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.webhooks, v.events, v.rows,
+			} {
 				if err := check(ctx); err != nil {
 					return fmt.Errorf("project %s: %w", p.Name, err)
 				}
 			}
 		}
-		return nil
+		if len(projects) == 0 {
+			return nil
+		}
+		return file.position(ctx)
 	})
 	return report, failed("verifying", err)
 }
@@ -94,12 +101,14 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 // A verification is the check of one project.
 type verification struct {
 	q       db.Querier
+	vault   vault
 	project db.Project
 	// hidden are the affiliates that are being deleted: their rows do not belong
 	// together any more.
 	hidden    map[int64]bool
 	lastStamp int64
 	versions  map[int64]db.CommissionRule
+	outbox    *outbox
 	report    *Report
 }
 

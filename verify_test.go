@@ -67,6 +67,7 @@ func damageable(t *testing.T) (path string) {
 		_, err = other.UpdateSettings(t.Context(), settings)
 		p.ok(err)
 	}
+	p.listen(other)
 	p.verify()
 
 	path = filepath.Join(t.TempDir(), "backup.db")
@@ -146,6 +147,42 @@ func (p *program) payOut(joe *refgrow.Affiliate) {
 	refund(sale(paula, "owed", "", ""), "10.00 EUR")
 	run()
 	p.update(sale(pete, "moved", "", ""), refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
+}
+
+// listen gives the program endpoints: 1 hears everything, and has had another
+// secret; 2 is inactive; 3 is of another project. Of event 1, a sale, delivery 1 has
+// succeeded, and 2 is due; event 4 is about the same sale, and delivery 5 waits for
+// 2. Of events 2 and 3, about a referred user, delivery 3 is to be tried again, and
+// 4 waits for it. Of event 5, a signup of nobody, delivery 6 is leased, and 7 and 8
+// wait for it. Event 6 is a test, and 7, the end of the signup, is still in the
+// outbox.
+func (p *program) listen(other *refgrow.Project) {
+	p.Helper()
+	ctx := p.Context()
+	lisa := p.affiliate("lisa")
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	_, err := p.shop.RotateWebhook(ctx, hook.ID)
+	p.ok(err)
+	p.endpoint(refgrow.CreateWebhookParams{Status: refgrow.WebhookInactive})
+	_, err = other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+	p.ok(err)
+
+	sold := p.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: lisa.ID, BaseValue: money.MustParse("10.00 USD"), Customer: refgrow.Customer{Email: "lena@example.com"},
+	})
+	lola, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "lola@example.com", AffiliateID: lisa.ID})
+	p.ok(err)
+	_, err = p.shop.UpdateReferral(ctx, lola.ID, refgrow.UpdateReferralParams{Status: new(refgrow.ReferralConverted)})
+	p.ok(err)
+	p.update(sold, refgrow.UpdateConversionParams{Reference: refgrow.Set("told")})
+	nobodys := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	p.spread()
+	due := p.claim(hook)
+	p.finish(due[0], refgrow.AttemptSucceeded)
+	p.finish(due[1], refgrow.AttemptRetry)
+	_, err = p.shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralConverted)
+	p.ok(err)
+	p.ok(p.shop.DeleteConversion(ctx, nobodys.ID))
 }
 
 // copyOf is a program on a copy of a file.
@@ -366,6 +403,11 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 		"INSERT INTO refgrow_payout_entries VALUES (27, 4, 1)":                                                                          "entry 27 of payout 4: available_at",
 		"INSERT INTO refgrow_payout_entries VALUES (10, 4, 0)":                                                                          "entry 10 of payout 4: reserved is 0, but should be 1",
 		"INSERT INTO refgrow_payouts SELECT 9, 1, 5, 'EUR', 7, 1, 0, 'pending', NULL, MAX(created_at), NULL, NULL FROM refgrow_payouts": "payout 9: amount is 7, but should be 0",
+		"DELETE FROM refgrow_outbox":                                                                                                    "outbox: row is missing",
+		"DELETE FROM refgrow_events WHERE id = 3":                                                                                       "delivery 4: event is 3, but should be one that there is",
+		"DELETE FROM refgrow_webhooks WHERE id = 1":                                                                                     "file: integrity",
+		"DELETE FROM refgrow_deliveries WHERE id = 2":                                                                                   "delivery 5: next_attempt_at is not set, but should be set for the first",
+		"DELETE FROM refgrow_projects WHERE name = 'other'":                                                                             "file: integrity",
 		"INSERT INTO refgrow_accounts VALUES (2, 'GBP', 1, 5, 5, 0, 5, 0, NULL, 0, 0, 0, 0)":                                            "affiliate 2 in GBP: total is 5",
 	} {
 		t.Run(statement, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func listAffiliates(c *call) (work, error) {
@@ -28,7 +29,7 @@ func listAffiliates(c *call) (work, error) {
 			return answer{}, err
 		}
 		return many(at, page, func() (int64, error) { return p.CountAffiliates(ctx, params) },
-			func(o *object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) })
+			func(o *wire.Object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) })
 	}, nil
 }
 
@@ -164,76 +165,53 @@ func oneAffiliate(ctx context.Context, p *refgrow.Project, a *refgrow.Affiliate)
 	if err != nil {
 		return answer{}, err
 	}
-	return one(http.StatusOK, a, func(o *object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) }), nil
+	return one(http.StatusOK, a, func(o *wire.Object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) }), nil
 }
 
 // showNewAffiliate is the form of a create's answer: no earnings yet.
-func showNewAffiliate(o *object, a *refgrow.Affiliate) {
-	o.integer("id", a.ID)
-	o.text("user_email", a.Email)
-	o.text("referral_code", a.ReferralCode)
-	o.optional("partner_slug", a.PartnerSlug)
-	o.null("unpaid_earnings")
-	o.null("total_earnings")
-	o.instant("created_at", a.CreatedAt)
-	o.text("status", string(a.Status))
+func showNewAffiliate(o *wire.Object, a *refgrow.Affiliate) {
+	o.Integer("id", a.ID)
+	o.Text("user_email", a.Email)
+	o.Text("referral_code", a.ReferralCode)
+	o.Optional("partner_slug", a.PartnerSlug)
+	o.Null("unpaid_earnings")
+	o.Null("total_earnings")
+	o.Instant("created_at", a.CreatedAt)
+	o.Text("status", string(a.Status))
 }
 
-func showAffiliate(o *object, a *refgrow.Affiliate, settings refgrow.Settings) {
-	o.integer("id", a.ID)
-	o.text("user_email", a.Email)
-	o.text("referral_code", a.ReferralCode)
-	o.instant("created_at", a.CreatedAt)
-	o.text("status", string(a.Status))
-	o.integer("clicks", a.Clicks)
-	o.integer("signups", a.Signups)
-	o.integer("purchases", a.Purchases)
+func showAffiliate(o *wire.Object, a *refgrow.Affiliate, settings refgrow.Settings) {
+	o.Integer("id", a.ID)
+	o.Text("user_email", a.Email)
+	o.Text("referral_code", a.ReferralCode)
+	o.Instant("created_at", a.CreatedAt)
+	o.Text("status", string(a.Status))
+	o.Integer("clicks", a.Clicks)
+	o.Integer("signups", a.Signups)
+	o.Integer("purchases", a.Purchases)
 	holds := settings.HoldDays > 0 ||
 		slices.ContainsFunc(a.Earnings, func(b refgrow.Balance) bool { return !b.Held.IsZero() })
 	showEarnings(o, a.Earnings[0], holds)
-	o.optional("partner_slug", a.PartnerSlug)
+	o.Optional("partner_slug", a.PartnerSlug)
 	if others := a.Earnings[1:]; len(others) > 0 {
-		o.member("earnings_by_currency")
-		o.b = appendList(o.b, others, func(inner *object, balance *refgrow.Balance) {
-			inner.text("currency", string(balance.Currency))
+		o.Member("earnings_by_currency")
+		o.B = appendList(o.B, others, func(inner *wire.Object, balance *refgrow.Balance) {
+			inner.Text("currency", string(balance.Currency))
 			showEarnings(inner, *balance, holds)
 		})
 	}
-	showPreferences(o, a.PayoutPreferences)
+	pp := a.PayoutPreferences
+	o.PayoutPreferences(pp.PayPalEmail, pp.WiseAccountID, pp.WiseEmail)
 }
 
 // showEarnings shows a balance. What is held is shown where there are holds.
-func showEarnings(o *object, balance refgrow.Balance, holds bool) {
-	o.decimal("unpaid_earnings", balance.Unpaid)
-	o.decimal("total_earnings", balance.Total)
-	o.decimal("paid_earnings", balance.Paid)
+func showEarnings(o *wire.Object, balance refgrow.Balance, holds bool) {
+	o.Decimal("unpaid_earnings", balance.Unpaid)
+	o.Decimal("total_earnings", balance.Total)
+	o.Decimal("paid_earnings", balance.Paid)
 	if holds {
-		o.decimal("eligible_earnings", balance.Eligible)
-		o.decimal("held_earnings", balance.Held)
-		o.optionalInstant("next_release_date", balance.NextRelease)
+		o.Decimal("eligible_earnings", balance.Eligible)
+		o.Decimal("held_earnings", balance.Held)
+		o.OptionalInstant("next_release_date", balance.NextRelease)
 	}
-}
-
-// showPreferences shows what is set.
-func showPreferences(o *object, set refgrow.PayoutPreferences) {
-	if set == (refgrow.PayoutPreferences{}) {
-		return
-	}
-	o.member("payout_preferences")
-	inner := beginObject(o.b)
-	if set.PayPalEmail != "" {
-		inner.text("paypal_email", set.PayPalEmail)
-	}
-	if set.WiseAccountID != "" || set.WiseEmail != "" {
-		inner.member("wise_details")
-		wise := beginObject(inner.b)
-		if set.WiseAccountID != "" {
-			wise.text("accountId", set.WiseAccountID)
-		}
-		if set.WiseEmail != "" {
-			wise.text("email", set.WiseEmail)
-		}
-		inner.b = wise.end()
-	}
-	o.b = inner.end()
 }

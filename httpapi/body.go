@@ -89,10 +89,24 @@ func (b *body) check(name string, v *value, of kind) *value {
 		}
 	case kindBool:
 		b.fail(name, "must be true or false")
-	case kindObject, kindArray, kindNull:
+	case kindArray:
+		b.fail(name, mustBeTexts)
+	case kindObject, kindNull:
 		b.fail(name, "must be an object")
 	}
 	return nil
+}
+
+// fixed refuses a field that one could expect in a change, and says what to do
+// instead.
+func (b *body) fixed(name, instead string) {
+	for i := range b.members {
+		if m := &b.members[i]; m.name == name {
+			m.taken = true
+			b.found++
+			b.fail(name, instead)
+		}
+	}
 }
 
 // full gives a text that is there, and refuses an empty one: it could mean that

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -201,22 +202,4 @@ func deleteConversion(c *call) (work, error) {
 	}, err
 }
 
-func showConversion(o *object, c *refgrow.Conversion) {
-	o.integer("id", c.ID)
-	o.integer("project_id", c.ProjectID)
-	o.text("type", string(c.Type))
-	o.id("affiliate_id", c.AffiliateID)
-	o.id("referred_user_id", c.ReferredUserID)
-	o.number("value", c.Value)
-	o.number("base_value", c.BaseValue)
-	o.optional("base_value_currency", string(c.BaseCurrency))
-	o.number("refunded_amount", c.Refunded)
-	o.flag("paid", c.Paid)
-	o.text("status", string(c.Status))
-	o.instant("created_at", c.CreatedAt)
-	o.optional("reference", c.Reference)
-	o.optional("coupon_code_used", c.CouponCode)
-	o.optional("referral_code", c.ReferralCode)
-	o.optional("product", c.Product)
-	o.optional("url", c.URL)
-}
+func showConversion(o *wire.Object, c *refgrow.Conversion) { o.Merge(c.AppendJSON) }

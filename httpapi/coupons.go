@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func listCoupons(c *call) (work, error) {
@@ -98,15 +99,15 @@ func deleteCoupon(c *call) (work, error) {
 	}, err
 }
 
-func showCoupon(o *object, c *refgrow.Coupon) {
-	o.integer("id", c.ID)
-	o.integer("project_id", c.ProjectID)
-	o.integer("affiliate_id", c.AffiliateID)
-	o.text("coupon_code", c.Code)
-	o.optional("stripe_coupon_id", c.StripeCouponID)
-	o.optional("lemonsqueezy_discount_code", c.LemonSqueezyDiscountCode)
-	o.text("status", string(c.Status))
-	o.instant("created_at", c.CreatedAt)
-	o.text("affiliate_email", c.AffiliateEmail)
-	o.text("affiliate_referral_code", c.AffiliateReferralCode)
+func showCoupon(o *wire.Object, c *refgrow.Coupon) {
+	o.Integer("id", c.ID)
+	o.Integer("project_id", c.ProjectID)
+	o.Integer("affiliate_id", c.AffiliateID)
+	o.Text("coupon_code", c.Code)
+	o.Optional("stripe_coupon_id", c.StripeCouponID)
+	o.Optional("lemonsqueezy_discount_code", c.LemonSqueezyDiscountCode)
+	o.Text("status", string(c.Status))
+	o.Instant("created_at", c.CreatedAt)
+	o.Text("affiliate_email", c.AffiliateEmail)
+	o.Text("affiliate_referral_code", c.AffiliateReferralCode)
 }

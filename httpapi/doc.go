@@ -1,8 +1,8 @@
 // Package httpapi serves the documented Refgrow REST API over an engine:
 // affiliates, conversions, referrals and coupons; and, beyond the reference, the
-// project, its commission rules, refunds, the ledger and payouts. Register puts it
-// on a program's own mux, New makes a handler of it. What follows settles what the
-// API reference leaves open.
+// project, its commission rules, refunds, the ledger, payouts and webhooks. Register
+// puts it on a program's own mux, New makes a handler of it. What follows settles
+// what the API reference leaves open.
 //
 // # Answers
 //
@@ -51,6 +51,15 @@
 //	POST /payouts/{id}/pay                 external_reference
 //	POST /payouts/{id}/cancel
 //	GET /payouts/export                    format=paypal or wise, currency
+//	GET /webhooks                          a list
+//	POST /webhooks                         url, events, secret, status
+//	GET /webhooks/{id}
+//	PUT /webhooks/{id}                     url, events, status
+//	DELETE /webhooks/{id}
+//	POST /webhooks/{id}/rotate             a new secret
+//	POST /webhooks/{id}/test               event
+//	POST /webhooks/{id}/replay             since or delivery_id
+//	GET /webhooks/{id}/deliveries          a list; status
 //
 // PUT /project takes name, currency, commission, commission_duration,
 // signup_commission, hold_days, minimum_payout, coupon_first and self_referral,
@@ -110,6 +119,24 @@
 // transaction, or none, and a repetition makes no others. A paid or canceled
 // payout stays so: pay and cancel are 409 then.
 //
+// A webhook's events default to all, and its status to active. Without secret one is
+// made; null means that nothing is signed. The secret is in the answers that make
+// it, to POST /webhooks and to rotate, and in no other: they have secret, null for
+// none. rotate makes a new one, and the former one signs beside it for 24 hours. An
+// inactive webhook gets nothing: what waits for it is canceled, test and replay are
+// 409, and active sends nothing by itself. Deleting a webhook deletes its
+// deliveries.
+//
+// test sends an event that did not happen, marked with "test": true, whatever
+// events the webhook wants: referral_converted, unless event says otherwise. replay
+// sends one delivery again, which has to be of this webhook, or with since
+// everything that happened from that instant on and that the webhook wants, also
+// what it got already. Both answer 202 before anything was sent: test and a
+// delivery_id with the new delivery, since with the number of deliveries. A
+// delivery's status is pending, succeeded, failed or canceled; response_status and
+// error are those of the last attempt. What is sent, and when, is in the
+// documentation of the package webhook.
+//
 // # Files
 //
 // GET /payouts/export, and a statement with format=csv, answer with text/csv in
@@ -127,11 +154,12 @@
 // In a query, unknown and repeated parameters and empty values are errors in
 // any case, on every method. A body on a GET or a DELETE is not looked at.
 //
-// In a new thing null is the same as absent. In a change, null clears
-// partner_slug, payout_preferences and what is in them, base_value, reference,
-// coupon_code_used, a conversion's or a referral's affiliate_id,
-// stripe_coupon_id and lemonsqueezy_discount_code; elsewhere it is an error. An
-// empty text is always one. What payout_preferences does not name stays as it is.
+// In a new thing null is the same as absent, except for the secret of a webhook.
+// In a change, null clears partner_slug, payout_preferences and what is in them,
+// base_value, reference, coupon_code_used, a conversion's or a referral's
+// affiliate_id, stripe_coupon_id and lemonsqueezy_discount_code; elsewhere it is
+// an error. An empty text is always one. What payout_preferences does not name
+// stays as it is.
 //
 // Where every field is optional, an absent body is an empty object.
 //
@@ -140,7 +168,7 @@
 // of conversions are in base_value_currency, or without one in the project's
 // currency in a new conversion, and in the conversion's own in a change.
 //
-// A plain date in from, to, as_of or cutoff is its midnight, UTC.
+// A plain date in from, to, as_of, cutoff or since is its midnight, UTC.
 //
 // # Lists
 //
@@ -158,7 +186,8 @@
 // On any POST; elsewhere the header is not looked at. The same key, path and
 // body, byte for byte, give the same answer byte for byte for 24 hours, with
 // Idempotent-Replayed: true. A body that is wrong by itself is 400 even where
-// the key was used for another one.
+// the key was used for another one. An answer that shows a secret is not kept: the
+// same call again is 409, with the id of the webhook as id, and makes no other.
 //
 // # Limits
 //

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 // A problem is an answer that says what is wrong.
@@ -18,6 +19,7 @@ type problem struct {
 	allow      string // the header Allow, or ""
 	retryAfter int64  // seconds, or 0
 	requestID  string // shown where the person has to ask the program's owner
+	id         int64  // of what the problem is about, where a client needs it, or 0
 	cause      error  // for the log alone
 }
 
@@ -117,17 +119,20 @@ func (p *problem) body() []byte {
 	if p.field != "" {
 		message = p.field + ": " + message
 	}
-	o := beginObject(make([]byte, 0, 256))
-	o.flag("success", false)
-	o.text("error", message)
-	o.text("code", p.code)
+	o := wire.Begin(make([]byte, 0, 256))
+	o.Flag("success", false)
+	o.Text("error", message)
+	o.Text("code", p.code)
 	if p.field != "" {
-		o.text("field", p.field)
+		o.Text("field", p.field)
+	}
+	if p.id != 0 {
+		o.Integer("id", p.id)
 	}
 	if p.requestID != "" {
-		o.text("request_id", p.requestID)
+		o.Text("request_id", p.requestID)
 	}
-	return o.end()
+	return o.End()
 }
 
 // shortened is a text from outside for a message: as much as people can use.

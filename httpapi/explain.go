@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func explainConversion(c *call) (work, error) {
@@ -18,58 +19,58 @@ func explainConversion(c *call) (work, error) {
 	}, err
 }
 
-func showExplanation(o *object, e *refgrow.Explanation) {
-	o.member("decision")
-	decision := beginObject(o.b)
+func showExplanation(o *wire.Object, e *refgrow.Explanation) {
+	o.Member("decision")
+	decision := wire.Begin(o.B)
 	showDecision(&decision, &e.Decision)
-	o.b = decision.end()
-	o.member("commission")
-	commission := beginObject(o.b)
+	o.B = decision.End()
+	o.Member("commission")
+	commission := wire.Begin(o.B)
 	showCommission(&commission, &e.Commission)
-	o.b = commission.end()
-	o.member("entries")
-	o.b = appendList(o.b, e.Entries, showEntryOf)
-	o.text("sentence", e.Sentence)
+	o.B = commission.End()
+	o.Member("entries")
+	o.B = appendList(o.B, e.Entries, showEntryOf)
+	o.Text("sentence", e.Sentence)
 }
 
-func showDecision(o *object, d *refgrow.Decision) {
-	o.text("reason", string(d.Reason))
-	o.id("chosen", d.Chosen)
-	o.flag("self_referral", d.SelfReferral)
-	o.member("candidates")
-	o.b = appendList(o.b, d.Candidates, showCandidate)
+func showDecision(o *wire.Object, d *refgrow.Decision) {
+	o.Text("reason", string(d.Reason))
+	o.ID("chosen", d.Chosen)
+	o.Flag("self_referral", d.SelfReferral)
+	o.Member("candidates")
+	o.B = appendList(o.B, d.Candidates, showCandidate)
 }
 
 // showCandidate leaves out what a candidate does not have.
-func showCandidate(o *object, c *refgrow.Candidate) {
-	o.text("source", string(c.Source))
+func showCandidate(o *wire.Object, c *refgrow.Candidate) {
+	o.Text("source", string(c.Source))
 	if c.Code != "" {
-		o.text("code", c.Code)
+		o.Text("code", c.Code)
 	}
 	if c.AffiliateID != 0 {
-		o.integer("affiliate_id", c.AffiliateID)
+		o.Integer("affiliate_id", c.AffiliateID)
 	}
-	o.text("outcome", string(c.Outcome))
+	o.Text("outcome", string(c.Outcome))
 	if c.SelfReferral {
-		o.flag("self_referral", true)
+		o.Flag("self_referral", true)
 	}
 }
 
-func showCommission(o *object, c *refgrow.CommissionExplanation) {
-	o.optional("rule", c.Rule)
-	o.optional("scope", c.Scope)
-	o.id("version", c.Version)
-	o.text("reason", string(c.Reason))
-	o.member("inputs")
-	in := beginObject(o.b)
-	in.number("base_value", c.Inputs.BaseValue)
-	in.optional("currency", string(c.Inputs.Currency))
-	in.optional("rate", c.Inputs.Rate)
-	in.number("fixed", c.Inputs.Fixed)
-	in.optional("rounding", c.Inputs.Rounding)
-	in.optionalInstant("first_purchase_at", c.Inputs.FirstPurchaseAt)
-	in.optionalInteger("earlier_purchases", c.Inputs.EarlierPurchases)
-	in.optionalInteger("earlier_payments", c.Inputs.EarlierPayments)
-	o.b = in.end()
-	o.number("value", c.Value)
+func showCommission(o *wire.Object, c *refgrow.CommissionExplanation) {
+	o.Optional("rule", c.Rule)
+	o.Optional("scope", c.Scope)
+	o.ID("version", c.Version)
+	o.Text("reason", string(c.Reason))
+	o.Member("inputs")
+	in := wire.Begin(o.B)
+	in.Number("base_value", c.Inputs.BaseValue)
+	in.Optional("currency", string(c.Inputs.Currency))
+	in.Optional("rate", c.Inputs.Rate)
+	in.Number("fixed", c.Inputs.Fixed)
+	in.Optional("rounding", c.Inputs.Rounding)
+	in.OptionalInstant("first_purchase_at", c.Inputs.FirstPurchaseAt)
+	in.OptionalInteger("earlier_purchases", c.Inputs.EarlierPurchases)
+	in.OptionalInteger("earlier_payments", c.Inputs.EarlierPayments)
+	o.B = in.End()
+	o.Number("value", c.Value)
 }

@@ -1,6 +1,10 @@
 package httpapi
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/refgrow-go/refgrow/internal/wire"
+)
 
 // What the tests outside look at from within.
 
@@ -14,7 +18,7 @@ func ParseObject(text string) (names []string, err error) {
 }
 
 // AppendText writes a JSON string.
-func AppendText(b []byte, text string) []byte { return appendText(b, text) }
+func AppendText(b []byte, text string) []byte { return wire.AppendText(b, text) }
 
 // MaxDepth is how deep a body may be nested.
 const MaxDepth = maxDepth

@@ -47,6 +47,30 @@ func (b *body) nullText(name string) refgrow.Null[string] {
 	return three(b.full(name, v), null)
 }
 
+// texts is an optional list of texts in a new thing, nil when absent.
+func (b *body) texts(name string) []string { return b.elements(name, b.optional(name, kindArray)) }
+
+// newTexts is the list of texts that a field is changed to, nil when absent.
+func (b *body) newTexts(name string) []string { return b.elements(name, b.changed(name, kindArray)) }
+
+const mustBeTexts = "must be an array of strings"
+
+func (b *body) elements(name string, v *value) []string {
+	if v == nil {
+		return nil
+	}
+	texts := make([]string, len(v.members))
+	for i := range v.members {
+		element := &v.members[i].value
+		if element.kind != kindString {
+			b.fail(name, mustBeTexts)
+			return nil
+		}
+		texts[i] = element.text
+	}
+	return texts
+}
+
 // id is an optional id in a new thing, 0 when absent.
 func (b *body) id(name string) int64 {
 	if id := b.positive(name, b.optional(name, kindNumber)); id != nil {

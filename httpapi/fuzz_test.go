@@ -27,7 +27,7 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 	for _, call := range []string{
 		`/affiliates {"email": "jane@example.com"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/payouts {}`,
-		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`,
+		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/webhooks {"url": "https://example.com/hooks"}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
 		r := httptest.NewRequest(http.MethodPost, prefix+path, strings.NewReader(body))
@@ -51,12 +51,14 @@ var bodyRoutes = []string{
 	"POST /affiliates", "PUT /affiliates/jane@example.com", "POST /conversions", "PUT /conversions/1", "POST /referrals",
 	"PUT /referrals/carl@example.com", "POST /coupons", "PUT /coupons/1",
 	"PUT /project", "POST /rules", "POST /conversions/2/refund", "POST /conversions/2/undo-refund", "POST /adjustments", "POST /payouts",
-	"POST /payouts/1/pay", "POST /payouts/1/cancel",
+	"POST /payouts/1/pay", "POST /payouts/1/cancel", "POST /webhooks", "PUT /webhooks/1", "POST /webhooks/1/rotate", "POST /webhooks/1/test",
+	"POST /webhooks/1/replay",
 }
 
 var queryRoutes = []string{
 	"/affiliates", "/conversions", "/referrals", "/coupons", "/rules", "/payouts", "/payouts/1/entries", "/payouts/export",
 	"/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger", "/affiliates/jane@example.com/statement",
+	"/webhooks", "/webhooks/1/deliveries",
 }
 
 func FuzzBody(f *testing.F) {
@@ -77,6 +79,11 @@ func FuzzBody(f *testing.F) {
 		`{"cutoff": "2026-01-15", "currency": "JPY", "minimum": 5, "preview": true}`,
 		`{"external_reference": "x"}`,
 		`{}`,
+		`{"url": "http://[::1]:80/x?y#", "events": ["referral_canceled", "referral_updated"], "secret": "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "status": "inactive"}`,
+		`{"url": "https://u:p@example.com", "events": [], "secret": null}`,
+		`{"events": ["a", 1, [null], {}]}`,
+		`{"event": "referral_signed_up"}`,
+		`{"since": "2026-01-15", "delivery_id": 1}`,
 	} {
 		f.Add(uint8(i), body)
 	}
@@ -122,9 +129,12 @@ func FuzzPath(f *testing.F) {
 		"/affiliates/", "/%", "/conversions/9223372036854775808", "/referrals/\xff@x.co", "", "/affiliates/a%00@b.co", "/x/{id}", "/affiliates/a?b",
 		"/project", "/rules/3", "/conversions/1/explain", "/conversions/1/explain/", "/affiliates/jane%40example.com/earnings", "/affiliates//ledger",
 		"/affiliates/a%2Fledger/ledger", "/payouts/export?format=wise", "/payouts/export/entries", "/payouts/%65xport", "/payouts/1/entries",
+		"/webhooks/1", "/webhooks/1/deliveries", "/webhooks/0/deliveries", "/webhooks//deliveries",
 	} {
 		f.Add("GET", path)
 	}
+	f.Add("POST", "/webhooks/1/test")
+	f.Add("POST", "/webhooks/1/rotate")
 	f.Add("PUT", "/affiliates")
 	f.Add("POST", "/payouts")
 	f.Add("POST", "/payouts/1/pay")
@@ -141,7 +151,7 @@ func FuzzPath(f *testing.F) {
 		}
 		r.URL = u
 		switch got := answer(t, r); got.status {
-		case 200, 201, 204, 400, 404, 409:
+		case 200, 201, 202, 204, 400, 404, 409:
 		case 405:
 			if got.header.Get("Allow") == "" {
 				t.Errorf("%s %s: a 405 without Allow", method, path)

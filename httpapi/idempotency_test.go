@@ -96,6 +96,7 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
 	w.addMoney(t)
+	w.addWebhooks(t)
 	for _, call := range []string{
 		`/affiliates {"email": "new@example.com"}`,
 		`/conversions {"type": "signup", "reference": "new"}`,
@@ -114,6 +115,8 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 	for _, call := range []string{
 		`/rules {"product": "Lite", "commission": "1%"}`, `/adjustments {"affiliate_id": 1, "amount": 5, "note": "new"}`, `/payouts {"preview": true}`, "/payouts",
 		`/conversions/1/refund {"amount": 1}`, `/conversions/1/undo-refund {"amount": 1}`, "/payouts/2/pay", "/payouts/3/cancel",
+		`/webhooks {"url": "https://example.com", "secret": null}`, `/webhooks/1/test {"event": "referral_updated"}`, `/webhooks/1/replay {"delivery_id": 1}`,
+		`/webhooks/1/replay {"since": "2026-01-15"}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
 		first := w.do(t, "POST", path, body, "Idempotency-Key", call)

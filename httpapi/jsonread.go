@@ -23,7 +23,7 @@ const (
 type value struct {
 	kind    kind
 	text    string   // of a string, decoded; of a number or a boolean, as written
-	members []member // of an object
+	members []member // of an object; the elements of an array, without names
 }
 
 type member struct {
@@ -230,7 +230,6 @@ func (n *names) has(members []member, name string) bool {
 	return false
 }
 
-// array reads over the elements: no call takes any.
 func (p *parser) array(depth int, path string) (value, error) {
 	v := value{kind: kindArray}
 	p.at++
@@ -239,9 +238,11 @@ func (p *parser) array(depth int, path string) (value, error) {
 		return v, nil
 	}
 	for {
-		if _, err := p.value(depth+1, path); err != nil {
+		element, err := p.value(depth+1, path)
+		if err != nil {
 			return v, err
 		}
+		v.members = append(v.members, member{value: element})
 		p.space()
 		if p.is(']') {
 			return v, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func retrieveEarnings(c *call) (work, error) {
@@ -82,32 +83,32 @@ func createAdjustment(c *call) (work, error) {
 	}, nil
 }
 
-func showBalance(o *object, b *refgrow.Balance) {
-	o.text("currency", string(b.Currency))
-	o.decimal("total", b.Total)
-	o.decimal("paid", b.Paid)
-	o.decimal("unpaid", b.Unpaid)
-	o.decimal("eligible", b.Eligible)
-	o.decimal("held", b.Held)
-	o.decimal("reserved", b.Reserved)
-	o.decimal("payable", b.Payable)
-	o.optionalInstant("next_release_date", b.NextRelease)
+func showBalance(o *wire.Object, b *refgrow.Balance) {
+	o.Text("currency", string(b.Currency))
+	o.Decimal("total", b.Total)
+	o.Decimal("paid", b.Paid)
+	o.Decimal("unpaid", b.Unpaid)
+	o.Decimal("eligible", b.Eligible)
+	o.Decimal("held", b.Held)
+	o.Decimal("reserved", b.Reserved)
+	o.Decimal("payable", b.Payable)
+	o.OptionalInstant("next_release_date", b.NextRelease)
 }
 
-func showEntry(o *object, e *refgrow.LedgerEntry) {
-	o.integer("id", e.ID)
-	o.text("kind", string(e.Kind))
-	o.number("amount", e.Amount)
-	o.text("currency", string(e.Amount.Currency()))
-	o.instant("available_at", e.AvailableAt)
-	o.instant("created_at", e.CreatedAt)
-	o.id("conversion_id", e.ConversionID)
-	o.id("payout_id", e.PayoutID)
-	o.optional("note", e.Note)
+func showEntry(o *wire.Object, e *refgrow.LedgerEntry) {
+	o.Integer("id", e.ID)
+	o.Text("kind", string(e.Kind))
+	o.Number("amount", e.Amount)
+	o.Text("currency", string(e.Amount.Currency()))
+	o.Instant("available_at", e.AvailableAt)
+	o.Instant("created_at", e.CreatedAt)
+	o.ID("conversion_id", e.ConversionID)
+	o.ID("payout_id", e.PayoutID)
+	o.Optional("note", e.Note)
 }
 
 // showEntryOf is showEntry where the call does not tell whose the entry is.
-func showEntryOf(o *object, e *refgrow.LedgerEntry) {
+func showEntryOf(o *wire.Object, e *refgrow.LedgerEntry) {
 	showEntry(o, e)
-	o.integer("affiliate_id", e.AffiliateID)
+	o.Integer("affiliate_id", e.AffiliateID)
 }

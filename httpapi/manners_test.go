@@ -38,6 +38,9 @@ func TestPathsAndMethods(t *testing.T) {
 		{"DELETE /affiliates/jane@example.com/ledger", "GET, HEAD"}, {"POST /affiliates/x/statement", "GET, HEAD"}, {"PUT /payouts", "GET, HEAD, POST"},
 		{"DELETE /payouts/1", "GET, HEAD"}, {"POST /payouts/export", "GET, HEAD"}, {"POST /payouts/1/entries", "GET, HEAD"},
 		{"GET /payouts/1/pay", "POST"}, {"GET /payouts/export/pay", "POST"}, {"GET /payouts/1/cancel", "POST"},
+		{"GET /webhooks/", ""}, {"GET /webhooks/1/secret", ""}, {"POST /webhooks/test", "DELETE, GET, HEAD, PUT"}, {"PUT /webhooks", "GET, HEAD, POST"},
+		{"PATCH /webhooks/1", "DELETE, GET, HEAD, PUT"}, {"GET /webhooks/1/rotate", "POST"}, {"GET /webhooks/1/test", "POST"},
+		{"PUT /webhooks/1/replay", "POST"}, {"POST /webhooks/1/deliveries", "GET, HEAD"}, {"GET /webhooks/1/deliveries/1", ""},
 	} {
 		method, path, _ := strings.Cut(c.call, " ")
 		for name, h := range map[string]http.Handler{"mux": w.mux, "stripped": stripped, "alone": alone} {
@@ -172,12 +175,14 @@ func TestReadOnlyKeys(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
 	w.addMoney(t)
+	w.addWebhooks(t)
 	before := w.dump(t)
 	key := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
 	for _, path := range []string{
 		"/affiliates", "/affiliates/jane@example.com", "/conversions", "/conversions/1", "/referrals", "/referrals/carl@example.com", "/coupons", "/coupons/1",
 		"/project", "/rules", "/conversions/1/explain", "/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger",
 		"/affiliates/jane@example.com/statement?month=2026-01", "/payouts", "/payouts/1", "/payouts/1/entries", "/payouts/export?format=wise",
+		"/webhooks", "/webhooks/1", "/webhooks/1/deliveries",
 	} {
 		w.do(t, "GET", path, "", "Authorization", "Bearer "+key).ok(t, 200)
 		w.do(t, "HEAD", path, "", "Authorization", "Bearer "+key).ok(t, 200)
@@ -189,6 +194,7 @@ func TestReadOnlyKeys(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/adjustments", "/payouts", "/payouts/2/pay", "/payouts/2/cancel", "/conversions/1/refund", "/conversions/1/undo-refund", "/rules",
+		"/webhooks", "/webhooks/1/rotate", "/webhooks/1/test", "/webhooks/1/replay",
 	} {
 		w.do(t, "POST", path, "", "Authorization", "Bearer "+key).refused(t, 403, "forbidden", "")
 	}

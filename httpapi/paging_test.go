@@ -25,17 +25,20 @@ type listed struct {
 	path, filter string
 	standard     int64 // the default of limit
 	posts        []string
+	has          int64 // 1 when the world has the item 1 of it before any is added
 }
 
 // lists are all lists. The payouts come last: what makes one is in the ledger too.
 var lists = []listed{
-	{"/affiliates", "status=active", 20, []string{`/affiliates {"email": "n%d@example.com"}`}},
-	{"/conversions", "type=purchase", 50, []string{`/conversions {"type": "purchase", "base_value": %d}`}},
-	{"/referrals", "status=direct_signup", 20, []string{`/referrals {"email": "n%d@example.com"}`}},
-	{"/coupons", "affiliate_id=1", 50, []string{`/coupons {"affiliate_id": 1, "coupon_code": "CODE%d"}`}},
-	{"/rules", "affiliate_id=1", 50, []string{`/rules {"affiliate_id": 1, "product": "P%d", "commission": "5%%"}`}},
-	{"/affiliates/first@example.com/ledger", "", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`}},
-	{"/payouts", "status=pending&affiliate_id=1", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`, "/payouts"}},
+	{"/affiliates", "status=active", 20, []string{`/affiliates {"email": "n%d@example.com"}`}, 1},
+	{"/conversions", "type=purchase", 50, []string{`/conversions {"type": "purchase", "base_value": %d}`}, 0},
+	{"/referrals", "status=direct_signup", 20, []string{`/referrals {"email": "n%d@example.com"}`}, 0},
+	{"/coupons", "affiliate_id=1", 50, []string{`/coupons {"affiliate_id": 1, "coupon_code": "CODE%d"}`}, 0},
+	{"/rules", "affiliate_id=1", 50, []string{`/rules {"affiliate_id": 1, "product": "P%d", "commission": "5%%"}`}, 0},
+	{"/affiliates/first@example.com/ledger", "", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`}, 0},
+	{"/payouts", "status=pending&affiliate_id=1", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`, "/payouts"}, 0},
+	{"/webhooks", "", 50, []string{`/webhooks {"url": "https://example.com/%d"}`}, 1},
+	{"/webhooks/1/deliveries", "status=pending", 50, []string{"/webhooks/1/test"}, 0},
 }
 
 // add makes the nth item and gives its id.
@@ -47,7 +50,10 @@ func (list listed) add(t *testing.T, w *world, n int) int64 {
 		if body != "" {
 			body = fmt.Sprintf(body, n)
 		}
-		got := w.do(t, "POST", path, body).ok(t, 201)
+		got := w.do(t, "POST", path, body)
+		if got.status >= 300 {
+			t.Fatalf("%s: %d %s", post, got.status, got.body)
+		}
 		if item = got.data(); item == nil {
 			item = got.items()[0]
 		}
@@ -58,6 +64,7 @@ func (list listed) add(t *testing.T, w *world, n int) int64 {
 func pagingWorld(t *testing.T) *world {
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "first@example.com"}`).ok(t, 201)
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com/first"}`).ok(t, 201)
 	return w
 }
 
@@ -65,15 +72,12 @@ func TestOffsetPaging(t *testing.T) {
 	t.Parallel()
 	w := pagingWorld(t)
 	for _, list := range lists {
-		total := int64(25)
+		total := 25 + list.has
 		for i := range 25 {
 			list.add(t, w, i)
 			if i%3 == 0 {
 				w.clock.Advance(time.Millisecond) // others are at the same instant
 			}
-		}
-		if list.path == "/affiliates" {
-			total++
 		}
 		seen := make(map[string]bool)
 		last := int64(1 << 62)
@@ -122,8 +126,8 @@ func TestEmptyLists(t *testing.T) {
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, list := range lists {
-		if strings.HasSuffix(list.path, "/ledger") {
-			continue // which is that of an affiliate
+		if strings.HasSuffix(list.path, "/ledger") || strings.HasSuffix(list.path, "/deliveries") {
+			continue // which is that of an affiliate, or of a webhook
 		}
 		for _, query := range []string{"?limit=20", "?limit=20&" + list.filter} {
 			w.do(t, "GET", list.path+query, "").is(t, 200,
@@ -145,8 +149,8 @@ func TestCursorPaging(t *testing.T) {
 				w.clock.Advance(time.Second)
 			}
 		}
-		if list.path == "/affiliates" {
-			want = append(want, 1)
+		if list.has > 0 {
+			want = append(want, list.has)
 		}
 		var seen []int64
 		added := 100

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -164,20 +165,20 @@ func exportPayouts(c *call) (work, error) {
 	}, nil
 }
 
-func showPayout(o *object, p *refgrow.Payout) {
-	o.id("id", p.ID)
-	o.integer("affiliate_id", p.AffiliateID)
-	o.number("amount", p.Amount)
-	o.text("currency", string(p.Amount.Currency()))
-	o.text("status", string(p.Status))
-	o.integer("entry_count", p.EntryCount)
-	o.instant("cutoff", p.Cutoff)
-	o.optional("external_reference", p.ExternalReference)
+func showPayout(o *wire.Object, p *refgrow.Payout) {
+	o.ID("id", p.ID)
+	o.Integer("affiliate_id", p.AffiliateID)
+	o.Number("amount", p.Amount)
+	o.Text("currency", string(p.Amount.Currency()))
+	o.Text("status", string(p.Status))
+	o.Integer("entry_count", p.EntryCount)
+	o.Instant("cutoff", p.Cutoff)
+	o.Optional("external_reference", p.ExternalReference)
 	if p.CreatedAt.IsZero() { // a preview
-		o.null("created_at")
+		o.Null("created_at")
 	} else {
-		o.instant("created_at", p.CreatedAt)
+		o.Instant("created_at", p.CreatedAt)
 	}
-	o.optionalInstant("paid_at", p.PaidAt)
-	o.optionalInstant("canceled_at", p.CanceledAt)
+	o.OptionalInstant("paid_at", p.PaidAt)
+	o.OptionalInstant("canceled_at", p.CanceledAt)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -109,23 +110,23 @@ func ownCurrency(ctx context.Context, p *refgrow.Project, named money.Currency) 
 }
 
 func oneProject(p *refgrow.Project, name string, settings refgrow.Settings) answer {
-	return one(http.StatusOK, settings, func(o *object, s refgrow.Settings) {
-		o.integer("id", p.ID())
-		o.text("name", name)
-		o.text("currency", string(s.Currency))
-		o.commission("commission", s.Commission)
-		o.text("commission_duration", string(s.CommissionDuration))
-		o.commission("signup_commission", s.SignupCommission)
-		o.integer("hold_days", int64(s.HoldDays))
-		o.number("minimum_payout", s.MinimumPayout)
-		o.flag("coupon_first", s.CouponFirst)
-		o.text("self_referral", string(s.SelfReferral))
+	return one(http.StatusOK, settings, func(o *wire.Object, s refgrow.Settings) {
+		o.Integer("id", p.ID())
+		o.Text("name", name)
+		o.Text("currency", string(s.Currency))
+		showTerms(o, "commission", s.Commission)
+		o.Text("commission_duration", string(s.CommissionDuration))
+		showTerms(o, "signup_commission", s.SignupCommission)
+		o.Integer("hold_days", int64(s.HoldDays))
+		o.Number("minimum_payout", s.MinimumPayout)
+		o.Flag("coupon_first", s.CouponFirst)
+		o.Text("self_referral", string(s.SelfReferral))
 	})
 }
 
-// commission shows "20%", or a fixed amount without its currency, which is the
+// showTerms shows "20%", or a fixed amount without its currency, which is the
 // project's: the forms in which it is sent.
-func (o *object) commission(name string, c refgrow.Commission) {
+func showTerms(o *wire.Object, name string, c refgrow.Commission) {
 	text, _, _ := strings.Cut(c.String(), " ")
-	o.text(name, text)
+	o.Text(name, text)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func listReferrals(c *call) (work, error) {
@@ -102,22 +103,13 @@ func deleteReferral(c *call) (work, error) {
 }
 
 // showNewReferral is the form of a create's answer.
-func showNewReferral(o *object, r *refgrow.Referral) {
-	o.integer("id", r.ID)
-	o.optional("user_email", r.Email)
-	o.id("affiliate_id", r.AffiliateID)
-	o.text("conversion_status", string(r.Status))
-	o.optionalInstant("conversion_date", r.ConversionDate)
-	o.instant("created_at", r.CreatedAt)
+func showNewReferral(o *wire.Object, r *refgrow.Referral) {
+	o.Integer("id", r.ID)
+	o.Optional("user_email", r.Email)
+	o.ID("affiliate_id", r.AffiliateID)
+	o.Text("conversion_status", string(r.Status))
+	o.OptionalInstant("conversion_date", r.ConversionDate)
+	o.Instant("created_at", r.CreatedAt)
 }
 
-func showReferral(o *object, r *refgrow.Referral) {
-	o.integer("id", r.ID)
-	o.optional("user_email", r.Email)
-	o.optional("external_id", r.ExternalID)
-	o.text("conversion_status", string(r.Status))
-	o.optionalInstant("conversion_date", r.ConversionDate)
-	o.instant("created_at", r.CreatedAt)
-	o.id("affiliate_id", r.AffiliateID)
-	o.optional("affiliate_code", r.AffiliateCode)
-}
+func showReferral(o *wire.Object, r *refgrow.Referral) { o.Merge(r.AppendJSON) }

@@ -63,6 +63,15 @@ func (w *world) addMoney(t testing.TB) {
 	}
 }
 
+// addWebhooks adds two: the first has two deliveries, the second is inactive.
+func (w *world) addWebhooks(t testing.TB) {
+	t.Helper()
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com/hooks"}`).ok(t, 201)
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com/off", "events": ["referral_canceled"], "status": "inactive"}`).ok(t, 201)
+	w.do(t, "POST", "/webhooks/1/test", "").ok(t, 202)
+	w.do(t, "POST", "/webhooks/1/test", `{"event": "referral_canceled"}`).ok(t, 202)
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
@@ -308,8 +317,10 @@ func TestRefusals(t *testing.T) {
 		{"DELETE /coupons/99", 404, ""},
 	}
 	calls = append(calls, refusalsOfMoney()...)
+	calls = append(calls, refusalsOfWebhooks()...)
 	for _, list := range []string{
 		"affiliates", "conversions", "referrals", "coupons", "rules", "payouts", "payouts/1/entries", "affiliates/jane@example.com/ledger",
+		"webhooks", "webhooks/1/deliveries",
 	} {
 		for query, field := range map[string]string{
 			"limit=0": "limit", "limit=501": "limit", "limit=-1": "limit", "limit=+5": "limit", "limit=1.5": "limit", "limit=abc": "limit",
@@ -341,6 +352,7 @@ func TestRefusals(t *testing.T) {
 
 	w := populated(t, noLimit)
 	w.addMoney(t)
+	w.addWebhooks(t)
 	before := w.dump(t)
 	operations := w.engine.Stats().Operations
 	for _, call := range calls {
@@ -367,6 +379,7 @@ func TestRefusals(t *testing.T) {
 func TestMessagesSayWhatWouldBeRight(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
+	w.addWebhooks(t)
 	for call, want := range map[string]string{
 		`POST /affiliates {"Email": "x@example.com"}`:                          "Email: is not a field of this call; it is written email",
 		`POST /affiliates {"mail": "x@example.com"}`:                           "mail: is not a field of this call, which takes email, referral_code, partner_slug",
@@ -387,17 +400,25 @@ func TestMessagesSayWhatWouldBeRight(t *testing.T) {
 		`PUT /affiliates/jane@example.com {"status": "inactive", "email": ""}`: "email: must not be empty",
 		`PUT /project {"touch": "last"}`: "touch: is not a field of this call, which takes name, currency, commission, commission_duration, " +
 			"signup_commission, hold_days, minimum_payout, coupon_first, self_referral",
-		`PUT /project {"hold_days": 1.5}`:                         "hold_days: must be a whole number of 0 or more",
-		`POST /payouts/1/cancel {"x": 1}`:                         "x: is not a field of this call, which takes none",
-		`POST /payouts {"cutoff": "now"}`:                         "cutoff: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
-		`POST /payouts {"minimum": 0.001}`:                        "minimum: 0.001 has 3 decimals; USD has 2",
-		`GET /payouts/export?format=x`:                            `format: must be "paypal" or "wise"`,
-		`GET /payouts/export`:                                     `format: must be "paypal" or "wise"`,
-		`GET /affiliates/jane@example.com/statement`:              "month: is required: a month such as 2026-10",
-		`GET /affiliates/jane@example.com/statement?month=1`:      "month: must be a month such as 2026-10",
-		`POST /conversions/1/refund {"amount": 50.01}`:            "amount: is more than is left of the base value: 50.00 USD",
-		`POST /adjustments {"affiliate_id": 1, "note": "x"}`:      "amount: is required",
-		`POST /adjustments {"affiliate_id": 1, "amount": "5"}`:    "amount: must be a number, without quotes around it",
+		`PUT /project {"hold_days": 1.5}`:                      "hold_days: must be a whole number of 0 or more",
+		`POST /payouts/1/cancel {"x": 1}`:                      "x: is not a field of this call, which takes none",
+		`POST /payouts {"cutoff": "now"}`:                      "cutoff: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
+		`POST /payouts {"minimum": 0.001}`:                     "minimum: 0.001 has 3 decimals; USD has 2",
+		`GET /payouts/export?format=x`:                         `format: must be "paypal" or "wise"`,
+		`GET /payouts/export`:                                  `format: must be "paypal" or "wise"`,
+		`GET /affiliates/jane@example.com/statement`:           "month: is required: a month such as 2026-10",
+		`GET /affiliates/jane@example.com/statement?month=1`:   "month: must be a month such as 2026-10",
+		`POST /conversions/1/refund {"amount": 50.01}`:         "amount: is more than is left of the base value: 50.00 USD",
+		`POST /adjustments {"affiliate_id": 1, "note": "x"}`:   "amount: is required",
+		`POST /adjustments {"affiliate_id": 1, "amount": "5"}`: "amount: must be a number, without quotes around it",
+		`POST /webhooks {"url": "https://example.com", "events": ["purchase"]}`: `events: has the unknown event "purchase"; there are ` +
+			"referral_canceled, referral_converted, referral_signed_up, referral_updated",
+		`POST /webhooks {"url": "https://example.com", "events": "all"}`: "events: must be an array of strings",
+		`POST /webhooks {"url": "https://u:p@example.com"}`:              "url: must not have a user or password in it: requests are signed",
+		`PUT /webhooks/1 {"secret": "` + ownSecret + `"}`:                "secret: cannot be set: POST /webhooks/{id}/rotate makes a new one",
+		`PUT /webhooks/1`:         "The body has no field that can be changed; there are url, events, status",
+		`POST /webhooks/1/replay`: "The body must have since, an instant or a date, or delivery_id",
+		`POST /webhooks/2/test`:   "The webhook is inactive: switch it on first",
 		`GET /affiliates/jane@example.com/earnings?as_of=2026-06`: "as_of: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
 	} {
 		method, rest, _ := strings.Cut(call, " ")

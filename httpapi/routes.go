@@ -59,6 +59,16 @@ func routes() []route {
 		{http.MethodGet, "/payouts/{id}/entries", listPayoutEntries},
 		{http.MethodPost, "/payouts/{id}/pay", payPayout},
 		{http.MethodPost, "/payouts/{id}/cancel", cancelPayout},
+
+		{http.MethodGet, "/webhooks", listWebhooks},
+		{http.MethodPost, "/webhooks", createWebhook},
+		{http.MethodGet, "/webhooks/{id}", retrieveWebhook},
+		{http.MethodPut, "/webhooks/{id}", updateWebhook},
+		{http.MethodDelete, "/webhooks/{id}", deleteWebhook},
+		{http.MethodPost, "/webhooks/{id}/rotate", rotateWebhook},
+		{http.MethodPost, "/webhooks/{id}/test", testWebhook},
+		{http.MethodPost, "/webhooks/{id}/replay", replayWebhook},
+		{http.MethodGet, "/webhooks/{id}/deliveries", listDeliveries},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func listRules(c *call) (work, error) {
@@ -66,12 +67,12 @@ func deleteRule(c *call) (work, error) {
 	}, err
 }
 
-func showRule(o *object, r *refgrow.Rule) {
-	o.integer("id", r.ID)
-	o.id("affiliate_id", r.AffiliateID)
-	o.optional("product", r.Product)
-	o.commission("commission", r.Commission)
-	o.text("commission_duration", string(r.Duration))
-	o.integer("version", r.Version)
-	o.instant("created_at", r.CreatedAt)
+func showRule(o *wire.Object, r *refgrow.Rule) {
+	o.Integer("id", r.ID)
+	o.ID("affiliate_id", r.AffiliateID)
+	o.Optional("product", r.Product)
+	showTerms(o, "commission", r.Commission)
+	o.Text("commission_duration", string(r.Duration))
+	o.Integer("version", r.Version)
+	o.Instant("created_at", r.CreatedAt)
 }

@@ -34,6 +34,9 @@ type answer struct {
 	// header is what a file has beside the headers of every answer; nil for JSON. It
 	// is not kept for an Idempotency-Key: only a GET answers with a file.
 	header http.Header
+	// secretOf is the id of what a secret in the body belongs to, or 0. With an
+	// Idempotency-Key only the id is kept.
+	secretOf int64
 }
 
 func noContent() answer { return answer{status: http.StatusNoContent} }
@@ -136,8 +139,13 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 		refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request},
 		func(p *refgrow.Project) (refgrow.Answer, error) {
 			done, err := todo(ctx, p)
-			return refgrow.Answer{Status: done.status, Body: done.body}, err
+			return refgrow.Answer{Status: done.status, Body: done.body, SecretOf: done.secretOf}, err
 		})
+	if err != nil && done.SecretOf != 0 {
+		p := problemOf(err)
+		p.id = done.SecretOf
+		return answer{}, p
+	}
 	if replayed && err == nil {
 		h.Set("Idempotent-Replayed", "true")
 	}

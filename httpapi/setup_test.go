@@ -249,6 +249,9 @@ func (w *world) dump(t testing.TB, keys ...string) string {
 		for _, list := range []string{"/conversions", "/referrals", "/coupons", "/rules", "/payouts"} {
 			show(list + "?limit=500")
 		}
+		for _, webhook := range show("/webhooks?limit=500").items() {
+			show("/webhooks/" + asText(webhook["id"]) + "/deliveries?limit=500")
+		}
 		for _, a := range show("/affiliates?limit=500").items() {
 			of := "/affiliates/" + url.PathEscape(text(a["user_email"]))
 			show(of + "/ledger?limit=500")

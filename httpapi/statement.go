@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 func retrieveStatement(c *call) (work, error) {
@@ -33,7 +34,7 @@ func retrieveStatement(c *call) (work, error) {
 			return answer{}, err
 		}
 		if !asCSV {
-			return one(http.StatusOK, statement, func(o *object, s *refgrow.Statement) { showStatement(o, s, of.Format(monthForm)) }), nil
+			return one(http.StatusOK, statement, func(o *wire.Object, s *refgrow.Statement) { showStatement(o, s, of.Format(monthForm)) }), nil
 		}
 		var text bytes.Buffer
 		err = statement.WriteCSV(&text)
@@ -42,11 +43,11 @@ func retrieveStatement(c *call) (work, error) {
 }
 
 // showStatement has nothing in it that can change once the month is closed.
-func showStatement(o *object, s *refgrow.Statement, month string) {
-	o.integer("affiliate_id", s.AffiliateID)
-	o.text("month", month)
-	o.flag("closed", s.Closed)
-	o.id("last_entry_id", s.LastEntryID)
-	o.member("entries")
-	o.b = appendList(o.b, s.Entries, showEntry)
+func showStatement(o *wire.Object, s *refgrow.Statement, month string) {
+	o.Integer("affiliate_id", s.AffiliateID)
+	o.Text("month", month)
+	o.Flag("closed", s.Closed)
+	o.ID("last_entry_id", s.LastEntryID)
+	o.Member("entries")
+	o.B = appendList(o.B, s.Entries, showEntry)
 }

@@ -8,12 +8,13 @@ RETURNING id;
 -- name: EndRule :exec
 UPDATE refgrow_commission_rules SET ended_at = @ended_at WHERE id = @rule_id AND project_id = @project_id;
 
--- The project's own two rules, and whether there are others.
+-- The project's own two rules, and whether there are others, and endpoints for events.
 -- name: ListProjectRulesInForce :many
 SELECT sqlc.embed(refgrow_commission_rules), CAST(EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = @project_id AND x.ended_at IS NULL AND (x.affiliate_id IS NOT NULL OR x.product IS NOT NULL)
-) AS INTEGER) AS overridden
+) AS INTEGER) AS overridden,
+    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id) AS INTEGER) AS watched
 FROM refgrow_commission_rules
 WHERE project_id = @project_id AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')

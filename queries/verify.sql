@@ -246,3 +246,83 @@ SELECT 'API key', k.id, 'length of its parts', length(k.public_id) || ', ' || le
 FROM refgrow_api_keys k
 WHERE k.project_id = @project_id AND (length(k.public_id) <> 12 OR length(k.secret_hash) <> 60 OR length(k.secret_check) <> 8)
 LIMIT 100;
+
+-- name: VerifyWebhooks :many
+SELECT * FROM refgrow_webhooks WHERE project_id = @project_id ORDER BY id;
+
+-- The newest event that there ever was, and the newest one of the project that
+-- deliveries were made of. A test is delivered past the outbox.
+-- name: VerifyOutbox :one
+SELECT
+    CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
+    CAST(COALESCE((
+        SELECT MAX(d.event_id) FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+        WHERE d.project_id = @project_id AND e.kind NOT GLOB 'test:*'
+    ), 0) AS INTEGER) AS spread;
+
+-- Whom an event names may be gone, but was of its project.
+-- name: VerifyEvents :many
+SELECT sqlc.embed(e), CAST(COALESCE(a.project_id, e.project_id) AS INTEGER) AS affiliate_of,
+    CAST(COALESCE(r.project_id, e.project_id) AS INTEGER) AS referral_of
+FROM refgrow_events e
+LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
+LEFT JOIN refgrow_referrals r ON r.id = e.referral_id
+WHERE +e.project_id = @project_id AND e.id > @after_id
+ORDER BY e.id LIMIT @at_most;
+
+-- What is odd about the deliveries of an endpoint, and what would be right. Events
+-- are forgotten from the oldest on: one that is missing must be older than all there are.
+-- name: VerifyDeliveries :many
+SELECT d.id, CAST('project' AS TEXT) AS what, CAST(d.project_id AS TEXT) AS found, CAST('that of its webhook' AS TEXT) AS expected
+FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND NOT (d.project_id = @project_id)
+UNION ALL
+SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
+FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = @webhook_id AND e.id IS NULL AND (
+    d.event_id < 1 OR d.event_id > COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0)
+    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.id < d.event_id AND o.created_at <= d.created_at))
+UNION ALL
+SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one of the project'
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = @webhook_id AND e.project_id <> d.project_id
+UNION ALL
+SELECT d.id, 'name of its event', d.event, 'one of ' || e.kind
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = @webhook_id AND NOT CASE e.kind
+    WHEN 'purchase_recorded' THEN d.event IN ('referral_converted', 'referral_updated')
+    WHEN 'signup_recorded' THEN d.event IN ('referral_signed_up', 'referral_converted', 'referral_updated')
+    WHEN 'conversion_changed' THEN d.event = 'referral_updated'
+    WHEN 'conversion_gone' THEN d.event = 'referral_canceled'
+    WHEN 'referral_created' THEN d.event = 'referral_signed_up'
+    WHEN 'referral_changed' THEN d.event = 'referral_updated'
+    ELSE e.kind = 'test:' || d.event END
+UNION ALL
+SELECT d.id, 'lane', CAST(d.lane AS TEXT), 'that of its event'
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = @webhook_id AND d.lane <> CASE WHEN e.kind GLOB 'test:*' THEN -9223372036854775807 - 1 + e.id ELSE e.lane END
+UNION ALL
+SELECT d.id, 'status', d.status, 'canceled, because its webhook is ' || w.status
+FROM refgrow_deliveries d JOIN refgrow_webhooks w ON w.id = d.webhook_id
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND w.status <> 'active'
+UNION ALL
+SELECT d.id, 'ended_at', COALESCE(CAST(d.ended_at AS TEXT), 'not set'), 'set unless it is pending; it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND (d.status = 'pending') = (d.ended_at IS NOT NULL)
+UNION ALL
+SELECT d.id, 'next_attempt_at', CAST(d.next_attempt_at AS TEXT), 'not set, because it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND d.status <> 'pending' AND d.next_attempt_at IS NOT NULL
+UNION ALL
+SELECT d.id, 'next_attempt_at', COALESCE(CAST(d.next_attempt_at AS TEXT), 'not set'), 'set for the first pending one of its lane alone'
+FROM refgrow_deliveries d
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND (d.next_attempt_at IS NULL) <> EXISTS (
+    SELECT 1 FROM refgrow_deliveries b WHERE b.webhook_id = d.webhook_id AND b.lane = d.lane AND b.status = 'pending' AND b.id < d.id)
+UNION ALL
+SELECT d.id, 'leased_until', CAST(d.leased_until AS TEXT), 'not set before an attempt, or after the last one'
+FROM refgrow_deliveries d
+WHERE d.webhook_id = @webhook_id AND d.leased_until IS NOT NULL AND (d.status <> 'pending' OR d.attempts < 1 OR d.next_attempt_at IS NULL)
+UNION ALL
+SELECT d.id, 'attempts', CAST(d.attempts AS TEXT), '0 or more, and 1 or more where it is succeeded; it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND (d.attempts < 0 OR d.attempts < 1 AND d.status = 'succeeded')
+UNION ALL
+SELECT d.id, 'error', d.error, 'none, because it is succeeded'
+FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND d.status = 'succeeded' AND d.error IS NOT NULL
+LIMIT 100;

@@ -21,7 +21,7 @@ const (
 
 // withEngine runs work on the database of the call.
 func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.Engine) error) (err error) {
-	config := refgrow.Config{Logger: c.log}
+	config := refgrow.Config{Logger: c.log, SecretKey: c.secretKey}
 	if how == existing {
 		config.Migrate = refgrow.MigrateCheck
 		if err := c.fileExists(); err != nil {

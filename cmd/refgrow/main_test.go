@@ -23,10 +23,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process starts the program with real signals, and waits until it listens.
-func (p *program) process() (cmd *exec.Cmd, log *journal, key, address string) {
+// process starts the program with real signals, and waits until it listens on a
+// database that was empty.
+func (p *program) process(args ...string) (cmd *exec.Cmd, log *journal, key, address string) {
 	p.t.Helper()
-	cmd = exec.CommandContext(p.t.Context(), os.Args[0], "serve", "--db", p.db, "--addr", "127.0.0.1:0")
+	cmd = exec.CommandContext(p.t.Context(), os.Args[0], append([]string{"serve", "--db", p.db, "--addr", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	log = new(journal)
 	cmd.Stderr = log

@@ -36,6 +36,8 @@ type call struct {
 	db      string // the file of the database
 	json    bool
 
+	secretKey []byte // what encrypts the secrets of webhooks; nil for nothing
+
 	stdout *output   // results
 	stderr io.Writer // everything else
 	log    *slog.Logger
@@ -62,6 +64,8 @@ func commands() []command {
 		keyCreateCommand(), keyListCommand(), keyRevokeCommand(),
 		payoutPreviewCommand(), payoutRunCommand(), payoutExportCommand(),
 		payoutListCommand(), payoutPayCommand(), payoutCancelCommand(),
+		webhookCreateCommand(), webhookListCommand(), webhookSetCommand(), webhookRotateCommand(), webhookDeleteCommand(),
+		webhookTestCommand(), webhookDeliveriesCommand(), webhookReplayCommand(),
 		verifyCommand(), backupCommand(),
 		versionCommand(), helpCommand(),
 	}

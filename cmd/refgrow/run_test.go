@@ -75,7 +75,7 @@ func TestWrongCalls(t *testing.T) {
 	}{
 		{"", exitWrong, "a command is needed"},
 		{"payout", exitWrong, "comes one of: preview, run, export, list, pay, cancel"},
-		{"webhook", exitWrong, `no command "webhook"`},
+		{"webhook", exitWrong, "comes one of: create, list, set, rotate, delete, test, deliveries, replay"},
 		{"project", exitWrong, "comes one of: create, list, show, set"},
 		{"key destroy", exitWrong, `no command "key destroy"`},
 		{"project list extra", exitWrong, `takes no "extra"`},
@@ -131,6 +131,42 @@ func TestWrongCalls(t *testing.T) {
 		{"payout cancel 0", exitWrong, "no id of a payout"},
 		{"payout cancel 7", exitFailed, `no payout 7 in the project "shop"`},
 		{"payout cancel 7 --reference x", exitWrong, `"refgrow payout cancel" has no flag --reference`},
+		{"webhook create", exitWrong, "needs --url"},
+		{"webhook create --url example.com", exitWrong, "--url: must be a whole address"},
+		{"webhook create --url ftp://example.com", exitWrong, "--url: must begin with https://"},
+		{"webhook create --url https://u:p@example.com", exitWrong, "--url: must not have a user or password"},
+		{"webhook create --url https://example.com --events=", exitWrong, `--events: has the unknown event ""`},
+		{"webhook create --url https://example.com --events purchase", exitWrong, `--events: has the unknown event "purchase"; there are referral_`},
+		{"webhook create --url https://example.com --events referral_updated,referral_updated", exitWrong, `--events: has "referral_updated" twice`},
+		{"webhook create --url https://example.com --secret=", exitWrong, "--secret must have 24 to 75 bytes, not 0"},
+		{"webhook create --url https://example.com --secret 01234567890123456789012", exitWrong, "--secret must have 24 to 75 bytes, not 23"},
+		{"webhook create --url https://example.com --secret " + strings.Repeat("x", 76), exitWrong, "--secret must have 24 to 75 bytes, not 76"},
+		{"webhook create --url https://example.com --secret whsec_0123456789_0123456789", exitWrong, "--secret: begins with whsec_, but"},
+		{"webhook create --url https://example.com --secret 012345678901234567890123 --unsigned", exitWrong, "exclude each other"},
+		{"webhook create --url https://example.com --project nobody", exitFailed, `no project "nobody"`},
+		{"webhook create --url https://example.com --secret-key-file nowhere.key", exitFailed, "--secret-key-file: open nowhere.key"},
+		{"webhook list 1", exitWrong, `takes no "1"`},
+		{"webhook set", exitWrong, "needs the ID"},
+		{"webhook set 7", exitWrong, "needs at least one of --url, --events and --status"},
+		{"webhook set 7 --status off", exitWrong, `--status must be active or inactive, not "off"`},
+		{"webhook set 7 --status inactive", exitFailed, `no webhook 7 in the project "shop"; "refgrow webhook list"`},
+		{"webhook set first --status inactive", exitWrong, `"first" is no id of a webhook`},
+		{"webhook set 7 --url /hooks", exitWrong, "--url: must be a whole address"},
+		{"webhook set 7 --secret 012345678901234567890123", exitWrong, `"refgrow webhook set" has no flag --secret`},
+		{"webhook rotate 7", exitFailed, `no webhook 7 in the project "shop"`},
+		{"webhook delete 7", exitFailed, `no webhook 7 in the project "shop"`},
+		{"webhook test 7", exitFailed, `no webhook 7 in the project "shop"`},
+		{"webhook test 7 --event purchase", exitWrong, "--event: must be one of referral_"},
+		{"webhook deliveries 7", exitFailed, `no webhook 7 in the project "shop"`},
+		{"webhook deliveries 7 --status sent", exitWrong, `--status must be pending, succeeded, failed or canceled, not "sent"`},
+		{"webhook replay 7", exitWrong, "needs either --since DATE or --delivery ID"},
+		{"webhook replay 7 --since 2026-01-01 --delivery 1", exitWrong, "needs either --since DATE or --delivery ID"},
+		{"webhook replay 7 --since yesterday", exitWrong, "--since must be a date such as 2026-11-01"},
+		{"webhook replay 7 --since 2999-01-01", exitWrong, "--since: must not be in the future"},
+		{"webhook replay 7 --since 2026-01-01", exitFailed, `no webhook 7 in the project "shop"`},
+		{"webhook replay 7 --delivery one", exitWrong, `--delivery must be a number that "refgrow webhook deliveries" shows, not "one"`},
+		{"webhook replay 7 --delivery 1", exitFailed, `no webhook 7 in the project "shop"`},
+		{"serve --secret-key-file nowhere.key", exitFailed, "--secret-key-file: open nowhere.key"},
 		{"backup", exitWrong, "needs --to"},
 		{"serve --rate-limit -1", exitWrong, "must be a whole number"},
 		{"serve --trusted-proxy everybody", exitWrong, "must be a network"},
@@ -155,7 +191,8 @@ func TestMissingDatabase(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{
 		"project list", "project show shop", "project set shop --hold-days 1", "key create --project shop", "key list",
-		"key revoke 1", "payout preview", "payout run --project shop", "payout list", "payout pay 1", "verify", "backup --to copy.db", "project create shop --commission nonsense",
+		"key revoke 1", "payout preview", "payout run --project shop", "payout list", "payout pay 1",
+		"webhook create --url https://example.com", "webhook list", "webhook test 1", "verify", "backup --to copy.db", "project create shop --commission nonsense",
 	} {
 		p := setup(t)
 		code, stdout, stderr := p.run(strings.Fields(args)...)
@@ -219,7 +256,8 @@ func TestNobodyGetsTheResult(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
 	p.must("project", "create", "shop")
-	for _, args := range []string{"project list", "project show shop --json", "key create --project shop", "payout list", "verify", "version", "help"} {
+	for _, args := range []string{"project list", "project show shop --json", "key create --project shop", "payout list", "webhook create --url https://example.com",
+		"webhook list", "verify", "version", "help"} {
 		var stderr bytes.Buffer
 		code := run(t.Context(), append(strings.Fields(args), "--db", p.db), fullDisk{}, &stderr)
 		if code != exitFailed || !strings.Contains(stderr.String(), "cannot write the result: the disk is full") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/webhook"
 )
 
 // The limits of a connection. The largest body is 1 MiB and the longest wait for
@@ -31,20 +32,24 @@ const firstProject = "default"
 
 // serveFlags say how to serve.
 type serveFlags struct {
-	addr      string
-	rateLimit whole
-	lenient   bool
-	proxies   proxies
+	addr         string
+	rateLimit    whole
+	lenient      bool
+	proxies      proxies
+	allowPrivate bool
+	keyFile      string
 }
 
 func serveCommand() command {
 	return command{
-		name: "serve", summary: "serve the REST API over HTTP",
+		name: "serve", summary: "serve the REST API over HTTP, and send webhooks",
 		text: "Serves the REST API under /api/v1 and a health check at /healthz. A missing database is made; on one\n" +
 			"without a project the project \"default\" is made, and its first key printed, once. SIGTERM and SIGINT\n" +
 			"let the running requests end; a second one does not wait for them.\n\n" +
 			"The server speaks plain HTTP. Where others than this machine reach it, a proxy that speaks TLS\n" +
 			"belongs in front of it, and --trusted-proxy says where that proxy is.\n\n" +
+			"It sends the events of webhooks as well, to public addresses only: with --webhook-allow-private who\n" +
+			"has a key of the API can have requests sent to the machines of the own network.\n\n" + secretKeyHelp + "\n\n" +
 			`JSON, when the server is ready: {"url", "project", "key"}; project and key are null unless they were` +
 			"\nmade just now. The log goes to stderr.",
 		prepare: func(flags *flag.FlagSet) work {
@@ -53,12 +58,17 @@ func serveCommand() command {
 			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
 			flags.BoolVar(&s.lenient, "lenient", false, "leave out unknown fields of bodies instead of refusing them")
 			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For is believed; may be repeated")
+			flags.BoolVar(&s.allowPrivate, "webhook-allow-private", false, "send webhooks to private and loopback addresses, too")
+			defineSecretKey(flags, &s.keyFile)
 			return s.serve
 		},
 	}
 }
 
 func (s *serveFlags) serve(ctx context.Context, c *call) error {
+	if err := c.useSecretKey(s.keyFile); err != nil {
+		return err
+	}
 	err := c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
 		// First the address: a key must not be made and then never be shown.
 		var config net.ListenConfig
@@ -76,12 +86,57 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		if err := c.announce(uncancelled, engine, "http://"+listener.Addr().String(), first); err != nil {
 			return err
 		}
-		return c.serveOn(ctx, listener, s.handler(engine, c.log))
+		if err := c.warnWithoutSecretKey(uncancelled, engine); err != nil {
+			return err
+		}
+		stop := s.sendWebhooks(ctx, c, engine)
+		if err := errors.Join(c.serveOn(ctx, listener, s.handler(engine, c.log)), stop()); err != nil {
+			return err
+		}
+		c.log.Info("stopped")
+		return nil
 	})
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // told to stop while it was starting
 	}
 	return err
+}
+
+// sendWebhooks sends events until ctx ends or stop is called, which waits for the
+// requests that are under way.
+func (s *serveFlags) sendWebhooks(ctx context.Context, c *call, engine *refgrow.Engine) (stop func() error) {
+	worker := webhook.NewWorker(engine, webhook.Options{AllowPrivate: s.allowPrivate, Logger: c.log})
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- worker.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+// warnWithoutSecretKey tells who has signed webhooks, and no key, how their secrets
+// are kept.
+func (c *call) warnWithoutSecretKey(ctx context.Context, engine *refgrow.Engine) error {
+	if len(c.secretKey) > 0 {
+		return nil
+	}
+	projects, err := engine.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, project := range projects {
+		for w, err := range project.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
+			if err != nil {
+				return err
+			}
+			if w.Signed {
+				c.log.Warn(`without --secret-key-file the secrets of webhooks are stored unencrypted; "refgrow help serve" tells more`)
+				return nil
+			}
+		}
+	}
+	return nil
 }
 
 // serveOn serves until ctx ends, and then until the running requests have.
@@ -115,7 +170,6 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	c.log.Info("stopped")
 	return nil
 }
 

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"time", timeTests()},
 		{"deletion", deletionTests()},
 		{"keys", keyTests()},
+		{"events", eventTests()},
 		{"isolation", isolationTests()},
 		{"verification", verificationTests()},
 		{"backup", backupTests()},

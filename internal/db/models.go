@@ -79,6 +79,40 @@ type Conversion struct {
 	PricedBefore     *int64
 }
 
+type Delivery struct {
+	ID             int64
+	ProjectID      int64
+	WebhookID      int64
+	EventID        int64
+	Event          string
+	Lane           int64
+	Status         string
+	Attempts       int64
+	NextAttemptAt  *int64
+	LeasedUntil    *int64
+	ResponseStatus *int64
+	Error          *string
+	CreatedAt      int64
+	EndedAt        *int64
+}
+
+type Event struct {
+	ID             int64
+	ProjectID      int64
+	Kind           string
+	Lane           int64
+	AffiliateID    *int64
+	AffiliateEmail *string
+	AffiliateCode  *string
+	PaypalEmail    *string
+	WiseAccountID  *string
+	WiseEmail      *string
+	ReferralID     *int64
+	ReferralEmail  *string
+	Data           string
+	CreatedAt      int64
+}
+
 type LedgerEntry struct {
 	ID           int64
 	ProjectID    int64
@@ -138,4 +172,17 @@ type ProjectTotals struct {
 	PayoutsPending        int64
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
+}
+
+type Webhook struct {
+	ID            int64
+	ProjectID     int64
+	URL           string
+	Events        string
+	Status        string
+	Secret        []byte
+	FormerSecret  []byte
+	FormerUntil   *int64
+	LastSuccessAt *int64
+	CreatedAt     int64
 }

@@ -10,11 +10,13 @@ import (
 
 type Querier interface {
 	AddTotals(ctx context.Context, arg AddTotalsParams) error
+	CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error)
 	CountConversions(ctx context.Context, arg CountConversionsParams) (int64, error)
 	CountConversionsOfAffiliate(ctx context.Context, arg CountConversionsOfAffiliateParams) (int64, error)
 	CountConversionsOfReferral(ctx context.Context, arg CountConversionsOfReferralParams) (int64, error)
 	CountCoupons(ctx context.Context, arg CountCouponsParams) (int64, error)
 	CountCouponsOfAffiliate(ctx context.Context, arg CountCouponsOfAffiliateParams) (int64, error)
+	CountDeliveries(ctx context.Context, arg CountDeliveriesParams) (int64, error)
 	CountEntriesOfAffiliate(ctx context.Context, arg CountEntriesOfAffiliateParams) (int64, error)
 	CountOverrides(ctx context.Context, arg CountOverridesParams) (int64, error)
 	// Payments are the purchases that earned something.
@@ -22,6 +24,7 @@ type Querier interface {
 	CountPayoutsOfAffiliate(ctx context.Context, arg CountPayoutsOfAffiliateParams) (int64, error)
 	CountPurchasesUntil(ctx context.Context, arg CountPurchasesUntilParams) (int64, error)
 	CountReferralsOfAffiliate(ctx context.Context, arg CountReferralsOfAffiliateParams) (int64, error)
+	CountWebhooks(ctx context.Context, projectID int64) (int64, error)
 	DeleteAccountsOf(ctx context.Context, arg DeleteAccountsOfParams) error
 	DeleteAffiliate(ctx context.Context, arg DeleteAffiliateParams) error
 	DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) error
@@ -30,14 +33,17 @@ type Querier interface {
 	DeleteConversionsOf(ctx context.Context, arg DeleteConversionsOfParams) ([]DeleteConversionsOfRow, error)
 	DeleteCoupon(ctx context.Context, arg DeleteCouponParams) error
 	DeleteCouponsOf(ctx context.Context, arg DeleteCouponsOfParams) ([]string, error)
+	DeleteDeliveriesOf(ctx context.Context, arg DeleteDeliveriesOfParams) (int64, error)
 	DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams) (int64, error)
 	DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error
 	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]string, error)
 	DeleteReferral(ctx context.Context, arg DeleteReferralParams) error
 	DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfParams) ([]string, error)
+	DeleteWebhook(ctx context.Context, arg DeleteWebhookParams) error
 	DetachReferral(ctx context.Context, arg DetachReferralParams) error
 	// +project_id keeps SQLite from walking the whole project for a few rows of it.
 	DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error
+	EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64, error)
 	EndPayout(ctx context.Context, arg EndPayoutParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
@@ -62,14 +68,20 @@ type Querier interface {
 	GetConversionIDByReference(ctx context.Context, arg GetConversionIDByReferenceParams) (int64, error)
 	GetCoupon(ctx context.Context, arg GetCouponParams) (GetCouponRow, error)
 	GetCouponIDByCode(ctx context.Context, arg GetCouponIDByCodeParams) (int64, error)
+	GetDelivery(ctx context.Context, arg GetDeliveryParams) (Delivery, error)
+	GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (GetDeliveryOfWorkerRow, error)
+	GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error)
+	GetEvent(ctx context.Context, eventID int64) (Event, error)
 	GetKey(ctx context.Context, keyID int64) (APIKey, error)
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
 	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
+	GetOutboxPosition(ctx context.Context) (int64, error)
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
 	GetProject(ctx context.Context, projectID int64) (Project, error)
 	GetProjectByName(ctx context.Context, name string) (Project, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
 	GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error)
+	GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook, error)
 	HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error)
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
@@ -78,7 +90,10 @@ type Querier interface {
 	InsertConversion(ctx context.Context, arg InsertConversionParams) (int64, error)
 	InsertCoupon(ctx context.Context, arg InsertCouponParams) (int64, error)
 	InsertDeletion(ctx context.Context, arg InsertDeletionParams) error
+	InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error)
 	InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error)
+	// What an event tells of the affiliate and of the customer is as of the change.
+	InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error)
 	InsertKey(ctx context.Context, arg InsertKeyParams) (int64, error)
 	InsertPayout(ctx context.Context, arg InsertPayoutParams) (int64, error)
 	InsertProject(ctx context.Context, arg InsertProjectParams) (int64, error)
@@ -90,12 +105,15 @@ type Querier interface {
 	// What there is to settle, for each conversion and availability: one entry each,
 	// but for those beyond the largest amount, which ListLargeSettlements gives.
 	InsertSettlements(ctx context.Context, arg InsertSettlementsParams) ([]InsertSettlementsRow, error)
+	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
 	// Whether a payout reserves or has settled something of a conversion in an account.
 	IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, error)
+	LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) error
 	// released is what joined eligible between rolled_to and the instant, when that
 	// is not before rolled_to, and due what it has of debts; next_release is the
 	// earliest instant after it at which something other than zero is released.
 	ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error)
+	ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 	ListAffiliates(ctx context.Context, arg ListAffiliatesParams) ([]Affiliate, error)
 	ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliatesInDeletionRow, error)
 	// The affiliates that have an account in a currency.
@@ -105,9 +123,15 @@ type Querier interface {
 	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
 	ListCoupons(ctx context.Context, arg ListCouponsParams) ([]ListCouponsRow, error)
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
+	ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error)
+	ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error)
+	// The active endpoints of all projects. There are few.
+	ListEndpoints(ctx context.Context) ([]int64, error)
 	ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error)
 	ListEntriesOfConversion(ctx context.Context, arg ListEntriesOfConversionParams) ([]LedgerEntry, error)
 	ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonthParams) ([]LedgerEntry, error)
+	ListEventsAfter(ctx context.Context, arg ListEventsAfterParams) ([]ListEventsAfterRow, error)
+	ListEventsSince(ctx context.Context, arg ListEventsSinceParams) ([]ListEventsSinceRow, error)
 	ListFixedOverrides(ctx context.Context, projectID int64) ([]CommissionRule, error)
 	ListKeys(ctx context.Context) ([]ListKeysRow, error)
 	ListLargeSettlements(ctx context.Context, arg ListLargeSettlementsParams) ([]ListLargeSettlementsRow, error)
@@ -116,7 +140,7 @@ type Querier interface {
 	ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Payout, error)
 	ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error)
 	ListPendingPayouts(ctx context.Context, arg ListPendingPayoutsParams) ([]ListPendingPayoutsRow, error)
-	// The project's own two rules, and whether there are others.
+	// The project's own two rules, and whether there are others, and endpoints for events.
 	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error)
 	ListProjects(ctx context.Context) ([]Project, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
@@ -124,18 +148,28 @@ type Querier interface {
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
 	// The rules in force that could price a conversion: at most four.
 	ListRulesFor(ctx context.Context, arg ListRulesForParams) ([]CommissionRule, error)
+	ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error)
 	// The conversions that a payout pays something for, but not those that were moved
 	// to another account since.
 	MarkConversionsPaid(ctx context.Context, arg MarkConversionsPaidParams) ([]string, error)
+	MoveOutboxPosition(ctx context.Context, position int64) error
 	NameCurrencies(ctx context.Context, projectID int64) error
+	NextDue(ctx context.Context, arg NextDueParams) (int64, error)
+	NoteSuccess(ctx context.Context, arg NoteSuccessParams) error
 	// The account is rolled forward to the new instant: what was released since the
 	// last one joins eligible. New entries are in the table already; those that
 	// were available at once are not in the index of releases and come in
 	// excluded.eligible.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
 	PruneAnswers(ctx context.Context, arg PruneAnswersParams) error
+	PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams) (int64, error)
+	// The oldest rows, as far as they are old enough.
+	PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error)
+	// The next one of the lane may go.
+	ReleaseNext(ctx context.Context, arg ReleaseNextParams) error
 	// The same entries as in SumPayable.
 	ReserveEntries(ctx context.Context, arg ReserveEntriesParams) (int64, error)
+	RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error)
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
 	// The plain sum, for instants the accounts cannot answer.
 	SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error)
@@ -144,11 +178,13 @@ type Querier interface {
 	// payouts are done with; one by hand counts when what it settles does.
 	SumPayable(ctx context.Context, arg SumPayableParams) (SumPayableRow, error)
 	SumReserved(ctx context.Context, arg SumReservedParams) ([]SumReservedRow, error)
+	SwitchOff(ctx context.Context, webhookID int64) error
 	UpdateAffiliate(ctx context.Context, arg UpdateAffiliateParams) error
 	UpdateConversion(ctx context.Context, arg UpdateConversionParams) error
 	UpdateCoupon(ctx context.Context, arg UpdateCouponParams) error
 	UpdateProject(ctx context.Context, arg UpdateProjectParams) error
 	UpdateReferral(ctx context.Context, arg UpdateReferralParams) (int64, error)
+	UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) error
 	VerifyAccountConversions(ctx context.Context, arg VerifyAccountConversionsParams) ([]VerifyAccountConversionsRow, error)
 	VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error)
 	VerifyAccountPayouts(ctx context.Context, arg VerifyAccountPayoutsParams) ([]VerifyAccountPayoutsRow, error)
@@ -156,6 +192,14 @@ type Querier interface {
 	VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error)
 	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
 	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
+	// What is odd about the deliveries of an endpoint, and what would be right. Events
+	// are forgotten from the oldest on: one that is missing must be older than all there are.
+	VerifyDeliveries(ctx context.Context, arg VerifyDeliveriesParams) ([]VerifyDeliveriesRow, error)
+	// Whom an event names may be gone, but was of its project.
+	VerifyEvents(ctx context.Context, arg VerifyEventsParams) ([]VerifyEventsRow, error)
+	// The newest event that there ever was, and the newest one of the project that
+	// deliveries were made of. A test is delivered past the outbox.
+	VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error)
 	// Conversions that a paid payout pays something for and that are not paid.
 	VerifyPaid(ctx context.Context, projectID int64) ([]VerifyPaidRow, error)
 	// The entries of payouts that cannot be theirs. An entry that is missing is one
@@ -172,6 +216,7 @@ type Querier interface {
 	// availability, where that is not what they have settled.
 	VerifySettlements(ctx context.Context, arg VerifySettlementsParams) ([]VerifySettlementsRow, error)
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
+	VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -284,7 +284,8 @@ const listProjectRulesInForce = `-- name: ListProjectRulesInForce :many
 SELECT refgrow_commission_rules.id, refgrow_commission_rules.project_id, refgrow_commission_rules.conversion_type, refgrow_commission_rules.affiliate_id, refgrow_commission_rules.product, refgrow_commission_rules.version, refgrow_commission_rules.kind, refgrow_commission_rules.rate, refgrow_commission_rules.amount, refgrow_commission_rules.currency, refgrow_commission_rules.duration, refgrow_commission_rules.duration_count, refgrow_commission_rules.created_at, refgrow_commission_rules.ended_at, CAST(EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = ?1 AND x.ended_at IS NULL AND (x.affiliate_id IS NOT NULL OR x.product IS NOT NULL)
-) AS INTEGER) AS overridden
+) AS INTEGER) AS overridden,
+    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1) AS INTEGER) AS watched
 FROM refgrow_commission_rules
 WHERE project_id = ?1 AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
@@ -294,9 +295,10 @@ ORDER BY conversion_type
 type ListProjectRulesInForceRow struct {
 	CommissionRule CommissionRule
 	Overridden     int64
+	Watched        int64
 }
 
-// The project's own two rules, and whether there are others.
+// The project's own two rules, and whether there are others, and endpoints for events.
 func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error) {
 	rows, err := q.db.QueryContext(ctx, listProjectRulesInForce, projectID)
 	if err != nil {
@@ -322,6 +324,7 @@ func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) 
 			&i.CommissionRule.CreatedAt,
 			&i.CommissionRule.EndedAt,
 			&i.Overridden,
+			&i.Watched,
 		); err != nil {
 			return nil, err
 		}

@@ -410,6 +410,190 @@ func (q *Queries) VerifyConversions(ctx context.Context, arg VerifyConversionsPa
 	return items, nil
 }
 
+const verifyDeliveries = `-- name: VerifyDeliveries :many
+SELECT d.id, CAST('project' AS TEXT) AS what, CAST(d.project_id AS TEXT) AS found, CAST('that of its webhook' AS TEXT) AS expected
+FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND NOT (d.project_id = ?2)
+UNION ALL
+SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
+FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = ?1 AND e.id IS NULL AND (
+    d.event_id < 1 OR d.event_id > COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0)
+    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.id < d.event_id AND o.created_at <= d.created_at))
+UNION ALL
+SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one of the project'
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = ?1 AND e.project_id <> d.project_id
+UNION ALL
+SELECT d.id, 'name of its event', d.event, 'one of ' || e.kind
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = ?1 AND NOT CASE e.kind
+    WHEN 'purchase_recorded' THEN d.event IN ('referral_converted', 'referral_updated')
+    WHEN 'signup_recorded' THEN d.event IN ('referral_signed_up', 'referral_converted', 'referral_updated')
+    WHEN 'conversion_changed' THEN d.event = 'referral_updated'
+    WHEN 'conversion_gone' THEN d.event = 'referral_canceled'
+    WHEN 'referral_created' THEN d.event = 'referral_signed_up'
+    WHEN 'referral_changed' THEN d.event = 'referral_updated'
+    ELSE e.kind = 'test:' || d.event END
+UNION ALL
+SELECT d.id, 'lane', CAST(d.lane AS TEXT), 'that of its event'
+FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+WHERE d.webhook_id = ?1 AND d.lane <> CASE WHEN e.kind GLOB 'test:*' THEN -9223372036854775807 - 1 + e.id ELSE e.lane END
+UNION ALL
+SELECT d.id, 'status', d.status, 'canceled, because its webhook is ' || w.status
+FROM refgrow_deliveries d JOIN refgrow_webhooks w ON w.id = d.webhook_id
+WHERE d.webhook_id = ?1 AND d.status = 'pending' AND w.status <> 'active'
+UNION ALL
+SELECT d.id, 'ended_at', COALESCE(CAST(d.ended_at AS TEXT), 'not set'), 'set unless it is pending; it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND (d.status = 'pending') = (d.ended_at IS NOT NULL)
+UNION ALL
+SELECT d.id, 'next_attempt_at', CAST(d.next_attempt_at AS TEXT), 'not set, because it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND d.status <> 'pending' AND d.next_attempt_at IS NOT NULL
+UNION ALL
+SELECT d.id, 'next_attempt_at', COALESCE(CAST(d.next_attempt_at AS TEXT), 'not set'), 'set for the first pending one of its lane alone'
+FROM refgrow_deliveries d
+WHERE d.webhook_id = ?1 AND d.status = 'pending' AND (d.next_attempt_at IS NULL) <> EXISTS (
+    SELECT 1 FROM refgrow_deliveries b WHERE b.webhook_id = d.webhook_id AND b.lane = d.lane AND b.status = 'pending' AND b.id < d.id)
+UNION ALL
+SELECT d.id, 'leased_until', CAST(d.leased_until AS TEXT), 'not set before an attempt, or after the last one'
+FROM refgrow_deliveries d
+WHERE d.webhook_id = ?1 AND d.leased_until IS NOT NULL AND (d.status <> 'pending' OR d.attempts < 1 OR d.next_attempt_at IS NULL)
+UNION ALL
+SELECT d.id, 'attempts', CAST(d.attempts AS TEXT), '0 or more, and 1 or more where it is succeeded; it is ' || d.status
+FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND (d.attempts < 0 OR d.attempts < 1 AND d.status = 'succeeded')
+UNION ALL
+SELECT d.id, 'error', d.error, 'none, because it is succeeded'
+FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND d.status = 'succeeded' AND d.error IS NOT NULL
+LIMIT 100
+`
+
+type VerifyDeliveriesParams struct {
+	WebhookID interface{}
+	ProjectID interface{}
+}
+
+type VerifyDeliveriesRow struct {
+	ID       int64
+	What     string
+	Found    string
+	Expected string
+}
+
+// What is odd about the deliveries of an endpoint, and what would be right. Events
+// are forgotten from the oldest on: one that is missing must be older than all there are.
+func (q *Queries) VerifyDeliveries(ctx context.Context, arg VerifyDeliveriesParams) ([]VerifyDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyDeliveries, arg.WebhookID, arg.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyDeliveriesRow{}
+	for rows.Next() {
+		var i VerifyDeliveriesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.What,
+			&i.Found,
+			&i.Expected,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyEvents = `-- name: VerifyEvents :many
+SELECT e.id, e.project_id, e.kind, e.lane, e.affiliate_id, e.affiliate_email, e.affiliate_code, e.paypal_email, e.wise_account_id, e.wise_email, e.referral_id, e.referral_email, e.data, e.created_at, CAST(COALESCE(a.project_id, e.project_id) AS INTEGER) AS affiliate_of,
+    CAST(COALESCE(r.project_id, e.project_id) AS INTEGER) AS referral_of
+FROM refgrow_events e
+LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
+LEFT JOIN refgrow_referrals r ON r.id = e.referral_id
+WHERE +e.project_id = ?1 AND e.id > ?2
+ORDER BY e.id LIMIT ?3
+`
+
+type VerifyEventsParams struct {
+	ProjectID int64
+	AfterID   int64
+	AtMost    int64
+}
+
+type VerifyEventsRow struct {
+	Event       Event
+	AffiliateOf int64
+	ReferralOf  int64
+}
+
+// Whom an event names may be gone, but was of its project.
+func (q *Queries) VerifyEvents(ctx context.Context, arg VerifyEventsParams) ([]VerifyEventsRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyEvents, arg.ProjectID, arg.AfterID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyEventsRow{}
+	for rows.Next() {
+		var i VerifyEventsRow
+		if err := rows.Scan(
+			&i.Event.ID,
+			&i.Event.ProjectID,
+			&i.Event.Kind,
+			&i.Event.Lane,
+			&i.Event.AffiliateID,
+			&i.Event.AffiliateEmail,
+			&i.Event.AffiliateCode,
+			&i.Event.PaypalEmail,
+			&i.Event.WiseAccountID,
+			&i.Event.WiseEmail,
+			&i.Event.ReferralID,
+			&i.Event.ReferralEmail,
+			&i.Event.Data,
+			&i.Event.CreatedAt,
+			&i.AffiliateOf,
+			&i.ReferralOf,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyOutbox = `-- name: VerifyOutbox :one
+SELECT
+    CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
+    CAST(COALESCE((
+        SELECT MAX(d.event_id) FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+        WHERE d.project_id = ?1 AND e.kind NOT GLOB 'test:*'
+    ), 0) AS INTEGER) AS spread
+`
+
+type VerifyOutboxRow struct {
+	Newest int64
+	Spread int64
+}
+
+// The newest event that there ever was, and the newest one of the project that
+// deliveries were made of. A test is delivered past the outbox.
+func (q *Queries) VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error) {
+	row := q.db.QueryRowContext(ctx, verifyOutbox, projectID)
+	var i VerifyOutboxRow
+	err := row.Scan(&i.Newest, &i.Spread)
+	return i, err
+}
+
 const verifyPaid = `-- name: VerifyPaid :many
 SELECT p.id AS payout_id, c.id AS conversion_id
 FROM refgrow_payouts p
@@ -933,6 +1117,44 @@ func (q *Queries) VerifyStamps(ctx context.Context, projectID int64) ([]VerifySt
 	for rows.Next() {
 		var i VerifyStampsRow
 		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyWebhooks = `-- name: VerifyWebhooks :many
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY id
+`
+
+func (q *Queries) VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error) {
+	rows, err := q.db.QueryContext(ctx, verifyWebhooks, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Webhook{}
+	for rows.Next() {
+		var i Webhook
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.URL,
+			&i.Events,
+			&i.Status,
+			&i.Secret,
+			&i.FormerSecret,
+			&i.FormerUntil,
+			&i.LastSuccessAt,
+			&i.CreatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

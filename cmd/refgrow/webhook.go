@@ -1,0 +1,370 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// whoSends says what a command that only writes into the database leaves to do.
+const whoSends = `a running "refgrow serve" sends what waits; "refgrow webhook deliveries" shows what became of it` + "\n"
+
+// webhookFlags describe a webhook as the command line does.
+type webhookFlags struct{ project, url, events, status, secret, keyFile string }
+
+func (w *webhookFlags) define(flags *flag.FlagSet) {
+	flags.StringVar(&w.project, "project", "", projectUsage)
+	flags.StringVar(&w.url, "url", "", "where to send events: `URL` with https or http")
+	flags.StringVar(&w.events, "events", "", "which events, with commas between them: `EVENT,...`")
+}
+
+// eventList reads the value of --events.
+func (w *webhookFlags) eventList() []refgrow.Event {
+	var events []refgrow.Event
+	for name := range strings.SplitSeq(w.events, ",") {
+		events = append(events, refgrow.Event(strings.TrimSpace(name)))
+	}
+	return events
+}
+
+func webhookCreateCommand() command {
+	return command{
+		name: "webhook create", summary: "have events sent to a URL",
+		text: "Has the events of a project sent to a URL, all of them unless --events names some:\n" +
+			"referral_signed_up, referral_converted, referral_updated, referral_canceled. Prints the secret that\n" +
+			"signs them, alone, on stdout; it cannot be shown again. Without --secret one is made; others on this\n" +
+			"machine may see one that is given, as long as the command runs. \"refgrow serve\" sends the events.\n\n" +
+			secretKeyHelp + "\n\nJSON: the webhook, with \"secret\", null for none.\n" + webhookForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var w webhookFlags
+			w.define(flags)
+			flags.StringVar(&w.secret, "secret", "", "`TEXT` to sign with, of 24 to 75 bytes, instead of a new secret")
+			unsigned := flags.Bool("unsigned", false, "sign nothing")
+			defineSecretKey(flags, &w.keyFile)
+			return func(ctx context.Context, c *call) error { return w.create(ctx, c, *unsigned) }
+		},
+	}
+}
+
+func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error {
+	params := refgrow.CreateWebhookParams{URL: w.url}
+	if c.given("events") {
+		params.Events = w.eventList()
+	}
+	switch n := len(w.secret); {
+	case w.url == "":
+		return usage("\"refgrow webhook create\" needs --url URL")
+	case c.given("secret") && unsigned:
+		return usage("--secret and --unsigned exclude each other")
+	case c.given("secret") && (n < refgrow.MinSecret || n > refgrow.MaxSecret):
+		return usage("--secret must have %d to %d bytes, not %d; leave it out to have one made, or give --unsigned",
+			refgrow.MinSecret, refgrow.MaxSecret, n)
+	case c.given("secret"):
+		params.Secret = refgrow.Set(w.secret)
+	case unsigned:
+		params.Secret = refgrow.Clear[string]()
+	}
+	if err := c.useSecretKey(w.keyFile); err != nil {
+		return err
+	}
+	return c.withOneProject(ctx, w.project, func(project *refgrow.Project) error {
+		made, err := project.CreateWebhook(ctx, params)
+		if err != nil {
+			return err
+		}
+		tell(c.stderr, "webhook %d gets %s events of %s at %s\n", made.ID, eventNames(made.Events), project.Name(), made.URL)
+		c.tellHowKept(made)
+		return c.showSecret(made)
+	})
+}
+
+// tellHowKept warns of a secret that anybody can read who gets the file.
+func (c *call) tellHowKept(w *refgrow.Webhook) {
+	if w.Signed && len(c.secretKey) == 0 {
+		tell(c.stderr, "its secret is stored unencrypted: there is no --secret-key-file\n")
+	}
+}
+
+func webhookListCommand() command {
+	return command{
+		name: "webhook list", summary: "list the webhooks, without their secrets",
+		text: "Lists the webhooks of a project, the newest first.\n\nJSON: an array of webhooks. " + webhookForm,
+		prepare: func(flags *flag.FlagSet) work {
+			project := flags.String("project", "", projectUsage)
+			return func(ctx context.Context, c *call) error { return listWebhooks(ctx, c, *project) }
+		},
+	}
+}
+
+func listWebhooks(ctx context.Context, c *call, project string) error {
+	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
+		list := []webhookJSON{}
+		rows := [][]string{{"ID", "URL", "EVENTS", "STATUS", "SIGNED", "CREATED"}}
+		for w, err := range project.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
+			if err != nil {
+				return err
+			}
+			list = append(list, webhookOf(&w))
+			rows = append(rows, []string{
+				strconv.FormatInt(w.ID, 10), w.URL, eventNames(w.Events), string(w.Status), yesNo(w.Signed), stamp(w.CreatedAt),
+			})
+		}
+		if c.json {
+			return c.stdout.json(list)
+		}
+		return c.stdout.table(rows)
+	})
+}
+
+func webhookSetCommand() command {
+	return command{
+		name: "webhook set", operand: "ID", summary: "change a webhook, or switch it on or off",
+		text: "Changes what is named of a webhook, and nothing else. An inactive one gets nothing: what waits for\n" +
+			"it is canceled, and \"webhook replay\" sends it once it is active again. \"webhook rotate\" changes the\n" +
+			"secret.\n\nJSON: the webhook. " + webhookForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var w webhookFlags
+			w.define(flags)
+			flags.StringVar(&w.status, "status", "", "`STATUS`: active or inactive")
+			return w.set
+		},
+	}
+}
+
+func (w *webhookFlags) set(ctx context.Context, c *call) error {
+	var params refgrow.UpdateWebhookParams
+	if c.given("url") {
+		params.URL = &w.url
+	}
+	if c.given("events") {
+		params.Events = new(w.eventList())
+	}
+	if c.given("status") {
+		params.Status = new(refgrow.WebhookStatus(w.status))
+		if *params.Status != refgrow.WebhookActive && *params.Status != refgrow.WebhookInactive {
+			return usage("--status must be active or inactive, not %q", w.status)
+		}
+	}
+	if params == (refgrow.UpdateWebhookParams{}) {
+		return usage("\"refgrow webhook set\" needs at least one of --url, --events and --status")
+	}
+	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
+		changed, err := project.UpdateWebhook(ctx, id, params)
+		if err != nil {
+			return err
+		}
+		return c.showWebhook(changed)
+	})
+}
+
+func webhookRotateCommand() command {
+	return command{
+		name: "webhook rotate", operand: "ID", summary: "make a new secret for a webhook",
+		text: "Makes a new secret for a webhook and prints it, alone, on stdout; it cannot be shown again. The\n" +
+			"former one signs beside it for 24 hours, so that the receiver can be changed in the meantime; where it\n" +
+			"was encrypted, that needs the key file.\n\n" +
+			secretKeyHelp + "\n\nJSON: the webhook, with \"secret\". " + webhookForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var w webhookFlags
+			flags.StringVar(&w.project, "project", "", projectUsage)
+			defineSecretKey(flags, &w.keyFile)
+			return w.rotate
+		},
+	}
+}
+
+func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
+	if err := c.useSecretKey(w.keyFile); err != nil {
+		return err
+	}
+	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
+		rotated, err := project.RotateWebhook(ctx, id)
+		if err != nil {
+			return err
+		}
+		tell(c.stderr, "webhook %d has a new secret; a former one that can be read signs beside it for 24 hours\n", id)
+		c.tellHowKept(rotated)
+		return c.showSecret(rotated)
+	})
+}
+
+func webhookDeleteCommand() command {
+	return command{
+		name: "webhook delete", operand: "ID", summary: "remove a webhook with the log of its deliveries",
+		text: "Removes a webhook with the log of its deliveries. \"webhook set ID --status inactive\" keeps both.\n\n" +
+			`JSON: {"id", "deleted": true}`,
+		prepare: func(flags *flag.FlagSet) work {
+			project := flags.String("project", "", projectUsage)
+			return func(ctx context.Context, c *call) error { return deleteWebhook(ctx, c, *project) }
+		},
+	}
+}
+
+func deleteWebhook(ctx context.Context, c *call, project string) error {
+	return c.withWebhook(ctx, project, func(project *refgrow.Project, id int64) error {
+		if err := project.DeleteWebhook(ctx, id); err != nil {
+			return err
+		}
+		if c.json {
+			return c.stdout.json(deletedJSON{ID: id, Deleted: true})
+		}
+		return c.stdout.printf("deleted webhook %d\n", id)
+	})
+}
+
+type deletedJSON struct {
+	ID      int64 `json:"id"`
+	Deleted bool  `json:"deleted"`
+}
+
+func webhookTestCommand() command {
+	return command{
+		name: "webhook test", operand: "ID", summary: "send an event that did not happen",
+		text: "Has an event sent that did not happen, marked as a test, whatever events the webhook wants.\n" +
+			"\"refgrow serve\" sends it.\n\nJSON: the delivery. " + deliveryForm,
+		prepare: func(flags *flag.FlagSet) work {
+			project := flags.String("project", "", projectUsage)
+			event := flags.String("event", string(refgrow.EventReferralConverted), "the `EVENT`")
+			return func(ctx context.Context, c *call) error {
+				return c.withWebhook(ctx, *project, func(project *refgrow.Project, id int64) error {
+					delivery, err := project.TestWebhook(ctx, id, refgrow.Event(*event))
+					if err != nil {
+						return err
+					}
+					tell(c.stderr, whoSends)
+					return c.showDelivery(delivery)
+				})
+			}
+		},
+	}
+}
+
+func webhookDeliveriesCommand() command {
+	return command{
+		name: "webhook deliveries", operand: "ID", summary: "list what was sent, and what became of it",
+		text: "Lists the deliveries of a webhook, the newest first. The log goes back 30 days. Errors are shown by\n" +
+			"their beginning; in JSON they are whole.\n\nJSON: an array of deliveries. " + deliveryForm,
+		prepare: func(flags *flag.FlagSet) work {
+			project := flags.String("project", "", projectUsage)
+			status := flags.String("status", "", "only those of a `STATUS`: pending, succeeded, failed or canceled")
+			return func(ctx context.Context, c *call) error { return listDeliveries(ctx, c, *project, *status) }
+		},
+	}
+}
+
+func listDeliveries(ctx context.Context, c *call, project, status string) error {
+	params := refgrow.ListDeliveriesParams{Status: refgrow.DeliveryStatus(status), Limit: refgrow.MaxLimit}
+	if c.given("status") && !slices.Contains([]refgrow.DeliveryStatus{
+		refgrow.DeliveryPending, refgrow.DeliverySucceeded, refgrow.DeliveryFailed, refgrow.DeliveryCanceled,
+	}, params.Status) {
+		return usage("--status must be pending, succeeded, failed or canceled, not %q", status)
+	}
+	return c.withWebhook(ctx, project, func(project *refgrow.Project, id int64) error {
+		stop := progress(c.stderr, "reading deliveries")
+		var deliveries []refgrow.Delivery
+		for delivery, err := range project.AllDeliveries(ctx, id, params) {
+			if err != nil {
+				stop()
+				return err
+			}
+			deliveries = append(deliveries, delivery)
+		}
+		stop()
+		return c.showDeliveries(deliveries)
+	})
+}
+
+// replayFlags say what to send again.
+type replayFlags struct {
+	project, delivery string
+	since             instant
+}
+
+func webhookReplayCommand() command {
+	return command{
+		name: "webhook replay", operand: "ID", summary: "send events again",
+		text: "Has one delivery sent again, or everything that happened since an instant, up to 30 days ago, as far\n" +
+			"as the webhook wants it: also what it got already. Receivers can tell by the webhook-id, which stays\n" +
+			"the same. \"refgrow serve\" sends it.\n\n" +
+			"JSON: with --since {\"deliveries\"}, their number; with --delivery the new delivery. " + deliveryForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r replayFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.Var(&r.since, "since", "`DATE` or instant from which on to send everything again")
+			flags.StringVar(&r.delivery, "delivery", "", "`ID` of the one delivery to send again")
+			return r.replay
+		},
+	}
+}
+
+func (r *replayFlags) replay(ctx context.Context, c *call) error {
+	if c.given("since") == c.given("delivery") {
+		return usage("\"refgrow webhook replay\" needs either --since DATE or --delivery ID")
+	}
+	if c.given("delivery") {
+		return r.one(ctx, c)
+	}
+	return c.withWebhook(ctx, r.project, func(project *refgrow.Project, id int64) error {
+		stop := progress(c.stderr, "making deliveries")
+		n, err := project.ReplayWebhook(ctx, id, r.since.Time)
+		stop()
+		if err != nil {
+			return err
+		}
+		tell(c.stderr, whoSends)
+		if c.json {
+			return c.stdout.json(replayedJSON{Deliveries: n})
+		}
+		return c.stdout.printf("deliveries made: %d\n", n)
+	})
+}
+
+// one sends one delivery again.
+func (r *replayFlags) one(ctx context.Context, c *call) error {
+	of, err := strconv.ParseInt(r.delivery, 10, 64)
+	if err != nil || of <= 0 {
+		return usage("--delivery must be a number that \"refgrow webhook deliveries\" shows, not %q", r.delivery)
+	}
+	return c.withWebhook(ctx, r.project, func(project *refgrow.Project, id int64) error {
+		delivery, err := project.ReplayDelivery(ctx, id, of)
+		if errors.Is(err, refgrow.ErrNotFound) {
+			if _, err := project.GetWebhook(ctx, id); err != nil {
+				return err
+			}
+			return fmt.Errorf("webhook %d has no delivery %d that can be sent again; \"refgrow webhook deliveries %[1]d\" shows those it has", id, of)
+		}
+		if err != nil {
+			return err
+		}
+		tell(c.stderr, whoSends)
+		return c.showDelivery(delivery)
+	})
+}
+
+type replayedJSON struct {
+	Deliveries int `json:"deliveries"`
+}
+
+// withWebhook does something with the webhook that the operand names.
+func (c *call) withWebhook(ctx context.Context, project string, work func(*refgrow.Project, int64) error) error {
+	id, err := c.id("webhook")
+	if err != nil {
+		return err
+	}
+	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
+		switch err := work(project, id); {
+		case errors.Is(err, refgrow.ErrNotFound):
+			return fmt.Errorf("there is no webhook %d in the project %q; \"refgrow webhook list\" shows those there are", id, project.Name())
+		case errors.Is(err, refgrow.ErrConflict):
+			return fmt.Errorf("webhook %d is inactive; \"refgrow webhook set %d --status active\" switches it on", id, id)
+		default:
+			return err
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+const webhookForm = `A webhook is {"id", "url", "events", "status", "signed", "created_at"}.`
+
+const deliveryForm = `A delivery is {"id",
+"event", "status", "attempts", "response_status", "error", "next_attempt_at", "created_at", "ended_at"};
+null stands for what there is not.`
+
+// webhookJSON is a webhook as the REST API shows it.
+type webhookJSON struct {
+	ID        int64           `json:"id"`
+	URL       string          `json:"url"`
+	Events    []refgrow.Event `json:"events"`
+	Status    string          `json:"status"`
+	Signed    bool            `json:"signed"`
+	CreatedAt string          `json:"created_at"`
+}
+
+// newWebhookJSON is one whose secret was just made; nil for none.
+type newWebhookJSON struct {
+	webhookJSON
+
+	Secret *string `json:"secret"`
+}
+
+func webhookOf(w *refgrow.Webhook) webhookJSON {
+	return webhookJSON{
+		ID: w.ID, URL: w.URL, Events: w.Events, Status: string(w.Status), Signed: w.Signed, CreatedAt: stamp(w.CreatedAt),
+	}
+}
+
+// eventNames lists events for people.
+func eventNames(events []refgrow.Event) string {
+	if len(events) == len(refgrow.Events()) {
+		return "all"
+	}
+	names := make([]string, len(events))
+	for i, event := range events {
+		names[i] = string(event)
+	}
+	return strings.Join(names, ",")
+}
+
+// showWebhook prints one webhook, in full.
+func (c *call) showWebhook(w *refgrow.Webhook) error {
+	if c.json {
+		return c.stdout.json(webhookOf(w))
+	}
+	return c.stdout.table([][]string{
+		{"webhook", strconv.FormatInt(w.ID, 10)},
+		{"url", w.URL},
+		{"events", eventNames(w.Events)},
+		{"status", string(w.Status)},
+		{"signed", yesNo(w.Signed)},
+		{"created", stamp(w.CreatedAt)},
+	})
+}
+
+// showSecret prints the secret of a webhook, alone.
+func (c *call) showSecret(w *refgrow.Webhook) error {
+	if c.json {
+		made := newWebhookJSON{webhookJSON: webhookOf(w)}
+		if w.Secret != "" {
+			made.Secret = &w.Secret
+		}
+		return c.stdout.json(made)
+	}
+	if w.Secret == "" {
+		return nil
+	}
+	return c.stdout.printf("%s\n", w.Secret)
+}
+
+// deliveryJSON is a delivery as the REST API shows it.
+type deliveryJSON struct {
+	ID             int64   `json:"id"`
+	Event          string  `json:"event"`
+	Status         string  `json:"status"`
+	Attempts       int64   `json:"attempts"`
+	ResponseStatus *int    `json:"response_status"`
+	Error          *string `json:"error"`
+	NextAttemptAt  *string `json:"next_attempt_at"`
+	CreatedAt      string  `json:"created_at"`
+	EndedAt        *string `json:"ended_at"`
+}
+
+func deliveryOf(d *refgrow.Delivery) deliveryJSON {
+	shown := deliveryJSON{
+		ID: d.ID, Event: string(d.Event), Status: string(d.Status), Attempts: d.Attempts,
+		NextAttemptAt: optionalStamp(d.NextAttemptAt), CreatedAt: stamp(d.CreatedAt), EndedAt: optionalStamp(d.EndedAt),
+	}
+	if d.ResponseStatus != 0 {
+		shown.ResponseStatus = &d.ResponseStatus
+	}
+	if d.Error != "" {
+		shown.Error = &d.Error
+	}
+	return shown
+}
+
+// showDeliveries prints a list of deliveries, with the beginnings of their errors.
+func (c *call) showDeliveries(deliveries []refgrow.Delivery) error {
+	if c.json {
+		list := make([]deliveryJSON, len(deliveries))
+		for i := range deliveries {
+			list[i] = deliveryOf(&deliveries[i])
+		}
+		return c.stdout.json(list)
+	}
+	rows := [][]string{{"ID", "EVENT", "STATUS", "ATTEMPTS", "RESPONSE", "CREATED", "NEXT ATTEMPT", "ERROR"}}
+	for _, d := range deliveries {
+		response, next := "-", "-"
+		if d.ResponseStatus != 0 {
+			response = strconv.Itoa(d.ResponseStatus)
+		}
+		if d.NextAttemptAt != nil {
+			next = stamp(*d.NextAttemptAt)
+		}
+		rows = append(rows, []string{
+			strconv.FormatInt(d.ID, 10), string(d.Event), string(d.Status), strconv.FormatInt(d.Attempts, 10), response,
+			stamp(d.CreatedAt), next, beginning(d.Error),
+		})
+	}
+	return c.stdout.table(rows)
+}
+
+// beginning is as much of an error as fits into a line.
+func beginning(message string) string {
+	const most = 80 // characters
+	runes := []rune(message)
+	switch {
+	case message == "":
+		return "-"
+	case len(runes) <= most:
+		return message
+	}
+	return string(runes[:most]) + "..."
+}
+
+// showDelivery prints a delivery that was just made.
+func (c *call) showDelivery(d *refgrow.Delivery) error {
+	if c.json {
+		return c.stdout.json(deliveryOf(d))
+	}
+	return c.stdout.table([][]string{
+		{"delivery", strconv.FormatInt(d.ID, 10)},
+		{"event", string(d.Event)},
+		{"status", string(d.Status)},
+		{"created", stamp(d.CreatedAt)},
+	})
+}

@@ -1,0 +1,655 @@
+package refgrow_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// endpoint adds one to the shop.
+func (p *program) endpoint(params refgrow.CreateWebhookParams) *refgrow.Webhook {
+	p.Helper()
+	params.URL = cmp.Or(params.URL, "https://example.com/hooks")
+	hook, err := p.shop.CreateWebhook(p.Context(), params)
+	p.ok(err)
+	return hook
+}
+
+// spread makes deliveries of all that is in the outbox.
+func (p *program) spread() {
+	p.Helper()
+	for more := true; more; {
+		var err error
+		more, err = p.engine.SpreadEvents(p.Context())
+		p.ok(err)
+	}
+}
+
+// claim leases what is due at an endpoint for a minute.
+func (p *program) claim(hook *refgrow.Webhook) []refgrow.Attempt {
+	p.Helper()
+	attempts, _, err := p.engine.ClaimDeliveries(p.Context(), hook.ID, 1000, time.Minute)
+	p.ok(err)
+	return attempts
+}
+
+func (p *program) finish(a refgrow.Attempt, outcome refgrow.AttemptOutcome) {
+	p.Helper()
+	p.ok(p.engine.FinishAttempt(p.Context(), a, refgrow.AttemptResult{Outcome: outcome, ResponseStatus: 200, RetryAt: p.clock.Now().Add(time.Minute)}))
+}
+
+// deliveries takes all that waits for an endpoint, and answers that it has arrived.
+func (p *program) deliveries(hook *refgrow.Webhook) (taken []refgrow.Attempt) {
+	p.Helper()
+	p.spread()
+	for {
+		attempts := p.claim(hook)
+		if len(attempts) == 0 {
+			return taken
+		}
+		for _, a := range attempts {
+			p.finish(a, refgrow.AttemptSucceeded)
+		}
+		taken = append(taken, attempts...)
+	}
+}
+
+// A message is the body of a delivery.
+type message struct {
+	Event     refgrow.Event   `json:"event"`
+	Timestamp int64           `json:"timestamp"`
+	Test      bool            `json:"test"`
+	Referrer  json.RawMessage `json:"referrer"`
+	Referred  json.RawMessage `json:"referred"`
+	Data      json.RawMessage `json:"data"`
+}
+
+func (p *program) message(a refgrow.Attempt) (m message) {
+	p.Helper()
+	if err := json.Unmarshal(a.Body, &m); err != nil || m.Event != a.Event {
+		p.Fatalf("a body of %s is %s (%v)", a.Event, a.Body, err)
+	}
+	return m
+}
+
+// told is what was sent, as text: the events, and of changes what has changed.
+func (p *program) told(attempts []refgrow.Attempt) string {
+	p.Helper()
+	parts := make([]string, len(attempts))
+	for i, a := range attempts {
+		parts[i] = string(a.Event)
+		var data struct {
+			Changes json.RawMessage `json:"changes"`
+		}
+		p.ok(json.Unmarshal(p.message(a).Data, &data))
+		if data.Changes != nil {
+			parts[i] += " " + string(data.Changes)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *program) outbox() int { return p.count("SELECT COUNT(*) FROM refgrow_events") }
+
+// Each change writes one row, of which exactly the documented events are made.
+func TestEventsOfEachChange(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), SignupCommission: refgrow.Fixed(money.MustParse("1.00 USD"))})
+	ctx, usd := t.Context(), money.MustParse
+	jane, joe := p.affiliate("jane"), p.affiliate("joe")
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	var sale, gone *refgrow.Conversion
+	update := func(u refgrow.UpdateConversionParams) func() error {
+		return func() error {
+			_, err := p.shop.UpdateConversion(ctx, sale.ID, u)
+			return err
+		}
+	}
+	refund := func(amount string) func() error {
+		return func() error {
+			_, err := p.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{Amount: usd(amount)})
+			return err
+		}
+	}
+	referral := func(id int64, u refgrow.UpdateReferralParams) func() error {
+		return func() error {
+			_, err := p.shop.UpdateReferral(ctx, id, u)
+			return err
+		}
+	}
+	record := func(params refgrow.RecordConversionParams, to **refgrow.Conversion) func() error {
+		return func() (err error) {
+			*to, err = p.shop.RecordConversion(ctx, params)
+			return err
+		}
+	}
+	create := func(params refgrow.CreateReferralParams) func() error {
+		return func() error {
+			_, err := p.shop.CreateReferral(ctx, params)
+			return err
+		}
+	}
+	const recorded = "referral_converted, referral_updated"
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want string
+	}{
+		{"a purchase", record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: usd("100.00 USD"), Customer: refgrow.Customer{Email: "carl@example.com"},
+		}, &sale), recorded},
+		{"a signup", record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: jane.ID}, &gone), "referral_signed_up, " + recorded},
+		{"a value", update(refgrow.UpdateConversionParams{Value: new(usd("12.50 USD"))}), `referral_updated {"value":[20,12.5]}`},
+		{"a base value", update(refgrow.UpdateConversionParams{BaseValue: refgrow.Set(usd("200.00 USD"))}), `referral_updated {"base_value":[100,200]}`},
+		{"a type", update(refgrow.UpdateConversionParams{Type: new(refgrow.Signup)}), `referral_updated {"type":["purchase","signup"]}`},
+		{"a currency", update(refgrow.UpdateConversionParams{Currency: new(money.EUR)}), `referral_updated {"base_value_currency":["USD","EUR"]}`},
+		{"an affiliate", update(refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)}), fmt.Sprintf(`referral_updated {"affiliate_id":[%d,%d]}`, jane.ID, joe.ID)},
+		{"nobody", update(refgrow.UpdateConversionParams{AffiliateID: refgrow.Clear[int64]()}), fmt.Sprintf(`referral_updated {"affiliate_id":[%d,null],"status":["eligible","unattributed"]}`, joe.ID)},
+		{"somebody", update(refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)}), fmt.Sprintf(`referral_updated {"affiliate_id":[null,%d],"status":["unattributed","eligible"]}`, jane.ID)},
+		{"paid", update(refgrow.UpdateConversionParams{Paid: new(true)}), `referral_updated {"paid":[false,true],"status":["eligible","paid"]}`},
+		{"unpaid", update(refgrow.UpdateConversionParams{Paid: new(false)}), `referral_updated {"paid":[true,false],"status":["paid","eligible"]}`},
+		{"a reference", update(refgrow.UpdateConversionParams{Reference: refgrow.Set("in_\"1")}), `referral_updated {"reference":[null,"in_\"1"]}`},
+		{"a coupon", update(refgrow.UpdateConversionParams{CouponCode: refgrow.Set("SAVE")}), `referral_updated {"coupon_code_used":[null,"SAVE"]}`},
+		{"many at once", update(refgrow.UpdateConversionParams{
+			Type: new(refgrow.Purchase), Currency: new(money.USD), Value: new(usd("40.00 USD")), Reference: refgrow.Clear[string](),
+		}), `referral_updated {"type":["signup","purchase"],"value":[12.5,40],"base_value_currency":["EUR","USD"],"reference":["in_\"1",null]}`},
+		{"what is so already", update(refgrow.UpdateConversionParams{
+			Type: new(refgrow.Purchase), Value: new(usd("40.00 USD")), Paid: new(false), AffiliateID: refgrow.Set(jane.ID), CouponCode: refgrow.Set("SAVE"),
+		}), ""},
+		{"a refund in part", refund("50.00 USD"), `referral_updated {"refunded_amount":[0,50]}`},
+		{"an undone refund", func() error {
+			_, err := p.shop.UndoRefund(ctx, sale.ID, refgrow.RefundConversionParams{Amount: usd("20.00 USD")})
+			return err
+		}, `referral_updated {"refunded_amount":[50,30]}`},
+		{"the rest", refund("170.00 USD"), "referral_canceled"},
+		{"an undone refund of all", func() error {
+			_, err := p.shop.UndoRefund(ctx, sale.ID, refgrow.RefundConversionParams{})
+			return err
+		}, `referral_updated {"refunded_amount":[200,0],"status":["refunded","eligible"]}`},
+		{"all at once", refund("200.00 USD"), "referral_canceled"},
+		{"a deletion", func() error { return p.shop.DeleteConversion(ctx, gone.ID) }, "referral_canceled"},
+		{"nobody's purchase", record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: usd("10.00 USD")}, &sale), recorded},
+		{"a refund in part of it", refund("4.00 USD"), `referral_updated {"refunded_amount":[0,4]}`},
+		{"the rest of it", refund("6.00 USD"), "referral_canceled"},
+		{"a referral of an affiliate", create(refgrow.CreateReferralParams{Email: "dora@example.com", AffiliateID: jane.ID}), "referral_signed_up"},
+		{"a referral of nobody", create(refgrow.CreateReferralParams{Email: "eve@example.com"}), ""},
+		{"a referral's affiliate", referral(3, refgrow.UpdateReferralParams{AffiliateID: refgrow.Set(jane.ID)}), fmt.Sprintf(`referral_updated {"affiliate_id":[null,%d],"affiliate_code":[null,"jane"]}`, jane.ID)},
+		{"a referral's status", referral(3, refgrow.UpdateReferralParams{Status: new(refgrow.ReferralDirect)}), `referral_updated {"conversion_status":["direct_signup","direct"],"conversion_date":[null,"2026-01-15T12:00:00.000Z"]}`},
+		{"a referral as it is", referral(3, refgrow.UpdateReferralParams{Status: new(refgrow.ReferralDirect), Email: new("EVE@example.com")}), ""},
+		{"a referral's email", referral(3, refgrow.UpdateReferralParams{Email: new("eva@example.com")}), `referral_updated {"user_email":["eve@example.com","eva@example.com"]}`},
+		{"an affiliate's email", func() error {
+			_, err := p.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{Email: new("jane@example.org")})
+			return err
+		}, ""},
+		{"a deleted referral", func() error { return p.shop.DeleteReferral(ctx, 3) }, ""},
+		{"a purchase to pay", record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: joe.ID, BaseValue: usd("10.00 USD"), Customer: refgrow.Customer{Email: "dora@example.com"},
+		}, &sale), recorded},
+		{"a payout", func() error {
+			made, err := p.shop.RunPayouts(ctx, refgrow.PayoutRunParams{})
+			if err != nil || len(made) != 1 {
+				return fmt.Errorf("the payouts are %+v: %w", made, err)
+			}
+			_, err = p.shop.PayPayout(ctx, made[0].ID, refgrow.PayPayoutParams{})
+			return err
+		}, ""},
+		{"an adjustment", func() error {
+			_, err := p.shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: joe.ID, Amount: usd("1.00 USD"), Note: "bonus"})
+			return err
+		}, ""},
+		{"a deleted affiliate", func() error { return p.shop.DeleteAffiliate(ctx, joe.ID) }, ""},
+	} {
+		before := p.outbox()
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		rows := 1
+		if c.want == "" {
+			rows = 0
+		}
+		if n := p.outbox() - before; n != rows {
+			t.Errorf("%s wrote %d rows, but should write %d", c.what, n, rows)
+		}
+		if got := p.told(p.deliveries(hook)); got != c.want {
+			t.Errorf("%s told %s\nbut should tell %s", c.what, got, c.want)
+		}
+	}
+	p.verify()
+}
+
+// A refused operation tells nothing.
+func TestNoEventsOfWhatWasRefused(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	ctx, usd := t.Context(), money.MustParse
+	jane := p.affiliate("jane")
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	sale := p.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: usd("10.00 USD"), Reference: "in_1"})
+	_, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "dora@example.com", AffiliateID: jane.ID})
+	p.ok(err)
+	p.deliveries(hook)
+	before := p.outbox()
+
+	_, err = p.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: usd("10.00 USD"), Reference: "in_1"})
+	p.refused("a reference that is taken", err, refgrow.ErrConflict, "reference")
+	_, err = p.shop.UpdateConversion(ctx, sale.ID, refgrow.UpdateConversionParams{Value: new(usd("1.00 USD")), AffiliateID: refgrow.Set(int64(99))})
+	p.refused("an unknown affiliate", err, refgrow.ErrNotFound, "")
+	_, err = p.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{Amount: usd("11.00 USD")})
+	p.refused("a refund of too much", err, refgrow.ErrInvalid, "amount")
+	_, err = p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "dora@example.com", AffiliateID: jane.ID})
+	p.refused("a customer that there is", err, refgrow.ErrConflict, "email")
+	p.refused("a deletion of nothing", p.shop.DeleteConversion(ctx, 99), refgrow.ErrNotFound, "")
+
+	if n := p.outbox(); n != before {
+		t.Errorf("%d rows were written", n-before)
+	}
+	if got := p.told(p.deliveries(hook)); got != "" {
+		t.Errorf("told %s", got)
+	}
+	p.verify()
+}
+
+// What is rolled back tells nothing, in whichever way; what is committed tells once.
+func TestEventsCommitWithTheChange(t *testing.T) {
+	t.Parallel()
+	p := inAppsFile(t, 2, refgrow.Settings{})
+	ctx, usd := t.Context(), money.MustParse
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	errUndo := errors.New("undo")
+	sell := func(shop *refgrow.Project) error {
+		_, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: usd("10.00 USD")})
+		return err
+	}
+	inTx := func(commit bool) error {
+		tx, err := p.app.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := sell(p.shop.WithTx(tx)); err != nil || !commit {
+			return errors.Join(err, tx.Rollback())
+		}
+		return tx.Commit()
+	}
+	answer := func(shop *refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{Status: 201}, sell(shop) }
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want int
+	}{
+		{"a transaction that is rolled back", func() error { return inTx(false) }, 0},
+		{"a transaction", func() error { return inTx(true) }, 1},
+		{"a block that fails", func() error {
+			if err := p.shop.Atomic(ctx, func(shop *refgrow.Project) error { return errors.Join(sell(shop), errUndo) }); !errors.Is(err, errUndo) {
+				return err
+			}
+			return nil
+		}, 0},
+		{"a block", func() error {
+			return p.shop.Atomic(ctx, func(shop *refgrow.Project) error { return errors.Join(sell(shop), sell(shop)) })
+		}, 2},
+		{"a block with one inside that fails", func() error {
+			return p.shop.Atomic(ctx, func(shop *refgrow.Project) error {
+				inner := shop.Atomic(ctx, func(shop *refgrow.Project) error { return errors.Join(sell(shop), errUndo) })
+				if !errors.Is(inner, errUndo) {
+					return inner
+				}
+				return sell(shop)
+			})
+		}, 1},
+		{"a call with a key", func() error {
+			_, _, err := p.shop.Once(ctx, refgrow.Idempotency{Key: "k"}, answer)
+			return err
+		}, 1},
+		{"its repetition", func() error {
+			_, replayed, err := p.shop.Once(ctx, refgrow.Idempotency{Key: "k"}, answer)
+			if !replayed {
+				return fmt.Errorf("it was done again: %w", err)
+			}
+			return err
+		}, 0},
+		{"a call with a key that fails", func() error {
+			_, _, err := p.shop.Once(ctx, refgrow.Idempotency{Key: "l"}, func(shop *refgrow.Project) (refgrow.Answer, error) {
+				return refgrow.Answer{}, errors.Join(sell(shop), errUndo)
+			})
+			if !errors.Is(err, errUndo) {
+				return err
+			}
+			return nil
+		}, 0},
+	} {
+		before := p.outbox()
+		if err := c.do(); err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		if n := p.outbox() - before; n != c.want {
+			t.Errorf("%s wrote %d rows, but should write %d", c.what, n, c.want)
+		}
+		if n := len(p.deliveries(hook)); n != 2*c.want {
+			t.Errorf("%s brought %d deliveries, but should bring %d", c.what, n, 2*c.want)
+		}
+	}
+	p.verify()
+}
+
+// woken tells whether a worker would be woken now.
+func (p *program) woken() bool {
+	select {
+	case <-p.engine.Woken():
+		return true
+	default:
+		return false
+	}
+}
+
+// The engine wakes the worker after its own commits, and the caller after theirs.
+func TestWhoWakesTheWorker(t *testing.T) {
+	t.Parallel()
+	p := inAppsFile(t, 2, refgrow.Settings{})
+	ctx := t.Context()
+	p.affiliate("jane")
+	sell := func(shop *refgrow.Project) error {
+		_, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup})
+		return err
+	}
+	// A worker that was woken before the commit has found nothing.
+	sellTooEarly := func(shop *refgrow.Project) error {
+		err := sell(shop)
+		p.woken()
+		return err
+	}
+	p.ok(sell(p.shop))
+	if p.woken() {
+		t.Error("the worker was woken without an endpoint")
+	}
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	p.woken()
+	for what, do := range map[string]func() error{
+		"a conversion": func() error { return sell(p.shop) },
+		"a block":      func() error { return p.shop.Atomic(ctx, sellTooEarly) },
+		"a call with a key": func() error {
+			_, _, err := p.shop.Once(ctx, refgrow.Idempotency{Key: "k"}, func(shop *refgrow.Project) (refgrow.Answer, error) {
+				return refgrow.Answer{}, sellTooEarly(shop)
+			})
+			return err
+		},
+		"a test": func() error {
+			_, err := p.shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralUpdated)
+			return err
+		},
+	} {
+		p.ok(do())
+		if !p.woken() {
+			t.Errorf("%s woke nobody", what)
+		}
+	}
+	_, err := p.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: 99})
+	p.refused("an unknown affiliate", err, refgrow.ErrNotFound, "")
+	p.affiliate("joe")
+	if p.woken() {
+		t.Error("the worker was woken without an event")
+	}
+
+	tx, err := p.app.BeginTx(ctx, nil)
+	p.ok(err)
+	p.ok(sell(p.shop.WithTx(tx)))
+	p.ok(tx.Commit())
+	p.woken()
+	p.engine.Wake()
+	p.engine.Wake() // it knows already, and nobody waits
+	if !p.woken() || p.woken() {
+		t.Error("the caller did not wake the worker once")
+	}
+}
+
+// hooks are the endpoints of the shop.
+func (p *program) hooks() (all []*refgrow.Webhook) {
+	p.Helper()
+	for hook, err := range p.shop.AllWebhooks(p.Context(), refgrow.ListWebhooksParams{}) {
+		p.ok(err)
+		all = append(all, &hook)
+	}
+	return all
+}
+
+// Only a project with an endpoint of its own writes anything.
+func TestEventsNeedAnEndpoint(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	ctx := t.Context()
+	other, err := p.engine.CreateProject(ctx, "other", refgrow.Settings{})
+	p.ok(err)
+	jane := p.affiliate("jane")
+	referrals := 0
+	writes := func(what string, want int) {
+		t.Helper()
+		before := p.outbox()
+		referrals++
+		r, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: fmt.Sprint("u", referrals), AffiliateID: jane.ID})
+		p.ok(err)
+		_, err = p.shop.UpdateReferral(ctx, r.ID, refgrow.UpdateReferralParams{AffiliateID: refgrow.Clear[int64]()})
+		p.ok(err)
+		for _, hook := range p.hooks() { // these were about the customer
+			p.deliveries(hook)
+		}
+		p.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+		want *= 3
+		if n := p.outbox() - before; n != want {
+			t.Errorf("%s %d rows are written, but %d should be", what, n, want)
+		}
+	}
+	writes("without an endpoint", 0)
+	foreign, err := other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+	p.ok(err)
+	writes("with an endpoint of another project", 0)
+	hook := p.endpoint(refgrow.CreateWebhookParams{Status: refgrow.WebhookInactive})
+	writes("with an inactive endpoint", 1)
+	if got := p.told(p.deliveries(hook)); got != "" {
+		t.Errorf("the inactive endpoint got %s", got)
+	}
+	_, err = p.shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)})
+	p.ok(err)
+	writes("with an active endpoint", 1)
+	if got := p.told(p.deliveries(hook)); got != "referral_signed_up, referral_converted, referral_updated" {
+		t.Errorf("the endpoint got %s", got)
+	}
+	second := p.endpoint(refgrow.CreateWebhookParams{Events: []refgrow.Event{refgrow.EventReferralConverted}})
+	writes("with two endpoints", 1)
+	if got := p.told(p.deliveries(second)); got != "referral_converted" {
+		t.Errorf("the second endpoint got %s", got)
+	}
+	if n := len(p.deliveries(hook)); n != 3 {
+		t.Errorf("the first endpoint got %d deliveries", n)
+	}
+	if n := len(p.deliveries(foreign)); n != 0 {
+		t.Errorf("the other project's endpoint got %d deliveries", n)
+	}
+	p.verify()
+	p.ok(p.shop.DeleteWebhook(ctx, hook.ID))
+	p.ok(p.shop.DeleteWebhook(ctx, second.ID))
+	writes("after the endpoints were deleted", 0)
+	p.verify()
+}
+
+// Bodies are as documented, byte by byte.
+func TestEventBodies(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("12.5"), HoldDays: 30})
+	ctx, usd := t.Context(), money.MustParse
+	jane := p.affiliate("jane")
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	sent := func(what string, want ...string) {
+		t.Helper()
+		taken := p.deliveries(hook)
+		if len(taken) != len(want) {
+			t.Fatalf("%s told %s", what, p.told(taken))
+		}
+		for i, a := range taken {
+			if string(a.Body) != want[i] {
+				t.Errorf("%s told\n%s\nbut should tell\n%s", what, a.Body, want[i])
+			}
+		}
+	}
+	const (
+		data = `{"id":1,"project_id":1,"type":"purchase","affiliate_id":1,"referred_user_id":1,"value":12.5,"base_value":100,` +
+			`"base_value_currency":"USD","refunded_amount":0,"paid":false,"status":"held","created_at":"2026-01-15T12:00:00.000Z",` +
+			`"reference":"in_1","coupon_code_used":null,"referral_code":null,"product":"pro","url":null`
+		head   = `,"timestamp":1768478400,"project_id":"1"`
+		ofJane = `,"referrer":{"id":"1","email":"jane@example.com"}`
+		ofCarl = `,"referred":{"id":"1","email":"carl@example.com"}`
+	)
+	sale := p.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: usd("100.00 USD"), Reference: "in_1", Product: "pro",
+		Customer: refgrow.Customer{Email: "Carl@example.com"},
+	})
+	sent("a purchase",
+		`{"event":"referral_converted"`+head+ofJane+ofCarl+`,"data":`+data+`}}`,
+		`{"event":"referral_updated"`+head+ofJane+ofCarl+`,"data":`+data+`}}`)
+
+	p.clock.Advance(1999 * time.Millisecond)
+	p.update(sale, refgrow.UpdateConversionParams{CouponCode: refgrow.Set("<&>")})
+	changed := strings.Replace(data, `"coupon_code_used":null`, `"coupon_code_used":"<&>"`, 1)
+	sent("a change", `{"event":"referral_updated","timestamp":1768478401,"project_id":"1"`+ofJane+ofCarl+`,"data":`+changed+`,"changes":{"coupon_code_used":[null,"<&>"]}}}`)
+	p.clock.Advance(-1999 * time.Millisecond)
+
+	// Of the affiliate it tells what was so at the time of the change.
+	prefer := func(u refgrow.UpdateAffiliateParams) {
+		t.Helper()
+		_, err := p.shop.UpdateAffiliate(ctx, jane.ID, u)
+		p.ok(err)
+	}
+	prefer(refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Set(refgrow.PayoutPreferences{PayPalEmail: "pay@example.com"})})
+	p.ok(p.shop.DeleteConversion(ctx, sale.ID))
+	prefer(refgrow.UpdateAffiliateParams{
+		Email: new("jane@example.org"), PayoutPreferences: refgrow.Set(refgrow.PayoutPreferences{WiseAccountID: "77", WiseEmail: "wise@example.com"}),
+	})
+	sent("a deletion", `{"event":"referral_canceled"`+head+
+		`,"referrer":{"id":"1","email":"jane@example.com","payout_preferences":{"paypal_email":"pay@example.com"}}`+ofCarl+`,"data":`+changed+`}}`)
+
+	_, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u_2", AffiliateID: jane.ID})
+	p.ok(err)
+	wise := `,"referrer":{"id":"1","email":"jane@example.org","payout_preferences":{"wise_details":{"accountId":"77","email":"wise@example.com"}}}`
+	sent("a referral", `{"event":"referral_signed_up"`+head+wise+`,"referred":{"id":"2","email":null},"data":{"referral_code":"jane",`+
+		`"signup_date":"2026-01-15T12:00:00.000Z","user_agent":null,"ip_address":null}}`)
+
+	_, err = p.shop.UpdateReferral(ctx, 2, refgrow.UpdateReferralParams{Email: new("dora@example.com")})
+	p.ok(err)
+	sent("a change of it", `{"event":"referral_updated"`+head+wise+`,"referred":{"id":"2","email":"dora@example.com"},"data":{"id":2,`+
+		`"user_email":"dora@example.com","external_id":"u_2","conversion_status":"pending","conversion_date":null,`+
+		`"created_at":"2026-01-15T12:00:00.000Z","affiliate_id":1,"affiliate_code":"jane","changes":{"user_email":[null,"dora@example.com"]}}}`)
+
+	// A signup of nobody, of yesterday, that came with a code that nobody has.
+	p.record(refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: "nobodys", OccurredAt: p.clock.Now().Add(-24 * time.Hour)})
+	const nobody = `,"referrer":null,"referred":null,"data":{`
+	const signup = `"id":2,"project_id":1,"type":"signup","affiliate_id":null,"referred_user_id":null,"value":0,"base_value":null,` +
+		`"base_value_currency":null,"refunded_amount":0,"paid":false,"status":"unattributed","created_at":"2026-01-14T12:00:00.000Z",` +
+		`"reference":null,"coupon_code_used":null`
+	sent("a signup",
+		`{"event":"referral_signed_up"`+head+nobody+`"referral_code":null,"signup_date":"2026-01-14T12:00:00.000Z","user_agent":null,"ip_address":null,`+
+			signup+`,"product":null,"url":null}}`,
+		`{"event":"referral_converted"`+head+nobody+signup+`,"referral_code":"nobodys","product":null,"url":null}}`,
+		`{"event":"referral_updated"`+head+nobody+signup+`,"referral_code":"nobodys","product":null,"url":null}}`)
+	p.verify()
+}
+
+// The data of a conversion's event is what the API shows of it then.
+func TestEventDataIsWhatTheAPIShows(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("8.2"), HoldDays: 30})
+	ctx := t.Context()
+	jane := p.affiliate("jane")
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	sale := p.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("1000 JPY"), URL: "https://example.com/?a=1&b=\u2028", CouponCode: "50%",
+	})
+	same := func(what string, taken []refgrow.Attempt) {
+		t.Helper()
+		c, err := p.shop.GetConversion(ctx, sale.ID)
+		p.ok(err)
+		for _, a := range taken {
+			members, _, _ := strings.Cut(string(p.message(a).Data), `,"changes":`)
+			if got, want := strings.TrimSuffix(members, "}")+"}", string(c.AppendJSON(nil)); got != want {
+				t.Errorf("%s of %s has\n%s\nbut should have\n%s", a.Event, what, got, want)
+			}
+		}
+		if len(taken) == 0 {
+			t.Errorf("%s told nothing", what)
+		}
+	}
+	same("a purchase", p.deliveries(hook))
+	p.clock.Advance(31 * 24 * time.Hour)
+	p.update(sale, refgrow.UpdateConversionParams{Paid: new(true), Reference: refgrow.Set("in_1")})
+	same("a change", p.deliveries(hook))
+	_, err := p.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("1 JPY")})
+	p.ok(err)
+	same("a refund in part", p.deliveries(hook))
+	_, err = p.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{})
+	p.ok(err)
+	same("a refund", p.deliveries(hook))
+}
+
+// What happens to one conversion is told one by one, in order; another does not
+// wait for it.
+func TestEventsOfOneConversionComeInOrder(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	first := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	p.update(first, refgrow.UpdateConversionParams{Value: new(money.MustParse("1.00 USD"))})
+	second := p.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	p.spread()
+	p.ok(p.shop.DeleteConversion(t.Context(), second.ID))
+	p.spread()
+
+	ids := make(map[string]bool)
+	of := func(a refgrow.Attempt) int64 {
+		var data struct{ ID int64 }
+		p.ok(json.Unmarshal(p.message(a).Data, &data))
+		ids[a.MessageID] = true
+		return data.ID
+	}
+	const recorded = "referral_signed_up referral_converted referral_updated "
+	stuck := p.claim(hook)
+	if len(stuck) != 2 || of(stuck[0]) == of(stuck[1]) || stuck[0].Event != refgrow.EventReferralSignedUp || stuck[1].Event != refgrow.EventReferralSignedUp {
+		t.Fatalf("leased are %s", p.told(stuck))
+	}
+	if more := p.claim(hook); len(more) != 0 {
+		t.Fatalf("leased besides are %s", p.told(more))
+	}
+	if of(stuck[0]) == second.ID {
+		slices.Reverse(stuck)
+	}
+	p.finish(stuck[0], refgrow.AttemptRetry)
+	got, next := "", stuck[1:]
+	for len(next) == 1 && of(next[0]) == second.ID {
+		got += string(next[0].Event) + " "
+		p.finish(next[0], refgrow.AttemptSucceeded)
+		next = p.claim(hook)
+	}
+	if got != recorded+"referral_canceled " || len(next) != 0 {
+		t.Errorf("of the second conversion came %s, then %s", got, p.told(next))
+	}
+	p.verify()
+	p.clock.Advance(time.Minute)
+	got = ""
+	for _, a := range p.deliveries(hook) {
+		if of(a) != first.ID || got == "" && (a.Number != 2 || a.MessageID != stuck[0].MessageID) {
+			t.Errorf("%s is try %d of %s", a.Event, a.Number, a.MessageID)
+		}
+		got += string(a.Event) + " "
+	}
+	if got != recorded+"referral_updated " {
+		t.Errorf("of the first conversion came %s", got)
+	}
+	if len(ids) != 8 {
+		t.Errorf("the eight events have %d ids", len(ids))
+	}
+	p.verify()
+}

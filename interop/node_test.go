@@ -1,0 +1,68 @@
+package interop
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// askNode gives what each library for JavaScript says to each delivery, "" for
+// accepted.
+func askNode(t *testing.T, all []signed) []map[string]string {
+	t.Helper()
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("the libraries for JavaScript are not tried: there is no %s", program)
+		}
+	}
+	// Not beside the sources: what npm installs can have files for other tools.
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "package-lock.json", "verify.mjs"} {
+		text, err := os.ReadFile(filepath.Join("node", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+
+	var lines bytes.Buffer
+	for _, s := range all {
+		headers := make(map[string]string)
+		for name := range s.header {
+			headers[name] = s.header.Get(name)
+		}
+		if err := json.NewEncoder(&lines).Encode(map[string]any{"secret": s.secret, "headers": headers, "body": string(s.body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	node := exec.CommandContext(t.Context(), "node", "verify.mjs")
+	var stderr bytes.Buffer
+	node.Dir, node.Stdin, node.Stderr = dir, &lines, &stderr
+	out, err := node.Output()
+	if err != nil {
+		t.Fatalf("node: %v\n%s", err, &stderr)
+	}
+	var verdicts []map[string]string
+	for scanner := bufio.NewScanner(bytes.NewReader(out)); scanner.Scan(); {
+		var verdict map[string]string
+		if err := json.Unmarshal(scanner.Bytes(), &verdict); err != nil || len(verdict) != 2 {
+			t.Fatalf("%v: %s", err, scanner.Bytes())
+		}
+		verdicts = append(verdicts, verdict)
+	}
+	if len(verdicts) != len(all) {
+		t.Fatalf("node has judged %d of %d deliveries", len(verdicts), len(all))
+	}
+	return verdicts
+}

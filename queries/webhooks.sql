@@ -1,0 +1,144 @@
+-- name: InsertWebhook :one
+INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, created_at)
+VALUES (@project_id, @url, @events, @status, @secret, @created_at)
+RETURNING id;
+
+-- name: GetWebhook :one
+SELECT * FROM refgrow_webhooks WHERE id = @webhook_id AND project_id = @project_id;
+
+-- name: UpdateWebhook :exec
+UPDATE refgrow_webhooks
+SET url = @url, events = @events, status = @status, secret = @secret, former_secret = @former_secret, former_until = @former_until
+WHERE id = @webhook_id AND project_id = @project_id;
+
+-- name: DeleteWebhook :exec
+DELETE FROM refgrow_webhooks WHERE id = @webhook_id AND project_id = @project_id;
+
+-- name: ListWebhooks :many
+SELECT * FROM refgrow_webhooks
+WHERE project_id = @project_id
+    AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+
+-- name: CountWebhooks :one
+SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = @project_id;
+
+-- name: ListActiveWebhooks :many
+SELECT * FROM refgrow_webhooks WHERE project_id = @project_id AND status = 'active' ORDER BY id;
+
+-- What an event tells of the affiliate and of the customer is as of the change.
+-- name: InsertEvent :one
+INSERT INTO refgrow_events (
+    project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
+    referral_id, referral_email, data, created_at)
+SELECT CAST(@project_id AS INTEGER), CAST(@kind AS TEXT), CAST(@lane AS INTEGER), a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id,
+    a.wise_email, r.id, r.email, CAST(@data AS TEXT), CAST(@created_at AS INTEGER)
+FROM (SELECT 1) AS one
+LEFT JOIN refgrow_affiliates a ON a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = CAST(@project_id AS INTEGER)
+LEFT JOIN refgrow_referrals r ON r.id = CAST(@referral_id AS INTEGER) AND r.project_id = CAST(@project_id AS INTEGER)
+RETURNING id;
+
+-- name: GetEvent :one
+SELECT * FROM refgrow_events WHERE id = @event_id;
+
+-- name: GetOutboxPosition :one
+SELECT position FROM refgrow_outbox WHERE id = 1;
+
+-- name: MoveOutboxPosition :exec
+UPDATE refgrow_outbox SET position = @position WHERE id = 1;
+
+-- name: ListEventsAfter :many
+SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > @after_id ORDER BY id LIMIT @limit;
+
+-- name: ListEventsSince :many
+SELECT id, kind, lane, created_at FROM refgrow_events
+WHERE id > @after_id AND id <= @last_id AND +project_id = @project_id AND created_at >= @since ORDER BY id LIMIT @limit;
+
+-- name: InsertDelivery :one
+INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
+SELECT CAST(@project_id AS INTEGER), CAST(@webhook_id AS INTEGER), CAST(@event_id AS INTEGER), CAST(@event AS TEXT), CAST(@lane AS INTEGER), 'pending', 0,
+    CASE WHEN EXISTS (
+        SELECT 1 FROM refgrow_deliveries d WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending'
+    ) THEN NULL ELSE CAST(@now AS INTEGER) END, CAST(@now AS INTEGER)
+RETURNING id;
+
+-- name: GetDelivery :one
+SELECT * FROM refgrow_deliveries WHERE id = @delivery_id AND webhook_id = @webhook_id AND project_id = @project_id;
+
+-- name: ListDeliveries :many
+SELECT * FROM refgrow_deliveries
+WHERE webhook_id = @webhook_id AND project_id = @project_id
+    AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+
+-- name: CountDeliveries :one
+SELECT COUNT(*) FROM refgrow_deliveries
+WHERE webhook_id = @webhook_id AND +project_id = @project_id AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT);
+
+-- The active endpoints of all projects. There are few.
+-- name: ListEndpoints :many
+SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id;
+
+-- name: ListDueDeliveries :many
+SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.created_at
+FROM refgrow_deliveries d
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at <= CAST(@now AS INTEGER)
+    AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
+ORDER BY d.next_attempt_at LIMIT @limit;
+
+-- name: LeaseDelivery :exec
+UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts + 1 WHERE id = @delivery_id;
+
+-- name: NextDue :one
+SELECT CAST(d.next_attempt_at AS INTEGER) AS next FROM refgrow_deliveries d
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
+ORDER BY d.next_attempt_at LIMIT 1;
+
+-- name: RetryDelivery :execrows
+UPDATE refgrow_deliveries
+SET next_attempt_at = @next_attempt_at, leased_until = NULL, response_status = @response_status, error = @error
+WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
+
+-- name: EndDelivery :execrows
+UPDATE refgrow_deliveries
+SET status = @status, next_attempt_at = NULL, leased_until = NULL, response_status = @response_status, error = @error, ended_at = @ended_at
+WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
+
+-- The next one of the lane may go.
+-- name: ReleaseNext :exec
+UPDATE refgrow_deliveries SET next_attempt_at = CAST(@now AS INTEGER)
+WHERE id = (
+    SELECT d.id FROM refgrow_deliveries d
+    WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' ORDER BY d.id LIMIT 1)
+    AND next_attempt_at IS NULL;
+
+-- name: GetDeliveryOfWorker :one
+SELECT lane, created_at FROM refgrow_deliveries WHERE id = @delivery_id;
+
+-- name: NoteSuccess :exec
+UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(@now AS INTEGER)) WHERE id = @webhook_id;
+
+-- name: GetEndpoint :one
+SELECT * FROM refgrow_webhooks WHERE id = @webhook_id;
+
+-- name: SwitchOff :exec
+UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = @webhook_id;
+
+-- name: CancelDeliveries :execrows
+UPDATE refgrow_deliveries SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, ended_at = @ended_at
+WHERE webhook_id = @webhook_id AND status = 'pending';
+
+-- name: DeleteDeliveriesOf :execrows
+DELETE FROM refgrow_deliveries WHERE id IN (
+    SELECT x.id FROM refgrow_deliveries AS x WHERE x.webhook_id = CAST(@webhook_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER));
+
+-- The oldest rows, as far as they are old enough.
+-- name: PruneEvents :execrows
+DELETE FROM refgrow_events
+WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER)) AND created_at < CAST(@created_before AS INTEGER);
+
+-- name: PruneDeliveries :execrows
+DELETE FROM refgrow_deliveries
+WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
+    AND created_at < CAST(@created_before AS INTEGER) AND status <> 'pending';
