@@ -2,7 +2,7 @@ GO      ?= go
 TOOL     = CGO_ENABLED=0 $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 60s
 
-.PHONY: help test race lint generate check-generated bench fuzz soak cross modules ci
+.PHONY: help test race lint generate check-generated bench fuzz soak interop cross modules ci
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,7 +29,10 @@ fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz
 
 soak: ## the property test of the books: 20 seeds, 10,000 operations each
-	REFGROW_SOAK=1 $(GO) test -run TestBooks -timeout 90m -v .
+	REFGROW_SOAK=1 $(GO) test -run TestBooks -timeout 180m -v .
+
+interop: ## other people's libraries for webhooks, and the server killed many times
+	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
 
 cross: ## builds for Linux, macOS and Windows on amd64 and arm64
 	.ci/run cross

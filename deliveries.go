@@ -154,6 +154,11 @@ func (o *op) activeWebhook(ctx context.Context, id int64) (*Webhook, error) {
 // deliver puts an event on its way to an endpoint of the project.
 func (o *op) deliver(ctx context.Context, webhook int64, event *db.Event, name Event) (*Delivery, error) {
 	o.emitted = true
+	if err := o.HoldBack(ctx, db.HoldBackParams{
+		ProjectID: o.project, WebhookID: webhook, Lane: event.Lane, EventID: event.ID, Now: o.now,
+	}); err != nil {
+		return nil, err
+	}
 	id, err := o.InsertDelivery(ctx, db.InsertDeliveryParams{
 		ProjectID: o.project, WebhookID: webhook, EventID: event.ID, Event: string(name), Lane: event.Lane, Now: o.now,
 	})
@@ -186,6 +191,7 @@ func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time
 				if last, err = o.GetOutboxPosition(ctx); err != nil {
 					return err
 				}
+				last = max(last, webhook.startsAfter)
 			}
 			rows, err := o.ListEventsSince(ctx, db.ListEventsSinceParams{
 				ProjectID: o.project, AfterID: after, LastID: last, Since: ceilMillis(since), Limit: spreadStep,

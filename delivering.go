@@ -135,7 +135,7 @@ func activeEndpoints(ctx context.Context, q db.Querier, project int64) ([]*Webho
 func spread(ctx context.Context, q db.Querier, event *db.ListEventsAfterRow, endpoints []*Webhook, now int64) error {
 	for _, name := range happening(event.Kind).events() {
 		for _, endpoint := range endpoints {
-			if !endpoint.wants(name) {
+			if event.ID <= endpoint.startsAfter || !endpoint.wants(name) {
 				continue
 			}
 			if _, err := q.InsertDelivery(ctx, db.InsertDeliveryParams{

@@ -321,7 +321,8 @@ CREATE TABLE refgrow_deletions (
 
 -- Where events are sent. events is JSON, a sorted list of names; secret is NULL for
 -- an endpoint without signatures, else its first byte tells how it is sealed. The
--- former secret signs too until former_until.
+-- former secret signs too until former_until. By itself an endpoint gets the events
+-- after starts_after, the last one there was when it was made or switched on.
 CREATE TABLE refgrow_webhooks (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     project_id      INTEGER NOT NULL REFERENCES refgrow_projects (id),
@@ -332,6 +333,7 @@ CREATE TABLE refgrow_webhooks (
     former_secret   BLOB,
     former_until    INTEGER,
     last_success_at INTEGER,
+    starts_after    INTEGER NOT NULL,
     created_at      INTEGER NOT NULL
 ) STRICT;
 
@@ -364,8 +366,8 @@ CREATE TABLE refgrow_outbox (
     position INTEGER NOT NULL
 ) STRICT;
 
--- An event on its way to an endpoint. Of those that are pending in a lane only the
--- first has a next attempt. Whoever makes an attempt leases the delivery, so that no
+-- An event on its way to an endpoint. Of those that are pending in a lane only one
+-- has a next attempt: that of the earliest event, or one that is under way. Whoever makes an attempt leases the delivery, so that no
 -- other process does.
 CREATE TABLE refgrow_deliveries (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -385,5 +387,5 @@ CREATE TABLE refgrow_deliveries (
 ) STRICT;
 
 CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
-CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane) WHERE status = 'pending';
+CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane, event_id) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_by_time ON refgrow_deliveries (webhook_id, created_at);

@@ -406,7 +406,7 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 		"DELETE FROM refgrow_outbox":                                                                                                    "outbox: row is missing",
 		"DELETE FROM refgrow_events WHERE id = 3":                                                                                       "delivery 4: event is 3, but should be one that there is",
 		"DELETE FROM refgrow_webhooks WHERE id = 1":                                                                                     "file: integrity",
-		"DELETE FROM refgrow_deliveries WHERE id = 2":                                                                                   "delivery 5: next_attempt_at is not set, but should be set for the first",
+		"DELETE FROM refgrow_deliveries WHERE id = 2":                                                                                   "delivery 5: next_attempt_at is not set, but should be set for one pending one",
 		"DELETE FROM refgrow_projects WHERE name = 'other'":                                                                             "file: integrity",
 		"INSERT INTO refgrow_accounts VALUES (2, 'GBP', 1, 5, 5, 0, 5, 0, NULL, 0, 0, 0, 0)":                                            "affiliate 2 in GBP: total is 5",
 	} {

@@ -21,6 +21,11 @@ func (v *verification) webhooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	found, err := v.q.VerifyOutbox(ctx, v.project.ID)
+	if err != nil {
+		return err
+	}
+	v.outbox.newest, v.outbox.spread = found.Newest, max(v.outbox.spread, found.Spread)
 	for i := range rows {
 		v.webhook(&rows[i])
 		odd, err := v.q.VerifyDeliveries(ctx, db.VerifyDeliveriesParams{ProjectID: v.project.ID, WebhookID: rows[i].ID})
@@ -31,9 +36,7 @@ func (v *verification) webhooks(ctx context.Context) error {
 			v.differs(fmt.Sprintf("delivery %d", d.ID), d.What, d.Found, d.Expected)
 		}
 	}
-	found, err := v.q.VerifyOutbox(ctx, v.project.ID)
-	v.outbox.newest, v.outbox.spread = found.Newest, max(v.outbox.spread, found.Spread)
-	return err
+	return nil
 }
 
 // webhook checks that an endpoint is one that can be made. What a secret says is
@@ -66,6 +69,7 @@ func (v *verification) webhook(w *db.Webhook) {
 			v.differs(where, kept.what, fmt.Sprintf("%d bytes", len(kept.secret)), "one that can sign")
 		}
 	}
+	v.compare(where, "starts_after", w.StartsAfter, min(max(w.StartsAfter, 0), v.outbox.newest))
 	if (w.FormerSecret == nil) != (w.FormerUntil == nil) {
 		v.differs(where, "former_until", orZero(w.FormerUntil), "set exactly when there is a former secret")
 	}

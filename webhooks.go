@@ -45,6 +45,8 @@ type Webhook struct {
 	Signed    bool
 	Secret    string
 	CreatedAt time.Time
+
+	startsAfter int64 // the event before the first one that is sent by itself
 }
 
 // The bounds of a secret that somebody chose, in bytes.
@@ -117,8 +119,12 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 			Secret: p.engine.vault.seal(o.project, secret), CreatedAt: o.now,
 		}
 		var err error
+		if row.StartsAfter, err = o.GetLastEventID(ctx); err != nil {
+			return nil, err
+		}
 		if row.ID, err = o.InsertWebhook(ctx, db.InsertWebhookParams{
-			ProjectID: o.project, URL: row.URL, Events: row.Events, Status: row.Status, Secret: row.Secret, CreatedAt: row.CreatedAt,
+			ProjectID: o.project, URL: row.URL, Events: row.Events, Status: row.Status, Secret: row.Secret, StartsAfter: row.StartsAfter,
+			CreatedAt: row.CreatedAt,
 		}); err != nil {
 			return nil, err
 		}
@@ -187,8 +193,8 @@ func known() string {
 
 func checkSecret(secret string) error {
 	const field = "secret"
-	if len(secret) < MinSecret || len(secret) > MaxSecret || !printable(secret) {
-		return invalid(field, "must have %d to %d bytes and no control characters; leave it out to have one made, or send null to send without signatures",
+	if len(secret) < MinSecret || len(secret) > MaxSecret || !printable(secret) || !ascii(secret) {
+		return invalid(field, "must have %d to %d printable ASCII characters; leave it out to have one made, or send null to send without signatures",
 			MinSecret, MaxSecret)
 	}
 	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
@@ -265,10 +271,12 @@ func (o *op) setStatus(ctx context.Context, row *db.Webhook, status WebhookStatu
 		return nil
 	}
 	row.Status = string(status)
-	if status == WebhookActive {
-		return nil
+	var err error
+	if status == WebhookActive { // what happened meanwhile is sent by a replay only
+		row.StartsAfter, err = o.GetLastEventID(ctx)
+		return err
 	}
-	_, err := o.CancelDeliveries(ctx, db.CancelDeliveriesParams{WebhookID: row.ID, EndedAt: &o.now})
+	_, err = o.CancelDeliveries(ctx, db.CancelDeliveriesParams{WebhookID: row.ID, EndedAt: &o.now})
 	return err
 }
 
@@ -276,6 +284,7 @@ func (o *op) saveWebhook(ctx context.Context, row *db.Webhook) error {
 	return o.Tx.UpdateWebhook(ctx, db.UpdateWebhookParams{
 		ProjectID: o.project, WebhookID: row.ID, URL: row.URL, Events: row.Events, Status: row.Status,
 		Secret: row.Secret, FormerSecret: row.FormerSecret, FormerUntil: row.FormerUntil,
+		StartsAfter: row.StartsAfter,
 	})
 }
 
@@ -391,6 +400,7 @@ func (p *Project) AllWebhooks(ctx context.Context, params ListWebhooksParams) it
 func showWebhook(r *db.Webhook) (*Webhook, error) {
 	shown := &Webhook{
 		ID: r.ID, URL: r.URL, Status: WebhookStatus(r.Status), Signed: len(r.Secret) > 0, CreatedAt: instant(r.CreatedAt),
+		startsAfter: r.StartsAfter,
 	}
 	return shown, failed("reading a webhook", json.Unmarshal([]byte(r.Events), &shown.Events))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/money"
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
@@ -761,6 +762,81 @@ func TestTestsOfWebhooks(t *testing.T) {
 	for _, a := range p.deliveries(twin) {
 		if p.message(a).Test {
 			t.Errorf("%s is marked as a test", a.Body)
+		}
+	}
+	p.verify()
+}
+
+// Receivers in other languages would take other bytes for what is not ASCII.
+func TestSecretsAreASCII(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	_, err := p.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{
+		URL: "https://example.com/", Secret: refgrow.Set("a secret of thirty letters, ü"),
+	})
+	p.refused("a secret beyond ASCII", err, refgrow.ErrInvalid, "secret")
+}
+
+// What a replay brings back goes before what happened later, unless that is under
+// way.
+func TestReplayKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	claim := func() []refgrow.Attempt {
+		t.Helper()
+		p.spread()
+		attempts, _, err := p.engine.ClaimDeliveries(t.Context(), hook.ID, 10, time.Minute)
+		p.ok(err)
+		return attempts
+	}
+	sale := p.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("49.00 USD")})
+	p.ok(p.engine.FinishAttempt(t.Context(), claim()[0], refgrow.AttemptResult{Outcome: refgrow.AttemptGone}))
+	since := p.clock.Now()
+	p.clock.Advance(time.Second)
+	p.switchTo(hook, refgrow.WebhookActive)
+	p.update(sale, refgrow.UpdateConversionParams{Reference: refgrow.Set("later")})
+	p.spread()
+	if n, err := p.shop.ReplayWebhook(t.Context(), hook.ID, since); err != nil || n != 3 {
+		t.Errorf("%d events are sent again (%v)", n, err)
+	}
+	p.verify()
+	var got []refgrow.Event
+	for {
+		attempts := claim()
+		if len(attempts) == 0 {
+			break
+		}
+		if len(attempts) > 1 {
+			t.Errorf("%d of one conversion are sent at once", len(attempts))
+		}
+		got = append(got, attempts[0].Event)
+		p.ok(p.engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
+		p.verify()
+	}
+	want := []refgrow.Event{
+		refgrow.EventReferralConverted, refgrow.EventReferralUpdated, refgrow.EventReferralUpdated, refgrow.EventReferralUpdated,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("what is sent is %v, but should be %v", got, want)
+	}
+}
+
+// An endpoint that is made or switched on gets by itself only what happens from
+// then on, whenever a worker comes to it.
+func TestAnEndpointBeginsWithWhatComesNext(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	first := p.endpoint(refgrow.CreateWebhookParams{})
+	p.signup()
+	second := p.endpoint(refgrow.CreateWebhookParams{})
+	p.switchTo(first, refgrow.WebhookInactive)
+	p.signup()
+	p.switchTo(first, refgrow.WebhookActive)
+	p.spread()
+	for hook, want := range map[*refgrow.Webhook]int64{first: 0, second: 3} {
+		if n, err := p.shop.CountDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{}); err != nil || n != want {
+			t.Errorf("endpoint %d gets %d, but should get %d (%v)", hook.ID, n, want, err)
 		}
 	}
 	p.verify()

@@ -161,7 +161,6 @@ func deliveries(t *testing.T) []signed {
 		{"an own secret of 24 bytes", refgrow.Set("correct horse battery st")},
 		{"an own secret of 75 bytes", refgrow.Set(strings.Repeat("abc+/=!?~ 'quoted' ", 4)[:75])},
 		{"an own secret of Standard Webhooks", refgrow.Set("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")},
-		{"an own secret beyond ASCII", refgrow.Set("Übergrößenträger – 24 bytes")},
 	} {
 		created, err := p.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: p.url, Secret: endpoint.secret})
 		if err != nil {

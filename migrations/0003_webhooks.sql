@@ -9,6 +9,7 @@ CREATE TABLE refgrow_webhooks (
     former_secret   BLOB,
     former_until    INTEGER,
     last_success_at INTEGER,
+    starts_after    INTEGER NOT NULL,
     created_at      INTEGER NOT NULL
 ) STRICT;
 
@@ -56,7 +57,7 @@ CREATE TABLE refgrow_deliveries (
 ) STRICT;
 
 CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
-CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane) WHERE status = 'pending';
+CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane, event_id) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_by_time ON refgrow_deliveries (webhook_id, created_at);
 
 INSERT INTO refgrow_migrations (version, applied_at) VALUES (3, CAST(strftime('%s', 'now') AS INTEGER) * 1000)

@@ -1,6 +1,6 @@
 -- name: InsertWebhook :one
-INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, created_at)
-VALUES (@project_id, @url, @events, @status, @secret, @created_at)
+INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at)
+VALUES (@project_id, @url, @events, @status, @secret, @starts_after, @created_at)
 RETURNING id;
 
 -- name: GetWebhook :one
@@ -8,7 +8,8 @@ SELECT * FROM refgrow_webhooks WHERE id = @webhook_id AND project_id = @project_
 
 -- name: UpdateWebhook :exec
 UPDATE refgrow_webhooks
-SET url = @url, events = @events, status = @status, secret = @secret, former_secret = @former_secret, former_until = @former_until
+SET url = @url, events = @events, status = @status, secret = @secret, former_secret = @former_secret, former_until = @former_until,
+    starts_after = @starts_after
 WHERE id = @webhook_id AND project_id = @project_id;
 
 -- name: DeleteWebhook :exec
@@ -41,6 +42,9 @@ RETURNING id;
 -- name: GetEvent :one
 SELECT * FROM refgrow_events WHERE id = @event_id;
 
+-- name: GetLastEventID :one
+SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events;
+
 -- name: GetOutboxPosition :one
 SELECT position FROM refgrow_outbox WHERE id = 1;
 
@@ -58,9 +62,16 @@ WHERE id > @after_id AND id <= @last_id AND +project_id = @project_id AND create
 INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
 SELECT CAST(@project_id AS INTEGER), CAST(@webhook_id AS INTEGER), CAST(@event_id AS INTEGER), CAST(@event AS TEXT), CAST(@lane AS INTEGER), 'pending', 0,
     CASE WHEN EXISTS (
-        SELECT 1 FROM refgrow_deliveries d WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending'
+        SELECT 1 FROM refgrow_deliveries d
+        WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' AND d.next_attempt_at IS NOT NULL
     ) THEN NULL ELSE CAST(@now AS INTEGER) END, CAST(@now AS INTEGER)
 RETURNING id;
+
+-- A later event of the lane waits, unless it is under way.
+-- name: HoldBack :exec
+UPDATE refgrow_deliveries SET next_attempt_at = NULL
+WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND event_id > @event_id AND +project_id = @project_id
+    AND COALESCE(leased_until, 0) <= CAST(@now AS INTEGER);
 
 -- name: GetDelivery :one
 SELECT * FROM refgrow_deliveries WHERE id = @delivery_id AND webhook_id = @webhook_id AND project_id = @project_id;
@@ -110,7 +121,7 @@ WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
 UPDATE refgrow_deliveries SET next_attempt_at = CAST(@now AS INTEGER)
 WHERE id = (
     SELECT d.id FROM refgrow_deliveries d
-    WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' ORDER BY d.id LIMIT 1)
+    WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' ORDER BY d.event_id, d.id LIMIT 1)
     AND next_attempt_at IS NULL;
 
 -- name: GetDeliveryOfWorker :one

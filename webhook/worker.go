@@ -32,7 +32,7 @@ type Options struct {
 	// 30 days.
 	Keep time.Duration
 	// Jitter is what is added to a delay of the schedule, so that not everybody comes
-	// back at once. Defaults to up to a tenth of the delay.
+	// back at once; it may be negative. Defaults to up to a tenth of the delay.
 	Jitter func(delay time.Duration) time.Duration
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger

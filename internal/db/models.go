@@ -184,5 +184,6 @@ type Webhook struct {
 	FormerSecret  []byte
 	FormerUntil   *int64
 	LastSuccessAt *int64
+	StartsAfter   int64
 	CreatedAt     int64
 }

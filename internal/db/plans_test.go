@@ -72,6 +72,7 @@ var projectExceptions = map[string]string{
 	"ListAffiliatesInDeletion": "goes on with deletions of all projects",
 	"PruneAnswers":             "stored answers of all projects are pruned together",
 	"GetEvent":                 "a worker sends the events of all projects",
+	"GetLastEventID":           "an endpoint begins after all events there are",
 	"GetOutboxPosition":        "a worker sends the events of all projects",
 	"MoveOutboxPosition":       "a worker sends the events of all projects",
 	"ListEventsAfter":          "a worker sends the events of all projects",

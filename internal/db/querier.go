@@ -74,6 +74,7 @@ type Querier interface {
 	GetEvent(ctx context.Context, eventID int64) (Event, error)
 	GetKey(ctx context.Context, keyID int64) (APIKey, error)
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
+	GetLastEventID(ctx context.Context) (int64, error)
 	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
 	GetOutboxPosition(ctx context.Context) (int64, error)
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
@@ -84,6 +85,8 @@ type Querier interface {
 	GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook, error)
 	HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error)
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
+	// A later event of the lane waits, unless it is under way.
+	HoldBack(ctx context.Context, arg HoldBackParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
 	InsertCode(ctx context.Context, arg InsertCodeParams) (int64, error)
@@ -198,7 +201,8 @@ type Querier interface {
 	// Whom an event names may be gone, but was of its project.
 	VerifyEvents(ctx context.Context, arg VerifyEventsParams) ([]VerifyEventsRow, error)
 	// The newest event that there ever was, and the newest one of the project that
-	// deliveries were made of. A test is delivered past the outbox.
+	// deliveries were made of. A test is delivered past the outbox, and so is a replay of
+	// what happened before the endpoint began.
 	VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error)
 	// Conversions that a paid payout pays something for and that are not paid.
 	VerifyPaid(ctx context.Context, projectID int64) ([]VerifyPaidRow, error)

@@ -449,10 +449,13 @@ UNION ALL
 SELECT d.id, 'next_attempt_at', CAST(d.next_attempt_at AS TEXT), 'not set, because it is ' || d.status
 FROM refgrow_deliveries d WHERE d.webhook_id = ?1 AND d.status <> 'pending' AND d.next_attempt_at IS NOT NULL
 UNION ALL
-SELECT d.id, 'next_attempt_at', COALESCE(CAST(d.next_attempt_at AS TEXT), 'not set'), 'set for the first pending one of its lane alone'
+SELECT d.id, 'next_attempt_at', COALESCE(CAST(d.next_attempt_at AS TEXT), 'not set'), 'set for one pending one of its lane alone, and not before an earlier event'
 FROM refgrow_deliveries d
-WHERE d.webhook_id = ?1 AND d.status = 'pending' AND (d.next_attempt_at IS NULL) <> EXISTS (
-    SELECT 1 FROM refgrow_deliveries b WHERE b.webhook_id = d.webhook_id AND b.lane = d.lane AND b.status = 'pending' AND b.id < d.id)
+WHERE d.webhook_id = ?1 AND d.status = 'pending' AND CASE WHEN d.next_attempt_at IS NULL THEN NOT EXISTS (
+    SELECT 1 FROM refgrow_deliveries b WHERE b.webhook_id = d.webhook_id AND b.lane = d.lane AND b.status = 'pending' AND b.next_attempt_at IS NOT NULL)
+ELSE EXISTS (
+    SELECT 1 FROM refgrow_deliveries b WHERE b.webhook_id = d.webhook_id AND b.lane = d.lane AND b.status = 'pending'
+        AND b.id <> d.id AND (b.next_attempt_at IS NOT NULL OR d.attempts = 0 AND (b.event_id, b.id) < (d.event_id, d.id))) END
 UNION ALL
 SELECT d.id, 'leased_until', CAST(d.leased_until AS TEXT), 'not set before an attempt, or after the last one'
 FROM refgrow_deliveries d
@@ -575,7 +578,9 @@ const verifyOutbox = `-- name: VerifyOutbox :one
 SELECT
     CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
     CAST(COALESCE((
-        SELECT MAX(d.event_id) FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
+        SELECT MAX(d.event_id) FROM refgrow_deliveries d
+        JOIN refgrow_events e ON e.id = d.event_id
+        JOIN refgrow_webhooks w ON w.id = d.webhook_id AND d.event_id > w.starts_after
         WHERE d.project_id = ?1 AND e.kind NOT GLOB 'test:*'
     ), 0) AS INTEGER) AS spread
 `
@@ -586,7 +591,8 @@ type VerifyOutboxRow struct {
 }
 
 // The newest event that there ever was, and the newest one of the project that
-// deliveries were made of. A test is delivered past the outbox.
+// deliveries were made of. A test is delivered past the outbox, and so is a replay of
+// what happened before the endpoint began.
 func (q *Queries) VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error) {
 	row := q.db.QueryRowContext(ctx, verifyOutbox, projectID)
 	var i VerifyOutboxRow
@@ -1131,7 +1137,7 @@ func (q *Queries) VerifyStamps(ctx context.Context, projectID int64) ([]VerifySt
 }
 
 const verifyWebhooks = `-- name: VerifyWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY id
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY id
 `
 
 func (q *Queries) VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error) {
@@ -1153,6 +1159,7 @@ func (q *Queries) VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhoo
 			&i.FormerSecret,
 			&i.FormerUntil,
 			&i.LastSuccessAt,
+			&i.StartsAfter,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err

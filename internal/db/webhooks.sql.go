@@ -173,7 +173,7 @@ func (q *Queries) GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (Ge
 }
 
 const getEndpoint = `-- name: GetEndpoint :one
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks WHERE id = ?1
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE id = ?1
 `
 
 func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error) {
@@ -189,6 +189,7 @@ func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, er
 		&i.FormerSecret,
 		&i.FormerUntil,
 		&i.LastSuccessAt,
+		&i.StartsAfter,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -220,6 +221,17 @@ func (q *Queries) GetEvent(ctx context.Context, eventID int64) (Event, error) {
 	return i, err
 }
 
+const getLastEventID = `-- name: GetLastEventID :one
+SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events
+`
+
+func (q *Queries) GetLastEventID(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getLastEventID)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const getOutboxPosition = `-- name: GetOutboxPosition :one
 SELECT position FROM refgrow_outbox WHERE id = 1
 `
@@ -232,7 +244,7 @@ func (q *Queries) GetOutboxPosition(ctx context.Context) (int64, error) {
 }
 
 const getWebhook = `-- name: GetWebhook :one
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE id = ?1 AND project_id = ?2
 `
 
 type GetWebhookParams struct {
@@ -253,16 +265,44 @@ func (q *Queries) GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook
 		&i.FormerSecret,
 		&i.FormerUntil,
 		&i.LastSuccessAt,
+		&i.StartsAfter,
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const holdBack = `-- name: HoldBack :exec
+UPDATE refgrow_deliveries SET next_attempt_at = NULL
+WHERE webhook_id = ?1 AND lane = ?2 AND status = 'pending' AND event_id > ?3 AND +project_id = ?4
+    AND COALESCE(leased_until, 0) <= CAST(?5 AS INTEGER)
+`
+
+type HoldBackParams struct {
+	WebhookID int64
+	Lane      int64
+	EventID   int64
+	ProjectID int64
+	Now       int64
+}
+
+// A later event of the lane waits, unless it is under way.
+func (q *Queries) HoldBack(ctx context.Context, arg HoldBackParams) error {
+	_, err := q.db.ExecContext(ctx, holdBack,
+		arg.WebhookID,
+		arg.Lane,
+		arg.EventID,
+		arg.ProjectID,
+		arg.Now,
+	)
+	return err
 }
 
 const insertDelivery = `-- name: InsertDelivery :one
 INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
 SELECT CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), CAST(?3 AS INTEGER), CAST(?4 AS TEXT), CAST(?5 AS INTEGER), 'pending', 0,
     CASE WHEN EXISTS (
-        SELECT 1 FROM refgrow_deliveries d WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?5 AS INTEGER) AND d.status = 'pending'
+        SELECT 1 FROM refgrow_deliveries d
+        WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?5 AS INTEGER) AND d.status = 'pending' AND d.next_attempt_at IS NOT NULL
     ) THEN NULL ELSE CAST(?6 AS INTEGER) END, CAST(?6 AS INTEGER)
 RETURNING id
 `
@@ -329,18 +369,19 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 }
 
 const insertWebhook = `-- name: InsertWebhook :one
-INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 RETURNING id
 `
 
 type InsertWebhookParams struct {
-	ProjectID int64
-	URL       string
-	Events    string
-	Status    string
-	Secret    []byte
-	CreatedAt int64
+	ProjectID   int64
+	URL         string
+	Events      string
+	Status      string
+	Secret      []byte
+	StartsAfter int64
+	CreatedAt   int64
 }
 
 func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error) {
@@ -350,6 +391,7 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (i
 		arg.Events,
 		arg.Status,
 		arg.Secret,
+		arg.StartsAfter,
 		arg.CreatedAt,
 	)
 	var id int64
@@ -372,7 +414,7 @@ func (q *Queries) LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) er
 }
 
 const listActiveWebhooks = `-- name: ListActiveWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks WHERE project_id = ?1 AND status = 'active' ORDER BY id
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE project_id = ?1 AND status = 'active' ORDER BY id
 `
 
 func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error) {
@@ -394,6 +436,7 @@ func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]We
 			&i.FormerSecret,
 			&i.FormerUntil,
 			&i.LastSuccessAt,
+			&i.StartsAfter,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -661,7 +704,7 @@ func (q *Queries) ListEventsSince(ctx context.Context, arg ListEventsSinceParams
 }
 
 const listWebhooks = `-- name: ListWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, created_at FROM refgrow_webhooks
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
 ORDER BY created_at DESC, id DESC LIMIT ?5 OFFSET ?4
@@ -700,6 +743,7 @@ func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]W
 			&i.FormerSecret,
 			&i.FormerUntil,
 			&i.LastSuccessAt,
+			&i.StartsAfter,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -798,7 +842,7 @@ const releaseNext = `-- name: ReleaseNext :exec
 UPDATE refgrow_deliveries SET next_attempt_at = CAST(?1 AS INTEGER)
 WHERE id = (
     SELECT d.id FROM refgrow_deliveries d
-    WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?3 AS INTEGER) AND d.status = 'pending' ORDER BY d.id LIMIT 1)
+    WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?3 AS INTEGER) AND d.status = 'pending' ORDER BY d.event_id, d.id LIMIT 1)
     AND next_attempt_at IS NULL
 `
 
@@ -853,8 +897,9 @@ func (q *Queries) SwitchOff(ctx context.Context, webhookID int64) error {
 
 const updateWebhook = `-- name: UpdateWebhook :exec
 UPDATE refgrow_webhooks
-SET url = ?1, events = ?2, status = ?3, secret = ?4, former_secret = ?5, former_until = ?6
-WHERE id = ?7 AND project_id = ?8
+SET url = ?1, events = ?2, status = ?3, secret = ?4, former_secret = ?5, former_until = ?6,
+    starts_after = ?7
+WHERE id = ?8 AND project_id = ?9
 `
 
 type UpdateWebhookParams struct {
@@ -864,6 +909,7 @@ type UpdateWebhookParams struct {
 	Secret       []byte
 	FormerSecret []byte
 	FormerUntil  *int64
+	StartsAfter  int64
 	WebhookID    int64
 	ProjectID    int64
 }
@@ -876,6 +922,7 @@ func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) er
 		arg.Secret,
 		arg.FormerSecret,
 		arg.FormerUntil,
+		arg.StartsAfter,
 		arg.WebhookID,
 		arg.ProjectID,
 	)
