@@ -171,8 +171,8 @@ func (o *op) deliver(ctx context.Context, webhook int64, event *db.Event, name E
 
 // ReplayWebhook sends again what happened since an instant, up to 30 days ago, as
 // far as the endpoint wants it: also what it got already, and what happened while
-// it was inactive. It gives the number of deliveries, which have the ids that
-// their events had before. Errors: ErrNotFound, ErrInvalid; ErrConflict while the
+// it was inactive; but not what is on its way already. It gives the number of
+// deliveries, which have the ids that their events had before. Errors: ErrNotFound, ErrInvalid; ErrConflict while the
 // endpoint is inactive.
 func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time.Time) (int, error) {
 	if since.After(p.engine.now()) {
@@ -202,6 +202,15 @@ func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time
 			for _, row := range rows {
 				for _, name := range happening(row.Kind).events() {
 					if !webhook.wants(name) {
+						continue
+					}
+					pending, err := o.IsPending(ctx, db.IsPendingParams{
+						ProjectID: o.project, WebhookID: webhookID, Lane: row.Lane, EventID: row.ID, Event: string(name),
+					})
+					if err != nil {
+						return err
+					}
+					if pending == 1 {
 						continue
 					}
 					if _, err := o.deliver(ctx, webhookID, &db.Event{ID: row.ID, Lane: row.Lane}, name); err != nil {

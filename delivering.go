@@ -18,6 +18,10 @@ import (
 // spreadStep is how many events one transaction makes deliveries of.
 const spreadStep = 200
 
+// maxSpread is how many deliveries one transaction makes, but for those of its last
+// event.
+const maxSpread = 1000
+
 // MaxDeliveryError is how much of an error is kept with a delivery, in bytes.
 const MaxDeliveryError = 4096
 
@@ -34,6 +38,9 @@ type Attempt struct {
 	Body    []byte
 	// Number is 1 for the first try.
 	Number int64
+	// Failures counts the tries that have failed. Those of a worker that died are not
+	// among them.
+	Failures int64
 }
 
 // An AttemptOutcome is what became of a try.
@@ -80,18 +87,24 @@ func (e *Engine) SpreadEvents(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		endpoints := make(map[int64][]*Webhook, 1) // by project
+		made, last := 0, position
 		for _, row := range rows {
+			if made >= maxSpread {
+				break
+			}
 			if _, known := endpoints[row.ProjectID]; !known {
 				if endpoints[row.ProjectID], err = activeEndpoints(ctx, tx, row.ProjectID); err != nil {
 					return err
 				}
 			}
-			if err := spread(ctx, tx, &row, endpoints[row.ProjectID], e.millis()); err != nil {
+			n, err := spread(ctx, tx, &row, endpoints[row.ProjectID], e.millis())
+			if err != nil {
 				return err
 			}
+			made, last = made+n, row.ID
 		}
-		more = len(rows) == spreadStep
-		return tx.MoveOutboxPosition(ctx, rows[len(rows)-1].ID)
+		more = len(rows) == spreadStep || made >= maxSpread
+		return tx.MoveOutboxPosition(ctx, last)
 	})
 	return more, err
 }
@@ -131,8 +144,8 @@ func activeEndpoints(ctx context.Context, q db.Querier, project int64) ([]*Webho
 	return endpoints, nil
 }
 
-// spread makes the deliveries of one event.
-func spread(ctx context.Context, q db.Querier, event *db.ListEventsAfterRow, endpoints []*Webhook, now int64) error {
+// spread makes the deliveries of one event, and counts them.
+func spread(ctx context.Context, q db.Querier, event *db.ListEventsAfterRow, endpoints []*Webhook, now int64) (n int, err error) {
 	for _, name := range happening(event.Kind).events() {
 		for _, endpoint := range endpoints {
 			if event.ID <= endpoint.startsAfter || !endpoint.wants(name) {
@@ -141,11 +154,12 @@ func spread(ctx context.Context, q db.Querier, event *db.ListEventsAfterRow, end
 			if _, err := q.InsertDelivery(ctx, db.InsertDeliveryParams{
 				ProjectID: event.ProjectID, WebhookID: endpoint.ID, EventID: event.ID, Event: string(name), Lane: event.Lane, Now: now,
 			}); err != nil {
-				return err
+				return n, err
 			}
+			n++
 		}
 	}
-	return nil
+	return n, nil
 }
 
 // Endpoints gives the ids of all active endpoints, of all projects. Errors:
@@ -211,7 +225,7 @@ func (e *Engine) ClaimDeliveries(ctx context.Context, webhookID int64, atMost in
 			}
 			attempt := Attempt{
 				DeliveryID: r.ID, WebhookID: webhookID, MessageID: messageID(&event, Event(r.Event)), Event: Event(r.Event),
-				URL: row.URL, Secrets: secrets, Number: r.Attempts + 1,
+				URL: row.URL, Secrets: secrets, Number: r.Attempts + 1, Failures: r.Failures,
 			}
 			if attempt.Body, err = body(&event, attempt.Event); err != nil {
 				return err

@@ -504,5 +504,5 @@ var facts = map[string]string{
 	"webhooks":         "id last_success_at created_at",
 	"events":           "id created_at",
 	"outbox":           "id",
-	"deliveries":       "id response_status created_at",
+	"deliveries":       "id response_status created_at failures",
 }

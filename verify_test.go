@@ -317,6 +317,9 @@ func TestVerifyOfADeletionWithPayouts(t *testing.T) {
 // Whatever is stored twice, one damaged value is named.
 func TestVerifyNamesDamage(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("hundreds of copies of a file, each for one goroutine")
+	}
 	path := damageable(t)
 	for _, d := range damages {
 		t.Run(fmt.Sprintf("%s.%s = %s where %s", d.table, d.column, d.to, d.where), func(t *testing.T) {
@@ -370,6 +373,9 @@ func TestVerifyKnowsEveryColumn(t *testing.T) {
 // Rows that are missing, or too many, are named as well.
 func TestVerifyNamesMissingRows(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("hundreds of copies of a file, each for one goroutine")
+	}
 	path := damageable(t)
 	for statement, names := range map[string]string{
 		"DELETE FROM refgrow_project_totals":                                                                                            "project shop: project totals: row is missing",

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"iter"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,6 +51,9 @@ type Webhook struct {
 	startsAfter int64 // the event before the first one that is sent by itself
 }
 
+// MaxWebhooks is how many endpoints a project can have.
+const MaxWebhooks = 50
+
 // The bounds of a secret that somebody chose, in bytes.
 const (
 	MinSecret = 24
@@ -89,7 +94,8 @@ type ListWebhooksParams struct {
 }
 
 // CreateWebhook adds an endpoint. From now on every change that it wants to hear
-// of is sent to it by a webhook.Worker. Errors: ErrInvalid.
+// of is sent to it by a webhook.Worker. Errors: ErrInvalid; ErrConflict where there
+// are MaxWebhooks already.
 func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams) (*Webhook, error) {
 	if err := endpoint(params.URL); err != nil {
 		return nil, err
@@ -118,7 +124,13 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 			ProjectID: o.project, URL: params.URL, Events: events, Status: string(params.Status),
 			Secret: p.engine.vault.seal(o.project, secret), CreatedAt: o.now,
 		}
-		var err error
+		there, err := o.CountWebhooks(ctx, o.project)
+		if err != nil {
+			return nil, err
+		}
+		if there >= MaxWebhooks {
+			return nil, conflict("url", "cannot be added: the project has %d webhooks already", there)
+		}
 		if row.StartsAfter, err = o.GetLastEventID(ctx); err != nil {
 			return nil, err
 		}
@@ -154,10 +166,23 @@ func endpoint(text string) error {
 		return invalid(field, "must begin with https:// or http://")
 	case u.User != nil:
 		return invalid(field, "must not have a user or password in it: requests are signed")
+	case !reachable(u):
+		return invalid(field, "must have a host such as example.com, or an address, and a port from 1 to 65535 if any")
 	case u.Fragment != "":
 		return invalid(field, "must not have a part after #")
 	}
 	return nil
+}
+
+// reachable tells whether there can be a host of that name, and such a port.
+func reachable(u *url.URL) bool {
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	_, err := netip.ParseAddr(u.Hostname())
+	return err == nil || hostname(strings.TrimSuffix(u.Hostname(), "."))
 }
 
 // eventsText is how the database keeps the events that are wanted; all, when none

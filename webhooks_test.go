@@ -698,11 +698,19 @@ func TestReplayOfMuch(t *testing.T) {
 	}))
 	store.twice = true
 	p.spread()
+	if n, err := p.shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); err != nil || n != 0 {
+		t.Errorf("%d deliveries were made of what is on its way already (%v)", n, err)
+	}
+	store.twice = false
+	times := make(map[string]int)
+	for _, a := range p.deliveries(hook) {
+		times[a.MessageID]++
+	}
+	store.twice = true
 	if n, err := p.shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); err != nil || n != 2*events {
 		t.Errorf("%d deliveries were made, but %d should be (%v)", n, 2*events, err)
 	}
 	store.twice = false
-	times := make(map[string]int)
 	for _, a := range p.deliveries(hook) {
 		times[a.MessageID]++
 	}
@@ -797,7 +805,7 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 	p.switchTo(hook, refgrow.WebhookActive)
 	p.update(sale, refgrow.UpdateConversionParams{Reference: refgrow.Set("later")})
 	p.spread()
-	if n, err := p.shop.ReplayWebhook(t.Context(), hook.ID, since); err != nil || n != 3 {
+	if n, err := p.shop.ReplayWebhook(t.Context(), hook.ID, since); err != nil || n != 2 {
 		t.Errorf("%d events are sent again (%v)", n, err)
 	}
 	p.verify()
@@ -815,7 +823,7 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 		p.verify()
 	}
 	want := []refgrow.Event{
-		refgrow.EventReferralConverted, refgrow.EventReferralUpdated, refgrow.EventReferralUpdated, refgrow.EventReferralUpdated,
+		refgrow.EventReferralConverted, refgrow.EventReferralUpdated, refgrow.EventReferralUpdated,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("what is sent is %v, but should be %v", got, want)
@@ -840,4 +848,46 @@ func TestAnEndpointBeginsWithWhatComesNext(t *testing.T) {
 		}
 	}
 	p.verify()
+}
+
+func TestUnreachableURLs(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	for _, url := range []string{
+		"https://example.com:0/", "https://example.com:65536/", "https://-/", "https://a..b/", "https://exa_mple.com/", "https://[::1/",
+	} {
+		_, err := p.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: url})
+		p.refused(url, err, refgrow.ErrInvalid, "url")
+	}
+	for i := range refgrow.MaxWebhooks + 1 {
+		_, err := p.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: "https://[2606:4700::1111]:8443/"})
+		if i == refgrow.MaxWebhooks {
+			p.refused("one endpoint too many", err, refgrow.ErrConflict, "url")
+			break
+		}
+		p.ok(err)
+	}
+}
+
+// A try that nobody finished, because its worker died, is none of the schedule's.
+func TestTriesOfDeadWorkersDoNotCount(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	hook := p.endpoint(refgrow.CreateWebhookParams{Events: []refgrow.Event{refgrow.EventReferralConverted}})
+	p.signup()
+	p.spread()
+	for i := range 12 {
+		attempts, _, err := p.engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute)
+		p.ok(err)
+		if len(attempts) != 1 || attempts[0].Failures != 0 || attempts[0].Number != int64(i+1) {
+			t.Fatalf("try %d is %+v", i+1, attempts)
+		}
+		p.clock.Advance(time.Minute)
+	}
+	attempts, _, err := p.engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute)
+	p.ok(err)
+	p.ok(p.engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptRetry, RetryAt: p.clock.Now()}))
+	if attempts, _, err = p.engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute); err != nil || attempts[0].Failures != 1 {
+		t.Errorf("after a failure the try is %+v (%v)", attempts, err)
+	}
 }

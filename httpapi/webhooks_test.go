@@ -135,10 +135,22 @@ func TestDeliveries(t *testing.T) {
 	if more {
 		t.Error("there are more events")
 	}
+	// What is on its way is not sent twice.
+	w.do(t, "POST", "/webhooks/1/replay", `{"since": "2026-01-15"}`).is(t, 202, `{"success": true, "data": {"deliveries": 0}}`)
+	taken := func() {
+		t.Helper()
+		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
+		must(t, err)
+		for _, a := range attempts {
+			must(t, w.engine.FinishAttempt(t.Context(), a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}))
+		}
+	}
+	taken()
 	for since, n := range map[string]string{
 		"2026-01-15": "2", "2026-01-15T12:00:01.001Z": "1", "2026-01-15T12:00:02Z": "1", "2026-01-15T14:00:02+02:00": "1",
 	} {
 		w.do(t, "POST", "/webhooks/1/replay", `{"since": "`+since+`"}`).is(t, 202, `{"success": true, "data": {"deliveries": `+n+`}}`)
+		taken()
 	}
 	if got := w.do(t, "GET", "/webhooks/1/deliveries", "").ok(t, 200); ids(got) != "10 9 8 7 6 5 4 3 2 1" {
 		t.Errorf("the log is %s", got.body)
@@ -147,8 +159,8 @@ func TestDeliveries(t *testing.T) {
 	// What waits is canceled with the webhook, and nothing is sent to it then.
 	w.do(t, "PUT", "/webhooks/1", `{"status": "inactive"}`).ok(t, 200)
 	two = delivery("2", "referral_canceled", "canceled", "1", "500", `"the answer was \"no\""`, "null", noon, `"2026-01-15T12:00:02.000Z"`)
-	if got := w.do(t, "GET", "/webhooks/1/deliveries?status=canceled&limit=1&offset=8", "").ok(t, 200); !strings.Contains(string(got.body), compact(t, two)) ||
-		number(got.pagination()["total"]) != 9 {
+	if got := w.do(t, "GET", "/webhooks/1/deliveries?status=canceled&limit=1", "").ok(t, 200); !strings.Contains(string(got.body), compact(t, two)) ||
+		number(got.pagination()["total"]) != 1 {
 		t.Errorf("canceled is %s", got.body)
 	}
 	w.do(t, "POST", "/webhooks/1/test", "").refused(t, 409, "conflict", "")

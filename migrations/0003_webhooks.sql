@@ -48,6 +48,7 @@ CREATE TABLE refgrow_deliveries (
     lane            INTEGER NOT NULL,
     status          TEXT NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed', 'canceled')),
     attempts        INTEGER NOT NULL,
+    failures        INTEGER NOT NULL DEFAULT 0,
     next_attempt_at INTEGER,
     leased_until    INTEGER,
     response_status INTEGER,

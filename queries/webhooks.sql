@@ -67,10 +67,18 @@ SELECT CAST(@project_id AS INTEGER), CAST(@webhook_id AS INTEGER), CAST(@event_i
     ) THEN NULL ELSE CAST(@now AS INTEGER) END, CAST(@now AS INTEGER)
 RETURNING id;
 
+-- name: IsPending :one
+SELECT CAST(EXISTS (
+    SELECT 1 FROM refgrow_deliveries d
+    WHERE d.webhook_id = @webhook_id AND d.lane = @lane AND d.event_id = @event_id AND d.event = @event AND d.status = 'pending'
+        AND +d.project_id = @project_id
+) AS INTEGER) AS found;
+
 -- A later event of the lane waits, unless it is under way.
 -- name: HoldBack :exec
 UPDATE refgrow_deliveries SET next_attempt_at = NULL
 WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND event_id > @event_id AND +project_id = @project_id
+    AND next_attempt_at IS NOT NULL
     AND COALESCE(leased_until, 0) <= CAST(@now AS INTEGER);
 
 -- name: GetDelivery :one
@@ -92,7 +100,7 @@ WHERE webhook_id = @webhook_id AND +project_id = @project_id AND status BETWEEN 
 SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id;
 
 -- name: ListDueDeliveries :many
-SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.created_at
+SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
 WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at <= CAST(@now AS INTEGER)
     AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
@@ -108,7 +116,7 @@ ORDER BY d.next_attempt_at LIMIT 1;
 
 -- name: RetryDelivery :execrows
 UPDATE refgrow_deliveries
-SET next_attempt_at = @next_attempt_at, leased_until = NULL, response_status = @response_status, error = @error
+SET next_attempt_at = @next_attempt_at, leased_until = NULL, failures = failures + 1, response_status = @response_status, error = @error
 WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
 
 -- name: EndDelivery :execrows

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
@@ -44,11 +46,16 @@ func (w *Worker) attempt(ctx context.Context, a refgrow.Attempt) {
 func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptResult {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	private := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		at, err := netip.ParseAddrPort(info.Conn.RemoteAddr().String())
-		private = err != nil || !public(at.Addr())
-	}})
+	var internal atomic.Bool // the address; the dialer may still be at work when there is an answer
+	note := func(address string) {
+		if at, err := netip.ParseAddrPort(address); err != nil || !public(at.Addr()) {
+			internal.Store(true)
+		}
+	}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		ConnectStart: func(_, address string) { note(address) },
+		GotConn:      func(info httptrace.GotConnInfo) { note(info.Conn.RemoteAddr().String()) },
+	})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.URL, bytes.NewReader(a.Body))
 	if err != nil {
 		return w.retry(a, 0, err.Error(), 0)
@@ -59,7 +66,7 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 	Sign(request.Header, a.MessageID, w.engine.Now(), a.Body, a.Secrets...)
 	answer, err := w.options.Client.Do(request)
 	if err != nil {
-		return w.retry(a, 0, noAnswer(err, private), 0)
+		return w.retry(a, 0, noAnswer(err, internal.Load()), 0)
 	}
 	defer answer.Body.Close()
 	// What is read of the answer is bounded, and a connection is kept only when that
@@ -69,7 +76,7 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 		return refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: answer.StatusCode}
 	}
 	message := strings.TrimSpace(string(text))
-	if message == "" || private { // it is nobody's business what an internal server says
+	if message == "" || internal.Load() { // it is nobody's business what an internal server says
 		message = strings.TrimSpace(fmt.Sprintf("the answer was %d %s", answer.StatusCode, http.StatusText(answer.StatusCode)))
 	}
 	if answer.StatusCode == http.StatusGone {
@@ -85,6 +92,10 @@ func noAnswer(err error, private bool) string {
 	switch {
 	case errors.As(err, &failure) && failure.Timeout():
 		return fmt.Sprintf("no answer within %v", timeout)
+	case errors.Is(err, ErrPrivateAddress):
+		return "the address is not public"
+	case errors.As(err, new(*net.DNSError)):
+		return "the name could not be looked up"
 	case private:
 		return "the connection broke, or what came was no answer"
 	case failure != nil:
@@ -97,10 +108,10 @@ func noAnswer(err error, private bool) string {
 // that; after the last try it has failed.
 func (w *Worker) retry(a refgrow.Attempt, status int, message string, atLeast time.Duration) refgrow.AttemptResult {
 	delays := schedule()
-	if int(a.Number) > len(delays) {
+	if int(a.Failures) >= len(delays) {
 		return refgrow.AttemptResult{Outcome: refgrow.AttemptFailed, ResponseStatus: status, Error: message}
 	}
-	delay := delays[a.Number-1]
+	delay := delays[a.Failures]
 	delay = max(delay+w.options.Jitter(delay), atLeast)
 	return refgrow.AttemptResult{
 		Outcome: refgrow.AttemptRetry, RetryAt: w.engine.Now().Add(delay), ResponseStatus: status, Error: message,

@@ -95,6 +95,8 @@ func TestOrder(t *testing.T) {
 		if got := steps(t, r, other.ID); !slices.Equal(got, []string{"converted 10", "updated 10", "updated 30"}) {
 			t.Errorf("of the other one there came %q", got)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if together != 1 {
 			t.Errorf("%d came at once", together)
 		}

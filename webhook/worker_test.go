@@ -321,9 +321,10 @@ func (w *world) buyMany(n int) {
 // A delivery whose event is kept no longer has failed, and holds up nothing.
 func TestDeliveryOfAPrunedEvent(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		w, broken := setup(t), true
+		w := setup(t)
+		var mended atomic.Bool
 		r := &receiver{answer: func(int, *http.Request) (*http.Response, error) {
-			if broken {
+			if !mended.Load() {
 				return status(http.StatusInternalServerError)
 			}
 			return status(http.StatusOK)
@@ -333,7 +334,7 @@ func TestDeliveryOfAPrunedEvent(t *testing.T) {
 		w.work(r, webhook.Options{Interval: time.Hour, Keep: 100 * time.Minute})
 		time.Sleep(90 * time.Minute)
 		w.revalue(c, 30)
-		broken = false
+		mended.Store(true)
 		time.Sleep(70 * time.Minute) // the fifth try would have come 5 minutes ago
 		if got := r.requests(); len(got) != 5 || got[4].step(t) != "updated 30" {
 			t.Errorf("there came %q", steps(t, r, c.ID))

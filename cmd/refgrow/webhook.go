@@ -358,10 +358,11 @@ func (c *call) withWebhook(ctx context.Context, project string, work func(*refgr
 		return err
 	}
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
+		own := (*refgrow.Error)(nil)
 		switch err := work(project, id); {
 		case errors.Is(err, refgrow.ErrNotFound):
 			return fmt.Errorf("there is no webhook %d in the project %q; \"refgrow webhook list\" shows those there are", id, project.Name())
-		case errors.Is(err, refgrow.ErrConflict):
+		case errors.As(err, &own) && own.Code == refgrow.CodeConflict && own.Field == "":
 			return fmt.Errorf("webhook %d is inactive; \"refgrow webhook set %d --status active\" switches it on", id, id)
 		default:
 			return err

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 )
@@ -170,6 +171,15 @@ func TestWebhookDeliveries(t *testing.T) {
 	p.withEngine(func(engine *refgrow.Engine) {
 		if _, err := engine.SpreadEvents(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+		attempts, _, err := engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range attempts {
+			if err := engine.FinishAttempt(t.Context(), a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 	if text := p.said(whoSends, "webhook", "replay", "1", "--since", "2026-01-01"); text != "deliveries made: 1\n" {

@@ -88,6 +88,7 @@ type Delivery struct {
 	Lane           int64
 	Status         string
 	Attempts       int64
+	Failures       int64
 	NextAttemptAt  *int64
 	LeasedUntil    *int64
 	ResponseStatus *int64

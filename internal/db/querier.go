@@ -111,6 +111,7 @@ type Querier interface {
 	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
 	// Whether a payout reserves or has settled something of a conversion in an account.
 	IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, error)
+	IsPending(ctx context.Context, arg IsPendingParams) (int64, error)
 	LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) error
 	// released is what joined eligible between rolled_to and the instant, when that
 	// is not before rolled_to, and due what it has of debts; next_release is the

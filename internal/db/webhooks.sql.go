@@ -125,7 +125,7 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 }
 
 const getDelivery = `-- name: GetDelivery :one
-SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries WHERE id = ?1 AND webhook_id = ?2 AND project_id = ?3
+SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries WHERE id = ?1 AND webhook_id = ?2 AND project_id = ?3
 `
 
 type GetDeliveryParams struct {
@@ -146,6 +146,7 @@ func (q *Queries) GetDelivery(ctx context.Context, arg GetDeliveryParams) (Deliv
 		&i.Lane,
 		&i.Status,
 		&i.Attempts,
+		&i.Failures,
 		&i.NextAttemptAt,
 		&i.LeasedUntil,
 		&i.ResponseStatus,
@@ -274,6 +275,7 @@ func (q *Queries) GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook
 const holdBack = `-- name: HoldBack :exec
 UPDATE refgrow_deliveries SET next_attempt_at = NULL
 WHERE webhook_id = ?1 AND lane = ?2 AND status = 'pending' AND event_id > ?3 AND +project_id = ?4
+    AND next_attempt_at IS NOT NULL
     AND COALESCE(leased_until, 0) <= CAST(?5 AS INTEGER)
 `
 
@@ -399,6 +401,35 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (i
 	return id, err
 }
 
+const isPending = `-- name: IsPending :one
+SELECT CAST(EXISTS (
+    SELECT 1 FROM refgrow_deliveries d
+    WHERE d.webhook_id = ?1 AND d.lane = ?2 AND d.event_id = ?3 AND d.event = ?4 AND d.status = 'pending'
+        AND +d.project_id = ?5
+) AS INTEGER) AS found
+`
+
+type IsPendingParams struct {
+	WebhookID int64
+	Lane      int64
+	EventID   int64
+	Event     string
+	ProjectID int64
+}
+
+func (q *Queries) IsPending(ctx context.Context, arg IsPendingParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, isPending,
+		arg.WebhookID,
+		arg.Lane,
+		arg.EventID,
+		arg.Event,
+		arg.ProjectID,
+	)
+	var found int64
+	err := row.Scan(&found)
+	return found, err
+}
+
 const leaseDelivery = `-- name: LeaseDelivery :exec
 UPDATE refgrow_deliveries SET leased_until = ?1, attempts = attempts + 1 WHERE id = ?2
 `
@@ -453,7 +484,7 @@ func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]We
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
-SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries
+SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries
 WHERE webhook_id = ?1 AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
@@ -498,6 +529,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 			&i.Lane,
 			&i.Status,
 			&i.Attempts,
+			&i.Failures,
 			&i.NextAttemptAt,
 			&i.LeasedUntil,
 			&i.ResponseStatus,
@@ -519,7 +551,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 }
 
 const listDueDeliveries = `-- name: ListDueDeliveries :many
-SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.created_at
+SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
 WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.next_attempt_at <= CAST(?2 AS INTEGER)
     AND COALESCE(d.leased_until, 0) <= CAST(?2 AS INTEGER)
@@ -540,6 +572,7 @@ type ListDueDeliveriesRow struct {
 	Event     string
 	Lane      int64
 	Attempts  int64
+	Failures  int64
 	CreatedAt int64
 }
 
@@ -560,6 +593,7 @@ func (q *Queries) ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesPa
 			&i.Event,
 			&i.Lane,
 			&i.Attempts,
+			&i.Failures,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -860,7 +894,7 @@ func (q *Queries) ReleaseNext(ctx context.Context, arg ReleaseNextParams) error 
 
 const retryDelivery = `-- name: RetryDelivery :execrows
 UPDATE refgrow_deliveries
-SET next_attempt_at = ?1, leased_until = NULL, response_status = ?2, error = ?3
+SET next_attempt_at = ?1, leased_until = NULL, failures = failures + 1, response_status = ?2, error = ?3
 WHERE id = ?4 AND status = 'pending' AND attempts = ?5
 `
 
