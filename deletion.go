@@ -14,9 +14,9 @@ import (
 const deletionStep = 500
 
 // DeleteAffiliate removes an affiliate and everything of it for good: coupons,
-// codes, referrals, conversions, payouts and the ledger; its overrides end. Other affiliates' conversions of
-// its customers stay, without the customer. A line with the final balances
-// remains. The affiliate is gone at once, with its email, codes and coupons; its
+// codes, referrals, conversions, payouts and the ledger; its overrides end. Other
+// affiliates' conversions of its customers stay, without the customer. A line with
+// the final balances remains. The affiliate is gone at once, with its email, codes and coupons; its
 // conversions, referrals and entries follow in steps. Steps that cannot be done
 // now, because somebody else holds the database's lock or the disk is full, are
 // done by the next deletion, or when an engine starts. Errors: ErrNotFound;

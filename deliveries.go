@@ -172,8 +172,8 @@ func (o *op) deliver(ctx context.Context, webhook int64, event *db.Event, name E
 // ReplayWebhook sends again what happened since an instant, up to 30 days ago, as
 // far as the endpoint wants it: also what it got already, and what happened while
 // it was inactive; but not what is on its way already. It gives the number of
-// deliveries, which have the ids that their events had before. Errors: ErrNotFound, ErrInvalid; ErrConflict while the
-// endpoint is inactive.
+// deliveries, which have the ids that their events had before. Errors:
+// ErrNotFound, ErrInvalid; ErrConflict while the endpoint is inactive.
 func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time.Time) (int, error) {
 	if since.After(p.engine.now()) {
 		return 0, invalid("since", "must not be in the future")

@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -210,4 +211,35 @@ func signup(b []byte, row *db.Event) ([]byte, error) {
 		}
 	}
 	return o.End(), err
+}
+
+// eventsText is how the database keeps the events that are wanted; all, when none
+// is given.
+func eventsText(events []Event) (string, error) {
+	if events == nil {
+		events = Events()
+	}
+	if len(events) == 0 {
+		return "", invalid("events", "must have at least one event; there are %s", known())
+	}
+	sorted := slices.Clone(events)
+	slices.Sort(sorted)
+	for i, event := range sorted {
+		switch {
+		case !slices.Contains(Events(), event):
+			return "", invalid("events", "has the unknown event %.64q; there are %s", string(event), known())
+		case i > 0 && event == sorted[i-1]:
+			return "", invalid("events", "has %q twice", string(event))
+		}
+	}
+	text, err := json.Marshal(sorted)
+	return string(text), err
+}
+
+func known() string {
+	names := make([]string, 0, 4)
+	for _, event := range Events() {
+		names = append(names, string(event))
+	}
+	return strings.Join(names, ", ")
 }

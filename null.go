@@ -42,6 +42,8 @@ func idOrNull(id int64) *int64 {
 	return &id
 }
 
+func numberOrNull(n int) *int64 { return idOrNull(int64(n)) }
+
 func textOrNull(text string) *string {
 	if text == "" {
 		return nil

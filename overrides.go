@@ -189,17 +189,7 @@ func (p *Project) ListRules(ctx context.Context, params ListRulesParams) (Page[R
 	if err != nil {
 		return page, err
 	}
-	raw := cut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.CommissionRule) db.CommissionRule { return *r })
-	page.Next, page.Items = raw.Next, make([]Rule, len(raw.Items))
-	for i := range raw.Items {
-		rule, err := showRule(&raw.Items[i])
-		if err != nil {
-			return Page[Rule]{}, err
-		}
-		page.Items[i] = *rule
-	}
-	return page, nil
+	return tryCut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, showRule)
 }
 
 // filter is the params of a list as closed ranges.

@@ -111,6 +111,23 @@ func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*
 	return page
 }
 
+// tryCut is cut for rows of which one may be damaged.
+func tryCut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
+	var wrong error
+	page := cut(p, rows, at, func(r *R) (shown T) {
+		thing, err := show(r)
+		if err != nil {
+			wrong = err
+			return shown
+		}
+		return *thing
+	})
+	if wrong != nil {
+		return Page[T]{}, wrong
+	}
+	return page, nil
+}
+
 // all walks a list page by page. No rows are held open between the items.
 func all[T any](list func(after Cursor) (Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {

@@ -367,8 +367,8 @@ CREATE TABLE refgrow_outbox (
 ) STRICT;
 
 -- An event on its way to an endpoint. Of those that are pending in a lane only one
--- has a next attempt: that of the earliest event, or one that is under way. Whoever makes an attempt leases the delivery, so that no
--- other process does.
+-- has a next attempt: that of the earliest event, or one that is under way. Whoever
+-- makes an attempt leases the delivery, so that no other process does.
 CREATE TABLE refgrow_deliveries (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     project_id      INTEGER NOT NULL,

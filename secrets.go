@@ -4,8 +4,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // ErrSecretKey says that a secret in the database is encrypted with a key that
@@ -73,4 +76,34 @@ func (v vault) open(project int64, kept []byte) (string, error) {
 
 func sealedFor(project int64) []byte {
 	return fmt.Appendf(nil, "refgrow webhook of project %d", project)
+}
+
+// The bounds of a secret that somebody chose, in bytes.
+const (
+	MinSecret = 24
+	MaxSecret = 75
+)
+
+// rotation is for how long the former secret signs beside the new one.
+const rotation = 24 * time.Hour
+
+func checkSecret(secret string) error {
+	const field = "secret"
+	if len(secret) < MinSecret || len(secret) > MaxSecret || !printable(secret) || !ascii(secret) {
+		return invalid(field, "must have %d to %d printable ASCII characters; leave it out to have one made, or send null to send without signatures",
+			MinSecret, MaxSecret)
+	}
+	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
+		if _, err := base64.StdEncoding.DecodeString(encoded); err != nil {
+			return invalid(field, "begins with whsec_, but what follows is not base64")
+		}
+	}
+	return nil
+}
+
+// newSecret is one of Standard Webhooks, of 32 random bytes.
+func newSecret() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return "whsec_" + base64.StdEncoding.EncodeToString(key)
 }

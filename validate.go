@@ -3,6 +3,9 @@ package refgrow
 import (
 	"fmt"
 	"net/mail"
+	"net/netip"
+	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -149,3 +152,39 @@ func consistsOf(text string, allowed func(rune) bool) bool {
 
 func letter(c rune) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 func digit(c rune) bool  { return '0' <= c && c <= '9' }
+
+// endpoint checks where events are to be sent.
+func endpoint(text string) error {
+	const field = "url"
+	if text == "" {
+		return invalid(field, "is required")
+	}
+	if err := optionalText(field, text, maxURL); err != nil {
+		return err
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || !u.IsAbs() || u.Hostname() == "" || u.Opaque != "" || strings.ContainsAny(text, " \\"):
+		return invalid(field, "must be a whole address such as https://example.com/hooks")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return invalid(field, "must begin with https:// or http://")
+	case u.User != nil:
+		return invalid(field, "must not have a user or password in it: requests are signed")
+	case !reachable(u):
+		return invalid(field, "must have a host such as example.com, or an address, and a port from 1 to 65535 if any")
+	case u.Fragment != "":
+		return invalid(field, "must not have a part after #")
+	}
+	return nil
+}
+
+// reachable tells whether there can be a host of that name, and such a port.
+func reachable(u *url.URL) bool {
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	_, err := netip.ParseAddr(u.Hostname())
+	return err == nil || hostname(strings.TrimSuffix(u.Hostname(), "."))
+}

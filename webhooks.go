@@ -2,15 +2,8 @@ package refgrow
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"iter"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -53,15 +46,6 @@ type Webhook struct {
 
 // MaxWebhooks is how many endpoints a project can have.
 const MaxWebhooks = 50
-
-// The bounds of a secret that somebody chose, in bytes.
-const (
-	MinSecret = 24
-	MaxSecret = 75
-)
-
-// rotation is for how long the former secret signs beside the new one.
-const rotation = 24 * time.Hour
 
 // CreateWebhookParams describe an endpoint.
 type CreateWebhookParams struct {
@@ -149,94 +133,6 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 	})
 }
 
-// endpoint checks where events are to be sent.
-func endpoint(text string) error {
-	const field = "url"
-	if text == "" {
-		return invalid(field, "is required")
-	}
-	if err := optionalText(field, text, maxURL); err != nil {
-		return err
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || !u.IsAbs() || u.Hostname() == "" || u.Opaque != "" || strings.ContainsAny(text, " \\"):
-		return invalid(field, "must be a whole address such as https://example.com/hooks")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return invalid(field, "must begin with https:// or http://")
-	case u.User != nil:
-		return invalid(field, "must not have a user or password in it: requests are signed")
-	case !reachable(u):
-		return invalid(field, "must have a host such as example.com, or an address, and a port from 1 to 65535 if any")
-	case u.Fragment != "":
-		return invalid(field, "must not have a part after #")
-	}
-	return nil
-}
-
-// reachable tells whether there can be a host of that name, and such a port.
-func reachable(u *url.URL) bool {
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return false
-		}
-	}
-	_, err := netip.ParseAddr(u.Hostname())
-	return err == nil || hostname(strings.TrimSuffix(u.Hostname(), "."))
-}
-
-// eventsText is how the database keeps the events that are wanted; all, when none
-// is given.
-func eventsText(events []Event) (string, error) {
-	if events == nil {
-		events = Events()
-	}
-	if len(events) == 0 {
-		return "", invalid("events", "must have at least one event; there are %s", known())
-	}
-	sorted := slices.Clone(events)
-	slices.Sort(sorted)
-	for i, event := range sorted {
-		switch {
-		case !slices.Contains(Events(), event):
-			return "", invalid("events", "has the unknown event %.64q; there are %s", string(event), known())
-		case i > 0 && event == sorted[i-1]:
-			return "", invalid("events", "has %q twice", string(event))
-		}
-	}
-	text, err := json.Marshal(sorted)
-	return string(text), err
-}
-
-func known() string {
-	names := make([]string, 0, 4)
-	for _, event := range Events() {
-		names = append(names, string(event))
-	}
-	return strings.Join(names, ", ")
-}
-
-func checkSecret(secret string) error {
-	const field = "secret"
-	if len(secret) < MinSecret || len(secret) > MaxSecret || !printable(secret) || !ascii(secret) {
-		return invalid(field, "must have %d to %d printable ASCII characters; leave it out to have one made, or send null to send without signatures",
-			MinSecret, MaxSecret)
-	}
-	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
-		if _, err := base64.StdEncoding.DecodeString(encoded); err != nil {
-			return invalid(field, "begins with whsec_, but what follows is not base64")
-		}
-	}
-	return nil
-}
-
-// newSecret is one of Standard Webhooks, of 32 random bytes.
-func newSecret() string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	return "whsec_" + base64.StdEncoding.EncodeToString(key)
-}
-
 // GetWebhook finds an endpoint. Errors: ErrNotFound.
 func (p *Project) GetWebhook(ctx context.Context, id int64) (*Webhook, error) {
 	row, err := read(p, "finding a webhook", func(q db.Querier) (db.Webhook, error) { return getWebhook(ctx, q, p.id, id) })
@@ -315,8 +211,8 @@ func (o *op) saveWebhook(ctx context.Context, row *db.Webhook) error {
 
 // RotateWebhook makes a new secret. The one before signs beside it for 24 hours, so
 // that the receiver can be told in the meantime; unless it cannot be read, because
-// Config.SecretKey is another one now. Errors: ErrNotFound; ErrConflict where the
-// secret is encrypted and there is no key: the new one would not be.
+// Config.SecretKey is another one now. A second rotation within the 24 hours ends
+// that of the first one. Errors: ErrNotFound; ErrConflict where the secret is encrypted and there is no key: the new one would not be.
 func (p *Project) RotateWebhook(ctx context.Context, id int64) (*Webhook, error) {
 	secret := newSecret()
 	return change(ctx, p, "rotating a webhook's secret", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
@@ -395,16 +291,7 @@ func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (
 	if err != nil {
 		return page, err
 	}
-	raw := cut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, func(r *db.Webhook) db.Webhook { return *r })
-	page.Next, page.Items = raw.Next, make([]Webhook, len(raw.Items))
-	for i := range raw.Items {
-		shown, err := showWebhook(&raw.Items[i])
-		if err != nil {
-			return Page[Webhook]{}, err
-		}
-		page.Items[i] = *shown
-	}
-	return page, nil
+	return tryCut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, showWebhook)
 }
 
 // CountWebhooks counts all pages of the list.

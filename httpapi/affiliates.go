@@ -46,13 +46,9 @@ func createAffiliate(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		created, err := p.CreateAffiliate(ctx, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusCreated, created, showNewAffiliate), nil
-	}, nil
+	return giving(http.StatusCreated, showNewAffiliate, func(ctx context.Context, p *refgrow.Project) (*refgrow.Affiliate, error) {
+		return p.CreateAffiliate(ctx, params)
+	}), nil
 }
 
 func retrieveAffiliate(c *call) (work, error) {

@@ -136,13 +136,9 @@ func amount(field string, number money.Decimal, c money.Currency) (money.Amount,
 
 func retrieveConversion(c *call) (work, error) {
 	id, err := c.id()
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		found, err := p.GetConversion(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, found, showConversion), nil
-	}, err
+	return giving(http.StatusOK, showConversion, func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
+		return p.GetConversion(ctx, id)
+	}), err
 }
 
 func updateConversion(c *call) (work, error) {

@@ -44,24 +44,16 @@ func createCoupon(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		created, err := p.CreateCoupon(ctx, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusCreated, created, showCoupon), nil
-	}, nil
+	return giving(http.StatusCreated, showCoupon, func(ctx context.Context, p *refgrow.Project) (*refgrow.Coupon, error) {
+		return p.CreateCoupon(ctx, params)
+	}), nil
 }
 
 func retrieveCoupon(c *call) (work, error) {
 	id, err := c.id()
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		found, err := p.GetCoupon(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, found, showCoupon), nil
-	}, err
+	return giving(http.StatusOK, showCoupon, func(ctx context.Context, p *refgrow.Project) (*refgrow.Coupon, error) {
+		return p.GetCoupon(ctx, id)
+	}), err
 }
 
 func updateCoupon(c *call) (work, error) {
@@ -83,13 +75,9 @@ func updateCoupon(c *call) (work, error) {
 	if err := b.change(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		updated, err := p.UpdateCoupon(ctx, id, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, updated, showCoupon), nil
-	}, nil
+	return giving(http.StatusOK, showCoupon, func(ctx context.Context, p *refgrow.Project) (*refgrow.Coupon, error) {
+		return p.UpdateCoupon(ctx, id, params)
+	}), nil
 }
 
 func deleteCoupon(c *call) (work, error) {

@@ -10,13 +10,9 @@ import (
 
 func explainConversion(c *call) (work, error) {
 	id, err := c.id()
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		explanation, err := p.ExplainConversion(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, explanation, showExplanation), nil
-	}, err
+	return giving(http.StatusOK, showExplanation, func(ctx context.Context, p *refgrow.Project) (*refgrow.Explanation, error) {
+		return p.ExplainConversion(ctx, id)
+	}), err
 }
 
 func showExplanation(o *wire.Object, e *refgrow.Explanation) {

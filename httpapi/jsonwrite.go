@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
@@ -39,6 +40,17 @@ func appendList[T any](b []byte, things []T, show func(*wire.Object, *T)) []byte
 		b = item.End()
 	}
 	return append(b, ']')
+}
+
+// giving is the work of a call whose answer has one thing in it.
+func giving[T any](status int, show func(*wire.Object, T), do func(context.Context, *refgrow.Project) (T, error)) work {
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		thing, err := do(ctx, p)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(status, thing, show), nil
+	}
 }
 
 // many is the answer with a page of a list. count is asked only when the page

@@ -68,13 +68,9 @@ func runPayouts(c *call) (work, error) {
 
 func retrievePayout(c *call) (work, error) {
 	id, err := c.id()
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		found, err := p.GetPayout(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, found, showPayout), nil
-	}, err
+	return giving(http.StatusOK, showPayout, func(ctx context.Context, p *refgrow.Project) (*refgrow.Payout, error) {
+		return p.GetPayout(ctx, id)
+	}), err
 }
 
 func listPayoutEntries(c *call) (work, error) {
@@ -117,13 +113,9 @@ func payPayout(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		paid, err := p.PayPayout(ctx, id, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, paid, showPayout), nil
-	}, nil
+	return giving(http.StatusOK, showPayout, func(ctx context.Context, p *refgrow.Project) (*refgrow.Payout, error) {
+		return p.PayPayout(ctx, id, params)
+	}), nil
 }
 
 func cancelPayout(c *call) (work, error) {
@@ -138,13 +130,9 @@ func cancelPayout(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		canceled, err := p.CancelPayout(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, canceled, showPayout), nil
-	}, nil
+	return giving(http.StatusOK, showPayout, func(ctx context.Context, p *refgrow.Project) (*refgrow.Payout, error) {
+		return p.CancelPayout(ctx, id)
+	}), nil
 }
 
 func exportPayouts(c *call) (work, error) {

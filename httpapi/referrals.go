@@ -41,23 +41,15 @@ func createReferral(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		created, err := p.CreateReferral(ctx, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusCreated, created, showNewReferral), nil
-	}, nil
+	return giving(http.StatusCreated, showNewReferral, func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+		return p.CreateReferral(ctx, params)
+	}), nil
 }
 
 func retrieveReferral(c *call) (work, error) {
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		found, err := p.ReferralByEmail(ctx, c.value)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, found, showReferral), nil
-	}, nil
+	return giving(http.StatusOK, showReferral, func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+		return p.ReferralByEmail(ctx, c.value)
+	}), nil
 }
 
 func updateReferral(c *call) (work, error) {

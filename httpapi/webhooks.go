@@ -50,13 +50,9 @@ func createWebhook(c *call) (work, error) {
 
 func retrieveWebhook(c *call) (work, error) {
 	id, err := c.id()
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		found, err := p.GetWebhook(ctx, id)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, found, showWebhook), nil
-	}, err
+	return giving(http.StatusOK, showWebhook, func(ctx context.Context, p *refgrow.Project) (*refgrow.Webhook, error) {
+		return p.GetWebhook(ctx, id)
+	}), err
 }
 
 func updateWebhook(c *call) (work, error) {
@@ -77,13 +73,9 @@ func updateWebhook(c *call) (work, error) {
 	if err := b.change(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		updated, err := p.UpdateWebhook(ctx, id, params)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusOK, updated, showWebhook), nil
-	}, nil
+	return giving(http.StatusOK, showWebhook, func(ctx context.Context, p *refgrow.Project) (*refgrow.Webhook, error) {
+		return p.UpdateWebhook(ctx, id, params)
+	}), nil
 }
 
 func deleteWebhook(c *call) (work, error) {
@@ -127,13 +119,9 @@ func testWebhook(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		delivery, err := p.TestWebhook(ctx, id, event)
-		if err != nil {
-			return answer{}, err
-		}
-		return one(http.StatusAccepted, delivery, showDelivery), nil
-	}, nil
+	return giving(http.StatusAccepted, showDelivery, func(ctx context.Context, p *refgrow.Project) (*refgrow.Delivery, error) {
+		return p.TestWebhook(ctx, id, event)
+	}), nil
 }
 
 func replayWebhook(c *call) (work, error) {

@@ -76,7 +76,7 @@ SELECT CAST(EXISTS (
 
 -- A later event of the lane waits, unless it is under way.
 -- name: HoldBack :exec
-UPDATE refgrow_deliveries SET next_attempt_at = NULL
+UPDATE refgrow_deliveries SET next_attempt_at = NULL, leased_until = NULL
 WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND event_id > @event_id AND +project_id = @project_id
     AND next_attempt_at IS NOT NULL
     AND COALESCE(leased_until, 0) <= CAST(@now AS INTEGER);
@@ -119,6 +119,14 @@ UPDATE refgrow_deliveries
 SET next_attempt_at = @next_attempt_at, leased_until = NULL, failures = failures + 1, response_status = @response_status, error = @error
 WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
 
+-- A delivery waits while one of an earlier event of its lane is pending.
+-- name: WaitBehind :execrows
+UPDATE refgrow_deliveries SET next_attempt_at = NULL
+WHERE id = CAST(@delivery_id AS INTEGER) AND EXISTS (
+    SELECT 1 FROM refgrow_deliveries d
+    WHERE d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
+        AND d.event_id < refgrow_deliveries.event_id);
+
 -- name: EndDelivery :execrows
 UPDATE refgrow_deliveries
 SET status = @status, next_attempt_at = NULL, leased_until = NULL, response_status = @response_status, error = @error, ended_at = @ended_at
@@ -159,5 +167,8 @@ WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST(@at_m
 
 -- name: PruneDeliveries :execrows
 DELETE FROM refgrow_deliveries
-WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
-    AND created_at < CAST(@created_before AS INTEGER) AND status <> 'pending';
+WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending' ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
+    AND created_at < CAST(@created_before AS INTEGER);
+
+-- name: ForgetFormerSecrets :exec
+UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST(@now AS INTEGER);

@@ -121,7 +121,7 @@ func (w *Worker) retry(a refgrow.Attempt, status int, message string, atLeast ti
 // retryAfter reads a number of seconds or a date; 0 for none, and at most a day.
 func retryAfter(text string, now time.Time) time.Duration {
 	var after time.Duration
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		after = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		after = at.Sub(now)

@@ -58,6 +58,7 @@ type Querier interface {
 	FindReferralByExternalID(ctx context.Context, arg FindReferralByExternalIDParams) (FindReferralByExternalIDRow, error)
 	// The customer's earliest purchase.
 	FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error)
+	ForgetFormerSecrets(ctx context.Context, now int64) error
 	FreeEntries(ctx context.Context, arg FreeEntriesParams) (int64, error)
 	GetAffiliate(ctx context.Context, arg GetAffiliateParams) (Affiliate, error)
 	GetAffiliateByCode(ctx context.Context, arg GetAffiliateByCodeParams) (Affiliate, error)
@@ -222,6 +223,8 @@ type Querier interface {
 	VerifySettlements(ctx context.Context, arg VerifySettlementsParams) ([]VerifySettlementsRow, error)
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
 	VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
+	// A delivery waits while one of an earlier event of its lane is pending.
+	WaitBehind(ctx context.Context, deliveryID int64) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -124,6 +124,15 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 	return result.RowsAffected()
 }
 
+const forgetFormerSecrets = `-- name: ForgetFormerSecrets :exec
+UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST(?1 AS INTEGER)
+`
+
+func (q *Queries) ForgetFormerSecrets(ctx context.Context, now int64) error {
+	_, err := q.db.ExecContext(ctx, forgetFormerSecrets, now)
+	return err
+}
+
 const getDelivery = `-- name: GetDelivery :one
 SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries WHERE id = ?1 AND webhook_id = ?2 AND project_id = ?3
 `
@@ -273,7 +282,7 @@ func (q *Queries) GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook
 }
 
 const holdBack = `-- name: HoldBack :exec
-UPDATE refgrow_deliveries SET next_attempt_at = NULL
+UPDATE refgrow_deliveries SET next_attempt_at = NULL, leased_until = NULL
 WHERE webhook_id = ?1 AND lane = ?2 AND status = 'pending' AND event_id > ?3 AND +project_id = ?4
     AND next_attempt_at IS NOT NULL
     AND COALESCE(leased_until, 0) <= CAST(?5 AS INTEGER)
@@ -836,8 +845,8 @@ func (q *Queries) NoteSuccess(ctx context.Context, arg NoteSuccessParams) error 
 
 const pruneDeliveries = `-- name: PruneDeliveries :execrows
 DELETE FROM refgrow_deliveries
-WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
-    AND created_at < CAST(?2 AS INTEGER) AND status <> 'pending'
+WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending' ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
+    AND created_at < CAST(?2 AS INTEGER)
 `
 
 type PruneDeliveriesParams struct {
@@ -961,4 +970,21 @@ func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) er
 		arg.ProjectID,
 	)
 	return err
+}
+
+const waitBehind = `-- name: WaitBehind :execrows
+UPDATE refgrow_deliveries SET next_attempt_at = NULL
+WHERE id = CAST(?1 AS INTEGER) AND EXISTS (
+    SELECT 1 FROM refgrow_deliveries d
+    WHERE d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
+        AND d.event_id < refgrow_deliveries.event_id)
+`
+
+// A delivery waits while one of an earlier event of its lane is pending.
+func (q *Queries) WaitBehind(ctx context.Context, deliveryID int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, waitBehind, deliveryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -270,12 +270,11 @@ func (e *Engine) secretsOf(row *db.Webhook, now int64) ([]string, error) {
 func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptResult) error {
 	return e.inOutbox(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
 		now := e.millis()
-		status, text := int64OrNull(result.ResponseStatus), textOrNull(cutText(result.Error, MaxDeliveryError))
+		status, text := numberOrNull(result.ResponseStatus), textOrNull(cutText(result.Error, MaxDeliveryError))
 		if result.Outcome == AttemptRetry {
-			_, err := tx.RetryDelivery(ctx, db.RetryDeliveryParams{
+			return retry(ctx, tx, a, db.RetryDeliveryParams{
 				DeliveryID: a.DeliveryID, Attempts: a.Number, NextAttemptAt: new(millisOf(result.RetryAt)), ResponseStatus: status, Error: text,
-			})
-			return err
+			}, now)
 		}
 		ended := DeliveryFailed
 		if result.Outcome == AttemptSucceeded {
@@ -289,6 +288,24 @@ func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptRes
 		}
 		return e.afterwards(ctx, tx, a, result.Outcome, now)
 	})
+}
+
+// retry puts a delivery off, behind one of an earlier event that a replay has
+// brought back while this one was under way.
+func retry(ctx context.Context, q db.Querier, a Attempt, again db.RetryDeliveryParams, now int64) error {
+	done, err := q.RetryDelivery(ctx, again)
+	if err != nil || done == 0 {
+		return err
+	}
+	behind, err := q.WaitBehind(ctx, a.DeliveryID)
+	if err != nil || behind == 0 {
+		return err
+	}
+	row, err := q.GetDeliveryOfWorker(ctx, a.DeliveryID)
+	if err != nil {
+		return err
+	}
+	return q.ReleaseNext(ctx, db.ReleaseNextParams{WebhookID: a.WebhookID, Lane: row.Lane, Now: now})
 }
 
 // afterwards lets the next delivery about the same conversion go, or switches the
@@ -327,10 +344,13 @@ func (e *Engine) afterwards(ctx context.Context, tx *backend.Tx, a Attempt, outc
 }
 
 // PruneEvents forgets the oldest events and deliveries from before an instant, some
-// hundreds at once, and reports whether there may be more. Errors: ErrBusy,
-// ErrClosed.
+// hundreds at once, and reports whether there may be more; and the former secrets
+// that sign nothing any more. Errors: ErrBusy, ErrClosed.
 func (e *Engine) PruneEvents(ctx context.Context, before time.Time) (more bool, err error) {
 	err = e.inOutbox(ctx, "pruning events", func(ctx context.Context, tx *backend.Tx) error {
+		if err := tx.ForgetFormerSecrets(ctx, e.millis()); err != nil {
+			return err
+		}
 		deliveries, err := tx.PruneDeliveries(ctx, db.PruneDeliveriesParams{CreatedBefore: millisOf(before), AtMost: deletionStep})
 		if err != nil {
 			return err
@@ -352,11 +372,4 @@ func cutText(text string, longest int) string {
 		}
 		return c
 	}, text)
-}
-
-func int64OrNull(n int) *int64 {
-	if n == 0 {
-		return nil
-	}
-	return new(int64(n))
 }
