@@ -266,6 +266,7 @@ func (o *op) updateAffiliate(ctx context.Context, id int64, u UpdateAffiliatePar
 		return nil, missing(err, "Affiliate")
 	}
 	before := row
+	o.visits = true
 	set(&row.Email, u.Email)
 	set(&row.ReferralCode, u.ReferralCode)
 	u.PartnerSlug.apply(&row.PartnerSlug)

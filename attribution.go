@@ -70,6 +70,9 @@ type Candidate struct {
 	Outcome     Outcome `json:"outcome"`
 	// SelfReferral is set when customer and affiliate look like the same person.
 	SelfReferral bool `json:"self_referral,omitempty"`
+	// Claimed is set for a referral code that was not in the call: the customer's
+	// browser had claimed it (ClaimSignup).
+	Claimed bool `json:"claimed,omitempty"`
 }
 
 // An Outcome is what became of a candidate.
@@ -92,6 +95,7 @@ type evidence struct {
 	email        string              // the customer's, lower-cased; "" when unknown
 	couponCode   string
 	referralCode string
+	claim        *db.Claim // what the customer's browser has said, for want of a referralCode
 }
 
 // claim is a candidate with what it takes to judge it.
@@ -235,11 +239,14 @@ func (o *op) claimByProvider(ctx context.Context, c *claim) error {
 // unknown or inactive one ends the search: a stale cookie must never cost the
 // owner a sale record, nor give it to somebody else.
 func (o *op) claimOfCode(ctx context.Context, e evidence) (*claim, error) {
-	if e.referralCode == "" {
+	c := &claim{Candidate: Candidate{Source: ReasonReferralCode, Code: e.referralCode}}
+	if c.Code == "" && e.claim != nil {
+		c.Code, c.Claimed = e.claim.Code, true
+	}
+	if c.Code == "" {
 		return nil, nil
 	}
-	c := &claim{Candidate: Candidate{Source: ReasonReferralCode, Code: e.referralCode}}
-	a, err := o.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: o.project, Code: fold(e.referralCode)})
+	a, err := o.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: o.project, Code: fold(c.Code)})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown

@@ -39,10 +39,8 @@ func (b *countingBackend) Atomic(ctx context.Context, work backend.Work) error {
 	if err := work.Run(ctx, operation); err != nil {
 		return err
 	}
-	for _, delta := range operation.TakeTotals() {
-		if err := db.New(tx).AddTotals(ctx, delta); err != nil {
-			return err
-		}
+	if err := operation.Take().Write(ctx, db.New(tx)); err != nil {
+		return err
 	}
 	return tx.Commit()
 }

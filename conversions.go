@@ -134,11 +134,11 @@ func (p *Project) DeleteConversion(ctx context.Context, id int64) error {
 		b := bookOf(entries, row)
 		b.moveTo(0, EntryReversal, o.now)
 		p := b.posting()
-		p.count(ConversionType(row.Type), -1)
+		p.count(row, -1)
 		if err := o.post(ctx, p); err != nil {
 			return err
 		}
-		o.countConversion(ConversionType(row.Type), row.Paid == 1, -1)
+		o.countConversion(row, -1)
 		if err := o.Tx.DeleteConversion(ctx, db.DeleteConversionParams{ProjectID: o.project, ConversionID: id}); err != nil {
 			return err
 		}
@@ -156,7 +156,21 @@ func (o *op) conversion(ctx context.Context, id int64) (*db.Conversion, error) {
 	return &row, missing(err, "Conversion")
 }
 
-func (o *op) countConversion(kind ConversionType, paid bool, by int64) {
+// countConversion counts one in the totals and on its day.
+func (o *op) countConversion(c *db.Conversion, by int64) {
+	o.countType(ConversionType(c.Type), c.Paid == 1, by)
+	day := db.AddToProjectDayParams{ProjectID: o.project, Day: dayOf(c.CreatedAt), Currency: c.Currency}
+	switch ConversionType(c.Type) {
+	case Signup:
+		day.Signups = by
+	case Purchase:
+		day.Purchases = by
+	}
+	o.AddProjectDay(day)
+}
+
+// countType counts a conversion in the totals alone.
+func (o *op) countType(kind ConversionType, paid bool, by int64) {
 	delta := db.AddTotalsParams{ProjectID: o.project}
 	switch kind {
 	case Signup:

@@ -16,11 +16,11 @@ const deletionStep = 500
 // DeleteAffiliate removes an affiliate and everything of it for good: coupons,
 // codes, referrals, conversions, payouts and the ledger; its overrides end. Other
 // affiliates' conversions of its customers stay, without the customer. A line with
-// the final balances remains. The affiliate is gone at once, with its email, codes and coupons; its
-// conversions, referrals and entries follow in steps. Steps that cannot be done
-// now, because somebody else holds the database's lock or the disk is full, are
-// done by the next deletion, or when an engine starts. Errors: ErrNotFound;
-// ErrConflict while a payout of it is pending.
+// the final balances remains. The affiliate is gone at once, with its email, codes
+// and coupons; its clicks, conversions, referrals and entries follow in steps. Steps
+// that cannot be done now, because somebody else holds the database's lock or the
+// disk is full, are done by the next deletion, or when an engine starts. Errors:
+// ErrNotFound; ErrConflict while a payout of it is pending.
 func (p *Project) DeleteAffiliate(ctx context.Context, id int64) error {
 	if err := p.write(ctx, "deleting an affiliate", func(ctx context.Context, o *op) error {
 		return o.hideAffiliate(ctx, id)
@@ -67,6 +67,7 @@ func (o *op) hideAffiliate(ctx context.Context, id int64) error {
 	if err := o.HideAffiliate(ctx, db.HideAffiliateParams{ProjectID: o.project, AffiliateID: id, DeletedAt: &o.now}); err != nil {
 		return err
 	}
+	o.visits = true
 	o.countAffiliate(AffiliateStatus(row.Status), -1)
 	if err := o.DeleteCodesOf(ctx, db.DeleteCodesOfParams{ProjectID: o.project, AffiliateID: id}); err != nil {
 		return err
@@ -127,7 +128,7 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 		return false, err
 	}
 	for _, c := range conversions {
-		o.countConversion(ConversionType(c.Type), c.Paid == 1, -1)
+		o.countType(ConversionType(c.Type), c.Paid == 1, -1)
 	}
 	if err := o.DetachReferralsOf(ctx, db.DetachReferralsOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep}); err != nil {
 		return false, err
@@ -157,7 +158,21 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	for _, status := range payouts {
 		o.countPayout(PayoutStatus(status), -1)
 	}
-	if len(payouts) == deletionStep {
+	clicks, err := o.DeleteClicksOf(ctx, db.DeleteClicksOfParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	days, err := o.DeleteAffiliateDays(ctx, db.DeleteAffiliateDaysParams{ProjectID: o.project, AffiliateID: id, AtMost: deletionStep})
+	if err != nil {
+		return false, err
+	}
+	for _, d := range days {
+		o.AddProjectDay(db.AddToProjectDayParams{
+			ProjectID: o.project, Day: d.Day, Currency: d.Currency,
+			Clicks: -d.Clicks, Signups: -d.Signups, Purchases: -d.Purchases, Earned: -d.Earned,
+		})
+	}
+	if len(payouts) == deletionStep || clicks == deletionStep || len(days) == deletionStep {
 		return false, nil
 	}
 	return true, o.Tx.DeleteAffiliate(ctx, db.DeleteAffiliateParams{ProjectID: o.project, AffiliateID: id})

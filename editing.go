@@ -246,8 +246,8 @@ const maxEdits = 1000
 // postChange enters the difference between two states of a conversion in the
 // books.
 func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by cause) error {
-	o.countConversion(ConversionType(before.Type), before.Paid == 1, -1)
-	o.countConversion(ConversionType(after.Type), after.Paid == 1, 1)
+	o.countConversion(before, -1)
+	o.countConversion(after, 1)
 
 	entries, err := o.ListEntriesOfConversion(ctx, db.ListEntriesOfConversionParams{ProjectID: o.project, ConversionID: before.ID})
 	if err != nil {
@@ -291,8 +291,8 @@ func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by ca
 		}
 	}
 	left, reached := from.posting(), to.posting()
-	left.count(ConversionType(before.Type), -1)
-	reached.count(ConversionType(after.Type), 1)
+	left.count(before, -1)
+	reached.count(after, 1)
 	if !moved {
 		reached.signups += left.signups
 		reached.purchases += left.purchases

@@ -73,29 +73,37 @@ func (o *op) emit(ctx context.Context, what happening, lane int64, affiliate, re
 	if !o.state.watched {
 		return nil
 	}
-	_, err := o.insertEvent(ctx, what, lane, affiliate, referral, data)
+	_, err := o.insertEvent(ctx, db.InsertEventParams{
+		Kind: string(what), Lane: lane, AffiliateID: orZero(affiliate), ReferralID: orZero(referral), Data: string(data),
+	})
 	return err
 }
 
-func (o *op) insertEvent(ctx context.Context, what happening, lane int64, affiliate, referral *int64, data []byte) (int64, error) {
+func (o *op) insertEvent(ctx context.Context, row db.InsertEventParams) (int64, error) {
 	o.emitted = true
-	id, err := o.InsertEvent(ctx, db.InsertEventParams{
-		ProjectID: o.project, Kind: string(what), Lane: lane, AffiliateID: orZero(affiliate), ReferralID: orZero(referral),
-		Data: string(data), CreatedAt: o.now,
-	})
+	row.ProjectID, row.CreatedAt = o.project, o.now
+	id, err := o.InsertEvent(ctx, row)
 	if err != nil {
 		return 0, fmt.Errorf("writing an event: %w", err)
 	}
 	return id, nil
 }
 
-// emitConversion tells of a conversion that was recorded, refunded in full or
-// deleted.
+// emitConversion tells of a conversion that was refunded in full or deleted.
 func (o *op) emitConversion(ctx context.Context, what happening, c *db.Conversion) error {
+	return o.emitRecorded(ctx, what, c, "")
+}
+
+// emitRecorded tells of a conversion that was recorded, and with which browser.
+func (o *op) emitRecorded(ctx context.Context, what happening, c *db.Conversion, userAgent string) error {
 	if !o.state.watched {
 		return nil
 	}
-	return o.emit(ctx, what, c.ID, c.AffiliateID, c.ReferralID, showConversion(c, o.now).AppendJSON(nil))
+	_, err := o.insertEvent(ctx, db.InsertEventParams{
+		Kind: string(what), Lane: c.ID, AffiliateID: orZero(c.AffiliateID), ReferralID: orZero(c.ReferralID),
+		Data: string(showConversion(c, o.now).AppendJSON(nil)), UserAgent: textOrNull(userAgent),
+	})
+	return err
 }
 
 // emitChange tells of a conversion that was changed, if anything of it was that is
@@ -202,8 +210,8 @@ func signup(b []byte, row *db.Event) ([]byte, error) {
 	} else {
 		o.Instant("signup_date", instant(row.CreatedAt))
 	}
-	o.Null("user_agent")
-	o.Null("ip_address")
+	o.Optional("user_agent", orZero(row.UserAgent))
+	o.Null("ip_address") // is not kept
 	for _, m := range members {
 		if m.name != "referral_code" {
 			o.Member(m.name)

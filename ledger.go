@@ -139,14 +139,16 @@ type posting struct {
 	account
 	entries            []entry
 	signups, purchases int64
+	day                int64 // of the conversions that are counted
 	reserved           int64
 	settles            int64  // the payout whose entries are settled, 0 for none
 	field              string // the input that is at fault when the account cannot hold the sum
 }
 
-// count changes the count of conversions of a type.
-func (p *posting) count(kind ConversionType, by int64) {
-	switch kind {
+// count changes the count of conversions by one like c.
+func (p *posting) count(c *db.Conversion, by int64) {
+	p.day = dayOf(c.CreatedAt)
+	switch ConversionType(c.Type) {
 	case Signup:
 		p.signups += by
 	case Purchase:
@@ -188,10 +190,26 @@ func (o *op) post(ctx context.Context, p posting) error {
 		written += len(settlements)
 	}
 	o.Add(db.AddTotalsParams{ProjectID: o.project, LedgerEntries: int64(written)})
+	o.countPosting(p, row.Total, stamp)
 	if err := o.PostToAccount(ctx, row); err != nil {
 		return &balanceError{err, p.field}
 	}
 	return nil
+}
+
+// countPosting counts on their days what a posting earns and which conversions it
+// brings.
+func (o *op) countPosting(p posting, earned, stamp int64) {
+	today := db.AddToAffiliateDayParams{ProjectID: o.project, Day: dayOf(stamp), AffiliateID: p.affiliate, Currency: p.currency}
+	if earned != 0 {
+		today.Earned = earned
+		o.AddAffiliateDay(today)
+		o.AddProjectDay(db.AddToProjectDayParams{ProjectID: o.project, Day: today.Day, Currency: p.currency, Earned: earned})
+	}
+	if p.signups != 0 || p.purchases != 0 {
+		today.Day, today.Signups, today.Purchases, today.Earned = p.day, p.signups, p.purchases, 0
+		o.AddAffiliateDay(today)
+	}
 }
 
 // addTo adds an entry to the sums of its account.

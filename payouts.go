@@ -85,8 +85,8 @@ func (p *Project) PayPayout(ctx context.Context, id int64, params PayPayoutParam
 			return nil, err
 		}
 		for _, kind := range types {
-			o.countConversion(ConversionType(kind), false, -1)
-			o.countConversion(ConversionType(kind), true, 1)
+			o.countType(ConversionType(kind), false, -1)
+			o.countType(ConversionType(kind), true, 1)
 		}
 		row.Status, row.ExternalReference, row.PaidAt = string(PayoutPaid), textOrNull(params.ExternalReference), new(o.stamp())
 		if err := o.endPayout(ctx, row); err != nil {

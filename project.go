@@ -104,9 +104,15 @@ func (e *Engine) CreateProject(ctx context.Context, name string, settings Settin
 }
 
 func createProject(ctx context.Context, tx *backend.Tx, name string, s Settings, now int64) (int64, error) {
+	list, err := originsText(s.AllowedOrigins)
+	if err != nil {
+		return 0, err
+	}
 	id, err := tx.InsertProject(ctx, db.InsertProjectParams{
 		Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays), CouponFirst: flag(s.CouponFirst),
 		SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(), CreatedAt: now,
+		Touch: string(s.Touch), CookieDays: int64(s.CookieDays), ClickDays: int64(s.ClickDays), LandingURL: textOrNull(s.LandingURL),
+		Origins: list,
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, conflict("name", "a project with this name exists already")
@@ -213,6 +219,7 @@ type op struct {
 	now     int64 // the operation's one reading of the clock, Unix milliseconds
 	state   *state
 	emitted bool // it has written to the outbox
+	visits  bool // it has changed what visits are told from memory
 }
 
 // write runs an operation of the project in a write transaction.
@@ -225,10 +232,10 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 	if err := p.engine.open(); err != nil {
 		return err
 	}
-	emitted := false
+	emitted, visits := false, false
 	as.Run = func(ctx context.Context, tx *backend.Tx) error {
 		o := &op{Tx: tx, project: p.id, now: p.engine.millis()}
-		defer func() { emitted = o.emitted }()
+		defer func() { emitted, visits = o.emitted, o.visits }()
 		if known, ok := tx.Memo[stateKey(p.id)]; ok {
 			o.state = known.(*state)
 		} else {
@@ -245,6 +252,9 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 	if emitted && err == nil {
 		p.engine.emitted.Add(1)
 		p.engine.Wake()
+	}
+	if visits {
+		p.engine.visits.forget(p.id)
 	}
 	return err
 }

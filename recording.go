@@ -42,6 +42,8 @@ type RecordConversionParams struct {
 	// purchases, import the oldest first: one that comes later and was earlier is a
 	// first purchase too.
 	OccurredAt time.Time
+
+	userAgent string // the customer's browser, where it is known
 }
 
 func (params *RecordConversionParams) check() error {
@@ -116,9 +118,13 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err != nil {
 		return nil, err
 	}
+	claim, err := o.claimOf(ctx, params.Customer.Email, customer)
+	if err != nil {
+		return nil, err
+	}
 	decision, err := o.attribute(ctx, evidence{
 		affiliateID: params.AffiliateID, customer: customer, email: cmp.Or(customerEmail(customer), params.Customer.Email),
-		couponCode: params.CouponCode, referralCode: params.ReferralCode,
+		couponCode: params.CouponCode, referralCode: params.ReferralCode, claim: claim,
 	})
 	if err != nil {
 		return nil, err
@@ -136,6 +142,11 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err := o.insertConversion(ctx, row); err != nil {
 		return nil, err
 	}
+	if claim != nil {
+		if err := o.dropClaim(ctx, claim.Email); err != nil {
+			return nil, err
+		}
+	}
 	if err := o.postNew(ctx, row); err != nil {
 		return nil, err
 	}
@@ -143,7 +154,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if params.Type == Signup {
 		what = signupRecorded
 	}
-	return row, o.emitConversion(ctx, what, row)
+	return row, o.emitRecorded(ctx, what, row, params.userAgent)
 }
 
 // draft is the conversion as far as the params alone say.
@@ -243,7 +254,7 @@ func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err erro
 
 // postNew enters a new conversion in the books.
 func (o *op) postNew(ctx context.Context, row *db.Conversion) error {
-	o.countConversion(ConversionType(row.Type), row.Paid == 1, 1)
+	o.countConversion(row, 1)
 	o.stamp() // no entry has an earlier instant than its conversion, even if there is one only later
 	if row.AffiliateID == nil {
 		return nil
@@ -254,6 +265,6 @@ func (o *op) postNew(ctx context.Context, row *db.Conversion) error {
 		b.settle()
 	}
 	p := b.posting()
-	p.count(ConversionType(row.Type), 1)
+	p.count(row, 1)
 	return o.post(ctx, p)
 }

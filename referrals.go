@@ -110,13 +110,12 @@ func (params *CreateReferralParams) check() error {
 	if params.AffiliateID < 0 {
 		return positive("affiliate_id", params.AffiliateID)
 	}
-	if params.Status == "" {
-		params.Status = ReferralPending
-		if params.AffiliateID == 0 {
-			params.Status = ReferralDirectSignup
+	if params.Status != "" {
+		if err := params.Status.check(); err != nil {
+			return err
 		}
 	}
-	return cmp.Or(params.Status.check(), optionalText("external_id", params.ExternalID, maxText))
+	return cmp.Or(optionalText("external_id", params.ExternalID, maxText))
 }
 
 func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*db.FindReferralRow, error) {
@@ -124,8 +123,24 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 		Email: textOrNull(params.Email), ExternalID: textOrNull(params.ExternalID), AffiliateID: idOrNull(params.AffiliateID),
 		Status: string(params.Status), CreatedAt: o.now,
 	}
-	if params.Status.converts() {
+	claim, err := o.claimOf(ctx, params.Email, nil)
+	if err != nil {
+		return nil, err
+	}
+	if params.AffiliateID == 0 && params.Status == "" && claim != nil {
+		decision, err := o.attribute(ctx, evidence{email: params.Email, claim: claim})
+		if err != nil {
+			return nil, err
+		}
+		row.AffiliateID = idOrNull(decision.Chosen)
+	}
+	switch {
+	case params.Status.converts():
 		row.ConversionDate = &o.now
+	case params.Status == "" && row.AffiliateID != nil:
+		row.Status = string(ReferralPending)
+	case params.Status == "":
+		row.Status = string(ReferralDirectSignup)
 	}
 	if err := o.nameAffiliate(ctx, row); err != nil {
 		return nil, err
@@ -140,8 +155,16 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 			return nil, err
 		}
 	}
-	if err := o.insertReferral(ctx, row, nil); err != nil || row.AffiliateID == nil {
-		return row, err
+	if err := o.insertReferral(ctx, row, nil); err != nil {
+		return nil, err
+	}
+	if claim != nil {
+		if err := o.dropClaim(ctx, claim.Email); err != nil {
+			return nil, err
+		}
+	}
+	if row.AffiliateID == nil {
+		return row, nil
 	}
 	return row, o.emit(ctx, referralCreated, -row.ID, row.AffiliateID, &row.ID, []byte("{}"))
 }

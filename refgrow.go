@@ -62,6 +62,8 @@ type Engine struct {
 	logger  *slog.Logger
 	keys    *keyCache
 	vault   vault
+	visits  *visitCache
+	clicks  *clickQueue
 	woken   chan struct{}
 	emitted atomic.Int64 // changes that were written to the outbox
 	closed  atomic.Bool
@@ -90,6 +92,8 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		logger:  config.Logger,
 		keys:    newKeyCache(),
 		vault:   secrets,
+		visits:  newVisitCache(),
+		clicks:  newClickQueue(),
 		woken:   make(chan struct{}, 1),
 	}
 	if err := migrate(ctx, e.backend, config.Migrate, e.millis()); err != nil {
@@ -101,12 +105,15 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends the use of the engine; afterwards its methods and those of its
-// projects give ErrClosed. It may be called twice, and does not close the store,
-// which it did not open.
-func (e *Engine) Close(context.Context) error {
+// Close writes the clicks that are queued, and ends the use of the engine;
+// afterwards its methods and those of its projects give ErrClosed. It may be called
+// twice, and does not close the store, which it did not open. When ctx ends before
+// the clicks are written, the rest is dropped and counted, and the error is that of
+// ctx.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.clicks.close(ctx)
 	e.closed.Store(true)
-	return nil
+	return err
 }
 
 // Now is the time by the engine's clock.
@@ -139,12 +146,18 @@ type Stats struct {
 	// Operations counts committed changes, Commits the transactions they were
 	// committed in: changes that arrive together are committed together.
 	Operations, Commits int64
+
+	// What became of the clicks that this engine was given: counted, ignored for one
+	// of the reasons of ClickCounts, dropped because the queue was full, or waiting.
+	ClicksCounted, ClicksIgnored, ClicksDropped, ClicksWaiting int64
 }
 
-// Stats gives the counts of the engine's store.
+// Stats gives the counts of the engine and its store.
 func (e *Engine) Stats() Stats {
 	s := e.backend.Stats()
-	return Stats{Operations: s.Operations, Commits: s.Batches}
+	stats := Stats{Operations: s.Operations, Commits: s.Batches}
+	e.clicks.stats(&stats)
+	return stats
 }
 
 func (e *Engine) open() error {

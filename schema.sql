@@ -11,7 +11,12 @@ CREATE TABLE refgrow_projects (
     coupon_first   INTEGER NOT NULL CHECK (coupon_first IN (0, 1)),
     self_referral  TEXT NOT NULL CHECK (self_referral IN ('refuse', 'flag', 'allow')),
     created_at     INTEGER NOT NULL,
-    minimum_payout INTEGER NOT NULL DEFAULT 0 CHECK (minimum_payout BETWEEN 0 AND 9000000000000000)
+    minimum_payout INTEGER NOT NULL DEFAULT 0 CHECK (minimum_payout BETWEEN 0 AND 9000000000000000),
+    touch          TEXT NOT NULL DEFAULT 'last' CHECK (touch IN ('last', 'first')),
+    cookie_days    INTEGER NOT NULL DEFAULT 60 CHECK (cookie_days BETWEEN 1 AND 400),
+    click_days     INTEGER NOT NULL DEFAULT 90 CHECK (click_days BETWEEN 1 AND 3650),
+    landing_url    TEXT,
+    origins        TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 -- What lists and settings need to know of a whole project, maintained in the
@@ -36,7 +41,8 @@ CREATE TABLE refgrow_project_totals (
     purchases_paid          INTEGER NOT NULL DEFAULT 0,
     payouts_pending         INTEGER NOT NULL DEFAULT 0,
     payouts_paid            INTEGER NOT NULL DEFAULT 0,
-    payouts_canceled        INTEGER NOT NULL DEFAULT 0
+    payouts_canceled        INTEGER NOT NULL DEFAULT 0,
+    claims                  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Each row is one version of one rule and never changes, but for its end. A
@@ -358,7 +364,8 @@ CREATE TABLE refgrow_events (
     referral_id     INTEGER,
     referral_email  TEXT,
     data            TEXT NOT NULL,
-    created_at      INTEGER NOT NULL
+    created_at      INTEGER NOT NULL,
+    user_agent      TEXT
 ) STRICT;
 
 CREATE TABLE refgrow_outbox (
@@ -390,3 +397,70 @@ CREATE TABLE refgrow_deliveries (
 CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (webhook_id, next_attempt_at) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (webhook_id, lane, event_id) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_by_time ON refgrow_deliveries (webhook_id, created_at);
+
+-- Visits through referral links that counted. address is a hash of the visitor's
+-- under the key of that UTC day.
+CREATE TABLE refgrow_clicks (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id   INTEGER NOT NULL,
+    affiliate_id INTEGER NOT NULL REFERENCES refgrow_affiliates (id),
+    code         TEXT NOT NULL,
+    url          TEXT,
+    referrer     TEXT,
+    user_agent   TEXT,
+    address      INTEGER,
+    created_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX refgrow_clicks_by_address ON refgrow_clicks (affiliate_id, address, created_at);
+CREATE INDEX refgrow_clicks_by_time ON refgrow_clicks (project_id, created_at);
+
+-- day counts UTC days since 1970. A key is deleted at the end of the day after its own.
+CREATE TABLE refgrow_address_keys (
+    day INTEGER PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT;
+
+-- What happened on each UTC day, maintained in the transaction of each change: clicks
+-- (in the rows without a currency), conversions that were made on that day and still
+-- exist, and by how much the ledger entries stamped on that day changed the total
+-- earnings. pruned_clicks is how many of the clicks have no row of their own any more.
+-- Today's rows lie together.
+CREATE TABLE refgrow_affiliate_days (
+    project_id    INTEGER NOT NULL,
+    day           INTEGER NOT NULL,
+    affiliate_id  INTEGER NOT NULL,
+    currency      TEXT NOT NULL,
+    clicks        INTEGER NOT NULL CHECK (clicks >= 0),
+    pruned_clicks INTEGER NOT NULL DEFAULT 0 CHECK (pruned_clicks BETWEEN 0 AND clicks),
+    signups       INTEGER NOT NULL,
+    purchases     INTEGER NOT NULL,
+    earned        INTEGER NOT NULL CHECK (earned BETWEEN -9000000000000000000 AND 9000000000000000000),
+    PRIMARY KEY (project_id, day, affiliate_id, currency)
+) STRICT, WITHOUT ROWID;
+
+-- The same of the whole project: all affiliates, and conversions that are attributed
+-- to nobody. There is a row wherever an affiliate has one. The sum of all accounts may
+-- be more than an integer can hold: it is billions * 10^9 + earned.
+CREATE TABLE refgrow_project_days (
+    project_id INTEGER NOT NULL,
+    day        INTEGER NOT NULL,
+    currency   TEXT NOT NULL,
+    clicks     INTEGER NOT NULL,
+    signups    INTEGER NOT NULL,
+    purchases  INTEGER NOT NULL,
+    billions   INTEGER NOT NULL,
+    earned     INTEGER NOT NULL,
+    PRIMARY KEY (project_id, day, currency)
+) STRICT, WITHOUT ROWID;
+
+-- What browsers said of signups: the visitor with this email came by this code.
+CREATE TABLE refgrow_claims (
+    project_id INTEGER NOT NULL,
+    email      TEXT NOT NULL,
+    code       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (project_id, email)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX refgrow_claims_by_time ON refgrow_claims (project_id, created_at);

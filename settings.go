@@ -21,6 +21,16 @@ const (
 	SelfReferralAllow SelfReferral = "allow"
 )
 
+// Touch says which of several links that a visitor came by counts.
+type Touch string
+
+const (
+	// TouchLast: the link that was followed last. The default.
+	TouchLast Touch = "last"
+	// TouchFirst: the first one, until its cookie ends.
+	TouchFirst Touch = "first"
+)
+
 // Settings are the rules of a project. The zero value is a program in USD that
 // pays nothing yet.
 type Settings struct {
@@ -46,6 +56,21 @@ type Settings struct {
 	CouponFirst bool
 	// SelfReferral defaults to SelfReferralRefuse.
 	SelfReferral SelfReferral
+	// Touch defaults to TouchLast.
+	Touch Touch
+	// CookieDays is for how many days, 1 to 400, a visitor is remembered. Defaults
+	// to 60.
+	CookieDays int
+	// ClickDays is for how many days, 1 to 3650, the single clicks are kept.
+	// Their number is kept for ever. Defaults to 90.
+	ClickDays int
+	// LandingURL is where referral links lead: an http or https URL, or a path of
+	// the same host that begins with "/". Defaults to none.
+	LandingURL string
+	// AllowedOrigins are the sites, such as https://example.com, whose pages may use
+	// the browser script, and to whose hosts a referral link may lead. Without one
+	// the script tells nothing.
+	AllowedOrigins []string
 }
 
 // UpdateSettingsParams changes the fields that are not nil.
@@ -58,10 +83,25 @@ type UpdateSettingsParams struct {
 	MinimumPayout      *money.Amount
 	CouponFirst        *bool
 	SelfReferral       *SelfReferral
+	Touch              *Touch
+	CookieDays         *int
+	ClickDays          *int
+	LandingURL         *string   // "" takes it away
+	AllowedOrigins     *[]string // all of them anew
 }
 
-// MaxHoldDays is the longest hold.
-const MaxHoldDays = 365
+// The most that Settings take. A browser keeps no cookie for longer than 400 days.
+const (
+	MaxHoldDays       = 365
+	MaxCookieDays     = 400
+	MaxClickDays      = 3650
+	MaxAllowedOrigins = 100
+)
+
+const (
+	defaultCookieDays = 60
+	defaultClickDays  = 90
+)
 
 // complete fills in the defaults and refuses what cannot be. Fixed commissions
 // and the minimum of a payout come out in the project's currency: they are the
@@ -97,7 +137,36 @@ func (s Settings) complete() (Settings, error) {
 	default:
 		return s, invalid("self_referral", `must be "refuse", "flag" or "allow"`)
 	}
-	return s, nil
+	return s.completeTracking()
+}
+
+// completeTracking is complete for what concerns visits.
+func (s Settings) completeTracking() (Settings, error) {
+	switch s.Touch {
+	case "":
+		s.Touch = TouchLast
+	case TouchLast, TouchFirst:
+	default:
+		return s, invalid("touch", `must be "last" or "first"`)
+	}
+	if s.CookieDays == 0 {
+		s.CookieDays = defaultCookieDays
+	}
+	if s.CookieDays < 1 || s.CookieDays > MaxCookieDays {
+		return s, invalid("cookie_days", "must be from 1 to %d", MaxCookieDays)
+	}
+	if s.ClickDays == 0 {
+		s.ClickDays = defaultClickDays
+	}
+	if s.ClickDays < 1 || s.ClickDays > MaxClickDays {
+		return s, invalid("click_days", "must be from 1 to %d", MaxClickDays)
+	}
+	if err := landing("landing_url", s.LandingURL); err != nil {
+		return s, err
+	}
+	var err error
+	s.AllowedOrigins, err = origins("allowed_origins", s.AllowedOrigins)
+	return s, err
 }
 
 func minimumIn(minimum money.Amount, currency money.Currency) (money.Amount, error) {
@@ -140,6 +209,12 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 		return settings, invalid("commission_duration", "must not be empty")
 	case params.SelfReferral != nil && *params.SelfReferral == "":
 		return settings, invalid("self_referral", "must not be empty")
+	case params.Touch != nil && *params.Touch == "":
+		return settings, invalid("touch", "must not be empty")
+	case params.CookieDays != nil && *params.CookieDays == 0:
+		return settings, invalid("cookie_days", "must be from 1 to %d", MaxCookieDays)
+	case params.ClickDays != nil && *params.ClickDays == 0:
+		return settings, invalid("click_days", "must be from 1 to %d", MaxClickDays)
 	}
 	err := p.write(ctx, "changing the settings", func(ctx context.Context, o *op) error {
 		next := params.apply(o.state.settings)
@@ -147,6 +222,7 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 		if settings, err = o.changeSettings(ctx, next); err != nil {
 			return err
 		}
+		o.visits = true
 		return o.reload(ctx)
 	})
 	return settings, err
@@ -161,6 +237,11 @@ func (u UpdateSettingsParams) apply(s Settings) Settings {
 	set(&s.MinimumPayout, u.MinimumPayout)
 	set(&s.CouponFirst, u.CouponFirst)
 	set(&s.SelfReferral, u.SelfReferral)
+	set(&s.Touch, u.Touch)
+	set(&s.CookieDays, u.CookieDays)
+	set(&s.ClickDays, u.ClickDays)
+	set(&s.LandingURL, u.LandingURL)
+	set(&s.AllowedOrigins, u.AllowedOrigins)
 	return s
 }
 
@@ -196,9 +277,15 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 }
 
 func (o *op) saveProject(ctx context.Context, name string, s Settings) error {
+	list, err := originsText(s.AllowedOrigins)
+	if err != nil {
+		return err
+	}
 	return o.UpdateProject(ctx, db.UpdateProjectParams{
 		ProjectID: o.project, Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays),
 		CouponFirst: flag(s.CouponFirst), SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(),
+		Touch: string(s.Touch), CookieDays: int64(s.CookieDays), ClickDays: int64(s.ClickDays), LandingURL: textOrNull(s.LandingURL),
+		Origins: list,
 	})
 }
 
@@ -213,6 +300,7 @@ type state struct {
 	// watched tells whether there is an endpoint for events.
 	watched   bool
 	lastStamp int64 // of the newest ledger entry, Unix milliseconds
+	claims    int64 // that browsers made and nobody has used
 }
 
 type stateKey int64
@@ -230,7 +318,7 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &state{name: row.Name, lastStamp: totals.LastStamp, rules: make(map[ConversionType]db.CommissionRule, len(rules))}
+	s := &state{name: row.Name, lastStamp: totals.LastStamp, claims: totals.Claims, rules: make(map[ConversionType]db.CommissionRule, len(rules))}
 	for _, r := range rules {
 		s.rules[ConversionType(r.CommissionRule.ConversionType)] = r.CommissionRule
 		s.overridden, s.watched = r.Overridden == 1, r.Watched == 1
@@ -246,6 +334,10 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 		Currency: currency, HoldDays: int(row.HoldDays),
 		CouponFirst: row.CouponFirst == 1, SelfReferral: SelfReferral(row.SelfReferral),
 		MinimumPayout: money.New(row.MinimumPayout, currency),
+		Touch:         Touch(row.Touch), CookieDays: int(row.CookieDays), ClickDays: int(row.ClickDays), LandingURL: orZero(row.LandingURL),
+	}
+	if s.settings.AllowedOrigins, err = storedOrigins(row.Origins); err != nil {
+		return nil, fmt.Errorf("project %d: %w", project, err)
 	}
 	purchases, err := termsOf(s.rules[Purchase])
 	if err != nil {
@@ -263,7 +355,7 @@ func (o *op) reload(ctx context.Context) error {
 		return err
 	}
 	// The totals of this transaction are not written yet.
-	fresh.lastStamp = max(fresh.lastStamp, o.state.lastStamp)
+	fresh.lastStamp, fresh.claims = max(fresh.lastStamp, o.state.lastStamp), o.state.claims
 	o.state = fresh
 	o.Memo[stateKey(o.project)] = fresh
 	return nil

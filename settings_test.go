@@ -1,6 +1,7 @@
 package refgrow_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestSettingsRefuseEmptyTexts(t *testing.T) {
 		_, err := p.shop.UpdateSettings(t.Context(), change)
 		p.refused("an empty "+field, err, refgrow.ErrInvalid, field)
 	}
-	if after, err := p.shop.Settings(t.Context()); err != nil || after != before {
+	if after, err := p.shop.Settings(t.Context()); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("the settings were %+v and are %+v (%v)", before, after, err)
 	}
 }

@@ -83,7 +83,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 			report.Projects++
 			v := verification{q: q, vault: e.vault, project: p, hidden: hidden, outbox: shared, report: &report}
 			for _, check := range []func(context.Context) error{
-				v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.webhooks, v.events, v.rows,
+				v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.days, v.webhooks, v.events, v.rows,
 			} {
 				if err := check(ctx); err != nil {
 					return fmt.Errorf("project %s: %w", p.Name, err)
@@ -132,6 +132,12 @@ func (v *verification) counts(ctx context.Context) error {
 	if _, err := storedCurrency(v.project.Currency); err != nil {
 		v.differs("project", "currency", v.project.Currency, "one of ISO 4217")
 	}
+	if err := landing("landing_url", orZero(v.project.LandingURL)); err != nil || orZero(v.project.LandingURL) == "" && v.project.LandingURL != nil {
+		v.differs("project", "landing_url", orZero(v.project.LandingURL), "not set, or where links can lead")
+	}
+	if text, err := canonicalOrigins(v.project.Origins); err != nil || text != v.project.Origins {
+		v.differs("project", "origins", v.project.Origins, "a sorted list of sites, as JSON")
+	}
 	stored, err := v.q.GetProjectTotals(ctx, v.project.ID)
 	if errors.Is(err, sql.ErrNoRows) {
 		v.differs("project totals", "row", "missing", "there")
@@ -163,6 +169,7 @@ func (v *verification) counts(ctx context.Context) error {
 		{"paid payouts", stored.PayoutsPaid, counted.PayoutsPaid},
 		{"canceled payouts", stored.PayoutsCanceled, counted.PayoutsCanceled},
 		{"ledger entries", stored.LedgerEntries, counted.LedgerEntries},
+		{"claims", stored.Claims, counted.Claims},
 		// The last stamp may be that of a row whose affiliate is gone.
 		{"last stamp", stored.LastStamp, max(stored.LastStamp, counted.LastStamp)},
 	} {
@@ -171,9 +178,13 @@ func (v *verification) counts(ctx context.Context) error {
 	return nil
 }
 
-// affiliates checks codes, accounts and what payouts have settled, some affiliates
+// affiliates checks codes, clicks, accounts and what payouts have settled, some affiliates
 // at a time.
 func (v *verification) affiliates(ctx context.Context) error {
+	clicks, err := v.clicks(ctx)
+	if err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		rows, err := v.q.VerifyAffiliates(ctx, db.VerifyAffiliatesParams{ProjectID: v.project.ID, AfterID: after, AtMost: verifyStep})
 		if err != nil {
@@ -187,6 +198,7 @@ func (v *verification) affiliates(ctx context.Context) error {
 		for _, r := range rows {
 			where := fmt.Sprintf("affiliate %d", r.ID)
 			v.compare(where, "owner of its referral code", r.CodeOwner, r.ID)
+			v.compare(where, "clicks", r.Clicks, clicks[r.ID])
 			if r.PartnerSlug != nil {
 				v.compare(where, "owner of its partner slug", r.SlugOwner, r.ID)
 			}

@@ -10,20 +10,22 @@ type damage struct {
 
 // The rows of the program that is damaged, as SQL conditions.
 const (
-	theShop     = "id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
-	ofTheShop   = "project_id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
-	inUSD       = "affiliate_id = 1 AND currency = 'USD'"
-	theHeld     = "reference = 'held'"
-	theEdited   = "reference = 'edited'" // down, up, paid
-	theNobodys  = "reference = 'nobody'"
-	theThirty   = "rate = 300000" // the second version of the project's rule
-	inEUR       = "affiliate_id = 5 AND currency = 'EUR'"
-	thePending  = "id = 4" // payouts of affiliate 5
-	thePaid     = "id = 2"
-	theCanceled = "id = 3" // of affiliate 6; its entry is of payout 5 now
-	aCommission = "conversion_id = (SELECT id FROM refgrow_conversions WHERE reference = 'held')"
-	aCorrection = "kind = 'correction' AND amount < 0"
-	aSettlement = "kind = 'settlement' AND payout_id IS NULL"
+	theShop        = "id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
+	ofTheShop      = "project_id = (SELECT id FROM refgrow_projects WHERE name = 'shop')"
+	inUSD          = "affiliate_id = 1 AND currency = 'USD'"
+	theHeld        = "reference = 'held'"
+	theEdited      = "reference = 'edited'" // down, up, paid
+	theNobodys     = "reference = 'nobody'"
+	theThirty      = "rate = 300000" // the second version of the project's rule
+	inEUR          = "affiliate_id = 5 AND currency = 'EUR'"
+	thePending     = "id = 4" // payouts of affiliate 5
+	thePaid        = "id = 2"
+	theCanceled    = "id = 3" // of affiliate 6; its entry is of payout 5 now
+	aCommission    = "conversion_id = (SELECT id FROM refgrow_conversions WHERE reference = 'held')"
+	aCorrection    = "kind = 'correction' AND amount < 0"
+	theFirstDay    = "affiliate_id = 1 AND purchases > 0 AND day < 20480"
+	theProjectsDay = "purchases > 0 AND day < 20480 AND currency = 'USD'"
+	aSettlement    = "kind = 'settlement' AND payout_id IS NULL"
 )
 
 // damages has at least one damage for each column that is stored twice, or bound
@@ -33,6 +35,12 @@ var damages = []damage{
 	{"projects", "currency", "'EUR'", theShop, "commission rule 2: currency is USD, but should be the project's, EUR"},
 	{"projects", "currency", "'EUR'", theShop, "commission rule 11: currency is USD, but should be the project's, EUR"},
 	{"projects", "currency", "'EUR'", theShop, "conversion 5: currency_given is 0"},
+
+	{"projects", "landing_url", "'//evil.example'", theShop, "project: landing_url is //evil.example"},
+	{"projects", "landing_url", "''", theShop, "project: landing_url is "},
+	{"projects", "origins", "'[\"javascript:alert(1)\"]'", theShop, "project: origins is"},
+	{"projects", "origins", "'[\"https://b.example\",\"https://a.example\"]'", theShop, "project: origins is"},
+	{"projects", "origins", "'none'", theShop, "project: origins is none"},
 
 	{"project_totals", "project_id", "99", ofTheShop, "project totals: row is missing"},
 	{"project_totals", "last_stamp", "last_stamp - 1", ofTheShop, "project totals: last stamp"},
@@ -56,6 +64,9 @@ var damages = []damage{
 	{"project_totals", "payouts_paid", "payouts_paid - 1", ofTheShop, "project totals: paid payouts is 0, but should be 1"},
 	{"project_totals", "payouts_canceled", "payouts_canceled + 1", ofTheShop, "project totals: canceled payouts is 2, but should be 1"},
 	{"project_totals", "payouts_canceled", "payouts_canceled - 1", ofTheShop, "project totals: canceled payouts is 0, but should be 1"},
+
+	{"project_totals", "claims", "claims + 1", ofTheShop, "project totals: claims is 2, but should be 1"},
+	{"project_totals", "claims", "0", ofTheShop, "project totals: claims is 0, but should be 1"},
 
 	{"commission_rules", "project_id", "2", "id = 1", "conversion 2: commission rule is 1"},
 	{"commission_rules", "conversion_type", "'signup'", "id = 1", "commission rule 2: version"},
@@ -327,7 +338,7 @@ var damages = []damage{
 	{"payouts", "created_at", "0", thePending, "entry 25 of payout 4: stamp"},
 	{"payouts", "created_at", "created_at - 1", thePending, "payout 4: cutoff"},
 	{"payouts", "created_at", "created_at - 1", "id = 5", "payout 5: stamp"},
-	{"payouts", "created_at", "created_at + 86400000", "id = 5", "project totals: last stamp"},
+	{"payouts", "created_at", "created_at + 30 * 86400000", "id = 5", "project totals: last stamp"},
 	{"payouts", "created_at", "paid_at + 1", thePaid, "payout 2: paid_at"},
 	{"payouts", "created_at", "canceled_at + 1", theCanceled, "payout 3: canceled_at"},
 	{"payouts", "paid_at", "NULL", thePaid, "payout 2: paid_at is not set"},
@@ -484,14 +495,41 @@ var damages = []damage{
 	{"deliveries", "error", "'busy'", "id = 1", "delivery 1: error is busy, but should be none"},
 	{"deliveries", "ended_at", "NULL", "id = 1", "delivery 1: ended_at is not set"},
 	{"deliveries", "ended_at", "created_at", "id = 5", "delivery 5: ended_at is"},
+
+	{"affiliates", "clicks", "clicks + 1", "id = 1", "affiliate 1: clicks is 4, but should be 3"},
+	{"clicks", "project_id", "2", "id = 3", "affiliate 2 on 2026-04-19: clicks is 1, but should be 0"},
+	{"clicks", "affiliate_id", "3", "id = 3", "click 3: affiliate is 3"},
+	{"clicks", "affiliate_id", "1", "id = 3", "affiliate 2 on"},
+	{"clicks", "code", "''", "id = 3", "click 3: code is"},
+	{"clicks", "created_at", "created_at - 86400000", "id = 3", "affiliate 2 on"},
+	{"affiliate_days", "project_id", "2", "pruned_clicks = 2", "affiliate 1: clicks is 3, but should be 1"},
+	{"affiliate_days", "day", "day - 1", "clicks = 1 AND affiliate_id = 1", "affiliate 1 on 2026-04-20: clicks is 0, but should be 1"},
+	{"affiliate_days", "affiliate_id", "2", "pruned_clicks = 2", "affiliate 1: clicks is 3, but should be 1"},
+	{"affiliate_days", "currency", "'GBP'", "pruned_clicks = 2", "the project on 2026-04-17 in GBP: rows is 0, but should be 1"},
+	{"affiliate_days", "clicks", "clicks + 1", "pruned_clicks = 2", "clicks is 3, but should be 2"},
+	{"affiliate_days", "pruned_clicks", "1", "pruned_clicks = 2", "clicks is 2, but should be 1"},
+	{"affiliate_days", "signups", "signups + 1", "affiliate_id = 2 AND signups = 1", "signups is 2, but should be 1"},
+	{"affiliate_days", "purchases", "purchases - 1", theFirstDay, "purchases is"},
+	{"affiliate_days", "earned", "earned + 1", theFirstDay, "earned is"},
+	{"project_days", "project_id", "2", theProjectsDay, "the project on"},
+	{"project_days", "day", "day - 1", "clicks = 2", "the project on 2026-04-17: rows is 0, but should be 1"},
+	{"project_days", "currency", "'GBP'", theProjectsDay, "the project on"},
+	{"project_days", "clicks", "clicks + 1", "clicks = 2", "the project on 2026-04-17: clicks is 3, but should be 2"},
+	{"project_days", "signups", "signups - 1", "signups > 0", "signups is"},
+	{"project_days", "purchases", "purchases + 1", theProjectsDay, "purchases is"},
+	{"project_days", "billions", "billions + 1", theProjectsDay, "earned is"},
+	{"project_days", "earned", "earned - 1", theProjectsDay, "earned is"},
+	{"claims", "project_id", "2", "email = 'eve@example.com'", "project totals: claims is 1, but should be 0"},
+	{"claims", "email", "'Eve@example.com'", "email = 'eve@example.com'", "email is Eve@example.com, but should be in lower case"},
+	{"claims", "code", "''", "email = 'eve@example.com'", "code is , but should be 3 to 64 characters"},
 }
 
 // facts are the columns that nothing else tells: any value that the schema allows
 // could be right.
 var facts = map[string]string{
-	"projects":         "id name hold_days coupon_first self_referral minimum_payout created_at",
+	"projects":         "id name hold_days coupon_first self_referral minimum_payout touch cookie_days click_days created_at",
 	"commission_rules": "id created_at",
-	"affiliates":       "id paypal_email wise_account_id wise_email clicks created_at",
+	"affiliates":       "id paypal_email wise_account_id wise_email created_at",
 	"coupons":          "id stripe_coupon_id lemonsqueezy_discount_code created_at",
 	"referrals":        "id external_id created_at",
 	"conversions":      "id reference coupon_code referral_code url",
@@ -502,7 +540,10 @@ var facts = map[string]string{
 	"deletions":        "id project_id affiliate_id deleted_at totals",
 	"migrations":       "version applied_at",
 	"webhooks":         "id last_success_at created_at",
-	"events":           "id created_at",
+	"events":           "id user_agent created_at",
+	"clicks":           "id url referrer user_agent address",
+	"address_keys":     "day key",
+	"claims":           "created_at",
 	"outbox":           "id",
 	"deliveries":       "id response_status created_at failures",
 }

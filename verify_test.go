@@ -2,6 +2,7 @@ package refgrow_test
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,12 +68,33 @@ func damageable(t *testing.T) (path string) {
 		_, err = other.UpdateSettings(t.Context(), settings)
 		p.ok(err)
 	}
+	p.visit()
 	p.listen(other)
 	p.verify()
 
 	path = filepath.Join(t.TempDir(), "backup.db")
 	p.ok(p.engine.Backup(t.Context(), path))
 	return path
+}
+
+// visit gives the program clicks, of which the first two are pruned, and a claim.
+func (p *program) visit() {
+	p.Helper()
+	click := func(code, address string) {
+		_, err := p.shop.RecordClicks(p.Context(), []refgrow.Click{{ReferralCode: code, URL: "https://example.com/?ref=" + code, Address: netip.MustParseAddr(address)}})
+		p.ok(err)
+	}
+	click("jane", "192.0.2.1")
+	click("jane", "192.0.2.2")
+	_, err := p.shop.UpdateSettings(p.Context(), refgrow.UpdateSettingsParams{ClickDays: new(1)})
+	p.ok(err)
+	p.clock.Advance(2 * 24 * time.Hour)
+	_, err = p.engine.PruneClicks(p.Context())
+	p.ok(err)
+	click("joe", "192.0.2.1")
+	p.clock.Advance(24 * time.Hour)
+	click("shoes", "192.0.2.1")
+	p.ok(p.shop.ClaimSignup(p.Context(), "eve@example.com", "JANE"))
 }
 
 // payOut gives the program overrides, refunds, adjustments and payouts, all of

@@ -1,8 +1,8 @@
 // Package httpapi serves the documented Refgrow REST API over an engine:
 // affiliates, conversions, referrals and coupons; and, beyond the reference, the
-// project, its commission rules, refunds, the ledger, payouts and webhooks. Register
-// puts it on a program's own mux, New makes a handler of it. What follows settles
-// what the API reference leaves open.
+// project, its commission rules, refunds, the ledger, payouts, clicks, statistics
+// and webhooks. Register puts it on a program's own mux, New makes a handler of it.
+// What follows settles what the API reference leaves open.
 //
 // # Answers
 //
@@ -11,7 +11,8 @@
 // Errors are {"success": false, "error": "...", "code": "...", "field": "..."}:
 // the error is for people and may change, the code is a stable word, the field
 // is there when one is at fault, and stands before the error's text too. A field
-// inside another one is written with dots: payout_preferences.paypal_email.
+// inside another one is written with dots, payout_preferences.paypal_email, and an
+// element of a list with its place, counted from 0: clicks[3].referral_code.
 //
 //	400 invalid              a body, a query or a path that cannot be
 //	401 unauthorized         no key, or a wrong one; with WWW-Authenticate: Bearer
@@ -51,6 +52,8 @@
 //	POST /payouts/{id}/pay                 external_reference
 //	POST /payouts/{id}/cancel
 //	GET /payouts/export                    format=paypal or wise, currency
+//	POST /clicks                           referral_code, url, referrer, ip_address, user_agent; or clicks
+//	GET /statistics                        affiliate_id, from, to
 //	GET /webhooks                          a list
 //	POST /webhooks                         url, events, secret, status
 //	GET /webhooks/{id}
@@ -62,8 +65,11 @@
 //	GET /webhooks/{id}/deliveries          a list; status
 //
 // PUT /project takes name, currency, commission, commission_duration,
-// signup_commission, hold_days, minimum_payout, coupon_first and self_referral,
-// and changes what it names, all of it or nothing. A commission is a text:
+// signup_commission, hold_days, minimum_payout, coupon_first, self_referral, touch
+// ("last" or "first"), cookie_days (1 to 400), click_days (1 to 3650), landing_url
+// (an http or https URL, or a path; null for none) and allowed_origins (an array
+// that takes the place of the former one; [] for none), and changes what it names,
+// all of it or nothing. A commission is a text:
 // "8.25%" (up to four decimals), or a fixed amount such as "5.00", which like
 // minimum_payout is in the currency that is in force after the change. A
 // commission_duration is "lifetime", "first_purchase", or a number of months or
@@ -137,6 +143,25 @@
 // error are those of the last attempt. What is sent, and when, is in the
 // documentation of the package webhook.
 //
+// POST /clicks takes one click, or as clicks a list of 1 to 500, never both.
+// ip_address is the visitor's, without a port; it is kept as a hash only, and without
+// one repeats are not seen.
+// What is in a list is recorded in one transaction, as if the clicks had followed
+// one another. The answer is 202 with counted and ignored. A click is ignored, and
+// no error, when its code is unknown or leads to no active affiliate, when its
+// user_agent is a bot's, or when it repeats one from the same address to the same
+// affiliate within 30 minutes. No click is refused for what a browser says of itself:
+// url, referrer and user_agent may be empty, and are cut, to 2048, 2048 and 512 bytes.
+// A click happened when the call arrives.
+//
+// GET /statistics has one object for each UTC day, the earliest first, also for those
+// on which nothing happened: date, clicks, signups, purchases, and earnings, one
+// amount as text for each currency in which the total earnings changed that day,
+// which may be below 0. It has the days that from (inclusive) and to (exclusive)
+// touch, at most 366 of them: an instant in the middle of a day takes that day in. to
+// defaults to the end of today, from to 30 days before to. With an unknown
+// affiliate_id the list is empty, as with the filters of all lists.
+//
 // # Files
 //
 // GET /payouts/export, and a statement with format=csv, answer with text/csv in
@@ -157,14 +182,14 @@
 // In a new thing null is the same as absent, except for the secret of a webhook.
 // In a change, null clears partner_slug, payout_preferences and what is in them,
 // base_value, reference, coupon_code_used, a conversion's or a referral's
-// affiliate_id, stripe_coupon_id and lemonsqueezy_discount_code; elsewhere it is
-// an error. An empty text is always one. What payout_preferences does not name
-// stays as it is.
+// affiliate_id, stripe_coupon_id, lemonsqueezy_discount_code and landing_url;
+// elsewhere it is an error. An empty text is always one, but in what a click says
+// of a browser. What payout_preferences does not name stays as it is.
 //
 // Where every field is optional, an absent body is an empty object.
 //
-// Ids and hold_days are integers written in digits alone: neither 1.0 nor 1e0, nor
-// "1", nor 01. Amounts are JSON numbers in any form, read from their digits; those
+// Ids and numbers of days are integers written in digits alone: neither 1.0 nor 1e0,
+// nor "1", nor 01. Amounts are JSON numbers in any form, read from their digits; those
 // of conversions are in base_value_currency, or without one in the project's
 // currency in a new conversion, and in the conversion's own in a change.
 //

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -41,6 +42,15 @@ func (b *body) newText(name string) *string {
 	return b.full(name, v)
 }
 
+// told is an optional text that somebody's browser has told, "" when absent: an
+// empty one is the same there.
+func (b *body) told(name string) string {
+	if v := b.optional(name, kindString); v != nil {
+		return v.text
+	}
+	return ""
+}
+
 // nullText is the text that a field is changed to, or null.
 func (b *body) nullText(name string) refgrow.Null[string] {
 	v, null := b.cleared(name, kindString)
@@ -61,12 +71,12 @@ func (b *body) elements(name string, v *value) []string {
 	}
 	texts := make([]string, len(v.members))
 	for i := range v.members {
-		element := &v.members[i].value
-		if element.kind != kindString {
+		content := &v.members[i].value
+		if content.kind != kindString {
 			b.fail(name, mustBeTexts)
 			return nil
 		}
-		texts[i] = element.text
+		texts[i] = content.text
 	}
 	return texts
 }
@@ -166,6 +176,20 @@ func (b *body) instant(name string) time.Time {
 	return t
 }
 
+// address is an optional IP address in a new thing. It is not valid when absent.
+func (b *body) address(name string) netip.Addr {
+	text := b.full(name, b.optional(name, kindString))
+	if text == nil {
+		return netip.Addr{}
+	}
+	address, err := netip.ParseAddr(*text)
+	if err != nil || address.Zone() != "" {
+		b.fail(name, "must be an IP address such as 203.0.113.9 or 2001:db8::9, without a port")
+		return netip.Addr{}
+	}
+	return address
+}
+
 // number is an optional number in a new thing, nil when absent.
 func (b *body) number(name string) *money.Decimal {
 	return b.decimal(name, b.optional(name, kindNumber))
@@ -243,8 +267,38 @@ func (b *body) nullObject(name string) (inner *body, null bool) {
 }
 
 // within takes over what is wrong inside an object that has to have a field.
-func (b *body) within(inner *body) {
-	if err := inner.change(); err != nil && b.first == nil {
+func (b *body) within(inner *body) { b.takeOver(inner.change()) }
+
+// objects is an optional list of objects in a new thing: one to so many of them,
+// nil when absent. What is wrong in one of them shows when each is called.
+func (b *body) objects(name string, most int) []*body {
+	v := b.find(name)
+	switch {
+	case v == nil || v.kind == kindNull:
+		return nil
+	case v.kind != kindArray:
+		b.fail(name, "must be an array of objects")
+		return nil
+	case len(v.members) == 0 || len(v.members) > most:
+		b.fail(name, "must have 1 to "+strconv.Itoa(most)+" elements")
+		return nil
+	}
+	list := make([]*body, len(v.members))
+	for i := range v.members {
+		content, at := &v.members[i].value, element(name, i)
+		if content.kind != kindObject {
+			b.fail(at, "must be an object")
+		}
+		list[i] = &body{members: content.members, inside: b.path(at), lenient: b.lenient}
+	}
+	return list
+}
+
+// each takes over what is wrong inside an object of a list.
+func (b *body) each(inner *body) { b.takeOver(inner.end()) }
+
+func (b *body) takeOver(err error) {
+	if err != nil && b.first == nil {
 		b.first = err
 	}
 }

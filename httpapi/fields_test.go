@@ -16,7 +16,9 @@ func TestIgnoreUnknown(t *testing.T) {
 		t.Errorf("made %v", got)
 	}
 	w.do(t, "PUT", "/affiliates/x@example.com", `{"payout_preferences": {"paypal_email": "p@example.com", "iban": "1"}, "x": 1}`).ok(t, 200)
+	w.do(t, "POST", "/clicks", `{"clicks": [{"referral_code": "XXX", "screen": {"clicks": [1]}}], "batch": 7}`).counts(t, 1, 0)
 	before := w.dump(t)
+	w.do(t, "POST", "/clicks", `{"clicks": [{"referral_code": "XXX"}], "batch": 7, "url": "x"}`).refused(t, 400, "invalid", "url")
 	w.do(t, "POST", "/affiliates", `{"Email": "y@example.com"}`).refused(t, 400, "invalid", "email")
 	w.do(t, "POST", "/affiliates", `{"email": "y@example.com", "x": 1, "x": 2}`).refused(t, 400, "invalid", "x")
 	w.do(t, "POST", "/affiliates", `{"email": "y@example.com", "x": [}`).refused(t, 400, "invalid", "")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,7 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 	must(f, err)
 	handler := http.StripPrefix(prefix, httpapi.New(engine, options))
 	for _, call := range []string{
-		`/affiliates {"email": "jane@example.com"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
+		`/affiliates {"email": "jane@example.com", "referral_code": "JANE"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/payouts {}`,
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/webhooks {"url": "https://example.com/hooks"}`,
 	} {
@@ -52,13 +53,13 @@ var bodyRoutes = []string{
 	"PUT /referrals/carl@example.com", "POST /coupons", "PUT /coupons/1",
 	"PUT /project", "POST /rules", "POST /conversions/2/refund", "POST /conversions/2/undo-refund", "POST /adjustments", "POST /payouts",
 	"POST /payouts/1/pay", "POST /payouts/1/cancel", "POST /webhooks", "PUT /webhooks/1", "POST /webhooks/1/rotate", "POST /webhooks/1/test",
-	"POST /webhooks/1/replay",
+	"POST /webhooks/1/replay", "POST /clicks",
 }
 
 var queryRoutes = []string{
 	"/affiliates", "/conversions", "/referrals", "/coupons", "/rules", "/payouts", "/payouts/1/entries", "/payouts/export",
 	"/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger", "/affiliates/jane@example.com/statement",
-	"/webhooks", "/webhooks/1/deliveries",
+	"/webhooks", "/webhooks/1/deliveries", "/statistics",
 }
 
 func FuzzBody(f *testing.F) {
@@ -84,8 +85,24 @@ func FuzzBody(f *testing.F) {
 		`{"events": ["a", 1, [null], {}]}`,
 		`{"event": "referral_signed_up"}`,
 		`{"since": "2026-01-15", "delivery_id": 1}`,
+		`{"clicks": [{"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "", "ip_address": "2001:db8::1", "user_agent": "x"}, {}]}`,
 	} {
 		f.Add(uint8(i), body)
+	}
+	clicks, project := slices.Index(bodyRoutes, "POST /clicks"), slices.Index(bodyRoutes, "PUT /project")
+	for _, body := range []string{
+		`{"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "https://example.org", "ip_address": "203.0.113.9", "user_agent": "x"}`,
+		`{"clicks": [{"referral_code": "jane", "ip_address": "::ffff:203.0.113.9"}, {"referral_code": "nobody", "url": "\u0000"}]}`,
+		`{"clicks": [{"clicks": []}, [], null]}`,
+	} {
+		f.Add(uint8(clicks), body)
+	}
+	for _, body := range []string{
+		`{"touch": "first", "cookie_days": 400, "click_days": 1, "landing_url": "/a?b#c", "allowed_origins": ["HTTP://[::1]:80", "https://example.com"]}`,
+		`{"landing_url": null, "allowed_origins": []}`,
+		`{"landing_url": "//example.com", "allowed_origins": ["null", "https://example.com/"]}`,
+	} {
+		f.Add(uint8(project), body)
 	}
 	for i, body := range objects {
 		f.Add(uint8(i), body)
@@ -105,7 +122,7 @@ func FuzzQuery(f *testing.F) {
 		"limit=10&offset=5", "cursor=AAAA", "status=active", "type=purchase&affiliate_id=1&paid=true", "from=2024-01-01&to=2025-01-01T00:00:00Z",
 		"coupon_code=a%25", "%zz", "a=b=c&&=&", "limit=%31", "from=0001-01-01", "to=9999-12-31T23:59:59.999999999-23:59", ";", "affiliate_id=9223372036854775807",
 		"product=Pro&affiliate_id=1", "status=pending", "format=paypal&currency=usd", "format=wise", "as_of=2026-01-01", "as_of=0001-01-01T00:00:00Z",
-		"month=2026-01", "month=1970-01&format=csv", "month=9999-12",
+		"month=2026-01", "month=1970-01&format=csv", "month=9999-12", "affiliate_id=1&from=2026-01-01&to=2026-01-15T12:00:00Z", "to=0001-01-01",
 	} {
 		for i := range queryRoutes {
 			f.Add(uint8(i), query)
@@ -129,7 +146,7 @@ func FuzzPath(f *testing.F) {
 		"/affiliates/", "/%", "/conversions/9223372036854775808", "/referrals/\xff@x.co", "", "/affiliates/a%00@b.co", "/x/{id}", "/affiliates/a?b",
 		"/project", "/rules/3", "/conversions/1/explain", "/conversions/1/explain/", "/affiliates/jane%40example.com/earnings", "/affiliates//ledger",
 		"/affiliates/a%2Fledger/ledger", "/payouts/export?format=wise", "/payouts/export/entries", "/payouts/%65xport", "/payouts/1/entries",
-		"/webhooks/1", "/webhooks/1/deliveries", "/webhooks/0/deliveries", "/webhooks//deliveries",
+		"/webhooks/1", "/webhooks/1/deliveries", "/webhooks/0/deliveries", "/webhooks//deliveries", "/statistics", "/clicks",
 	} {
 		f.Add("GET", path)
 	}

@@ -116,7 +116,7 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 		`/rules {"product": "Lite", "commission": "1%"}`, `/adjustments {"affiliate_id": 1, "amount": 5, "note": "new"}`, `/payouts {"preview": true}`, "/payouts",
 		`/conversions/1/refund {"amount": 1}`, `/conversions/1/undo-refund {"amount": 1}`, "/payouts/2/pay", "/payouts/3/cancel",
 		`/webhooks {"url": "https://example.com", "secret": null}`, `/webhooks/1/test {"event": "referral_updated"}`, `/webhooks/1/replay {"delivery_id": 1}`,
-		`/webhooks/1/replay {"since": "2026-01-15"}`,
+		`/webhooks/1/replay {"since": "2026-01-15"}`, `/clicks {"referral_code": "JANE"}`, `/clicks {"clicks": [{"referral_code": "JANE"}]}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
 		first := w.do(t, "POST", path, body, "Idempotency-Key", call)

@@ -203,6 +203,9 @@ func under(path, name string) string {
 	return path + "." + name
 }
 
+// element is the name of a value in an array, counted from 0.
+func element(path string, at int) string { return path + "[" + strconv.Itoa(at) + "]" }
+
 // names tells whether an object has a name already.
 type names map[string]bool
 
@@ -238,11 +241,11 @@ func (p *parser) array(depth int, path string) (value, error) {
 		return v, nil
 	}
 	for {
-		element, err := p.value(depth+1, path)
+		content, err := p.value(depth+1, element(path, len(v.members)))
 		if err != nil {
 			return v, err
 		}
-		v.members = append(v.members, member{value: element})
+		v.members = append(v.members, member{value: content})
 		p.space()
 		if p.is(']') {
 			return v, nil

@@ -42,6 +42,19 @@ func appendList[T any](b []byte, things []T, show func(*wire.Object, *T)) []byte
 	return append(b, ']')
 }
 
+// showTexts is a member that is an array of strings.
+func showTexts[T ~string](o *wire.Object, name string, texts []T) {
+	o.Member(name)
+	o.B = append(o.B, '[')
+	for i, text := range texts {
+		if i > 0 {
+			o.B = append(o.B, ',')
+		}
+		o.B = wire.AppendText(o.B, string(text))
+	}
+	o.B = append(o.B, ']')
+}
+
 // giving is the work of a call whose answer has one thing in it.
 func giving[T any](status int, show func(*wire.Object, T), do func(context.Context, *refgrow.Project) (T, error)) work {
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {

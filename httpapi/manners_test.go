@@ -38,6 +38,7 @@ func TestPathsAndMethods(t *testing.T) {
 		{"DELETE /affiliates/jane@example.com/ledger", "GET, HEAD"}, {"POST /affiliates/x/statement", "GET, HEAD"}, {"PUT /payouts", "GET, HEAD, POST"},
 		{"DELETE /payouts/1", "GET, HEAD"}, {"POST /payouts/export", "GET, HEAD"}, {"POST /payouts/1/entries", "GET, HEAD"},
 		{"GET /payouts/1/pay", "POST"}, {"GET /payouts/export/pay", "POST"}, {"GET /payouts/1/cancel", "POST"},
+		{"GET /clicks", "POST"}, {"DELETE /clicks", "POST"}, {"GET /clicks/1", ""}, {"POST /statistics", "GET, HEAD"}, {"GET /statistics/clicks", ""},
 		{"GET /webhooks/", ""}, {"GET /webhooks/1/secret", ""}, {"POST /webhooks/test", "DELETE, GET, HEAD, PUT"}, {"PUT /webhooks", "GET, HEAD, POST"},
 		{"PATCH /webhooks/1", "DELETE, GET, HEAD, PUT"}, {"GET /webhooks/1/rotate", "POST"}, {"GET /webhooks/1/test", "POST"},
 		{"PUT /webhooks/1/replay", "POST"}, {"POST /webhooks/1/deliveries", "GET, HEAD"}, {"GET /webhooks/1/deliveries/1", ""},
@@ -145,7 +146,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 	w := populated(t, httpapi.Options{})
 	for path, status := range map[string]int{
 		"/affiliates": 200, "/coupons/1": 200, "/coupons/9": 404, "/nothing": 404, "/affiliates?limit=0": 400, "/project": 200,
-		"/payouts/export?format=wise": 200, "/payouts/export": 400, "/affiliates/jane@example.com/statement?month=2026-01&format=csv": 200,
+		"/statistics": 200, "/payouts/export?format=wise": 200, "/payouts/export": 400, "/affiliates/jane@example.com/statement?month=2026-01&format=csv": 200,
 	} {
 		get, head := w.do(t, "GET", path, ""), w.do(t, "HEAD", path, "")
 		if get.status != status || head.status != status || len(head.body) != 0 || head.header.Get("Content-Length") != fmt.Sprint(len(get.body)) ||
@@ -182,7 +183,7 @@ func TestReadOnlyKeys(t *testing.T) {
 		"/affiliates", "/affiliates/jane@example.com", "/conversions", "/conversions/1", "/referrals", "/referrals/carl@example.com", "/coupons", "/coupons/1",
 		"/project", "/rules", "/conversions/1/explain", "/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger",
 		"/affiliates/jane@example.com/statement?month=2026-01", "/payouts", "/payouts/1", "/payouts/1/entries", "/payouts/export?format=wise",
-		"/webhooks", "/webhooks/1", "/webhooks/1/deliveries",
+		"/webhooks", "/webhooks/1", "/webhooks/1/deliveries", "/statistics", "/statistics?affiliate_id=1",
 	} {
 		w.do(t, "GET", path, "", "Authorization", "Bearer "+key).ok(t, 200)
 		w.do(t, "HEAD", path, "", "Authorization", "Bearer "+key).ok(t, 200)
@@ -194,7 +195,7 @@ func TestReadOnlyKeys(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/adjustments", "/payouts", "/payouts/2/pay", "/payouts/2/cancel", "/conversions/1/refund", "/conversions/1/undo-refund", "/rules",
-		"/webhooks", "/webhooks/1/rotate", "/webhooks/1/test", "/webhooks/1/replay",
+		"/webhooks", "/webhooks/1/rotate", "/webhooks/1/test", "/webhooks/1/replay", "/clicks",
 	} {
 		w.do(t, "POST", path, "", "Authorization", "Bearer "+key).refused(t, 403, "forbidden", "")
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -38,6 +39,15 @@ func updateProject(c *call) (work, error) {
 	minimum := b.newNumber("minimum_payout")
 	params.CouponFirst = b.newFlag("coupon_first")
 	params.SelfReferral = as[refgrow.SelfReferral](b.newText("self_referral"))
+	params.Touch = as[refgrow.Touch](b.newText("touch"))
+	params.CookieDays = b.newWhole("cookie_days")
+	params.ClickDays = b.newWhole("click_days")
+	if landing := b.nullText("landing_url"); landing.Given() {
+		params.LandingURL = cmp.Or(landing.Value(), new(""))
+	}
+	if origins := b.newTexts("allowed_origins"); origins != nil {
+		params.AllowedOrigins = &origins
+	}
 	if err := b.change(); err != nil {
 		return nil, err
 	}
@@ -121,6 +131,11 @@ func oneProject(p *refgrow.Project, name string, settings refgrow.Settings) answ
 		o.Number("minimum_payout", s.MinimumPayout)
 		o.Flag("coupon_first", s.CouponFirst)
 		o.Text("self_referral", string(s.SelfReferral))
+		o.Text("touch", string(s.Touch))
+		o.Integer("cookie_days", int64(s.CookieDays))
+		o.Integer("click_days", int64(s.ClickDays))
+		o.Optional("landing_url", s.LandingURL)
+		showTexts(o, "allowed_origins", s.AllowedOrigins)
 	})
 }
 

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,12 +13,17 @@ func TestProject(t *testing.T) {
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	const fresh = `{"success": true, "data": {"id": 1, "name": "shop", "currency": "USD", "commission": "0%", "commission_duration": "lifetime",
-		"signup_commission": "0%", "hold_days": 0, "minimum_payout": 0, "coupon_first": false, "self_referral": "refuse"}}`
+		"signup_commission": "0%", "hold_days": 0, "minimum_payout": 0, "coupon_first": false, "self_referral": "refuse", "touch": "last",
+		"cookie_days": 60, "click_days": 90, "landing_url": null, "allowed_origins": []}}`
 	w.do(t, "GET", "/project", "").is(t, 200, fresh)
 	const all = `{"success": true, "data": {"id": 1, "name": "Big shop", "currency": "EUR", "commission": "8.25%", "commission_duration": "12 months",
-		"signup_commission": "5.00", "hold_days": 30, "minimum_payout": 49.5, "coupon_first": true, "self_referral": "flag"}}`
+		"signup_commission": "5.00", "hold_days": 30, "minimum_payout": 49.5, "coupon_first": true, "self_referral": "flag", "touch": "first",
+		"cookie_days": 400, "click_days": 3650, "landing_url": "https://example.com/?from=friends",
+		"allowed_origins": ["http://localhost:3000", "https://example.com"]}}`
 	w.do(t, "PUT", "/project", `{"name": "Big shop", "currency": "eur", "commission": "8.250%", "commission_duration": "12 months",
-		"signup_commission": "5", "hold_days": 30, "minimum_payout": 49.50, "coupon_first": true, "self_referral": "flag"}`).is(t, 200, all)
+		"signup_commission": "5", "hold_days": 30, "minimum_payout": 49.50, "coupon_first": true, "self_referral": "flag", "touch": "first",
+		"cookie_days": 400, "click_days": 3650, "landing_url": "https://example.com/?from=friends",
+		"allowed_origins": ["https://Example.com:443/", "http://localhost:3000"]}`).is(t, 200, all)
 	w.do(t, "GET", "/project", "").is(t, 200, all)
 	w.do(t, "PUT", "/project", `{"hold_days": 30}`).is(t, 200, all) // as it is
 	w.do(t, "PUT", "/project", `{"name": "Big shop"}`).is(t, 200, all)
@@ -33,6 +39,13 @@ func TestProject(t *testing.T) {
 		{`{"commission": "100%"}`, "commission", "100%"},
 		{`{"signup_commission": "0"}`, "signup_commission", "0.00"},
 		{`{"name": "shop"}`, "name", "shop"},
+		{`{"touch": "last"}`, "touch", "last"},
+		{`{"cookie_days": 1}`, "cookie_days", "1"},
+		{`{"click_days": 1}`, "click_days", "1"},
+		{`{"landing_url": "/welcome?a=b"}`, "landing_url", "/welcome?a=b"},
+		{`{"landing_url": null}`, "landing_url", "<nil>"},
+		{`{"allowed_origins": ["https://example.org"]}`, "allowed_origins", "[https://example.org]"},
+		{`{"allowed_origins": []}`, "allowed_origins", "[]"},
 	} {
 		before := w.do(t, "GET", "/project", "").data()
 		got := w.do(t, "PUT", "/project", c.body).ok(t, 200)
@@ -40,7 +53,7 @@ func TestProject(t *testing.T) {
 			switch {
 			case field == c.field && asText(value) != c.want:
 				t.Errorf("%s: %s is %v", c.body, field, value)
-			case field != c.field && value != before[field]:
+			case field != c.field && !reflect.DeepEqual(value, before[field]):
 				t.Errorf("%s: %s is %v and was %v", c.body, field, value, before[field])
 			}
 		}

@@ -97,7 +97,7 @@ func TestRefusals(t *testing.T) {
 		{`POST /affiliates {"email": "\ud800x@example.com"}`, 400, "email"},
 		{`POST /affiliates {"email": "\udc00\ud800x@example.com"}`, 400, "email"},
 		{`POST /affiliates {"email": "\x41@example.com"}`, 400, ""},
-		{`POST /affiliates {"email": "x@example.com", "a": ` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "}", 400, "a"},
+		{`POST /affiliates {"email": "x@example.com", "a": ` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "}", 400, "a" + strings.Repeat("[0]", 32)},
 		{`POST /affiliates ` + strings.Repeat(`{"a":`, 10_000), 400, strings.TrimSuffix(strings.Repeat("a.", 33), ".")},
 		{`POST /conversions {"type": "signup", "value": 01}`, 400, ""},
 		{`POST /conversions {"type": "signup", "value": 1.}`, 400, ""},
@@ -318,6 +318,7 @@ func TestRefusals(t *testing.T) {
 	}
 	calls = append(calls, refusalsOfMoney()...)
 	calls = append(calls, refusalsOfWebhooks()...)
+	calls = append(calls, refusalsOfTracking()...)
 	for _, list := range []string{
 		"affiliates", "conversions", "referrals", "coupons", "rules", "payouts", "payouts/1/entries", "affiliates/jane@example.com/ledger",
 		"webhooks", "webhooks/1/deliveries",
@@ -398,19 +399,28 @@ func TestMessagesSayWhatWouldBeRight(t *testing.T) {
 		`DELETE /conversions/one`:                                              "id: must be a positive integer",
 		`POST /affiliates {"email": "Bob <x@example.com>"}`:                    "email: must be a plain email address such as jane@example.com",
 		`PUT /affiliates/jane@example.com {"status": "inactive", "email": ""}`: "email: must not be empty",
-		`PUT /project {"touch": "last"}`: "touch: is not a field of this call, which takes name, currency, commission, commission_duration, " +
-			"signup_commission, hold_days, minimum_payout, coupon_first, self_referral",
-		`PUT /project {"hold_days": 1.5}`:                      "hold_days: must be a whole number of 0 or more",
-		`POST /payouts/1/cancel {"x": 1}`:                      "x: is not a field of this call, which takes none",
-		`POST /payouts {"cutoff": "now"}`:                      "cutoff: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
-		`POST /payouts {"minimum": 0.001}`:                     "minimum: 0.001 has 3 decimals; USD has 2",
-		`GET /payouts/export?format=x`:                         `format: must be "paypal" or "wise"`,
-		`GET /payouts/export`:                                  `format: must be "paypal" or "wise"`,
-		`GET /affiliates/jane@example.com/statement`:           "month: is required: a month such as 2026-10",
-		`GET /affiliates/jane@example.com/statement?month=1`:   "month: must be a month such as 2026-10",
-		`POST /conversions/1/refund {"amount": 50.01}`:         "amount: is more than is left of the base value: 50.00 USD",
-		`POST /adjustments {"affiliate_id": 1, "note": "x"}`:   "amount: is required",
-		`POST /adjustments {"affiliate_id": 1, "amount": "5"}`: "amount: must be a number, without quotes around it",
+		`PUT /project {"days": 30}`: "days: is not a field of this call, which takes name, currency, commission, commission_duration, " +
+			"signup_commission, hold_days, minimum_payout, coupon_first, self_referral, touch, cookie_days, click_days, landing_url, allowed_origins",
+		`POST /clicks {"code": "JANE"}`: "code: is not a field of this call, which takes clicks, referral_code, url, referrer, ip_address, user_agent",
+		`POST /clicks {"clicks": [{"referral_code": "JANE", "ip": "::1"}]}`: "clicks[0].ip: is not a field of this call, which takes referral_code, " +
+			"url, referrer, ip_address, user_agent",
+		`POST /clicks {"clicks": [], "referral_code": "JANE"}`:            "clicks: must have 1 to 500 elements",
+		`POST /clicks {"clicks": "JANE"}`:                                 "clicks: must be an array of objects",
+		`POST /clicks {"referral_code": "JANE", "ip_address": "local"}`:   "ip_address: must be an IP address such as 203.0.113.9 or 2001:db8::9, without a port",
+		`POST /clicks {"clicks": [{"referral_code": "JANE"}], "url": ""}`: "url: cannot be used together with clicks",
+		`GET /statistics?from=2026-01-02&to=2026-01-01`:                   "from: must not be after to",
+		`PUT /project {"allowed_origins": "https://example.com"}`:         "allowed_origins: must be an array of strings",
+		`PUT /project {"hold_days": 1.5}`:                                 "hold_days: must be a whole number of 0 or more",
+		`POST /payouts/1/cancel {"x": 1}`:                                 "x: is not a field of this call, which takes none",
+		`POST /payouts {"cutoff": "now"}`:                                 "cutoff: must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z",
+		`POST /payouts {"minimum": 0.001}`:                                "minimum: 0.001 has 3 decimals; USD has 2",
+		`GET /payouts/export?format=x`:                                    `format: must be "paypal" or "wise"`,
+		`GET /payouts/export`:                                             `format: must be "paypal" or "wise"`,
+		`GET /affiliates/jane@example.com/statement`:                      "month: is required: a month such as 2026-10",
+		`GET /affiliates/jane@example.com/statement?month=1`:              "month: must be a month such as 2026-10",
+		`POST /conversions/1/refund {"amount": 50.01}`:                    "amount: is more than is left of the base value: 50.00 USD",
+		`POST /adjustments {"affiliate_id": 1, "note": "x"}`:              "amount: is required",
+		`POST /adjustments {"affiliate_id": 1, "amount": "5"}`:            "amount: must be a number, without quotes around it",
 		`POST /webhooks {"url": "https://example.com", "events": ["purchase"]}`: `events: has the unknown event "purchase"; there are ` +
 			"referral_canceled, referral_converted, referral_signed_up, referral_updated",
 		`POST /webhooks {"url": "https://example.com", "events": "all"}`: "events: must be an array of strings",

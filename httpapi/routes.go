@@ -60,6 +60,9 @@ func routes() []route {
 		{http.MethodPost, "/payouts/{id}/pay", payPayout},
 		{http.MethodPost, "/payouts/{id}/cancel", cancelPayout},
 
+		{http.MethodPost, "/clicks", recordClicks},
+		{http.MethodGet, "/statistics", retrieveStatistics},
+
 		{http.MethodGet, "/webhooks", listWebhooks},
 		{http.MethodPost, "/webhooks", createWebhook},
 		{http.MethodGet, "/webhooks/{id}", retrieveWebhook},

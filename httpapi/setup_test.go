@@ -246,6 +246,7 @@ func (w *world) dump(t testing.TB, keys ...string) string {
 			return got
 		}
 		show("/project")
+		show("/statistics")
 		for _, list := range []string{"/conversions", "/referrals", "/coupons", "/rules", "/payouts"} {
 			show(list + "?limit=500")
 		}

@@ -195,3 +195,40 @@ func TestAKeyNeverReachesAnotherProjectsMoney(t *testing.T) {
 	w.do(t, "PUT", "/project", `{"name": "renamed", "commission": "99%", "minimum_payout": 5}`).ok(t, 200)
 	have(t, w.do(t, "GET", "/project", "", "Authorization", "Bearer "+second), map[string]any{"name": "second", "commission": "0%", "currency": "EUR"})
 }
+
+// Two programs with the same code. The affiliates of the first are 1 and 2, those of
+// the second 3 and 4.
+func TestAKeyNeverReachesAnotherProjectsTraffic(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	second := w.newKey(t, w.project(t, "second", refgrow.Settings{}), refgrow.CreateKeyParams{})
+	for _, call := range []string{
+		`/affiliates {"email": "jane@example.com", "referral_code": "JANE"}`,
+		`/affiliates {"email": "only.second@example.com", "referral_code": "SECOND"}`,
+		`/clicks {"clicks": [{"referral_code": "JANE", "ip_address": "203.0.113.9"}, {"referral_code": "SECOND", "ip_address": "203.0.113.9"}]}`,
+	} {
+		path, body, _ := strings.Cut(call, " ")
+		w.do(t, "POST", path, body, "Authorization", "Bearer "+second)
+	}
+	before := w.do(t, "GET", "/statistics", "", "Authorization", "Bearer "+second).ok(t, 200)
+	if today := before.items()[29]; number(today["clicks"]) != 2 {
+		t.Fatalf("the second program has %v", today)
+	}
+
+	// The code of the other one counts for nobody, the same one for the own, and the
+	// same address is no repeat.
+	w.do(t, "POST", "/clicks", `{"clicks": [{"referral_code": "JANE", "ip_address": "203.0.113.9"}, {"referral_code": "SECOND", "ip_address": "203.0.113.9"}]}`).counts(t, 1, 1)
+	if jane := w.clicksOf(t, "jane@example.com"); jane != "1" {
+		t.Errorf("jane has %s clicks", jane)
+	}
+	for id, days := range map[string]int{"1": 30, "2": 30, "3": 0, "4": 0} {
+		if got := w.do(t, "GET", "/statistics?affiliate_id="+id, "").ok(t, 200); len(got.items()) != days {
+			t.Errorf("affiliate %s has %s", id, got.body)
+		}
+	}
+	w.do(t, "PUT", "/project", `{"touch": "first", "cookie_days": 1, "click_days": 1, "landing_url": "/", "allowed_origins": ["https://example.com"]}`).ok(t, 200)
+	have(t, w.do(t, "GET", "/project", "", "Authorization", "Bearer "+second), map[string]any{"touch": "last", "allowed_origins": []any{}})
+	if after := w.do(t, "GET", "/statistics", "", "Authorization", "Bearer "+second).ok(t, 200); string(after.body) != string(before.body) {
+		t.Errorf("something changed:\n%s\n%s", before.body, after.body)
+	}
+}

@@ -212,15 +212,7 @@ func withSecret(status int, w *refgrow.Webhook) answer {
 func showWebhook(o *wire.Object, w *refgrow.Webhook) {
 	o.Integer("id", w.ID)
 	o.Text("url", w.URL)
-	o.Member("events")
-	o.B = append(o.B, '[')
-	for i, event := range w.Events {
-		if i > 0 {
-			o.B = append(o.B, ',')
-		}
-		o.B = wire.AppendText(o.B, string(event))
-	}
-	o.B = append(o.B, ']')
+	showTexts(o, "events", w.Events)
 	o.Text("status", string(w.Status))
 	o.Flag("signed", w.Signed)
 	o.Instant("created_at", w.CreatedAt)

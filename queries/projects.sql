@@ -1,6 +1,9 @@
 -- name: InsertProject :one
-INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, minimum_payout, created_at)
-VALUES (@name, @currency, @hold_days, @coupon_first, @self_referral, @minimum_payout, @created_at)
+INSERT INTO refgrow_projects (
+    name, currency, hold_days, coupon_first, self_referral, minimum_payout, touch, cookie_days, click_days, landing_url, origins, created_at
+) VALUES (
+    @name, @currency, @hold_days, @coupon_first, @self_referral, @minimum_payout, @touch, @cookie_days, @click_days, @landing_url, @origins, @created_at
+)
 ON CONFLICT (name) DO NOTHING
 RETURNING id;
 
@@ -19,7 +22,8 @@ SELECT * FROM refgrow_projects ORDER BY id;
 -- name: UpdateProject :exec
 UPDATE refgrow_projects
 SET name = @name, currency = @currency, hold_days = @hold_days, coupon_first = @coupon_first, self_referral = @self_referral,
-    minimum_payout = @minimum_payout
+    minimum_payout = @minimum_payout, touch = @touch, cookie_days = @cookie_days, click_days = @click_days,
+    landing_url = @landing_url, origins = @origins
 WHERE id = @project_id;
 
 -- name: GetProjectTotals :one
@@ -43,5 +47,6 @@ UPDATE refgrow_project_totals SET
     purchases_paid          = purchases_paid + CAST(@purchases_paid AS INTEGER),
     payouts_pending         = payouts_pending + CAST(@payouts_pending AS INTEGER),
     payouts_paid            = payouts_paid + CAST(@payouts_paid AS INTEGER),
-    payouts_canceled        = payouts_canceled + CAST(@payouts_canceled AS INTEGER)
+    payouts_canceled        = payouts_canceled + CAST(@payouts_canceled AS INTEGER),
+    claims                  = claims + CAST(@claims AS INTEGER)
 WHERE project_id = @project_id;

@@ -18,6 +18,7 @@ SELECT
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'pending') AS INTEGER) AS payouts_pending,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'paid') AS INTEGER) AS payouts_paid,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'canceled') AS INTEGER) AS payouts_canceled,
+    CAST((SELECT COUNT(*) FROM refgrow_claims k WHERE k.project_id = @project_id) AS INTEGER) AS claims,
     CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id) AS INTEGER) AS ledger_entries,
     CAST(MAX(
         (SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id),
@@ -27,7 +28,7 @@ SELECT
     ) AS INTEGER) AS last_stamp;
 
 -- name: VerifyAffiliates :many
-SELECT a.id, a.referral_code, a.partner_slug,
+SELECT a.id, a.referral_code, a.partner_slug, a.clicks,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.referral_code)), 0) AS INTEGER) AS code_owner,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.partner_slug)), 0) AS INTEGER) AS slug_owner
 FROM refgrow_affiliates a
@@ -188,6 +189,19 @@ SELECT 'code of affiliate', c.affiliate_id, 'affiliate', c.code, 'of one of the 
 FROM refgrow_codes c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = @project_id AND (a.id IS NULL OR a.project_id <> c.project_id)
 UNION ALL
+SELECT 'click', k.id, 'affiliate', CAST(k.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_clicks k LEFT JOIN refgrow_affiliates a ON a.id = k.affiliate_id
+WHERE k.project_id = @project_id AND (a.id IS NULL OR a.project_id <> k.project_id)
+UNION ALL
+SELECT 'click', k.id, 'code', k.code, '3 to 64 characters'
+FROM refgrow_clicks k WHERE k.project_id = @project_id AND length(k.code) NOT BETWEEN 3 AND 64
+UNION ALL
+SELECT 'claim made at', k.created_at, 'email', k.email, 'in lower case'
+FROM refgrow_claims k WHERE k.project_id = @project_id AND k.email <> lower(k.email)
+UNION ALL
+SELECT 'claim made at', k.created_at, 'code', k.code, '3 to 64 characters'
+FROM refgrow_claims k WHERE k.project_id = @project_id AND length(k.code) NOT BETWEEN 3 AND 64
+UNION ALL
 SELECT 'ledger entry', e.id, 'affiliate', CAST(e.affiliate_id AS TEXT), 'one of the project'
 FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
 WHERE e.project_id = @project_id AND (a.id IS NULL OR a.project_id <> e.project_id)
@@ -332,3 +346,57 @@ UNION ALL
 SELECT d.id, 'error', d.error, 'none, because it is succeeded'
 FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND d.status = 'succeeded' AND d.error IS NOT NULL
 LIMIT 100;
+
+-- What is stored of each day of each affiliate, and what the rows say, where these
+-- are not the same.
+-- name: VerifyAffiliateDays :many
+SELECT CAST(x.affiliate_id AS INTEGER) AS affiliate_id, CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency,
+    CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
+    CAST(SUM(x.stored_signups) AS INTEGER) AS stored_signups, CAST(SUM(x.signups) AS INTEGER) AS signups,
+    CAST(SUM(x.stored_purchases) AS INTEGER) AS stored_purchases, CAST(SUM(x.purchases) AS INTEGER) AS purchases,
+    CAST(SUM(x.stored_earned) AS INTEGER) AS stored_earned, CAST(SUM(x.earned) AS INTEGER) AS earned
+FROM (
+    SELECT d.affiliate_id, d.day, d.currency, d.clicks AS stored_clicks, d.pruned_clicks AS clicks, d.signups AS stored_signups, 0 AS signups,
+        d.purchases AS stored_purchases, 0 AS purchases, d.earned AS stored_earned, 0 AS earned
+    FROM refgrow_affiliate_days d WHERE d.project_id = @project_id
+    UNION ALL
+    SELECT k.affiliate_id, k.created_at / 86400000, '', 0, 1, 0, 0, 0, 0, 0, 0
+    FROM refgrow_clicks k WHERE k.project_id = @project_id
+    UNION ALL
+    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0
+    FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.affiliate_id IS NOT NULL
+    UNION ALL
+    SELECT e.affiliate_id, e.created_at / 86400000, e.currency, 0, 0, 0, 0, 0, 0, 0, e.amount
+    FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind <> 'settlement'
+) x
+GROUP BY x.affiliate_id, x.day, x.currency
+HAVING SUM(x.stored_clicks) <> SUM(x.clicks) OR SUM(x.stored_signups) <> SUM(x.signups)
+    OR SUM(x.stored_purchases) <> SUM(x.purchases) OR SUM(x.stored_earned) <> SUM(x.earned);
+
+-- The same of the project: its affiliates' days, and what is attributed to nobody.
+-- name: VerifyProjectDays :many
+SELECT CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency, CAST(SUM(x.here) AS INTEGER) AS here,
+    CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
+    CAST(SUM(x.stored_signups) AS INTEGER) AS stored_signups, CAST(SUM(x.signups) AS INTEGER) AS signups,
+    CAST(SUM(x.stored_purchases) AS INTEGER) AS stored_purchases, CAST(SUM(x.purchases) AS INTEGER) AS purchases,
+    CAST(SUM(x.stored_billions) AS INTEGER) AS stored_billions, CAST(SUM(x.billions) AS INTEGER) AS billions,
+    CAST(SUM(x.stored_earned) AS INTEGER) AS stored_earned, CAST(SUM(x.earned) AS INTEGER) AS earned
+FROM (
+    SELECT p.day, p.currency, 1 AS here, p.clicks AS stored_clicks, 0 AS clicks, p.signups AS stored_signups, 0 AS signups,
+        p.purchases AS stored_purchases, 0 AS purchases, p.billions AS stored_billions, 0 AS billions, p.earned AS stored_earned, 0 AS earned
+    FROM refgrow_project_days p WHERE p.project_id = @project_id
+    UNION ALL
+    SELECT d.day, d.currency, 0, 0, d.clicks, 0, d.signups, 0, d.purchases, 0, d.earned / 1000000000, 0, d.earned % 1000000000
+    FROM refgrow_affiliate_days d WHERE d.project_id = @project_id
+    UNION ALL
+    SELECT c.created_at / 86400000, c.currency, 0, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0
+    FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.affiliate_id IS NULL
+) x
+GROUP BY x.day, x.currency
+HAVING SUM(x.here) <> 1 OR SUM(x.stored_clicks) <> SUM(x.clicks) OR SUM(x.stored_signups) <> SUM(x.signups)
+    OR SUM(x.stored_purchases) <> SUM(x.purchases)
+    OR (SUM(x.stored_billions) - SUM(x.billions)) * 1000000000 + SUM(x.stored_earned) - SUM(x.earned) <> 0;
+
+-- name: VerifyClicks :many
+SELECT affiliate_id, CAST(SUM(clicks) AS INTEGER) AS clicks FROM refgrow_affiliate_days
+WHERE project_id = @project_id AND currency = '' GROUP BY affiliate_id;

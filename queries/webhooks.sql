@@ -31,9 +31,9 @@ SELECT * FROM refgrow_webhooks WHERE project_id = @project_id AND status = 'acti
 -- name: InsertEvent :one
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
-    referral_id, referral_email, data, created_at)
+    referral_id, referral_email, data, created_at, user_agent)
 SELECT CAST(@project_id AS INTEGER), CAST(@kind AS TEXT), CAST(@lane AS INTEGER), a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id,
-    a.wise_email, r.id, r.email, CAST(@data AS TEXT), CAST(@created_at AS INTEGER)
+    a.wise_email, r.id, r.email, CAST(@data AS TEXT), CAST(@created_at AS INTEGER), CAST(sqlc.narg(user_agent) AS TEXT)
 FROM (SELECT 1) AS one
 LEFT JOIN refgrow_affiliates a ON a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = CAST(@project_id AS INTEGER)
 LEFT JOIN refgrow_referrals r ON r.id = CAST(@referral_id AS INTEGER) AND r.project_id = CAST(@project_id AS INTEGER)

@@ -26,7 +26,7 @@ type batch struct {
 	memo   map[any]any
 
 	// totals gathers the changes of operations that ran without a savepoint.
-	totals backend.Tx
+	totals backend.Totals
 }
 
 type verdict int
@@ -157,9 +157,7 @@ func (b *batch) plainly(r *request, tx *backend.Tx) verdict {
 		return apart
 	}
 	if !failed {
-		for _, delta := range tx.TakeTotals() {
-			b.totals.Add(delta)
-		}
+		b.totals.Merge(tx.Take())
 		return fine
 	}
 	if inDoubt(r.err) {
@@ -184,7 +182,7 @@ func (b *batch) inSavepoint(r *request, tx *backend.Tx) verdict {
 	}
 	failed := b.call(r, tx)
 	if !failed {
-		r.err = base.WriteTotals(context.Background(), tx)
+		r.err = tx.Take().Write(context.Background(), tx)
 		failed = r.err != nil
 	}
 	if b.s.lost.Load() || failed && inDoubt(r.err) {
@@ -235,8 +233,7 @@ func inDoubt(err error) bool { return base.FromDatabase(err) && !base.KeepsTrans
 
 // flush writes the totals gathered so far.
 func (b *batch) flush() verdict {
-	b.totals.Querier = b.s.querier
-	if err := base.WriteTotals(context.Background(), &b.totals); err != nil {
+	if err := b.totals.Take().Write(context.Background(), b.s.querier); err != nil {
 		if b.s.lost.Load() || inDoubt(err) {
 			return apart
 		}
@@ -253,7 +250,7 @@ func (b *batch) control(query string) error {
 // reset undoes everything.
 func (b *batch) reset() {
 	b.s.rollback()
-	b.totals.TakeTotals()
+	b.totals.Take()
 	clear(b.memo)
 	for _, r := range b.ops {
 		if r.gone && !r.finished {
@@ -350,7 +347,7 @@ func (b *batch) alone(r *request) (failed bool, err error) {
 	if b.call(r, tx) {
 		return true, r.err
 	}
-	if err := base.WriteTotals(context.Background(), tx); err != nil {
+	if err := tx.Take().Write(context.Background(), tx); err != nil {
 		return true, err
 	}
 	if err := b.s.commit(); err != nil {

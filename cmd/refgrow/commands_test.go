@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,47 +18,58 @@ func TestProject(t *testing.T) {
 	p := setup(t)
 	plain := projectJSON{
 		ID: 1, Name: "plain", Currency: "USD", Commission: "0%", CommissionDuration: "lifetime", SignupCommission: "0%",
-		MinimumPayout: "0.00", SelfReferral: "refuse",
+		MinimumPayout: "0.00", SelfReferral: "refuse", Touch: "last", CookieDays: 60, ClickDays: 90, AllowedOrigins: []string{},
 	}
-	if got := decode[projectJSON](t, p.must("project", "create", "plain", "--json")); got != plain {
-		t.Errorf("%+v", got)
+	same := func(got, want projectJSON) {
+		t.Helper()
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 	}
+	same(decode[projectJSON](t, p.must("project", "create", "plain", "--json")), plain)
 	shop := projectJSON{
 		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000", CommissionDuration: "12 months", SignupCommission: "1.000",
-		HoldDays: 30, MinimumPayout: "25.500", CouponFirst: true, SelfReferral: "flag",
+		HoldDays: 30, MinimumPayout: "25.500", CouponFirst: true, SelfReferral: "flag", Touch: "first", CookieDays: 400, ClickDays: 3650,
+		LandingURL: new("https://example.com/start?a=b"), AllowedOrigins: []string{"http://localhost:3000", "https://example.com"},
 	}
-	if got := decode[projectJSON](t, p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
+	same(decode[projectJSON](t, p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
 		"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag",
-		"--commission-duration", "12 months", "--minimum-payout", "25.5")); got != shop {
-		t.Errorf("%+v", got)
-	}
-	if got := decode[[]projectJSON](t, p.must("project", "list", "--json")); len(got) != 2 || got[0] != plain || got[1] != shop {
+		"--commission-duration", "12 months", "--minimum-payout", "25.5", "--touch", "first", "--cookie-days", "400", "--click-days", "3650",
+		"--landing-url", "https://example.com/start?a=b", "--allowed-origin", "https://Example.com:443", "--allowed-origin", "http://localhost:3000")), shop)
+	if got := decode[[]projectJSON](t, p.must("project", "list", "--json")); !reflect.DeepEqual(got, []projectJSON{plain, shop}) {
 		t.Errorf("%+v", got)
 	}
 
 	// Only what is named changes.
 	shop.Commission, shop.CouponFirst = "8.2%", false
-	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")); got != shop {
-		t.Errorf("%+v", got)
-	}
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")), shop)
 	shop.HoldDays, shop.CommissionDuration = 0, "6 payments"
 	p.must("project", "set", "my shop", "--hold-days", "0", "--commission-duration", "6 payments")
-	if got := decode[projectJSON](t, p.must("project", "show", "my shop", "--json")); got != shop {
-		t.Errorf("%+v", got)
+	same(decode[projectJSON](t, p.must("project", "show", "my shop", "--json")), shop)
+	shop.Touch, shop.CookieDays, shop.ClickDays = "last", 1, 1
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--touch", "last", "--cookie-days", "1", "--click-days", "1", "--json")), shop)
+	// Origins take the place of those there were; an empty text clears.
+	shop.AllowedOrigins = []string{"https://a.example", "https://b.example"}
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--allowed-origin", "https://x.example", "--allowed-origin=",
+		"--allowed-origin", "https://b.example", "--allowed-origin=https://a.example", "--json")), shop)
+	for _, part := range []string{"touch", "1 day", "https://example.com/start?a=b", "https://a.example https://b.example"} {
+		if text := p.must("project", "show", "my shop"); !strings.Contains(text, part) {
+			t.Errorf("nothing of %s in %s", part, text)
+		}
 	}
+	shop.LandingURL = new("/welcome")
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--landing-url", "/welcome", "--json")), shop)
+	shop.LandingURL, shop.AllowedOrigins = nil, []string{}
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--landing-url", "", "--allowed-origin", "", "--json")), shop)
 	// A new currency takes the fixed amounts along, as the same numbers.
 	shop.Currency, shop.SignupCommission, shop.MinimumPayout = "EUR", "1.00", "25.50"
-	if got := decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")); got != shop {
-		t.Errorf("%+v", got)
-	}
+	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")), shop)
 
 	code, stdout, stderr := p.run("project", "create", "plain", "--commission", "20%")
 	if code != exitFailed || stdout != "" || !strings.Contains(stderr, `the project "plain" exists already`) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
-	if got := decode[projectJSON](t, p.must("project", "show", "plain", "--json")); got != plain {
-		t.Errorf("it has changed: %+v", got)
-	}
+	same(decode[projectJSON](t, p.must("project", "show", "plain", "--json")), plain)
 	for _, text := range []string{p.must("project", "show", "my shop"), p.must("project", "list")} {
 		for _, part := range []string{"my shop", "8.2%", "6 payments", "1.00 EUR", "25.50 EUR"} {
 			if !strings.Contains(text, part) {
@@ -87,18 +99,18 @@ func TestRename(t *testing.T) {
 			t.Errorf("%q: exit code %d, stdout %q, stderr %q", test.name, code, stdout, stderr)
 		}
 	}
-	if got := decode[projectJSON](t, p.must("project", "show", "old", "--json")); got != old {
+	if got := decode[projectJSON](t, p.must("project", "show", "old", "--json")); !reflect.DeepEqual(got, old) {
 		t.Errorf("a refused name has changed the project: %+v", got)
 	}
 
 	renamed := old
 	renamed.Name, renamed.HoldDays = "new", 7
-	if got := decode[projectJSON](t, p.must("project", "set", "old", "--hold-days", "7", "--name", "new", "--json")); got != renamed {
+	if got := decode[projectJSON](t, p.must("project", "set", "old", "--hold-days", "7", "--name", "new", "--json")); !reflect.DeepEqual(got, renamed) {
 		t.Errorf("%+v", got)
 	}
 	renamed.Name = "newer"
 	p.must("project", "set", "new", "--name", "newer")
-	if got := decode[projectJSON](t, p.must("project", "show", "newer", "--json")); got != renamed {
+	if got := decode[projectJSON](t, p.must("project", "show", "newer", "--json")); !reflect.DeepEqual(got, renamed) {
 		t.Errorf("%+v", got)
 	}
 	if code, _, stderr := p.run("project", "show", "old"); code != exitFailed || !strings.Contains(stderr, `no project "old"`) {

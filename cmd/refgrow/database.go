@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/sqlite"
@@ -18,6 +19,9 @@ const (
 	existing opening = iota // neither makes the file nor changes its schema
 	creating                // makes a missing file and brings the schema up to date
 )
+
+// closeWithin is how long the clicks that are not written yet may take in the end.
+const closeWithin = 30 * time.Second
 
 // withEngine runs work on the database of the call.
 func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.Engine) error) (err error) {
@@ -37,7 +41,13 @@ func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.E
 	if err != nil {
 		return c.openingFailed(err)
 	}
-	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+		defer cancel()
+		if lost := engine.Close(closing); lost != nil {
+			err = errors.Join(err, fmt.Errorf("the last clicks could not be written: %w", lost))
+		}
+	}()
 	return work(engine)
 }
 

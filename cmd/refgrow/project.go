@@ -5,16 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
 )
-
-const projectForm = `JSON: {"id", "name", "currency", "commission", "commission_duration", "signup_commission", "hold_days",
-"minimum_payout", "coupon_first", "self_referral"}; a commission is "20%" or, as the minimum, "5.00" in the
-project's currency.`
 
 // projectFlags are the settings as they come from the command line.
 type projectFlags struct {
@@ -23,6 +18,29 @@ type projectFlags struct {
 	duration, minimumPayout, selfReferral  string
 	holdDays                               whole
 	couponFirst                            bool
+	touch, landingURL                      string
+	cookieDays, clickDays                  whole
+	allowedOrigins                         origins
+}
+
+// origins are the sites whose pages may use the browser script. It is the value of a
+// flag that may be repeated; an empty text takes away what was named before it.
+type origins []string
+
+func (o *origins) String() string {
+	if o == nil {
+		return ""
+	}
+	return strings.Join(*o, ",")
+}
+
+func (o *origins) Set(text string) error {
+	if text == "" {
+		*o = nil
+		return nil
+	}
+	*o = append(*o, text)
+	return nil
 }
 
 func (p *projectFlags) define(flags *flag.FlagSet) {
@@ -36,6 +54,12 @@ func (p *projectFlags) define(flags *flag.FlagSet) {
 	flags.BoolVar(&p.couponFirst, "coupon-first", false, "let a coupon win over the affiliate that the customer has already")
 	flags.StringVar(&p.selfReferral, "self-referral", "",
 		"`WORD` for customers who are their own affiliates: refuse, flag or allow")
+	flags.StringVar(&p.touch, "touch", "", "which link of several counts, by `WORD`: last or first")
+	flags.Var(&p.cookieDays, "cookie-days", "`DAYS` that a visitor is remembered, 1 to 400")
+	flags.Var(&p.clickDays, "click-days", "`DAYS` that single clicks are kept, 1 to 3650; their number stays")
+	flags.StringVar(&p.landingURL, "landing-url", "", "where referral links lead: `URL`, or a path; \"\" for nowhere")
+	flags.Var(&p.allowedOrigins, "allowed-origin",
+		"`ORIGIN` with the script, such as https://a.com; may be repeated; \"\" for none")
 }
 
 // params gives the settings that were named in the call. Fixed commissions and
@@ -103,7 +127,40 @@ func (p *projectFlags) params(c *call, now money.Currency) (refgrow.UpdateSettin
 			return params, usage("--self-referral must be refuse, flag or allow, not %q", p.selfReferral)
 		}
 	}
-	return params, nil
+	return params, p.tracking(c, &params)
+}
+
+// tracking reads the settings of tracking that were named in the call.
+func (p *projectFlags) tracking(c *call, params *refgrow.UpdateSettingsParams) error {
+	if c.given("touch") {
+		word := refgrow.Touch(p.touch)
+		switch word {
+		case refgrow.TouchLast, refgrow.TouchFirst:
+			params.Touch = &word
+		default:
+			return usage("--touch must be last or first, not %q", p.touch)
+		}
+	}
+	for _, number := range []struct {
+		flag string
+		days whole
+		to   **int
+	}{{"cookie-days", p.cookieDays, &params.CookieDays}, {"click-days", p.clickDays, &params.ClickDays}} {
+		if !c.given(number.flag) {
+			continue
+		}
+		if number.days == 0 { // which is the default elsewhere
+			return usage("--%s must be 1 or more", number.flag)
+		}
+		*number.to = new(int(number.days))
+	}
+	if c.given("landing-url") {
+		params.LandingURL = &p.landingURL
+	}
+	if c.given("allowed-origin") {
+		params.AllowedOrigins = (*[]string)(&p.allowedOrigins)
+	}
+	return nil
 }
 
 // amountIn reads the value of a flag that takes an amount, without its currency.
@@ -141,6 +198,8 @@ func (p *projectFlags) create(ctx context.Context, c *call) error {
 		Currency: orZero(params.Currency), Commission: orZero(params.Commission), SignupCommission: orZero(params.SignupCommission),
 		CommissionDuration: orZero(params.CommissionDuration), MinimumPayout: orZero(params.MinimumPayout),
 		HoldDays: orZero(params.HoldDays), CouponFirst: orZero(params.CouponFirst), SelfReferral: orZero(params.SelfReferral),
+		Touch: orZero(params.Touch), CookieDays: orZero(params.CookieDays), ClickDays: orZero(params.ClickDays),
+		LandingURL: orZero(params.LandingURL), AllowedOrigins: orZero(params.AllowedOrigins),
 	}
 	return c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
 		project, err := engine.CreateProject(ctx, c.operand, settings)
@@ -224,7 +283,8 @@ func projectShowCommand() command {
 func projectListCommand() command {
 	return command{
 		name: "project list", summary: "list the projects",
-		text:    "Lists the projects with their settings, the oldest first.\n\nJSON: an array of what \"project show\" gives.",
+		text: "Lists the projects with the settings of what they pay, the oldest first; \"project show\" has those of\n" +
+			"tracking, too.\n\nJSON: an array of what \"project show\" gives.",
 		prepare: func(*flag.FlagSet) work { return listProjects },
 	}
 }
@@ -256,63 +316,6 @@ func listProjects(ctx context.Context, c *call) error {
 		}
 		return c.stdout.table(rows)
 	})
-}
-
-// showProject prints a project with the settings in force.
-func (c *call) showProject(ctx context.Context, project *refgrow.Project) error {
-	settings, err := project.Settings(ctx)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return c.stdout.json(projectOf(project, settings))
-	}
-	return c.stdout.table([][]string{
-		{"project", project.Name()},
-		{"currency", string(settings.Currency)},
-		{"commission", settings.Commission.String()},
-		{"commission duration", string(settings.CommissionDuration)},
-		{"signup commission", settings.SignupCommission.String()},
-		{"hold", days(settings.HoldDays)},
-		{"minimum payout", settings.MinimumPayout.String()},
-		{"coupon first", yesNo(settings.CouponFirst)},
-		{"self-referral", string(settings.SelfReferral)},
-	})
-}
-
-type projectJSON struct {
-	ID                 int64  `json:"id"`
-	Name               string `json:"name"`
-	Currency           string `json:"currency"`
-	Commission         string `json:"commission"`
-	CommissionDuration string `json:"commission_duration"`
-	SignupCommission   string `json:"signup_commission"`
-	HoldDays           int    `json:"hold_days"`
-	MinimumPayout      string `json:"minimum_payout"`
-	CouponFirst        bool   `json:"coupon_first"`
-	SelfReferral       string `json:"self_referral"`
-}
-
-func projectOf(project *refgrow.Project, s refgrow.Settings) projectJSON {
-	return projectJSON{
-		ID: project.ID(), Name: project.Name(), Currency: string(s.Currency),
-		Commission: bare(s.Commission), CommissionDuration: string(s.CommissionDuration), SignupCommission: bare(s.SignupCommission),
-		HoldDays: s.HoldDays, MinimumPayout: s.MinimumPayout.Decimal(), CouponFirst: s.CouponFirst, SelfReferral: string(s.SelfReferral),
-	}
-}
-
-// bare is a commission without its currency, which stands beside it: as
-// --commission takes it.
-func bare(c refgrow.Commission) string {
-	text, _, _ := strings.Cut(c.String(), " ")
-	return text
-}
-
-func days(n int) string {
-	if n == 1 {
-		return "1 day"
-	}
-	return strconv.Itoa(n) + " days"
 }
 
 func orZero[T any](value *T) T {

@@ -63,6 +63,19 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return peer
 }
 
+// https tells whether the client speaks TLS: with this server, or with a proxy that
+// says so in X-Forwarded-Proto, where the client's end of a chain stands first.
+func (p proxies) https(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	if !p.trust(parseAddress(r.RemoteAddr)) {
+		return false
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
 // parseAddress reads an address with or without a port. One that is no address
 // is not valid.
 func parseAddress(text string) netip.Addr {

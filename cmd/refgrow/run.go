@@ -114,9 +114,17 @@ func explain(err error) string {
 	case errors.As(err, &own) && own.Field == "name":
 		return "the name " + own.Message
 	case errors.As(err, &own) && own.Field != "":
-		return "--" + strings.ReplaceAll(own.Field, "_", "-") + ": " + own.Message
+		return "--" + flagOf(own.Field) + ": " + own.Message
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
 	return err.Error()
+}
+
+// flagOf is the flag that sets a field.
+func flagOf(field string) string {
+	if field == "allowed_origins" {
+		return "allowed-origin" // which sets one of them
+	}
+	return strings.ReplaceAll(field, "_", "-")
 }

@@ -42,10 +42,15 @@ type serveFlags struct {
 
 func serveCommand() command {
 	return command{
-		name: "serve", summary: "serve the REST API over HTTP, and send webhooks",
+		name: "serve", summary: "serve the REST API and referral links over HTTP, and send webhooks",
 		text: "Serves the REST API under /api/v1 and a health check at /healthz. A missing database is made; on one\n" +
 			"without a project the project \"default\" is made, and its first key printed, once. SIGTERM and SIGINT\n" +
-			"let the running requests end; a second one does not wait for them.\n\n" +
+			"let the running requests end, and their clicks be written; a second one does not wait for them.\n\n" +
+			"Referral links are /r/CODE: they lead to the --landing-url of the project, or to the page that\n" +
+			"?to=URL names on its host or an --allowed-origin. /refgrow.js is the script for static sites, on the\n" +
+			"pages of an --allowed-origin alone; it talks to /refgrow/track. Where there are several projects these\n" +
+			"are of the one named \"default\", and the others have /r/PROJECT/CODE and /refgrow.js?project=PROJECT.\n" +
+			"Clicks older than the --click-days of a project are forgotten, but for their number.\n\n" +
 			"The server speaks plain HTTP. Where others than this machine reach it, a proxy that speaks TLS\n" +
 			"belongs in front of it, and --trusted-proxy says where that proxy is.\n\n" +
 			"It sends the events of webhooks as well, to public addresses only: with --webhook-allow-private who\n" +
@@ -57,7 +62,7 @@ func serveCommand() command {
 			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
 			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
 			flags.BoolVar(&s.lenient, "lenient", false, "leave out unknown fields of bodies instead of refusing them")
-			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For is believed; may be repeated")
+			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For and -Proto are believed; may be repeated")
 			flags.BoolVar(&s.allowPrivate, "webhook-allow-private", false, "send webhooks to private and loopback addresses, too")
 			defineSecretKey(flags, &s.keyFile)
 			return s.serve
@@ -89,8 +94,12 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		if err := c.warnWithoutSecretKey(uncancelled, engine); err != nil {
 			return err
 		}
-		stop := s.sendWebhooks(ctx, c, engine)
-		if err := errors.Join(c.serveOn(ctx, listener, s.handler(engine, c.log)), stop()); err != nil {
+		ticker := time.NewTicker(pruneEvery)
+		defer ticker.Stop()
+		stopSending, stopPruning := s.sendWebhooks(ctx, c, engine), c.pruneClicks(ctx, engine, ticker.C)
+		err = c.serveOn(ctx, listener, s.handler(engine, c.log))
+		stopPruning()
+		if err := errors.Join(err, stopSending()); err != nil {
 			return err
 		}
 		c.log.Info("stopped")

@@ -78,24 +78,9 @@ type Tx struct {
 	// Nested runs operations inside this one, each a savepoint.
 	Nested Backend
 
-	totals map[int64]db.AddTotalsParams
-}
-
-// Add changes a project's totals by delta (LastStamp: to the later one). The
-// backend writes the sum of a batch's changes before it commits, and forgets
-// those of an operation that failed.
-func (tx *Tx) Add(delta db.AddTotalsParams) {
-	if tx.totals == nil {
-		tx.totals = make(map[int64]db.AddTotalsParams, 1)
-	}
-	tx.totals[delta.ProjectID] = sum(tx.totals[delta.ProjectID], delta)
-}
-
-// TakeTotals returns the changes gathered by Add and forgets them.
-func (tx *Tx) TakeTotals() map[int64]db.AddTotalsParams {
-	taken := tx.totals
-	tx.totals = nil
-	return taken
+	// Totals are what the operation adds to sums that are written once for each
+	// batch. The backend forgets those of an operation that failed.
+	Totals
 }
 
 // Migration is the numbered steps of the schema; step i brings it to version i+1.

@@ -23,12 +23,15 @@ func createProjects(w *world) {
 	plain := must(w.engine.CreateProject(ctx, "plain", refgrow.Settings{}))
 	equal(w, "the default", must(plain.Settings(ctx)), refgrow.Settings{
 		Currency: "USD", Commission: refgrow.Percent("0"), SignupCommission: refgrow.Percent("0"), SelfReferral: refgrow.SelfReferralRefuse,
-		CommissionDuration: refgrow.Lifetime, MinimumPayout: money.New(0, "USD"),
+		CommissionDuration: refgrow.Lifetime, MinimumPayout: money.New(0, "USD"), Touch: refgrow.TouchLast, CookieDays: 60, ClickDays: 90,
+		AllowedOrigins: []string{},
 	})
 	given := refgrow.Settings{
 		Currency: "EUR", Commission: refgrow.Percent("12.5"), SignupCommission: refgrow.Fixed(money.MustParse("1.50 EUR")),
 		HoldDays: 365, CouponFirst: true, SelfReferral: refgrow.SelfReferralFlag,
 		CommissionDuration: refgrow.Months(12), MinimumPayout: money.MustParse("50.00 EUR"),
+		Touch: refgrow.TouchFirst, CookieDays: 400, ClickDays: 3650, LandingURL: "https://example.com/start?from=friend",
+		AllowedOrigins: []string{"http://localhost:3000", "https://example.com"},
 	}
 	full := must(w.engine.CreateProject(ctx, "full", given))
 	equal(w, "what was given", must(full.Settings(ctx)), given)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -79,9 +80,9 @@ func (w *world) ok(err error) {
 }
 
 // equal compares what a test got with what it should.
-func equal[T comparable](w *world, what string, got, want T) {
+func equal[T any](w *world, what string, got, want T) {
 	w.Helper()
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		w.Errorf("%s is %v, but should be %v", what, got, want)
 	}
 }

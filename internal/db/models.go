@@ -31,6 +31,13 @@ type Affiliate struct {
 	DeletedAt     *int64
 }
 
+type Claim struct {
+	ProjectID int64
+	Email     string
+	Code      string
+	CreatedAt int64
+}
+
 type CommissionRule struct {
 	ID             int64
 	ProjectID      int64
@@ -112,6 +119,7 @@ type Event struct {
 	ReferralEmail  *string
 	Data           string
 	CreatedAt      int64
+	UserAgent      *string
 }
 
 type LedgerEntry struct {
@@ -152,6 +160,11 @@ type Project struct {
 	SelfReferral  string
 	CreatedAt     int64
 	MinimumPayout int64
+	Touch         string
+	CookieDays    int64
+	ClickDays     int64
+	LandingURL    *string
+	Origins       string
 }
 
 type ProjectTotals struct {
@@ -173,6 +186,7 @@ type ProjectTotals struct {
 	PayoutsPending        int64
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
+	Claims                int64
 }
 
 type Webhook struct {

@@ -56,6 +56,9 @@ var planExceptions = []planException{
 	{"MarkConversionsPaid", "USE TEMP B-TREE FOR GROUP BY", "the entries of the one payout that is paid"},
 	{"SumEntries", "USE TEMP B-TREE FOR GROUP BY", "one affiliate's entries, for instants in the past alone"},
 	{"ListReleases", "USE TEMP B-TREE FOR GROUP BY", "one affiliate's entries, for instants in the past alone"},
+	{"ListProjectDays", "SEARCH refgrow_project_days USING PRIMARY KEY (project_id=? AND day>? AND day<?)", "the days that were asked for, of which there are few"},
+	{"ListAffiliateDays", "SEARCH p USING PRIMARY KEY (project_id=? AND day>? AND day<?)", "the days that were asked for, of which there are few"},
+	{"DeleteAffiliateDays", "SEARCH p USING PRIMARY KEY (project_id=?)", "the days of the project, a row for each currency"},
 }
 
 // projectExceptions are the queries of the engine itself. All others are
@@ -92,6 +95,9 @@ var projectExceptions = map[string]string{
 	"SwitchOff":                "a worker has found the endpoint",
 	"CancelDeliveries":         "the endpoint belongs to one project",
 	"DeleteDeliveriesOf":       "the endpoint belongs to one project",
+	"GetAddressKey":            "visitors of all projects have one key a day",
+	"InsertAddressKey":         "visitors of all projects have one key a day",
+	"DeleteAddressKeys":        "visitors of all projects have one key a day",
 	"PruneEvents":              "events of all projects are pruned together",
 	"PruneDeliveries":          "deliveries of all projects are pruned together",
 }

@@ -27,8 +27,9 @@ UPDATE refgrow_project_totals SET
     purchases_paid          = purchases_paid + CAST(?14 AS INTEGER),
     payouts_pending         = payouts_pending + CAST(?15 AS INTEGER),
     payouts_paid            = payouts_paid + CAST(?16 AS INTEGER),
-    payouts_canceled        = payouts_canceled + CAST(?17 AS INTEGER)
-WHERE project_id = ?18
+    payouts_canceled        = payouts_canceled + CAST(?17 AS INTEGER),
+    claims                  = claims + CAST(?18 AS INTEGER)
+WHERE project_id = ?19
 `
 
 type AddTotalsParams struct {
@@ -49,6 +50,7 @@ type AddTotalsParams struct {
 	PayoutsPending        int64
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
+	Claims                int64
 	ProjectID             int64
 }
 
@@ -71,13 +73,14 @@ func (q *Queries) AddTotals(ctx context.Context, arg AddTotalsParams) error {
 		arg.PayoutsPending,
 		arg.PayoutsPaid,
 		arg.PayoutsCanceled,
+		arg.Claims,
 		arg.ProjectID,
 	)
 	return err
 }
 
 const getProject = `-- name: GetProject :one
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects WHERE id = ?1
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE id = ?1
 `
 
 func (q *Queries) GetProject(ctx context.Context, projectID int64) (Project, error) {
@@ -92,12 +95,17 @@ func (q *Queries) GetProject(ctx context.Context, projectID int64) (Project, err
 		&i.SelfReferral,
 		&i.CreatedAt,
 		&i.MinimumPayout,
+		&i.Touch,
+		&i.CookieDays,
+		&i.ClickDays,
+		&i.LandingURL,
+		&i.Origins,
 	)
 	return i, err
 }
 
 const getProjectByName = `-- name: GetProjectByName :one
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects WHERE name = ?1
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE name = ?1
 `
 
 func (q *Queries) GetProjectByName(ctx context.Context, name string) (Project, error) {
@@ -112,12 +120,17 @@ func (q *Queries) GetProjectByName(ctx context.Context, name string) (Project, e
 		&i.SelfReferral,
 		&i.CreatedAt,
 		&i.MinimumPayout,
+		&i.Touch,
+		&i.CookieDays,
+		&i.ClickDays,
+		&i.LandingURL,
+		&i.Origins,
 	)
 	return i, err
 }
 
 const getProjectTotals = `-- name: GetProjectTotals :one
-SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled FROM refgrow_project_totals WHERE project_id = ?1
+SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled, claims FROM refgrow_project_totals WHERE project_id = ?1
 `
 
 func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error) {
@@ -142,13 +155,17 @@ func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (Projec
 		&i.PayoutsPending,
 		&i.PayoutsPaid,
 		&i.PayoutsCanceled,
+		&i.Claims,
 	)
 	return i, err
 }
 
 const insertProject = `-- name: InsertProject :one
-INSERT INTO refgrow_projects (name, currency, hold_days, coupon_first, self_referral, minimum_payout, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO refgrow_projects (
+    name, currency, hold_days, coupon_first, self_referral, minimum_payout, touch, cookie_days, click_days, landing_url, origins, created_at
+) VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
+)
 ON CONFLICT (name) DO NOTHING
 RETURNING id
 `
@@ -160,6 +177,11 @@ type InsertProjectParams struct {
 	CouponFirst   int64
 	SelfReferral  string
 	MinimumPayout int64
+	Touch         string
+	CookieDays    int64
+	ClickDays     int64
+	LandingURL    *string
+	Origins       string
 	CreatedAt     int64
 }
 
@@ -171,6 +193,11 @@ func (q *Queries) InsertProject(ctx context.Context, arg InsertProjectParams) (i
 		arg.CouponFirst,
 		arg.SelfReferral,
 		arg.MinimumPayout,
+		arg.Touch,
+		arg.CookieDays,
+		arg.ClickDays,
+		arg.LandingURL,
+		arg.Origins,
 		arg.CreatedAt,
 	)
 	var id int64
@@ -188,7 +215,7 @@ func (q *Queries) InsertProjectTotals(ctx context.Context, projectID int64) erro
 }
 
 const listProjects = `-- name: ListProjects :many
-SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout FROM refgrow_projects ORDER BY id
+SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects ORDER BY id
 `
 
 func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
@@ -209,6 +236,11 @@ func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
 			&i.SelfReferral,
 			&i.CreatedAt,
 			&i.MinimumPayout,
+			&i.Touch,
+			&i.CookieDays,
+			&i.ClickDays,
+			&i.LandingURL,
+			&i.Origins,
 		); err != nil {
 			return nil, err
 		}
@@ -226,8 +258,9 @@ func (q *Queries) ListProjects(ctx context.Context) ([]Project, error) {
 const updateProject = `-- name: UpdateProject :exec
 UPDATE refgrow_projects
 SET name = ?1, currency = ?2, hold_days = ?3, coupon_first = ?4, self_referral = ?5,
-    minimum_payout = ?6
-WHERE id = ?7
+    minimum_payout = ?6, touch = ?7, cookie_days = ?8, click_days = ?9,
+    landing_url = ?10, origins = ?11
+WHERE id = ?12
 `
 
 type UpdateProjectParams struct {
@@ -237,6 +270,11 @@ type UpdateProjectParams struct {
 	CouponFirst   int64
 	SelfReferral  string
 	MinimumPayout int64
+	Touch         string
+	CookieDays    int64
+	ClickDays     int64
+	LandingURL    *string
+	Origins       string
 	ProjectID     int64
 }
 
@@ -248,6 +286,11 @@ func (q *Queries) UpdateProject(ctx context.Context, arg UpdateProjectParams) er
 		arg.CouponFirst,
 		arg.SelfReferral,
 		arg.MinimumPayout,
+		arg.Touch,
+		arg.CookieDays,
+		arg.ClickDays,
+		arg.LandingURL,
+		arg.Origins,
 		arg.ProjectID,
 	)
 	return err

@@ -9,8 +9,11 @@ import (
 )
 
 type Querier interface {
+	AddToAffiliateDay(ctx context.Context, arg AddToAffiliateDayParams) error
+	AddToProjectDay(ctx context.Context, arg AddToProjectDayParams) error
 	AddTotals(ctx context.Context, arg AddTotalsParams) error
 	CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error)
+	CountClicks(ctx context.Context, arg CountClicksParams) error
 	CountConversions(ctx context.Context, arg CountConversionsParams) (int64, error)
 	CountConversionsOfAffiliate(ctx context.Context, arg CountConversionsOfAffiliateParams) (int64, error)
 	CountConversionsOfReferral(ctx context.Context, arg CountConversionsOfReferralParams) (int64, error)
@@ -26,8 +29,12 @@ type Querier interface {
 	CountReferralsOfAffiliate(ctx context.Context, arg CountReferralsOfAffiliateParams) (int64, error)
 	CountWebhooks(ctx context.Context, projectID int64) (int64, error)
 	DeleteAccountsOf(ctx context.Context, arg DeleteAccountsOfParams) error
+	DeleteAddressKeys(ctx context.Context, beforeDay int64) error
 	DeleteAffiliate(ctx context.Context, arg DeleteAffiliateParams) error
+	DeleteAffiliateDays(ctx context.Context, arg DeleteAffiliateDaysParams) ([]DeleteAffiliateDaysRow, error)
 	DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) error
+	DeleteClaim(ctx context.Context, arg DeleteClaimParams) error
+	DeleteClicksOf(ctx context.Context, arg DeleteClicksOfParams) (int64, error)
 	DeleteCodesOf(ctx context.Context, arg DeleteCodesOfParams) error
 	DeleteConversion(ctx context.Context, arg DeleteConversionParams) error
 	DeleteConversionsOf(ctx context.Context, arg DeleteConversionsOfParams) ([]DeleteConversionsOfRow, error)
@@ -47,6 +54,9 @@ type Querier interface {
 	EndPayout(ctx context.Context, arg EndPayoutParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
+	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
+	// The codes are looked up, one by one.
+	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
 	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]FindCouponsByLemonsqueezyCodeRow, error)
 	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]FindCouponsByStripeIDRow, error)
@@ -60,6 +70,7 @@ type Querier interface {
 	FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error)
 	ForgetFormerSecrets(ctx context.Context, now int64) error
 	FreeEntries(ctx context.Context, arg FreeEntriesParams) (int64, error)
+	GetAddressKey(ctx context.Context, day int64) ([]byte, error)
 	GetAffiliate(ctx context.Context, arg GetAffiliateParams) (Affiliate, error)
 	GetAffiliateByCode(ctx context.Context, arg GetAffiliateByCodeParams) (Affiliate, error)
 	GetAffiliateByEmail(ctx context.Context, arg GetAffiliateByEmailParams) (Affiliate, error)
@@ -88,8 +99,14 @@ type Querier interface {
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
 	// A later event of the lane waits, unless it is under way.
 	HoldBack(ctx context.Context, arg HoldBackParams) error
+	InsertAddressKey(ctx context.Context, arg InsertAddressKeyParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
+	InsertClaim(ctx context.Context, arg InsertClaimParams) error
+	// Each click is an array: affiliate, code, url, referrer, user agent, address, the
+	// address under the key of the day before, the time, and since when it would be a
+	// repeat. Repeats are left out.
+	InsertClicks(ctx context.Context, arg InsertClicksParams) ([]InsertClicksRow, error)
 	InsertCode(ctx context.Context, arg InsertCodeParams) (int64, error)
 	InsertConversion(ctx context.Context, arg InsertConversionParams) (int64, error)
 	InsertCoupon(ctx context.Context, arg InsertCouponParams) (int64, error)
@@ -119,6 +136,8 @@ type Querier interface {
 	// earliest instant after it at which something other than zero is released.
 	ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error)
 	ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
+	// Where an affiliate has a row the project has one.
+	ListAffiliateDays(ctx context.Context, arg ListAffiliateDaysParams) ([]ListAffiliateDaysRow, error)
 	ListAffiliates(ctx context.Context, arg ListAffiliatesParams) ([]Affiliate, error)
 	ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliatesInDeletionRow, error)
 	// The affiliates that have an account in a currency.
@@ -145,6 +164,7 @@ type Querier interface {
 	ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Payout, error)
 	ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error)
 	ListPendingPayouts(ctx context.Context, arg ListPendingPayoutsParams) ([]ListPendingPayoutsRow, error)
+	ListProjectDays(ctx context.Context, arg ListProjectDaysParams) ([]ListProjectDaysRow, error)
 	// The project's own two rules, and whether there are others, and endpoints for events.
 	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error)
 	ListProjects(ctx context.Context) ([]Project, error)
@@ -160,6 +180,7 @@ type Querier interface {
 	MoveOutboxPosition(ctx context.Context, position int64) error
 	NameCurrencies(ctx context.Context, projectID int64) error
 	NextDue(ctx context.Context, arg NextDueParams) (int64, error)
+	NotePrunedClicks(ctx context.Context, arg NotePrunedClicksParams) error
 	NoteSuccess(ctx context.Context, arg NoteSuccessParams) error
 	// The account is rolled forward to the new instant: what was released since the
 	// last one joins eligible. New entries are in the table already; those that
@@ -167,6 +188,8 @@ type Querier interface {
 	// excluded.eligible.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
 	PruneAnswers(ctx context.Context, arg PruneAnswersParams) error
+	PruneClaims(ctx context.Context, arg PruneClaimsParams) (int64, error)
+	PruneClicks(ctx context.Context, arg PruneClicksParams) ([]PruneClicksRow, error)
 	PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams) (int64, error)
 	// The oldest rows, as far as they are old enough.
 	PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error)
@@ -194,7 +217,11 @@ type Querier interface {
 	VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error)
 	VerifyAccountPayouts(ctx context.Context, arg VerifyAccountPayoutsParams) ([]VerifyAccountPayoutsRow, error)
 	VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error)
+	// What is stored of each day of each affiliate, and what the rows say, where these
+	// are not the same.
+	VerifyAffiliateDays(ctx context.Context, projectID int64) ([]VerifyAffiliateDaysRow, error)
 	VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error)
+	VerifyClicks(ctx context.Context, projectID int64) ([]VerifyClicksRow, error)
 	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
 	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
 	// What is odd about the deliveries of an endpoint, and what would be right. Events
@@ -215,6 +242,8 @@ type Querier interface {
 	// These queries read everything that is stored twice; they are for Verify alone.
 	// +project_id keeps SQLite from walking a whole project for every part of it.
 	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
+	// The same of the project: its affiliates' days, and what is attributed to nobody.
+	VerifyProjectDays(ctx context.Context, projectID int64) ([]VerifyProjectDaysRow, error)
 	// Rows that no operation writes: what is odd, and what would be right.
 	VerifyRows(ctx context.Context, projectID int64) ([]VerifyRowsRow, error)
 	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)

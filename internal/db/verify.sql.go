@@ -238,8 +238,84 @@ func (q *Queries) VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) 
 	return items, nil
 }
 
+const verifyAffiliateDays = `-- name: VerifyAffiliateDays :many
+SELECT CAST(x.affiliate_id AS INTEGER) AS affiliate_id, CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency,
+    CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
+    CAST(SUM(x.stored_signups) AS INTEGER) AS stored_signups, CAST(SUM(x.signups) AS INTEGER) AS signups,
+    CAST(SUM(x.stored_purchases) AS INTEGER) AS stored_purchases, CAST(SUM(x.purchases) AS INTEGER) AS purchases,
+    CAST(SUM(x.stored_earned) AS INTEGER) AS stored_earned, CAST(SUM(x.earned) AS INTEGER) AS earned
+FROM (
+    SELECT d.affiliate_id, d.day, d.currency, d.clicks AS stored_clicks, d.pruned_clicks AS clicks, d.signups AS stored_signups, 0 AS signups,
+        d.purchases AS stored_purchases, 0 AS purchases, d.earned AS stored_earned, 0 AS earned
+    FROM refgrow_affiliate_days d WHERE d.project_id = ?1
+    UNION ALL
+    SELECT k.affiliate_id, k.created_at / 86400000, '', 0, 1, 0, 0, 0, 0, 0, 0
+    FROM refgrow_clicks k WHERE k.project_id = ?1
+    UNION ALL
+    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0
+    FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.affiliate_id IS NOT NULL
+    UNION ALL
+    SELECT e.affiliate_id, e.created_at / 86400000, e.currency, 0, 0, 0, 0, 0, 0, 0, e.amount
+    FROM refgrow_ledger_entries e WHERE e.project_id = ?1 AND e.kind <> 'settlement'
+) x
+GROUP BY x.affiliate_id, x.day, x.currency
+HAVING SUM(x.stored_clicks) <> SUM(x.clicks) OR SUM(x.stored_signups) <> SUM(x.signups)
+    OR SUM(x.stored_purchases) <> SUM(x.purchases) OR SUM(x.stored_earned) <> SUM(x.earned)
+`
+
+type VerifyAffiliateDaysRow struct {
+	AffiliateID     int64
+	Day             int64
+	Currency        string
+	StoredClicks    int64
+	Clicks          int64
+	StoredSignups   int64
+	Signups         int64
+	StoredPurchases int64
+	Purchases       int64
+	StoredEarned    int64
+	Earned          int64
+}
+
+// What is stored of each day of each affiliate, and what the rows say, where these
+// are not the same.
+func (q *Queries) VerifyAffiliateDays(ctx context.Context, projectID int64) ([]VerifyAffiliateDaysRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyAffiliateDays, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyAffiliateDaysRow{}
+	for rows.Next() {
+		var i VerifyAffiliateDaysRow
+		if err := rows.Scan(
+			&i.AffiliateID,
+			&i.Day,
+			&i.Currency,
+			&i.StoredClicks,
+			&i.Clicks,
+			&i.StoredSignups,
+			&i.Signups,
+			&i.StoredPurchases,
+			&i.Purchases,
+			&i.StoredEarned,
+			&i.Earned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const verifyAffiliates = `-- name: VerifyAffiliates :many
-SELECT a.id, a.referral_code, a.partner_slug,
+SELECT a.id, a.referral_code, a.partner_slug, a.clicks,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.referral_code)), 0) AS INTEGER) AS code_owner,
     CAST(COALESCE((SELECT c.affiliate_id FROM refgrow_codes c WHERE c.project_id = a.project_id AND c.code = lower(a.partner_slug)), 0) AS INTEGER) AS slug_owner
 FROM refgrow_affiliates a
@@ -257,6 +333,7 @@ type VerifyAffiliatesRow struct {
 	ID           int64
 	ReferralCode string
 	PartnerSlug  *string
+	Clicks       int64
 	CodeOwner    int64
 	SlugOwner    int64
 }
@@ -274,9 +351,43 @@ func (q *Queries) VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesPara
 			&i.ID,
 			&i.ReferralCode,
 			&i.PartnerSlug,
+			&i.Clicks,
 			&i.CodeOwner,
 			&i.SlugOwner,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const verifyClicks = `-- name: VerifyClicks :many
+SELECT affiliate_id, CAST(SUM(clicks) AS INTEGER) AS clicks FROM refgrow_affiliate_days
+WHERE project_id = ?1 AND currency = '' GROUP BY affiliate_id
+`
+
+type VerifyClicksRow struct {
+	AffiliateID int64
+	Clicks      int64
+}
+
+func (q *Queries) VerifyClicks(ctx context.Context, projectID int64) ([]VerifyClicksRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyClicks, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyClicksRow{}
+	for rows.Next() {
+		var i VerifyClicksRow
+		if err := rows.Scan(&i.AffiliateID, &i.Clicks); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -512,7 +623,7 @@ func (q *Queries) VerifyDeliveries(ctx context.Context, arg VerifyDeliveriesPara
 }
 
 const verifyEvents = `-- name: VerifyEvents :many
-SELECT e.id, e.project_id, e.kind, e.lane, e.affiliate_id, e.affiliate_email, e.affiliate_code, e.paypal_email, e.wise_account_id, e.wise_email, e.referral_id, e.referral_email, e.data, e.created_at, CAST(COALESCE(a.project_id, e.project_id) AS INTEGER) AS affiliate_of,
+SELECT e.id, e.project_id, e.kind, e.lane, e.affiliate_id, e.affiliate_email, e.affiliate_code, e.paypal_email, e.wise_account_id, e.wise_email, e.referral_id, e.referral_email, e.data, e.created_at, e.user_agent, CAST(COALESCE(a.project_id, e.project_id) AS INTEGER) AS affiliate_of,
     CAST(COALESCE(r.project_id, e.project_id) AS INTEGER) AS referral_of
 FROM refgrow_events e
 LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id
@@ -558,6 +669,7 @@ func (q *Queries) VerifyEvents(ctx context.Context, arg VerifyEventsParams) ([]V
 			&i.Event.ReferralEmail,
 			&i.Event.Data,
 			&i.Event.CreatedAt,
+			&i.Event.UserAgent,
 			&i.AffiliateOf,
 			&i.ReferralOf,
 		); err != nil {
@@ -798,6 +910,7 @@ SELECT
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'pending') AS INTEGER) AS payouts_pending,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'paid') AS INTEGER) AS payouts_paid,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = ?1 AND p.status = 'canceled') AS INTEGER) AS payouts_canceled,
+    CAST((SELECT COUNT(*) FROM refgrow_claims k WHERE k.project_id = ?1) AS INTEGER) AS claims,
     CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = ?1) AS INTEGER) AS ledger_entries,
     CAST(MAX(
         (SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = ?1),
@@ -823,6 +936,7 @@ type VerifyProjectCountsRow struct {
 	PayoutsPending        int64
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
+	Claims                int64
 	LedgerEntries         int64
 	LastStamp             int64
 }
@@ -848,10 +962,89 @@ func (q *Queries) VerifyProjectCounts(ctx context.Context, projectID int64) (Ver
 		&i.PayoutsPending,
 		&i.PayoutsPaid,
 		&i.PayoutsCanceled,
+		&i.Claims,
 		&i.LedgerEntries,
 		&i.LastStamp,
 	)
 	return i, err
+}
+
+const verifyProjectDays = `-- name: VerifyProjectDays :many
+SELECT CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency, CAST(SUM(x.here) AS INTEGER) AS here,
+    CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
+    CAST(SUM(x.stored_signups) AS INTEGER) AS stored_signups, CAST(SUM(x.signups) AS INTEGER) AS signups,
+    CAST(SUM(x.stored_purchases) AS INTEGER) AS stored_purchases, CAST(SUM(x.purchases) AS INTEGER) AS purchases,
+    CAST(SUM(x.stored_billions) AS INTEGER) AS stored_billions, CAST(SUM(x.billions) AS INTEGER) AS billions,
+    CAST(SUM(x.stored_earned) AS INTEGER) AS stored_earned, CAST(SUM(x.earned) AS INTEGER) AS earned
+FROM (
+    SELECT p.day, p.currency, 1 AS here, p.clicks AS stored_clicks, 0 AS clicks, p.signups AS stored_signups, 0 AS signups,
+        p.purchases AS stored_purchases, 0 AS purchases, p.billions AS stored_billions, 0 AS billions, p.earned AS stored_earned, 0 AS earned
+    FROM refgrow_project_days p WHERE p.project_id = ?1
+    UNION ALL
+    SELECT d.day, d.currency, 0, 0, d.clicks, 0, d.signups, 0, d.purchases, 0, d.earned / 1000000000, 0, d.earned % 1000000000
+    FROM refgrow_affiliate_days d WHERE d.project_id = ?1
+    UNION ALL
+    SELECT c.created_at / 86400000, c.currency, 0, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0
+    FROM refgrow_conversions c WHERE c.project_id = ?1 AND c.affiliate_id IS NULL
+) x
+GROUP BY x.day, x.currency
+HAVING SUM(x.here) <> 1 OR SUM(x.stored_clicks) <> SUM(x.clicks) OR SUM(x.stored_signups) <> SUM(x.signups)
+    OR SUM(x.stored_purchases) <> SUM(x.purchases)
+    OR (SUM(x.stored_billions) - SUM(x.billions)) * 1000000000 + SUM(x.stored_earned) - SUM(x.earned) <> 0
+`
+
+type VerifyProjectDaysRow struct {
+	Day             int64
+	Currency        string
+	Here            int64
+	StoredClicks    int64
+	Clicks          int64
+	StoredSignups   int64
+	Signups         int64
+	StoredPurchases int64
+	Purchases       int64
+	StoredBillions  int64
+	Billions        int64
+	StoredEarned    int64
+	Earned          int64
+}
+
+// The same of the project: its affiliates' days, and what is attributed to nobody.
+func (q *Queries) VerifyProjectDays(ctx context.Context, projectID int64) ([]VerifyProjectDaysRow, error) {
+	rows, err := q.db.QueryContext(ctx, verifyProjectDays, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []VerifyProjectDaysRow{}
+	for rows.Next() {
+		var i VerifyProjectDaysRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.Currency,
+			&i.Here,
+			&i.StoredClicks,
+			&i.Clicks,
+			&i.StoredSignups,
+			&i.Signups,
+			&i.StoredPurchases,
+			&i.Purchases,
+			&i.StoredBillions,
+			&i.Billions,
+			&i.StoredEarned,
+			&i.Earned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const verifyRows = `-- name: VerifyRows :many
@@ -895,6 +1088,19 @@ UNION ALL
 SELECT 'code of affiliate', c.affiliate_id, 'affiliate', c.code, 'of one of the project'
 FROM refgrow_codes c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = ?1 AND (a.id IS NULL OR a.project_id <> c.project_id)
+UNION ALL
+SELECT 'click', k.id, 'affiliate', CAST(k.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_clicks k LEFT JOIN refgrow_affiliates a ON a.id = k.affiliate_id
+WHERE k.project_id = ?1 AND (a.id IS NULL OR a.project_id <> k.project_id)
+UNION ALL
+SELECT 'click', k.id, 'code', k.code, '3 to 64 characters'
+FROM refgrow_clicks k WHERE k.project_id = ?1 AND length(k.code) NOT BETWEEN 3 AND 64
+UNION ALL
+SELECT 'claim made at', k.created_at, 'email', k.email, 'in lower case'
+FROM refgrow_claims k WHERE k.project_id = ?1 AND k.email <> lower(k.email)
+UNION ALL
+SELECT 'claim made at', k.created_at, 'code', k.code, '3 to 64 characters'
+FROM refgrow_claims k WHERE k.project_id = ?1 AND length(k.code) NOT BETWEEN 3 AND 64
 UNION ALL
 SELECT 'ledger entry', e.id, 'affiliate', CAST(e.affiliate_id AS TEXT), 'one of the project'
 FROM refgrow_ledger_entries e LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id

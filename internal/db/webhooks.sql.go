@@ -206,7 +206,7 @@ func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, er
 }
 
 const getEvent = `-- name: GetEvent :one
-SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at FROM refgrow_events WHERE id = ?1
+SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at, user_agent FROM refgrow_events WHERE id = ?1
 `
 
 func (q *Queries) GetEvent(ctx context.Context, eventID int64) (Event, error) {
@@ -227,6 +227,7 @@ func (q *Queries) GetEvent(ctx context.Context, eventID int64) (Event, error) {
 		&i.ReferralEmail,
 		&i.Data,
 		&i.CreatedAt,
+		&i.UserAgent,
 	)
 	return i, err
 }
@@ -344,12 +345,12 @@ func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) 
 const insertEvent = `-- name: InsertEvent :one
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
-    referral_id, referral_email, data, created_at)
+    referral_id, referral_email, data, created_at, user_agent)
 SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS INTEGER), a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id,
-    a.wise_email, r.id, r.email, CAST(?4 AS TEXT), CAST(?5 AS INTEGER)
+    a.wise_email, r.id, r.email, CAST(?4 AS TEXT), CAST(?5 AS INTEGER), CAST(?6 AS TEXT)
 FROM (SELECT 1) AS one
-LEFT JOIN refgrow_affiliates a ON a.id = CAST(?6 AS INTEGER) AND a.project_id = CAST(?1 AS INTEGER)
-LEFT JOIN refgrow_referrals r ON r.id = CAST(?7 AS INTEGER) AND r.project_id = CAST(?1 AS INTEGER)
+LEFT JOIN refgrow_affiliates a ON a.id = CAST(?7 AS INTEGER) AND a.project_id = CAST(?1 AS INTEGER)
+LEFT JOIN refgrow_referrals r ON r.id = CAST(?8 AS INTEGER) AND r.project_id = CAST(?1 AS INTEGER)
 RETURNING id
 `
 
@@ -359,6 +360,7 @@ type InsertEventParams struct {
 	Lane        int64
 	Data        string
 	CreatedAt   int64
+	UserAgent   *string
 	AffiliateID int64
 	ReferralID  int64
 }
@@ -371,6 +373,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 		arg.Lane,
 		arg.Data,
 		arg.CreatedAt,
+		arg.UserAgent,
 		arg.AffiliateID,
 		arg.ReferralID,
 	)

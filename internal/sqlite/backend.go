@@ -53,7 +53,7 @@ func (b *Backend) Atomic(ctx context.Context, work backend.Work) error {
 		if err := work.Run(ctx, tx); err != nil {
 			return err
 		}
-		return WriteTotals(ctx, tx)
+		return tx.Take().Write(ctx, tx)
 	})
 	if err == nil {
 		b.commits.Add(1)

@@ -63,16 +63,6 @@ func Operation(on db.DBTX, memo map[any]any, stats func() backend.Stats) (tx *ba
 	return &op.tx, func() { op.over.Store(true) }
 }
 
-// WriteTotals writes the changes of totals that an operation has gathered.
-func WriteTotals(ctx context.Context, tx *backend.Tx) error {
-	for _, delta := range tx.TakeTotals() {
-		if err := tx.AddTotals(ctx, delta); err != nil {
-			return fmt.Errorf("write the project's totals: %w", err)
-		}
-	}
-	return nil
-}
-
 func (b *bound) Reader() db.Querier   { return db.New(checked{b.on, b.ended}) }
 func (b *bound) Stats() backend.Stats { return b.stats() }
 
@@ -126,7 +116,7 @@ func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
 	if err := work.Run(ctx, tx); err != nil {
 		return err
 	}
-	if err := WriteTotals(ctx, tx); err != nil {
+	if err := tx.Take().Write(ctx, tx); err != nil {
 		return err
 	}
 	if _, err := b.on.ExecContext(ctx, "RELEASE refgrow"); err != nil {

@@ -1,0 +1,224 @@
+package refgrow
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// MaxQueuedClicks is how many clicks wait in memory at most.
+	MaxQueuedClicks = 4096
+	// maxClickBatch is how many are written in one transaction, so that nobody waits
+	// long behind it.
+	maxClickBatch = 512
+	// What is queued is tried again after a wait that grows from the first to the
+	// last of these.
+	firstClickRetry, lastClickRetry = 50 * time.Millisecond, time.Second
+	// warnEvery is how often the log tells of dropped clicks, at most.
+	warnEvery = time.Minute
+	// pruneEvery is how often old clicks are pruned beside the writing of new ones.
+	pruneEvery = time.Hour
+)
+
+// A clickQueue holds clicks that wait to be written. A goroutine writes them, and
+// ends when none is left.
+type clickQueue struct {
+	mu               sync.Mutex
+	waiting          []queuedClick
+	queued, finished int64         // since the start
+	progress         chan struct{} // closed when finished grows
+	running          bool          // there is a goroutine that writes
+	cancel           context.CancelFunc
+	closed           bool
+	counts           Stats
+	warned, pruned   time.Time
+	untold           int64 // dropped since the log told of it
+}
+
+type queuedClick struct {
+	project *Project
+	visit
+}
+
+func newClickQueue() *clickQueue { return &clickQueue{progress: make(chan struct{})} }
+
+// QueueClick hands a click to the engine, which writes it soon after, together with
+// others. It never waits. It reports false when MaxQueuedClicks are waiting, or the
+// engine is closed: then the click is dropped, counted in Stats, and the log tells
+// of it now and then. What is queued is lost when the process is killed. The project
+// of a transaction (WithTx, Atomic) queues clicks outside of it.
+func (p *Project) QueueClick(click Click) bool {
+	e, q := p.engine, p.engine.clicks
+	if code("referral_code", click.ReferralCode) != nil || IsBot(click.UserAgent) {
+		q.count(ClickCounts{Ignored: 1})
+		return true
+	}
+	now := e.now()
+	queued := queuedClick{&Project{engine: e, backend: e.backend, id: p.id, name: p.name}, visit{click.cut(), now.UnixMilli()}}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || len(q.waiting) >= MaxQueuedClicks {
+		q.drop(e, now, 1)
+		return false
+	}
+	q.waiting = append(q.waiting, queued)
+	q.queued++
+	if !q.running {
+		q.running = true
+		var ctx context.Context
+		ctx, q.cancel = context.WithCancel(context.Background())
+		go e.writeClicks(ctx, q.cancel)
+	}
+	return true
+}
+
+// FlushClicks returns when everything that was queued before the call is written,
+// or dropped. Errors: that of ctx.
+func (e *Engine) FlushClicks(ctx context.Context) error {
+	q := e.clicks
+	q.mu.Lock()
+	upTo := q.queued
+	q.mu.Unlock()
+	return q.wait(ctx, upTo)
+}
+
+// writeClicks writes what is queued until nothing is.
+func (e *Engine) writeClicks(ctx context.Context, cancel context.CancelFunc) {
+	defer cancel()
+	for batch := e.clicks.next(); len(batch) > 0; batch = e.clicks.next() {
+		e.writeBatch(ctx, batch)
+		if ctx.Err() == nil {
+			e.pruneBeside(ctx)
+		}
+	}
+}
+
+// writeBatch writes some clicks of one project, as soon as the database takes
+// them. When ctx ends before, or they cannot be written, they are dropped.
+func (e *Engine) writeBatch(ctx context.Context, batch []queuedClick) {
+	q := e.clicks
+	visits := make([]visit, len(batch))
+	for i := range batch {
+		visits[i] = batch[i].visit
+	}
+	for wait := firstClickRetry; ; wait = min(2*wait, lastClickRetry) {
+		counted, err := batch[0].project.recordVisits(ctx, visits)
+		switch {
+		case err == nil:
+			q.finish(len(batch), ClickCounts{Counted: counted, Ignored: len(batch) - counted})
+			return
+		case !errors.Is(err, ErrBusy) || ctx.Err() != nil:
+			e.logger.Error("clicks cannot be recorded", "project", batch[0].project.id, "error", err)
+			q.mu.Lock()
+			q.drop(e, e.now(), len(batch))
+			q.mu.Unlock()
+			q.finish(len(batch), ClickCounts{})
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// pruneBeside prunes a little, now and then.
+func (e *Engine) pruneBeside(ctx context.Context) {
+	q, now := e.clicks, e.now()
+	if age := now.Sub(q.pruned); 0 <= age && age < pruneEvery {
+		return
+	}
+	more, err := e.PruneClicks(ctx)
+	if err != nil {
+		e.logger.Warn("old clicks cannot be pruned now", "error", err)
+	}
+	if !more {
+		q.pruned = now // only the goroutine that writes reads and sets it
+	}
+}
+
+// next takes the next clicks of one project. There are none when the goroutine that
+// writes is to end.
+func (q *clickQueue) next() []queuedClick {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for n < min(len(q.waiting), maxClickBatch) && q.waiting[n].project.id == q.waiting[0].project.id {
+		n++
+	}
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	q.running = n > 0
+	return batch
+}
+
+// finish counts what was taken, and tells who waits for it.
+func (q *clickQueue) finish(n int, counts ClickCounts) {
+	q.count(counts)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.finished += int64(n)
+	close(q.progress)
+	q.progress = make(chan struct{})
+}
+
+// wait returns when so many of all that was ever queued are finished.
+func (q *clickQueue) wait(ctx context.Context, upTo int64) error {
+	for {
+		q.mu.Lock()
+		done, progress := q.finished >= upTo, q.progress
+		q.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-progress:
+		}
+	}
+}
+
+// close takes no more clicks and waits until those that are queued are written.
+// When ctx ends before, the rest is dropped.
+func (q *clickQueue) close(ctx context.Context) error {
+	q.mu.Lock()
+	q.closed = true
+	upTo := q.queued
+	q.mu.Unlock()
+	err := q.wait(ctx, upTo)
+	if err != nil {
+		q.mu.Lock()
+		q.cancel()
+		q.mu.Unlock()
+		_ = q.wait(context.Background(), upTo) // the database answers a context that has ended
+	}
+	return err
+}
+
+// drop counts clicks that are lost, and tells of them in the log now and then.
+func (q *clickQueue) drop(e *Engine, now time.Time, n int) {
+	q.counts.ClicksDropped += int64(n)
+	q.untold += int64(n)
+	if age := now.Sub(q.warned); 0 <= age && age < warnEvery {
+		return
+	}
+	e.logger.Warn("clicks were dropped", "clicks", q.untold)
+	q.warned, q.untold = now, 0
+}
+
+func (q *clickQueue) count(counts ClickCounts) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts.ClicksCounted += int64(counts.Counted)
+	q.counts.ClicksIgnored += int64(counts.Ignored)
+}
+
+func (q *clickQueue) stats(stats *Stats) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	stats.ClicksCounted, stats.ClicksIgnored, stats.ClicksDropped = q.counts.ClicksCounted, q.counts.ClicksIgnored, q.counts.ClicksDropped
+	stats.ClicksWaiting = q.queued - q.finished
+}

@@ -1,0 +1,260 @@
+package tracking_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/tracking"
+)
+
+func TestCookie(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	secure := func(r *http.Request) *http.Request {
+		r.TLS = new(tls.ConnectionState)
+		return r
+	}
+	days := 1
+	for _, test := range []struct {
+		name    string
+		options tracking.Options
+		days    *int
+		r       *http.Request
+		want    string
+	}{
+		{"http", tracking.Options{}, nil, w.request("GET", "/?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
+		{"https", tracking.Options{}, nil, secure(w.request("GET", "/?ref=jane-doe")), "refgrow_ref_code=jane-doe; Path=/; Max-Age=5184000; Secure; SameSite=Lax"},
+		{
+			"https at a proxy", tracking.Options{HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" }}, nil,
+			w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; Secure; SameSite=Lax",
+		},
+		{"what a browser claims", tracking.Options{}, nil, w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
+		{"a domain", tracking.Options{CookieDomain: "example.com"}, nil, w.request("GET", "/?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Domain=example.com; Max-Age=5184000; SameSite=Lax"},
+		{"a day", tracking.Options{}, &days, w.request("GET", "/deep/path?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Max-Age=86400; SameSite=Lax"},
+	} {
+		if test.days != nil {
+			w.set(refgrow.UpdateSettingsParams{CookieDays: test.days})
+		}
+		if got := visit(w.tracker(test.options), test.r).Header["Set-Cookie"]; len(got) != 1 || got[0] != test.want {
+			t.Errorf("%s: the cookie is %q, not %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	asked := 0
+	tracker := w.tracker(tracking.Options{Consent: func(r *http.Request) bool {
+		asked++
+		c, err := r.Cookie("consent")
+		return err == nil && c.Value == "yes"
+	}})
+	s := visit(tracker, w.request("GET", "/?ref=JANE"))
+	if len(s.Cookies()) != 0 || s.attribution.ReferralCode != "JANE" {
+		t.Errorf("without consent: the cookies %v and %+v", s.Cookies(), s.attribution)
+	}
+	s = visit(tracker, w.request("GET", "/?ref=JANE", "Cookie", "consent=yes"))
+	if s.code() != "JANE" {
+		t.Errorf("with consent: the cookies %v", s.Cookies())
+	}
+	w.counts(2, 0)
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+	visit(tracker, w.request("GET", "/"))
+	visit(tracker, w.request("HEAD", "/?ref=JANE"))
+	if asked != 2 {
+		t.Error("asked although there was no cookie to set")
+	}
+}
+
+// What a handler says of caches, and what becomes of it on the answer to a link.
+func TestCacheControl(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	tracker := w.tracker(tracking.Options{})
+	says := func(value string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", value)
+			io.WriteString(w, "a page")
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.HandlerFunc
+		want    string
+	}{
+		{"nothing", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a page") }, "private"},
+		{"never writes", func(http.ResponseWriter, *http.Request) {}, "private"},
+		{"never writes, public", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "public") }, "private"},
+		{"public", says("public, max-age=3600"), "private, max-age=3600"},
+		{"capitals", says("Public, S-MaxAge=60, Max-Age=3600"), "private, Max-Age=3600"},
+		{"only a time", says("max-age=3600"), "private, max-age=3600"},
+		{"no-store", says("no-store"), "private, no-store"},
+		{"no-cache", says("no-cache, must-revalidate"), "private, no-cache, must-revalidate"},
+		{"private", says("private, max-age=5"), "private, max-age=5"},
+		{"private for a field", says(`private="X-A", max-age=5`), "private, max-age=5"},
+		{"only commas", says(" , ,"), "private"},
+		{"two fields", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Cache-Control"] = []string{"public", "max-age=5"}
+			w.WriteHeader(http.StatusOK)
+		}, "private, max-age=5"},
+		{"a status", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public")
+			w.WriteHeader(http.StatusTeapot)
+		}, "private"},
+		{"an error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sorry", http.StatusInternalServerError) }, "private"},
+		{"a lasting redirect", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=31536000")
+			http.Redirect(w, r, "/new", http.StatusMovedPermanently)
+		}, "private, max-age=31536000"},
+		{"Flush", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public")
+			w.(http.Flusher).Flush()
+		}, "private"},
+		{"Flush of a controller", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public")
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
+		}, "private"},
+		{"hints before", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.Header().Set("Cache-Control", "public")
+			io.WriteString(w, "a page")
+		}, "private"},
+		{"caches apart", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("CDN-Cache-Control", "max-age=60")
+			w.Header().Set("Surrogate-Control", "max-age=60")
+			io.WriteString(w, "a page")
+		}, "private"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(tracker.Middleware(test.handler))
+			t.Cleanup(server.Close)
+			client := server.Client()
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			answer, err := client.Get(server.URL + "/?ref=JANE")
+			w.ok(err)
+			defer answer.Body.Close()
+			if got := answer.Header["Cache-Control"]; len(got) != 1 || got[0] != test.want {
+				t.Errorf("Cache-Control is %q, not %q", got, test.want)
+			}
+			if (seen{Response: answer}).code() != "JANE" {
+				t.Errorf("the cookies are %v", answer.Cookies())
+			}
+			if answer.Header.Get("CDN-Cache-Control")+answer.Header.Get("Surrogate-Control") != "" {
+				t.Errorf("some caches are told otherwise: %v", answer.Header)
+			}
+		})
+	}
+}
+
+// Whose answers stay as they are.
+func TestCacheControlElsewhere(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	handler := w.tracker(tracking.Options{Consent: func(*http.Request) bool { return false }}).Middleware(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=60")
+			io.WriteString(w, "a page")
+		}))
+	for _, test := range []struct {
+		r    *http.Request
+		want string
+	}{
+		{w.request("GET", "/"), "public, max-age=60"},
+		{with(w.request("GET", "/"), "JANE"), "public, max-age=60"},
+		{w.request("GET", "/?ref=producthunt"), "public, max-age=60"},
+		{with(w.request("GET", "/?ref=INA"), "JANE"), "public, max-age=60"},
+		{w.request("POST", "/?ref=JANE"), "public, max-age=60"},
+		// A cache that kept one of these would give it to people who are then not counted.
+		{w.request("GET", "/?ref=JANE"), "private, max-age=60"},
+		{w.request("HEAD", "/?ref=JANE"), "private, max-age=60"},
+		{w.request("GET", "/?ref=JANE", "User-Agent", googlebot), "private, max-age=60"},
+		{w.request("GET", "/?ref=JANE", "Sec-Purpose", "prefetch"), "private, max-age=60"},
+	} {
+		if got := serve(handler, test.r).Header().Get("Cache-Control"); got != test.want {
+			t.Errorf("%s %s %v: Cache-Control is %q, not %q", test.r.Method, test.r.URL, test.r.Header, got, test.want)
+		}
+	}
+}
+
+// What handlers do with an answer works on that to a link, too.
+func TestAnswersToLinksAreWhole(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	flushed := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/stream", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "first")
+		w.(http.Flusher).Flush()
+		<-flushed // the reader has it
+		io.WriteString(w, " and second")
+	})
+	mux.HandleFunc("/hijack", func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer connection.Close()
+		io.WriteString(connection, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\n\r\n")
+	})
+	mux.HandleFunc("/deadline", func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+	})
+	mux.HandleFunc("/panic", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public")
+		panic("a bug")
+	})
+	recovering := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if recover() != nil {
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+	server := httptest.NewServer(recovering(w.tracker(tracking.Options{}).Middleware(mux)))
+	t.Cleanup(server.Close)
+	get := func(path string) *http.Response {
+		answer, err := server.Client().Get(server.URL + path + "?ref=JANE")
+		w.ok(err)
+		t.Cleanup(func() { answer.Body.Close() })
+		return answer
+	}
+
+	answer := get("/stream")
+	first := make([]byte, len("first"))
+	_, err := io.ReadFull(answer.Body, first)
+	w.ok(err)
+	close(flushed)
+	rest, err := io.ReadAll(answer.Body)
+	w.ok(err)
+	if got := string(first) + string(rest); got != "first and second" {
+		t.Errorf("got %q", got)
+	}
+	if answer := get("/hijack"); answer.StatusCode != http.StatusTeapot {
+		t.Errorf("the hijacked answer is %s", answer.Status)
+	}
+	if answer := get("/deadline"); answer.StatusCode != http.StatusOK {
+		t.Errorf("the answer is %s", answer.Status)
+	}
+	answer = get("/panic")
+	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusInternalServerError || strings.Contains(got, "public") {
+		t.Errorf("after a panic: %s, Cache-Control %q", answer.Status, got)
+	}
+}

@@ -1,0 +1,270 @@
+package tracking_test
+
+import (
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/tracking"
+
+	_ "modernc.org/sqlite"
+)
+
+// block keeps the file's writer busy until the result is called.
+func (w *world) block() (release func()) {
+	w.Helper()
+	begun, end := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.file.Tx(w.Context(), func(*sql.Tx) error {
+			close(begun)
+			<-end
+			return nil
+		})
+	}()
+	<-begun
+	release = sync.OnceFunc(func() {
+		close(end)
+		if err := <-ended; err != nil {
+			w.Error(err)
+		}
+	})
+	w.Cleanup(release)
+	return release
+}
+
+// While the writer is taken, every request reaches its handler and is answered;
+// what comes by more links than the engine can keep is dropped, and counted.
+func TestNoRequestWaitsForTheWriter(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	tracker := w.tracker(tracking.Options{})
+	mux := w.mux(tracking.Options{})
+	release := w.block()
+	w.clock.Advance(time.Hour) // what was in memory is out of date
+
+	const visits = refgrow.MaxQueuedClicks + 1000
+	for i := range visits {
+		if s := visit(tracker, w.request("GET", fmt.Sprintf("/?page=%d&ref=JANE", i))); s.code() != "JANE" || s.attribution.ReferralCode != "JANE" {
+			t.Fatalf("visit %d: the cookie %q and %+v", i, s.code(), s.attribution)
+		}
+	}
+	if s := visit(tracker, with(w.request("GET", "/"), "BOB")); s.attribution.ReferralCode != "BOB" {
+		t.Errorf("the handler was told %+v", s.attribution)
+	}
+	if a := serve(mux, w.request("GET", "/r/BOB")); a.Header().Get("Location") != landing+"?ref=BOB" {
+		t.Errorf("the redirect: %d %v", a.Code, a.Header())
+	}
+	if a := serve(mux, w.request("GET", "/refgrow.js")); a.Code != http.StatusOK {
+		t.Errorf("the script: %d", a.Code)
+	}
+	if a := serve(mux, w.message(other, `{"type":"click","code":"BOB"}`)); a.Code != http.StatusAccepted {
+		t.Errorf("the message: %d", a.Code)
+	}
+	dropped := w.engine.Stats().ClicksDropped
+	// A batch that is being written is not in the queue any more.
+	if dropped == 0 || dropped > visits+2-refgrow.MaxQueuedClicks {
+		t.Errorf("%d clicks were dropped", dropped)
+	}
+	release()
+	if got := w.clicks(0); got != visits+2-dropped {
+		t.Errorf("%d clicks counted and %d were dropped, of %d", got, dropped, visits+2)
+	}
+}
+
+// poolOfOne is a world in a database of the app's, with a single connection, which
+// can be taken.
+func poolOfOne(t *testing.T) (w *world, pool *sql.DB, take func() (release func())) {
+	t.Helper()
+	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w = on(t, refgrow.SQLite(pool))
+	return w, pool, func() func() {
+		connection, err := pool.Conn(t.Context())
+		w.ok(err)
+		release := sync.OnceFunc(func() { w.ok(connection.Close()) })
+		t.Cleanup(release)
+		return release
+	}
+}
+
+// With not even a connection to read with, the codes of links are believed, and the
+// last settings that were read hold.
+func TestNoRequestWaitsForAConnection(t *testing.T) {
+	t.Parallel()
+	w, pool, take := poolOfOne(t)
+	w.touch(refgrow.TouchFirst)
+	days := 7
+	w.set(refgrow.UpdateSettingsParams{CookieDays: &days})
+	tracker := w.tracker(tracking.Options{})
+	visit(tracker, w.request("GET", "/?ref=JANE")) // reads the settings
+	w.counts(1, 0)
+	release := take()
+	w.clock.Advance(time.Hour)
+	waited := pool.Stats().WaitCount
+
+	var wait sync.WaitGroup
+	for i := range 40 {
+		wait.Go(func() {
+			s := visit(tracker, w.request("GET", fmt.Sprintf("/?ref=BOB&page=%d", i)))
+			if s.code() != "BOB" || s.attribution.ReferralCode != "BOB" || s.Cookies()[0].MaxAge != 7*24*60*60 {
+				t.Errorf("visit %d: the cookies %v and %+v", i, s.Cookies(), s.attribution)
+			}
+		})
+	}
+	wait.Wait()
+	if s := visit(tracker, with(w.request("GET", "/?ref=NOBODY"), "JANE")); s.code() != "" || s.attribution.ReferralCode != "JANE" {
+		t.Errorf("under first touch: the cookie %q and %+v", s.code(), s.attribution)
+	}
+	if s := visit(tracker, with(w.request("GET", "/"), "JANE")); s.attribution.ReferralCode != "JANE" {
+		t.Errorf("without a link: %+v", s.attribution)
+	}
+	a := httptest.NewRecorder()
+	tracker.Redirect(a, w.request("GET", "/r/BOB?to=https://evil.example"), "BOB")
+	if a.Code != http.StatusFound || a.Header().Get("Location") != landing+"?ref=BOB" {
+		t.Errorf("the redirect: %d %v", a.Code, a.Header())
+	}
+	a = httptest.NewRecorder()
+	tracker.ServeTrack(a, w.message(other, `{"type":"click","code":"BOB"}`))
+	if a.Code != http.StatusAccepted || a.Header().Get("Access-Control-Allow-Origin") != other {
+		t.Errorf("the message: %d %v", a.Code, a.Header())
+	}
+	// Four of them ask, and the engine wants to write what it has.
+	if n := pool.Stats().WaitCount - waited; n > 4+1 {
+		t.Errorf("%d have waited for the connection", n)
+	}
+	release()
+	// What was believed is looked up in the end: NOBODY does not count.
+	w.counts(1, 42)
+}
+
+// The same before the settings could ever be read.
+func TestBeforeAnythingIsKnown(t *testing.T) {
+	t.Parallel()
+	w, _, take := poolOfOne(t)
+	release := take()
+	w.clock.Advance(time.Hour)
+	tracker := w.tracker(tracking.Options{})
+	if s := visit(tracker, with(w.request("GET", "/?ref=JANE"), "BOB")); s.code() != "JANE" || s.Cookies()[0].MaxAge != 60*24*60*60 {
+		t.Errorf("the cookies %v", s.Cookies())
+	}
+	a := httptest.NewRecorder()
+	tracker.Redirect(a, w.request("GET", "/r/JANE"), "JANE")
+	if a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" || a.Header().Get("Cache-Control") != "private, no-store" || len(a.Header()["Set-Cookie"]) > 0 {
+		t.Errorf("the redirect: %d %v", a.Code, a.Header())
+	}
+	a = httptest.NewRecorder()
+	tracker.ServeScript(a, w.request("GET", "/refgrow.js"))
+	if a.Code != http.StatusOK || a.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("the script: %d %v", a.Code, a.Header())
+	}
+	a = httptest.NewRecorder()
+	tracker.ServeTrack(a, w.message(other, `{"type":"click","code":"BOB"}`))
+	if a.Code != http.StatusAccepted || a.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("the message: %d %v", a.Code, a.Header())
+	}
+	release()
+	w.counts(1, 0)
+}
+
+// With an engine that was closed the pages go on, and the log tells of it, though not
+// for each of them.
+func TestClosedEngine(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	var log strings.Builder
+	tracker := tracking.New(w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	w.ok(w.engine.Close(t.Context()))
+	w.clock.Advance(time.Hour)
+	for range 20 {
+		if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.StatusCode != http.StatusOK || s.attribution.ReferralCode != "JANE" {
+			t.Errorf("got %s and %+v", s.Status, s.attribution)
+		}
+	}
+	if n := strings.Count(log.String(), "referral links are believed"); n != 1 {
+		t.Errorf("the log tells of it %d times: %s", n, &log)
+	}
+}
+
+// No more than 64 claims are written at once: while the writer is taken, the others
+// are answered at once.
+func TestClaimsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	mux := w.mux(tracking.Options{})
+	release := w.block()
+	const claims, atOnce = 100, 64
+	answers := make(chan int)
+	for i := range claims {
+		r := w.message(other, fmt.Sprintf(`{"type":"signup","code":"JANE","email":"c%d@example.com"}`, i))
+		go func() { answers <- serve(mux, r).Code }()
+	}
+	for range claims - atOnce {
+		if got := <-answers; got != http.StatusAccepted {
+			t.Errorf("got %d", got)
+		}
+	}
+	select {
+	case <-answers:
+		t.Error("a claim was answered before it was written")
+	default:
+	}
+	release()
+	for range atOnce {
+		if got := <-answers; got != http.StatusAccepted {
+			t.Errorf("got %d", got)
+		}
+	}
+	credited := 0
+	for i := range claims {
+		sale, err := w.shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, Customer: refgrow.Customer{Email: fmt.Sprintf("c%d@example.com", i)}, BaseValue: money.MustParse("1.00 USD"),
+		})
+		w.ok(err)
+		if sale.AffiliateID == w.jane {
+			credited++
+		}
+	}
+	if credited != atOnce {
+		t.Errorf("%d claims were kept, not %d", credited, atOnce)
+	}
+}
+
+// refgrowtest.New is all that a user's test needs.
+func TestWithARefgrowtestEngine(t *testing.T) {
+	t.Parallel()
+	engine, _ := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+		t.Fatal(err)
+	}
+	var got refgrow.Attribution
+	handler := tracking.Middleware(shop, tracking.Options{})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = tracking.FromRequest(r)
+	}))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/?ref=jane", nil))
+	if got.ReferralCode != "jane" {
+		t.Errorf("got %+v", got)
+	}
+}

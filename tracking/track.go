@@ -1,0 +1,107 @@
+package tracking
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+const (
+	// maxBody is the longest message of a browser, in bytes.
+	maxBody = 4 << 10
+	// maxClaims is how many claims may be being written at once; more are lost.
+	maxClaims = 64
+	// claimTime is how long one may take.
+	claimTime = 5 * time.Second
+)
+
+// A message is what the script tells.
+type message struct {
+	Type     string `json:"type"` // "click" or "signup"
+	Code     string `json:"code"`
+	URL      string `json:"url"`
+	Referrer string `json:"referrer"`
+	Email    string `json:"email"`
+}
+
+// ServeTrack is the endpoint of the browser script. Every POST is answered with 202
+// and nothing else. It has an effect only when it comes from a page of one
+// of the project's allowed origins, and then at most that of a click or of a claim.
+func (t *Tracker) ServeTrack(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	allowed := origin != "" && slices.Contains(t.known.settings().settings.AllowedOrigins, origin)
+	if allowed {
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
+	switch r.Method {
+	case http.MethodPost:
+		if allowed && t.limit.take(t.options.ClientIP(r)) {
+			t.hear(w, r)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	case http.MethodOptions:
+		if allowed {
+			h.Set("Access-Control-Allow-Methods", http.MethodPost)
+			h.Set("Access-Control-Allow-Headers", "Content-Type")
+		}
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		h.Set("Allow", "OPTIONS, POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+}
+
+// hear does what a message asks for, if it can be.
+func (t *Tracker) hear(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return
+	}
+	var m message
+	if err := json.Unmarshal(body, &m); err != nil || !isCode(m.Code) || t.isBot(r) {
+		return
+	}
+	switch m.Type {
+	case "click":
+		t.click(r, m.Code, webPage(m.URL), webPage(m.Referrer))
+	case "signup":
+		t.claim(r.Context(), m.Email, m.Code)
+	}
+}
+
+// claim writes what a browser says of a signup, also when the browser has left
+// meanwhile.
+func (t *Tracker) claim(ctx context.Context, email, code string) {
+	select {
+	case t.claims <- struct{}{}:
+		defer func() { <-t.claims }()
+	default:
+		t.trouble.warn("claims of signups are lost", errors.New("too many at once"))
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTime)
+	defer cancel()
+	if err := t.project.ClaimSignup(ctx, email, code); err != nil && !errors.Is(err, refgrow.ErrInvalid) {
+		t.trouble.warn("claims of signups are lost", err)
+	}
+}
+
+// webPage is an address that a browser tells of, without credentials and what stands
+// after #; "" where it is none of the web.
+func webPage(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || originOf(u) == "" {
+		return ""
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	return u.String()
+}

@@ -1,0 +1,141 @@
+package tracking
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// Options adjust a Tracker. The zero value is right for a server that browsers
+// reach directly.
+type Options struct {
+	// Consent tells whether the visitor agrees to be remembered: without it no cookie
+	// is set. Nil means that everybody does.
+	Consent func(*http.Request) bool
+	// ClientIP tells a visitor's address, where a proxy stands before the server.
+	// Defaults to the address of the connection.
+	ClientIP func(*http.Request) netip.Addr
+	// HTTPS tells whether the browser came by https: then the cookie is Secure.
+	// Defaults to whether the connection has TLS.
+	HTTPS func(*http.Request) bool
+	// CookieDomain lets the hosts below a domain share the cookie, such as example.com
+	// for www.example.com and app.example.com. Defaults to this host alone.
+	CookieDomain string
+	// IsBot tells of more visitors that do not count than refgrow.IsBot does.
+	IsBot func(*http.Request) bool
+	// Logger defaults to slog.Default.
+	Logger *slog.Logger
+}
+
+func (o Options) complete() Options {
+	if o.Consent == nil {
+		o.Consent = func(*http.Request) bool { return true }
+	}
+	if o.ClientIP == nil {
+		o.ClientIP = peer
+	}
+	if o.HTTPS == nil {
+		o.HTTPS = func(r *http.Request) bool { return r.TLS != nil }
+	}
+	if o.IsBot == nil {
+		o.IsBot = func(*http.Request) bool { return false }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// peer is the address of the connection; none where it is no address of the
+// internet.
+func peer(r *http.Request) netip.Addr {
+	p, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr()
+}
+
+// A Tracker tracks the visits of one project. It is safe for concurrent use.
+type Tracker struct {
+	project *refgrow.Project
+	options Options
+	known   *known
+	limit   *limit
+	claims  chan struct{} // those that are being written
+	trouble *trouble      // with them
+}
+
+// New makes a tracker. It starts nothing that would have to be ended.
+func New(project *refgrow.Project, options Options) *Tracker {
+	options = options.complete()
+	return &Tracker{
+		project: project, options: options, trouble: newTrouble(options.Logger),
+		known:  newKnown(project, newTrouble(options.Logger)),
+		limit:  newLimit(project.Now),
+		claims: make(chan struct{}, maxClaims),
+	}
+}
+
+// Middleware tracks the visits of a project to the pages of a handler.
+func Middleware(project *refgrow.Project, options Options) func(http.Handler) http.Handler {
+	return New(project, options).Middleware
+}
+
+// Register puts the redirect, the browser script and its endpoint on a mux. The
+// patterns are so special that they fit beside "GET /".
+func Register(mux *http.ServeMux, project *refgrow.Project, options Options) {
+	t := New(project, options)
+	mux.HandleFunc("GET /r/{code}", func(w http.ResponseWriter, r *http.Request) { t.Redirect(w, r, r.PathValue("code")) })
+	mux.HandleFunc("GET /refgrow.js", t.ServeScript)
+	mux.HandleFunc("POST /refgrow/track", t.ServeTrack)
+	mux.HandleFunc("OPTIONS /refgrow/track", t.ServeTrack)
+}
+
+// FromContext tells who referred the visitor of a request that the middleware has
+// seen. The zero value: nobody.
+func FromContext(ctx context.Context) refgrow.Attribution { return refgrow.AttributionFrom(ctx) }
+
+// FromRequest is FromContext for the request's context.
+func FromRequest(r *http.Request) refgrow.Attribution { return FromContext(r.Context()) }
+
+// Middleware tracks visits to the pages of a handler.
+func (t *Tracker) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		held, links := heldCode(r), linkCodes(r.URL)
+		a := answer{held: held}
+		if len(links) > 0 {
+			a = t.known.answer(links, held)
+		}
+		attribution := refgrow.Attribution{ReferralCode: a.credited(), UserAgent: tidy(r.UserAgent(), maxText)}
+		r = r.WithContext(refgrow.WithAttribution(r.Context(), attribution))
+		if a.link == "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			next.ServeHTTP(w, r)
+			return
+		}
+		t.arrive(w, r, a)
+		kept := &private{ResponseWriter: w}
+		defer kept.seal()
+		next.ServeHTTP(kept, r)
+	})
+}
+
+// trouble tells the log of what keeps going wrong, once a minute.
+type trouble struct {
+	logger *slog.Logger
+	due    rate.Sometimes
+}
+
+func newTrouble(logger *slog.Logger) *trouble {
+	return &trouble{logger: logger, due: rate.Sometimes{Interval: time.Minute}}
+}
+
+func (t *trouble) warn(message string, err error) {
+	t.due.Do(func() { t.logger.Warn(message, "error", err) }) //nolint:sloglint // every caller gives a constant
+}

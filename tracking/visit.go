@@ -1,0 +1,114 @@
+package tracking
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+const (
+	maxText = 255  // characters of a user agent
+	maxURL  = 2048 // of an address
+)
+
+// isCode tells whether a text can be a referral code or a partner slug.
+func isCode(text string) bool {
+	if len(text) < 3 || len(text) > 64 {
+		return false
+	}
+	for _, c := range []byte(text) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// linkCodes are the codes that a link has in its query, in the order in which they
+// are tried.
+func linkCodes(u *url.URL) []string {
+	if u.RawQuery == "" {
+		return nil
+	}
+	var codes []string
+	query := u.Query()
+	for _, name := range [...]string{"ref", "via"} {
+		if code := query.Get(name); isCode(code) {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
+// arrive counts a visit through a link, and lets the visitor's browser remember it.
+func (t *Tracker) arrive(w http.ResponseWriter, r *http.Request, a answer) {
+	if a.link == "" || !isVisit(r) || t.isBot(r) {
+		return
+	}
+	t.click(r, a.link, t.pageOf(r), r.Referer())
+	if !a.keeps && t.options.Consent(r) {
+		t.remember(w, r, a)
+	}
+}
+
+// isVisit tells whether somebody is about to see the page: a request for an image
+// or a frame of another page, and one that a browser makes in case its user comes
+// that way, are none.
+func isVisit(r *http.Request) bool {
+	if r.Method != http.MethodGet {
+		return false
+	}
+	if wanted := r.Header.Get("Sec-Fetch-Dest"); wanted != "" && wanted != "document" {
+		return false
+	}
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		purpose := strings.ToLower(r.Header.Get(name))
+		for _, early := range [...]string{"prefetch", "prerender", "preview"} {
+			if strings.Contains(purpose, early) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (t *Tracker) isBot(r *http.Request) bool {
+	return refgrow.IsBot(r.UserAgent()) || t.options.IsBot(r)
+}
+
+// click hands a click to the engine, which counts and logs those that it has to
+// drop.
+func (t *Tracker) click(r *http.Request, code, page, referrer string) {
+	t.project.QueueClick(refgrow.Click{
+		ReferralCode: code, URL: tidy(page, maxURL), Referrer: tidy(referrer, maxURL),
+		Address: t.options.ClientIP(r), UserAgent: tidy(r.UserAgent(), maxText),
+	})
+}
+
+// pageOf is the address that was visited.
+func (t *Tracker) pageOf(r *http.Request) string {
+	u := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	if t.options.HTTPS(r) {
+		u.Scheme = "https"
+	}
+	return u.String()
+}
+
+// tidy makes valid UTF-8 without control characters, of at most so many bytes, of
+// what a browser sent.
+func tidy(text string, longest int) string {
+	if len(text) > longest {
+		text = text[:longest]
+	}
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(text, ""))
+}
