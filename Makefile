@@ -2,7 +2,7 @@ GO      ?= go
 TOOL     = CGO_ENABLED=0 $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 60s
 
-.PHONY: help test race lint generate check-generated bench fuzz soak interop cross modules ci
+.PHONY: help test race lint generate check-generated bench fuzz soak interop browser cross modules ci
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ soak: ## the property test of the books: 20 seeds, 10,000 operations each
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
+
+browser: ## a real browser (chromium, node, npm) visits examples/saas and a static site
+	cd interop && REFGROW_BROWSER=1 $(GO) test -count=1 -run TestBrowser -v .
 
 cross: ## builds for Linux, macOS and Windows on amd64 and arm64
 	.ci/run cross

@@ -10,9 +10,11 @@ import (
 const (
 	// MaxQueuedClicks is how many clicks wait in memory at most.
 	MaxQueuedClicks = 4096
-	// maxClickBatch is how many are written in one transaction, so that nobody waits
-	// long behind it.
-	maxClickBatch = 512
+	// maxClickBatch is how many are written in one transaction, and sharedClickBatch
+	// how many while others write too. These then have the database for themselves for
+	// at least clickRest before the next ones.
+	maxClickBatch, sharedClickBatch = 512, 128
+	clickRest                       = 10 * time.Millisecond
 	// What is queued is tried again after a wait that grows from the first to the
 	// last of these.
 	firstClickRetry, lastClickRetry = 50 * time.Millisecond, time.Second
@@ -87,8 +89,18 @@ func (e *Engine) FlushClicks(ctx context.Context) error {
 // writeClicks writes what is queued until nothing is.
 func (e *Engine) writeClicks(ctx context.Context, cancel context.CancelFunc) {
 	defer cancel()
-	for batch := e.clicks.next(); len(batch) > 0; batch = e.clicks.next() {
+	atMost := maxClickBatch
+	for batch := e.clicks.next(atMost); len(batch) > 0; batch = e.clicks.next(atMost) {
+		before := e.backend.Stats().Operations
 		e.writeBatch(ctx, batch)
+		atMost = maxClickBatch
+		if e.backend.Stats().Operations > before+1 { // others write, too
+			atMost = sharedClickBatch
+			select {
+			case <-ctx.Done():
+			case <-time.After(clickRest):
+			}
+		}
 		if ctx.Err() == nil {
 			e.pruneBeside(ctx)
 		}
@@ -141,11 +153,11 @@ func (e *Engine) pruneBeside(ctx context.Context) {
 
 // next takes the next clicks of one project. There are none when the goroutine that
 // writes is to end.
-func (q *clickQueue) next() []queuedClick {
+func (q *clickQueue) next(atMost int) []queuedClick {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := 0
-	for n < min(len(q.waiting), maxClickBatch) && q.waiting[n].project.id == q.waiting[0].project.id {
+	for n < min(len(q.waiting), atMost) && q.waiting[n].project.id == q.waiting[0].project.id {
 		n++
 	}
 	batch := q.waiting[:n:n]

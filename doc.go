@@ -168,6 +168,27 @@
 // deliveries, are kept 30 days, and can be replayed. The secrets that sign them are
 // encrypted under Config.SecretKey; without one they are stored as they are.
 //
+// # Visits
+//
+// Package tracking is for an app's own server. Whatever tells of visits, what is
+// behind it is here: [Project.QueueClick] never waits, and hands a click to the engine,
+// which writes it soon after together with others; [Project.RecordClicks] returns when
+// they are committed. [Project.TrackSignup] records a signup with the [Attribution] of
+// its context.
+//
+// A click counts when its code or slug leads to an active affiliate, unless its user
+// agent is that of a bot ([IsBot]), or its address came to the same affiliate within
+// [RepeatWindow]. Addresses are stored as hashes alone, under a random key that changes
+// every UTC day and is deleted at the end of the day after. Single clicks are kept for
+// Settings.ClickDays; then only their number is, and no statistic changes.
+//
+// What a browser claims of a signup ([Project.ClaimSignup]) earns nothing, and is used
+// once, as the referral code of a customer that is new.
+//
+// [Project.Statistics] tells of each UTC day: the clicks, the conversions that were
+// made on it and still exist, and by how much the ledger entries written on it changed
+// the earnings. Its numbers are maintained in the transaction of each change.
+//
 // # Transactions
 //
 // Each method is one transaction and returns when it is committed, except that
@@ -177,8 +198,8 @@
 //
 // [Project.Atomic] does several operations, all or none, on any store; its function
 // may be run more than once, one operation at a time, and calls through other
-// handles of the engine are refused inside it. [Project.WithTx] writes inside a transaction of the
-// app's own, so that an order and its commission commit or roll back together;
+// handles of the engine are refused inside it. [Project.WithTx] writes inside a
+// transaction of the app's own, so that an order and its commission commit or roll back together;
 // call [Engine.Wake] after the commit. There, a transaction should write before it
 // reads, or begin IMMEDIATE: one that has only read can get ErrBusy, and must then
 // be repeated whole.
@@ -206,10 +227,4 @@
 //   - A conversion that is marked as paid stays so when its value is raised later; the
 //     difference is unpaid.
 //   - EnsureProject never changes the settings of a project that is there.
-//
-// # This version
-//
-// It has projects, affiliates, coupons, referrals, conversions, commission rules,
-// the ledger, earnings, refunds, payouts, webhooks, keys, verification and backups.
-// Tracking is not in it yet.
 package refgrow

@@ -143,6 +143,11 @@ func TestNoRequestWaitsForAConnection(t *testing.T) {
 		t.Errorf("the redirect: %d %v", a.Code, a.Header())
 	}
 	a = httptest.NewRecorder()
+	tracker.Redirect(a, w.request("GET", "/r/x"), "B;B")
+	if a.Header().Get("Location") != landing || len(a.Header()["Set-Cookie"]) > 0 {
+		t.Errorf("what cannot be a code is believed: %v", a.Header())
+	}
+	a = httptest.NewRecorder()
 	tracker.ServeTrack(a, w.message(other, `{"type":"click","code":"BOB"}`))
 	if a.Code != http.StatusAccepted || a.Header().Get("Access-Control-Allow-Origin") != other {
 		t.Errorf("the message: %d %v", a.Code, a.Header())

@@ -71,11 +71,11 @@ func targetOf(s refgrow.TrackingSettings, to []string) *url.URL {
 // What a browser could read otherwise than it was read here is refused, and
 // the host of the result is never the link's but the equal one of the settings.
 func chosen(s refgrow.TrackingSettings, landing *url.URL, to string) *url.URL {
-	if len(to) > maxURL || strings.ContainsFunc(to, func(c rune) bool { return c == '\\' || c == unicode.ReplacementChar || unicode.IsControl(c) }) {
+	if len(to) > maxURL || strings.ContainsFunc(to, func(c rune) bool { return c == '\\' || unicode.IsControl(c) }) {
 		return nil
 	}
 	u, err := url.Parse(to)
-	if err != nil || u.User != nil || u.Opaque != "" {
+	if err != nil || u.User != nil {
 		return nil
 	}
 	target := &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: visible(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}

@@ -95,6 +95,7 @@ func tricks() []string {
 		// Paths that could look like a host once they are decoded or shortened.
 		"/%2fevil.example", "/%2Fevil.example", "/%2f%2fevil.example", "/%5cevil.example", "/%5C%5Cevil.example", "/%2fevil.example<", "/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/a//evil.example", `/a\..\\evil.example`, "/%09/evil.example\t",
 		"%2f%2fevil.example", "%2Fevil.example", "..//evil.example", "./evil.example", "?//evil.example", "#//evil.example", ".", "..", "", " ", "@evil.example", "*", "/" + strings.Repeat("x", 3000), "https://shop.example.com/" + strings.Repeat("x", 3000),
+		`https://shop.example.com/\evil.example`, `/a\b`, "https://shop.example.com/\u0085", "/a\u0085b",
 		// Header fields of the link's.
 		"https://shop.example.com/\r\nSet-Cookie: a=b", "/\r\nLocation: https://evil.example", "/a\nX-Evil: 1", "/\r\n\r\n<script>alert(1)</script>", "https://shop.example.com/?x=\r\nX-Evil: 1",
 	}

@@ -38,7 +38,7 @@ func (t *Tracker) ServeTrack(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	allowed := origin != "" && slices.Contains(t.known.settings().settings.AllowedOrigins, origin)
+	allowed := slices.Contains(t.known.settings().settings.AllowedOrigins, origin)
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
 	}
@@ -67,7 +67,7 @@ func (t *Tracker) hear(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var m message
-	if err := json.Unmarshal(body, &m); err != nil || !isCode(m.Code) || t.isBot(r) {
+	if err := json.Unmarshal(body, &m); err != nil || t.isBot(r) {
 		return
 	}
 	switch m.Type {

@@ -1,0 +1,359 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/tracking"
+)
+
+const nothing = "USD|0.00 USD|0.00 USD|0.00 USD|0.00 USD"
+
+// The whole story: visit, leave, come back, sign up, buy, get the money back.
+func TestStory(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane := w.partner("jane")
+	if page := jane.get("/account"); !strings.Contains(page, w.shop.url+"/?ref=JANE") || !strings.Contains(page, "JANE10") {
+		t.Errorf("no link or no coupon in %s", page)
+	}
+	jane.shows("0|0|0", nothing)
+
+	carl := w.browser()
+	carl.get("/?ref=JANE")
+	carl.get("/?ref=JANE") // the same visit
+	w.clock.Advance(24 * time.Hour)
+	if page := carl.get("/"); strings.Contains(page, "Buy Team") {
+		t.Error("nobody is logged in, and can buy")
+	}
+	carl.post("/signup", "email", "carl@example.com", "password", "correct horse")
+	if carl.cookie(tracking.CookieName) != "JANE" {
+		t.Errorf("the cookie is %q", carl.cookie(tracking.CookieName))
+	}
+	jane.shows("1|1|0", nothing)
+
+	page := carl.buy("Team", "")
+	if got := table(page, "orders"); got != "2026-01-16|Team||49.00 USD|Money back" {
+		t.Errorf("the orders are %q", got)
+	}
+	// On another device there is no cookie, but it is the same customer.
+	phone := w.browser()
+	phone.post("/login", "email", "carl@example.com", "password", "correct horse")
+	phone.buy("Handbook", "")
+	jane.shows("1|1|2", "USD|9.80 USD|9.80 USD|0.00 USD|0.00 USD\nEUR|5.00 EUR|5.00 EUR|0.00 EUR|0.00 EUR")
+
+	days := strings.Split(table(jane.get("/account"), "days"), "\n")
+	if len(days) != 7 || days[5] != "2026-01-15|1|0|0|" || days[6] != "2026-01-16|0|1|2|5.00 EUR, 9.80 USD" {
+		t.Errorf("the days are %q", days)
+	}
+
+	w.clock.Advance(13 * 24 * time.Hour)
+	refund := regexp.MustCompile(`/orders/\w+/refund`).FindAllString(carl.get("/account"), -1)
+	if len(refund) != 2 {
+		t.Fatalf("%d orders have their money back", len(refund))
+	}
+	page = carl.post(refund[1])
+	if got := table(page, "orders"); got != "2026-01-16|Handbook||25.00 EUR|Money back\n2026-01-16|Team||49.00 USD|refunded" {
+		t.Errorf("the orders are %q", got)
+	}
+	carl.post(refund[1]) // sent twice
+	w.clock.Advance(24 * time.Hour)
+	jane.shows("1|1|2", nothing+"\nEUR|5.00 EUR|0.00 EUR|5.00 EUR|0.00 EUR")
+
+	// It is too late for the other one.
+	if got := table(carl.get("/account"), "orders"); strings.Contains(got, "Money back") {
+		t.Errorf("the orders are %q", got)
+	}
+	status, page := carl.do(http.MethodPost, refund[0], url.Values{})
+	if status != http.StatusUnprocessableEntity || !strings.Contains(page, "for 14 days") {
+		t.Errorf("%d %s", status, page)
+	}
+}
+
+// The coupon of another partner takes its share off; who gets the credit, the
+// program's setting says.
+func TestCoupons(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane, bob := w.partner("jane"), w.partner("bob")
+	carl := w.customer("carl", "/?ref=JANE")
+	if got := table(carl.buy("Team", "bob10"), "orders"); got != "2026-01-15|Team|bob10|44.10 USD|Money back" {
+		t.Errorf("the orders are %q", got)
+	}
+	jane.shows("1|1|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
+	bob.shows("0|0|0", nothing)
+
+	if _, err := w.shop.program.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{CouponFirst: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	carl.buy("Team", "BOB10")
+	jane.shows("1|1|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
+	bob.shows("0|0|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
+
+	// Who came by no link belongs to whose coupon is used.
+	dora := w.customer("dora", "")
+	dora.buy("Starter", "JANE10")
+	jane.shows("1|1|2", "USD|10.44 USD|10.44 USD|0.00 USD|0.00 USD")
+}
+
+// Who comes by a link of the program has come by the link of the shop.
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane := w.partner("jane")
+	carl := w.browser()
+	if page := carl.get("/r/JANE"); !strings.Contains(page, "What we sell") {
+		t.Errorf("it leads to %s", page)
+	}
+	if carl.cookie(tracking.CookieName) != "JANE" {
+		t.Errorf("the cookie is %q", carl.cookie(tracking.CookieName))
+	}
+	jane.shows("1|0|0", nothing)
+}
+
+// The tour is tracked by the script, which comes from the shop itself.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane, carl := w.partner("jane"), w.browser()
+	if page := carl.get("/tour?ref=JANE"); !strings.Contains(page, `<script src="/refgrow.js" async></script>`) {
+		t.Errorf("no script in %s", page)
+	}
+	carl.get("/refgrow.js")
+	if carl.cookie(tracking.CookieName) != "" {
+		t.Error("the tour is not left to the script")
+	}
+	jane.shows("0|0|0", nothing)
+	// What the script sends.
+	for _, origin := range []string{"https://elsewhere.example", w.shop.url} {
+		status, _ := carl.do(http.MethodPost, "/refgrow/track", nil, "Origin", origin)
+		if status != http.StatusAccepted {
+			t.Errorf("%s: %d", origin, status)
+		}
+	}
+}
+
+func TestConsent(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane := w.partner("jane")
+	carl := w.browser()
+	carl.get("/?ref=JANE")
+	if page := carl.post("/consent", "choice", "no"); !strings.Contains(page, "We do not remember") {
+		t.Errorf("%s", page)
+	}
+	carl.get("/?ref=JANE")
+	if got := carl.cookie(tracking.CookieName); got != "" {
+		t.Errorf("there is a cookie: %s", got)
+	}
+	if page := carl.get("/tour?ref=JANE"); strings.Contains(page, "<script") {
+		t.Errorf("the script is in %s", page)
+	}
+	carl.post("/signup", "email", "carl@example.com", "password", "correct horse")
+	jane.shows("1|0|0", nothing)
+
+	dora := w.browser()
+	if page := dora.post("/consent", "choice", "yes"); !strings.Contains(page, "We remember") {
+		t.Errorf("%s", page)
+	}
+	dora.get("/?ref=JANE")
+	if got := dora.cookie(tracking.CookieName); got != "JANE" {
+		t.Errorf("the cookie is %q", got)
+	}
+}
+
+// A form that is sent twice is one order.
+func TestSentTwice(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	jane := w.partner("jane")
+	carl := w.customer("carl", "/?ref=JANE")
+	id := carl.orderID()
+	var sent sync.WaitGroup
+	for range 4 {
+		sent.Go(func() { carl.post("/orders", "order", id, "product", "Team") })
+	}
+	sent.Wait()
+	if got := table(carl.get("/account"), "orders"); got != "2026-01-15|Team||49.00 USD|Money back" {
+		t.Errorf("the orders are %q", got)
+	}
+	jane.shows("1|1|1", "USD|9.80 USD|9.80 USD|0.00 USD|0.00 USD")
+
+	// Somebody else's order it cannot be, and then there is no order at all.
+	dora := w.customer("dora", "")
+	if status, page := dora.do(http.MethodPost, "/orders", fields([]string{"order", id, "product", "Team"})); status != http.StatusUnprocessableEntity {
+		t.Errorf("%d %s", status, page)
+	}
+	if got := table(dora.get("/account"), "orders"); got != "" {
+		t.Errorf("the orders are %q", got)
+	}
+	if status, _ := dora.do(http.MethodPost, "/orders/"+id+"/refund", url.Values{}); status != http.StatusUnprocessableEntity {
+		t.Errorf("somebody else's order is refunded: %d", status)
+	}
+	jane.shows("1|1|1", "USD|9.80 USD|9.80 USD|0.00 USD|0.00 USD")
+}
+
+// The customer has the money back whatever became of the conversion.
+func TestRefundOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*refgrow.Project, int64) error{
+		"deleted": func(p *refgrow.Project, id int64) error { return p.DeleteConversion(t.Context(), id) },
+		"refunded": func(p *refgrow.Project, id int64) error {
+			_, err := p.RefundConversion(t.Context(), id, refgrow.RefundConversionParams{})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup(t)
+			carl := w.customer("carl", "")
+			page := carl.buy("Team", "")
+			list, err := w.shop.program.ListConversions(t.Context(), refgrow.ListConversionsParams{Type: refgrow.Purchase})
+			if err != nil || len(list.Items) != 1 {
+				t.Fatal(list, err)
+			}
+			if err := lose(w.shop.program, list.Items[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			page = carl.post(regexp.MustCompile(`/orders/\w+/refund`).FindString(page))
+			if got := table(page, "orders"); got != "2026-01-15|Team||49.00 USD|refunded" {
+				t.Errorf("the orders are %q", got)
+			}
+		})
+	}
+}
+
+// What is wrong is said on the page, and nothing happens.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.partner("jane")
+	carl := w.customer("carl", "")
+	for name, c := range map[string]struct {
+		as   *browser
+		path string
+		form []string
+		says string
+	}{
+		"short password":   {w.browser(), "/signup", []string{"email", "x@example.com", "password", "1234567"}, "at least 8 characters"},
+		"no email":         {w.browser(), "/signup", []string{"email", "x", "password", "correct horse"}, "email"},
+		"email taken":      {w.browser(), "/signup", []string{"email", "Carl@Example.com", "password", "correct horse"}, "this email already"},
+		"wrong password":   {w.browser(), "/login", []string{"email", "carl@example.com", "password", "correct"}, "is wrong"},
+		"nobody":           {w.browser(), "/login", []string{"email", "nobody@example.com", "password", ""}, "is wrong"},
+		"unknown product":  {carl, "/orders", []string{"order", newOrderID(), "product", "Moon"}, "do not sell"},
+		"unknown coupon":   {carl, "/orders", []string{"order", newOrderID(), "product", "Team", "coupon", "<b>"}, "no coupon &lt;b&gt;"},
+		"no order":         {carl, "/orders", []string{"product", "Team"}, "the form of this page"},
+		"unknown order":    {carl, "/orders/1/refund", nil, "no such order"},
+		"no word":          {carl, "/partner", nil, "choose a word"},
+		"word taken":       {carl, "/partner", []string{"code", "jane"}, "referral_code"},
+		"impossible word":  {carl, "/partner", []string{"code", "a b"}, "referral_code"},
+		"too long for two": {carl, "/partner", []string{"code", strings.Repeat("x", 63)}, "coupon_code"},
+	} {
+		status, page := c.as.do(http.MethodPost, c.path, fields(c.form))
+		_, said, _ := strings.Cut(page, `role="alert">`)
+		said, _, _ = strings.Cut(said, "</p>")
+		if status != http.StatusUnprocessableEntity || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %d, and it says %q in %s", name, status, said, page)
+		}
+	}
+	for _, table := range []string{"orders", "refgrow_coupons WHERE code <> 'JANE10'", "refgrow_affiliates WHERE referral_code <> 'JANE'"} {
+		var count int
+		if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&count); err != nil || count > 0 {
+			t.Errorf("%s: %d %v", table, count, err)
+		}
+	}
+}
+
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	carl := w.customer("carl", "")
+	logged := func(want bool) {
+		t.Helper()
+		page := carl.get("/account")
+		if got := strings.Contains(page, "carl@example.com"); got != want || got == strings.Contains(page, "<h1>Log in</h1>") {
+			t.Errorf("logged in: %v, and should be %v: %s", got, want, page)
+		}
+	}
+	logged(true)
+	carl.post("/logout")
+	logged(false)
+	carl.post("/login", "email", "CARL@example.com", "password", "correct horse")
+	logged(true)
+	// No other site can do anything in a customer's name.
+	if status, _ := carl.do(http.MethodPost, "/logout", url.Values{}, "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden {
+		t.Errorf("another site's form: %d", status)
+	}
+	logged(true)
+	w.clock.Advance(sessionDays*24*time.Hour - time.Second)
+	logged(true)
+	w.clock.Advance(time.Second)
+	logged(false)
+	w.customer("dora", "") // whose session is the only one left
+	var sessions int
+	if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM sessions").Scan(&sessions); err != nil || sessions != 1 {
+		t.Errorf("there are %d sessions: %v", sessions, err)
+	}
+}
+
+func TestOtherPages(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	b := w.browser()
+	if status, page := b.do(http.MethodGet, "/nowhere", nil); status != http.StatusNotFound || !strings.Contains(page, "no such page") {
+		t.Errorf("%d %s", status, page)
+	}
+	b.get("/style.css")
+	b.get("/icon.svg")
+	carl := w.customer("carl", "")
+	if _, err := w.shop.db.ExecContext(t.Context(), "DROP TABLE orders"); err != nil {
+		t.Fatal(err)
+	}
+	status, page := carl.do(http.MethodGet, "/account", nil)
+	if status != http.StatusInternalServerError || !strings.Contains(page, "not your fault") || strings.Contains(page, "no such table") {
+		t.Errorf("%d %s", status, page)
+	}
+}
+
+// With an address it serves until it is told to stop, here as soon as it has said
+// what to try.
+func TestServing(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"to try": "", "to keep": filepath.Join(t.TempDir(), "shop.db")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			out := &listener{heard: func(text string) {
+				if path != "" || strings.Contains(text, "Ctrl-C") {
+					cancel()
+				}
+			}}
+			if err := start(ctx, out, "127.0.0.1:0", path); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(out.String(), "The shop is open at http://127.0.0.1:") || (path == "") != strings.Contains(out.String(), "jane@example.com") {
+				t.Errorf("it says %s", out)
+			}
+		})
+	}
+}
+
+type listener struct {
+	bytes.Buffer
+	heard func(text string)
+}
+
+func (l *listener) Write(text []byte) (int, error) {
+	l.heard(string(text))
+	return l.Buffer.Write(text)
+}

@@ -1,0 +1,167 @@
+// Drives a browser. Each line of the input names a story, who lives it, and what it
+// needs; each line of the output tells what was seen in it.
+import { createInterface } from 'node:readline'
+import { chromium } from 'playwright-core'
+
+// A visitor is a person with a browser profile.
+class Visitor {
+  constructor(context) {
+    this.context = context
+    this.violations = []
+  }
+
+  // A new page, empty or of a site; the ones before it are closed.
+  async open(url) {
+    const before = this.context.pages()
+    const page = await this.context.newPage()
+    page.on('console', (message) => {
+      if (/content security policy/i.test(message.text())) this.violations.push(message.text())
+    })
+    await Promise.all(before.map((other) => other.close()))
+    if (url) await page.goto(url)
+    return page
+  }
+
+  // What remembers who referred the visitor, null for nothing.
+  async cookie(url) {
+    const cookies = await this.context.cookies(url)
+    const found = cookies.find((cookie) => cookie.name === 'refgrow_ref_code')
+    if (!found) return null
+    const { value, path, domain, httpOnly, secure, sameSite, expires } = found
+    return { value, path, domain, httpOnly, secure, sameSite, days: Math.round((expires - Date.now() / 1000) / 86400) }
+  }
+}
+
+async function signUp(page, email) {
+  await page.getByRole('link', { name: 'Sign up', exact: true }).click()
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password').fill('correct horse')
+  await page.getByRole('button', { name: 'Sign up' }).click()
+  await page.getByRole('button', { name: 'Log out' }).waitFor()
+}
+
+async function buy(page, product, coupon) {
+  const offer = page.locator('section').filter({ has: page.getByRole('heading', { name: product, exact: true }) })
+  if (coupon) await offer.getByLabel('Coupon').fill(coupon)
+  await offer.getByRole('button', { name: `Buy ${product}` }).click()
+  await page.locator('#orders').waitFor()
+}
+
+// The cells of a table's body.
+async function table(page, id) {
+  const rows = await page.locator(`#${id} tbody tr`).all()
+  return Promise.all(rows.map(async (row) => (await row.locator('td').allTextContents()).map((text) => text.trim()).join('|')))
+}
+
+// What the script sends when something is done, and how that is answered: 0 where
+// the page may not know.
+async function sent(page, done) {
+  const track = (message) => new URL(message.url()).pathname === '/refgrow/track'
+  const end = Promise.race([
+    page.waitForResponse(track),
+    page.waitForEvent('requestfailed', { predicate: track }).then(() => null),
+  ])
+  const [request, response] = await Promise.all([page.waitForRequest(track), end, done()])
+  return { type: request.postDataJSON().type, status: response?.status() ?? 0 }
+}
+
+const stories = {
+  // A customer comes by a link, leaves, comes back without it, signs up and buys.
+  async buys(visitor, { shop, code, email, coupon, refuses }) {
+    let page = await visitor.open(shop)
+    if (refuses) await page.getByRole('button', { name: 'No tracking' }).click()
+    page = await visitor.open(`${shop}/?ref=${code}`)
+    await page.reload()
+    const cookie = await visitor.cookie(shop)
+    await page.goto('about:blank')
+    page = await visitor.open(shop)
+    await signUp(page, email)
+    await buy(page, 'Team', coupon)
+    return { cookie, orders: await table(page, 'orders') }
+  },
+
+  // A visitor who has come by a link wants to be forgotten.
+  async refusesLater(visitor, { shop, code }) {
+    const page = await visitor.open(`${shop}/?ref=${code}`)
+    const before = await visitor.cookie(shop)
+    await page.getByRole('button', { name: 'No tracking' }).click()
+    await page.getByText('We do not remember').waitFor()
+    return { before, cookie: await visitor.cookie(shop) }
+  },
+
+  // Who has bought has the money back.
+  async returns(visitor, { shop }) {
+    const page = await visitor.open(`${shop}/account`)
+    await page.getByRole('button', { name: 'Money back' }).click()
+    await page.getByRole('cell', { name: 'refunded' }).waitFor()
+    return { orders: await table(page, 'orders') }
+  },
+
+  // A customer becomes a partner.
+  async joins(visitor, { shop, code, email }) {
+    const page = await visitor.open(shop)
+    await signUp(page, email)
+    await page.getByRole('link', { name: email }).click()
+    await page.getByLabel('Word').fill(code)
+    await page.getByRole('button', { name: 'Become a partner' }).click()
+    return { link: await page.locator('#link').textContent() }
+  },
+
+  // A partner looks at what has come of it.
+  async looks(visitor, { shop }) {
+    const page = await visitor.open(`${shop}/account`)
+    return { totals: await table(page, 'totals'), balances: await table(page, 'balances'), days: await table(page, 'days') }
+  },
+
+  // A visitor comes to the page that is tracked by the script, and signs up later.
+  async tours(visitor, { shop, code, email }) {
+    let page = await visitor.open()
+    const message = await sent(page, () => page.goto(`${shop}/tour?ref=${code}`))
+    const cookie = await visitor.cookie(shop)
+    // What the policy refuses would be seen.
+    await Promise.all([page.waitForEvent('console'), page.evaluate(() => {
+      const script = document.createElement('script')
+      script.textContent = 'document.title = "taken over"'
+      document.head.append(script)
+    })])
+    const control = visitor.violations.splice(0).length
+    page = await visitor.open(shop)
+    await signUp(page, email)
+    return { message, cookie, control }
+  },
+
+  // A visitor comes to a static site by a link, and signs up there.
+  async claims(visitor, { site, code, email }) {
+    let page = await visitor.open()
+    const click = await sent(page, () => page.goto(`${site}/?ref=${code}`))
+    const cookie = await visitor.cookie(site)
+    await page.goto('about:blank')
+    page = await visitor.open(site)
+    await page.waitForFunction(() => window.Refgrow)
+    await page.getByLabel('Email').fill(email)
+    const claim = await sent(page, () => page.getByRole('button', { name: 'Sign up' }).click())
+    return { cookie, messages: [click, claim] }
+  },
+}
+
+// The sandbox needs what containers, and those who are root, do not have. Only
+// pages of the tests are opened.
+const browser = await chromium.launch({ executablePath: process.argv[2], chromiumSandbox: false })
+const visitors = new Map()
+for await (const line of createInterface({ input: process.stdin })) {
+  const { story, email, javaScript, ...needs } = JSON.parse(line)
+  let told
+  try {
+    if (!visitors.has(email)) {
+      const context = await browser.newContext({ javaScriptEnabled: javaScript })
+      context.setDefaultTimeout(15_000)
+      visitors.set(email, new Visitor(context))
+    }
+    const visitor = visitors.get(email)
+    told = { ...(await stories[story](visitor, { email, ...needs })), violations: visitor.violations.splice(0) }
+  } catch (error) {
+    told = { error: String(error) }
+  }
+  console.log(JSON.stringify(told))
+}
+await browser.close()
