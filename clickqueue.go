@@ -30,7 +30,7 @@ type clickQueue struct {
 	mu               sync.Mutex
 	waiting          []queuedClick
 	queued, finished int64         // since the start
-	progress         chan struct{} // closed when finished grows
+	progress         chan struct{} // closed when finished grows or running ends
 	running          bool          // there is a goroutine that writes
 	cancel           context.CancelFunc
 	closed           bool
@@ -83,7 +83,7 @@ func (e *Engine) FlushClicks(ctx context.Context) error {
 	q.mu.Lock()
 	upTo := q.queued
 	q.mu.Unlock()
-	return q.wait(ctx, upTo)
+	return q.wait(ctx, func() bool { return q.finished >= upTo })
 }
 
 // writeClicks writes what is queued until nothing is.
@@ -162,7 +162,10 @@ func (q *clickQueue) next(atMost int) []queuedClick {
 	}
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
-	q.running = n > 0
+	if n == 0 {
+		q.running = false
+		q.tell()
+	}
 	return batch
 }
 
@@ -172,15 +175,20 @@ func (q *clickQueue) finish(n int, counts ClickCounts) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.finished += int64(n)
+	q.tell()
+}
+
+// tell tells who waits that there is progress.
+func (q *clickQueue) tell() {
 	close(q.progress)
 	q.progress = make(chan struct{})
 }
 
-// wait returns when so many of all that was ever queued are finished.
-func (q *clickQueue) wait(ctx context.Context, upTo int64) error {
+// wait returns when something has come true.
+func (q *clickQueue) wait(ctx context.Context, come func() bool) error {
 	for {
 		q.mu.Lock()
-		done, progress := q.finished >= upTo, q.progress
+		done, progress := come(), q.progress
 		q.mu.Unlock()
 		if done {
 			return nil
@@ -193,19 +201,19 @@ func (q *clickQueue) wait(ctx context.Context, upTo int64) error {
 	}
 }
 
-// close takes no more clicks and waits until those that are queued are written.
-// When ctx ends before, the rest is dropped.
+// close takes no more clicks and waits until those that are queued are written, and
+// nobody writes any more. When ctx ends before, the rest is dropped.
 func (q *clickQueue) close(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
-	upTo := q.queued
 	q.mu.Unlock()
-	err := q.wait(ctx, upTo)
+	idle := func() bool { return !q.running }
+	err := q.wait(ctx, idle)
 	if err != nil {
 		q.mu.Lock()
 		q.cancel()
 		q.mu.Unlock()
-		_ = q.wait(context.Background(), upTo) // the database answers a context that has ended
+		_ = q.wait(context.Background(), idle) // the database answers a context that has ended
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,6 +210,9 @@ func (d Decision) why() string {
 	case ReasonCoupon:
 		return "the customer used the coupon " + d.code(OutcomeCredited)
 	case ReasonReferralCode:
+		if slices.ContainsFunc(d.Candidates, func(c Candidate) bool { return c.Claimed }) {
+			return "the customer's browser said that it came by the code " + d.code(OutcomeCredited)
+		}
 		return "the customer came by the code " + d.code(OutcomeCredited)
 	case ReasonMoved:
 		return "the owner of the program decided so afterwards"

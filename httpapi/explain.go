@@ -50,6 +50,9 @@ func showCandidate(o *wire.Object, c *refgrow.Candidate) {
 	if c.SelfReferral {
 		o.Flag("self_referral", true)
 	}
+	if c.Claimed {
+		o.Flag("claimed", true)
+	}
 }
 
 func showCommission(o *wire.Object, c *refgrow.CommissionExplanation) {

@@ -19,7 +19,7 @@
 // # Links
 //
 // A link has the code or the partner slug of an affiliate in the query parameter ref,
-// or else in via. Only what leads to an active affiliate counts, in any case;
+// or else in via, in capitals or not. Only what leads to an active affiliate counts;
 // anything else is as if it were not there, so that ?ref=newsletter takes nobody's
 // cookie away. Of a parameter that is given twice, the first counts.
 //
