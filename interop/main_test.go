@@ -29,6 +29,7 @@ const (
 	serving     = "serving"
 	transacting = "transacting"
 	measuring   = "measuring"
+	clicking    = "clicking"
 )
 
 // TestMain lets the test binary be the other processes, too.
@@ -42,6 +43,8 @@ func TestMain(m *testing.M) {
 		err = transact(ctx, file)
 	case measuring:
 		err = measure(ctx, file)
+	case clicking:
+		err = click(ctx, file)
 	default:
 		os.Exit(m.Run())
 	}
