@@ -2,7 +2,7 @@ GO      ?= go
 TOOL     = CGO_ENABLED=0 $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 60s
 
-.PHONY: help test race lint generate check-generated bench fuzz soak interop browser cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak interop browser cross modules ci
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -22,8 +22,11 @@ generate: ## internal/db from schema.sql and queries/
 check-generated: ## is internal/db what sqlc would generate, and are the queries sound?
 	.ci/run generated
 
-bench: ## the benchmarks, with their report
-	cd benchmarks && $(GO) run .
+bench: ## the benchmarks against PocketBase and simpler forms of the engine, in minutes
+	cd benchmarks && $(GO) run . -quick
+
+bench-full: ## the same at a million conversions, with benchmarks/RESULTS.md written anew
+	cd benchmarks && $(GO) run . -full -write RESULTS.md
 
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz

@@ -27,6 +27,9 @@ type RecordConversionParams struct {
 	BaseValue money.Amount
 	// Value is the commission; it wins over the rule. Not set, the rule computes it.
 	Value money.Amount
+	// BaseNumber and ValueNumber are for who has BaseValue and Value as numbers
+	// alone: they are in Currency, or without one in the project's. Nil otherwise.
+	BaseNumber, ValueNumber *money.Decimal
 	// Currency may name the currency where there is no BaseValue. Defaults to
 	// that of BaseValue, then of Value, then the project's.
 	Currency money.Currency
@@ -50,7 +53,12 @@ func (params *RecordConversionParams) check() error {
 	if err := params.Type.check(); err != nil {
 		return err
 	}
-	if params.Type == Purchase && !params.BaseValue.IsSet() {
+	switch {
+	case params.BaseNumber != nil && params.BaseValue.IsSet():
+		return invalid("base_value", "is given twice, as BaseValue and as BaseNumber")
+	case params.ValueNumber != nil && params.Value.IsSet():
+		return invalid("value", "is given twice, as Value and as ValueNumber")
+	case params.Type == Purchase && !params.BaseValue.IsSet() && params.BaseNumber == nil:
 		return invalid("base_value", "is required for purchases")
 	}
 	if err := cmp.Or(amount("base_value", params.BaseValue), amount("value", params.Value)); err != nil {
@@ -62,6 +70,9 @@ func (params *RecordConversionParams) check() error {
 			return invalid("base_value_currency", "%v", err)
 		}
 		params.Currency = currency
+		if err := params.numbersIn(currency); err != nil {
+			return err
+		}
 	}
 	if params.Customer.Email != "" {
 		email, err := address("email", params.Customer.Email)
@@ -89,6 +100,28 @@ func (params *RecordConversionParams) check() error {
 	)
 }
 
+// numbersIn makes amounts of the numbers.
+func (params *RecordConversionParams) numbersIn(c money.Currency) error {
+	for _, given := range []struct {
+		field  string
+		number **money.Decimal
+		to     *money.Amount
+	}{{"base_value", &params.BaseNumber, &params.BaseValue}, {"value", &params.ValueNumber, &params.Value}} {
+		if *given.number == nil {
+			continue
+		}
+		a, err := (*given.number).In(c)
+		if err != nil {
+			return invalid(given.field, "%v", err)
+		}
+		if err := amount(given.field, a); err != nil {
+			return err
+		}
+		*given.number, *given.to = nil, a
+	}
+	return nil
+}
+
 // RecordConversion records a signup or a purchase: it finds or creates the
 // customer, decides who gets the credit, prices the commission, and enters it in
 // the ledger, all in one transaction. An event that cannot be attributed is
@@ -110,6 +143,9 @@ func (p *Project) RecordConversion(ctx context.Context, params RecordConversionP
 
 // recordConversion reads and decides everything before its first write.
 func (o *op) recordConversion(ctx context.Context, params RecordConversionParams) (*db.Conversion, error) {
+	if err := params.numbersIn(o.state.settings.Currency); err != nil {
+		return nil, err
+	}
 	row, err := o.draft(params)
 	if err != nil {
 		return nil, err

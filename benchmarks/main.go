@@ -1,8 +1,54 @@
-// Command benchmarks measures how many conversions a second are recorded,
-// durably, in process and over HTTP, each beside the plainest thing that could
-// be called durable: one prepared insert in a transaction of its own. All four
-// take turns on the same machine in the same run, so that the ratios mean
-// something where absolute numbers drift.
+// Command benchmarks measures the engine beside PocketBase and beside simpler
+// forms of itself, in pairs of rounds on one machine in one run, so that the ratios
+// mean something where absolute numbers drift.
+//
+//	go run . -list
+//	go run . -quick
+//	go run . -full -write RESULTS.md
+//	go run . -rows create64,floor -rounds 5 -length 3s
+//	go run . -rows create64 -rounds 1 -length 10s -profiles /tmp
+//	go run . generate -conversions 1000000 -seed 1 -to shop.db
+//
+// # How it measures
+//
+// Each side is a server in a process of its own, which this program starts: itself
+// in one of the roles of serve.go, or PocketBase (folder pocketbase, which it
+// builds). Processor time and resident memory are that process's. The clients are
+// goroutines of this process, each with one keep-alive connection on loopback and
+// one request at a time, the same for all sides. Both share the processors, as they
+// would on a small machine.
+//
+// A round that writes begins with a fresh copy of a prepared database, on both
+// sides; rounds that only read go on with the same server. Every answer's status is
+// checked while it is measured, and after each stop the rows in the file are
+// counted against the answers that said so. The databases are made the first time
+// they are needed, which takes minutes for a million conversions, and kept in the
+// user's cache.
+//
+// # The work
+//
+// A shop has 10,000 affiliates and 200,000 customers (package population). A
+// purchase has a reference of its own, a base value from 5 to 25 in one of three
+// currencies, a customer (95 %: a known one, drawn by Zipf's law; 5 %: a new one)
+// and in nine of ten cases an affiliate's code, drawn by Zipf's law too. Our engine
+// finds the customer or adds it, decides who is credited, prices, and writes
+// conversion, ledger entry, account and an event for the webhook that every shop
+// has; nobody delivers the events meanwhile. Our commits are durable
+// (synchronous=FULL) where a role does not say NORMAL.
+//
+// PocketBase runs with the settings of its own program, which commit with
+// synchronous=NORMAL; request logs and rate limits are off, and it is not in
+// development mode. Requests have the token of a superuser, for whom it evaluates no
+// rules. "plain" is a create of a record that says itself who is credited and with
+// what, "equal" has hooks (pocketbase/hooks.go). Its lists are pages of the same
+// length with its totals, which are its default. For the list of affiliates
+// its strongest form, the balances that hooks maintain with expand, and its common
+// one, a view collection that adds up, each have a row.
+//
+// The bare floor (floor.go) is net/http, the engine's own statements for a purchase,
+// prepared, and a batch for each transaction: no keys, rules, decisions or
+// validation. A transaction a request (single.go) is our engine with all but the
+// group commit.
 package main
 
 import (
@@ -11,152 +57,155 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
+	"os/signal"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
+
+	"github.com/refgrow-go/refgrow/benchmarks/population"
 )
 
-// A subject is one thing that is measured, on a fresh database each round.
-type subject struct {
-	name  string
-	start func(ctx context.Context, folder string) (running, error)
-}
-
-// A running subject does one operation a call; n is different in every call.
-type running struct {
-	do   func(ctx context.Context, client int, n int64) error
-	stop func() error
-}
-
-// A result is what one round measured.
-type result struct {
-	rate     float64 // operations a second
-	p50, p99 time.Duration
-}
-
 func main() {
-	clients := flag.Int("clients", 64, "concurrent clients")
-	rounds := flag.Int("rounds", 5, "interleaved rounds")
-	length := flag.Duration("length", 3*time.Second, "length of a round")
-	flag.Parse()
-	if err := run(context.Background(), *clients, *rounds, *length); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := dispatch(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
+		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, clients, rounds int, length time.Duration) error {
-	subjects := []subject{
-		{"plain insert, in process", plainInsert},
-		{"RecordConversion, in process", recordInProcess},
-		{"plain insert, over HTTP", plainInsertHTTP},
-		{"POST /conversions, over HTTP", recordHTTP},
+func dispatch(ctx context.Context, args []string) error {
+	switch {
+	case len(args) > 0 && args[0] == "serve":
+		// The interrupt of a terminal goes to the driver and its servers alike; a
+		// server ends with its input.
+		return serve(context.WithoutCancel(ctx), args[1:])
+	case len(args) > 0 && args[0] == "generate":
+		return generateCommand(ctx, args[1:])
 	}
-	fmt.Printf("%d clients, %d rounds of %v, %s, %d CPUs, synchronous=FULL\n\n", clients, rounds, length, runtime.Version(), runtime.NumCPU())
-	results := make([][]result, len(subjects))
-	for range rounds {
-		for i, s := range subjects {
-			r, err := round(ctx, s, clients, length)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			results[i] = append(results[i], r)
-		}
+	return benchCommand(ctx, args)
+}
+
+func logf(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// generateCommand makes a shop and checks its books.
+func generateCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("generate", flag.ContinueOnError)
+	var size sizeFlags
+	size.define(flags)
+	seed := flags.Uint64("seed", 1, "seed of the shop")
+	to := flags.String("to", "", "the `FILE` to make")
+	if err := flags.Parse(args); err != nil {
+		return err
 	}
-	report(subjects, results)
+	if *to == "" {
+		return errors.New("generate needs -to FILE")
+	}
+	if _, err := os.Stat(*to); err == nil {
+		return fmt.Errorf("%s exists already", *to)
+	}
+	if err := generate(ctx, population.New(*seed, size.size()), *to, logf); err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := verify(ctx, *to); err != nil {
+		return err
+	}
+	logf("%-12s %8.1f s", "verifying", time.Since(begun).Seconds())
 	return nil
 }
 
-// round measures a subject for a while, after a short warm-up.
-func round(ctx context.Context, s subject, clients int, length time.Duration) (measured result, err error) {
-	folder, err := os.MkdirTemp("", "refgrow-bench")
+// benchCommand runs rows and prints their report.
+func benchCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
+	names := flags.String("rows", "", "run only these, by `NAMES` with commas between them")
+	rounds := flags.Int("rounds", 5, "pairs of rounds")
+	length := flags.Duration("length", 3*time.Second, "length of a round")
+	clients := flags.Int("clients", 0, "clients, instead of each row's own number")
+	quick := flags.Bool("quick", false, "in minutes: 3 rounds of 1 s, and 100,000 conversions for a million")
+	full := flags.Bool("full", false, "5 rounds of 5 s, at a million conversions")
+	write := flags.String("write", "", "write the report to this `FILE`, too")
+	list := flags.Bool("list", false, "print the names of the rows and what they compare")
+	cache := flags.String("cache", "", "`FOLDER` of generated databases; default: refgrow-benchmarks in the user's cache")
+	profiles := flags.String("profiles", "", "write profiles of our servers into this `FOLDER`; they cost some of the rate")
+	seed := flags.Uint64("seed", 1, "seed of the shops")
+	affiliates := flags.Int("affiliates", 10_000, "affiliates of a shop")
+	customers := flags.Int("customers", 200_000, "customers of a shop")
+	small := flags.Int("few", 10_000, "conversions of a small shop")
+	large := flags.Int("many", 1_000_000, "conversions of a large shop")
+	mixed := flags.Duration("mixed", time.Minute, "length of the load before memory is read")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	presets := map[string]string{}
+	if *quick {
+		presets = map[string]string{"rounds": "3", "length": "1s", "many": "100000", "mixed": "10s"}
+	} else if *full {
+		presets = map[string]string{"rounds": "5", "length": "5s"}
+	}
+	flags.Visit(func(f *flag.Flag) { delete(presets, f.Name) }) // what was said itself stands
+	for name, value := range presets {
+		if err := flags.Set(name, value); err != nil {
+			return err
+		}
+	}
+	s := scaleOf(*affiliates, *customers, *small, *large, *mixed)
+	chosen, err := choose(rows(s), *names)
 	if err != nil {
-		return result{}, err
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	r, err := s.start(ctx, folder)
+	if *list {
+		for _, r := range chosen {
+			fmt.Printf("%-20s %s\n", r.name, r.what)
+		}
+		return nil
+	}
+	depot, err := newDepot(*cache, *seed, logf)
 	if err != nil {
-		return result{}, err
+		return err
 	}
-	var sequence atomic.Int64
-	if _, err := load(ctx, r, clients, length/6, &sequence); err != nil {
-		return result{}, err
+	rep := &report{
+		command: strings.Join(append([]string{"go run ."}, args...), " "), begun: time.Now(), scale: s,
+		bench: &bench{depot: depot, rounds: *rounds, length: *length, profiles: *profiles, log: logf},
 	}
-	begun := time.Now()
-	latencies, err := load(ctx, r, clients, length, &sequence)
-	if err != nil {
-		return result{}, err
-	}
-	taken := time.Since(begun)
-	if err := r.stop(); err != nil {
-		return result{}, err
-	}
-	slices.Sort(latencies)
-	return result{
-		rate: float64(len(latencies)) / taken.Seconds(),
-		p50:  latencies[len(latencies)/2],
-		p99:  latencies[len(latencies)*99/100],
-	}, nil
-}
-
-// load runs the clients for a while and gives the time of every operation.
-func load(ctx context.Context, r running, clients int, length time.Duration, sequence *atomic.Int64) ([]time.Duration, error) {
-	end := time.Now().Add(length)
-	latencies := make([][]time.Duration, clients)
-	failures := make([]error, clients)
-	var group sync.WaitGroup
-	for client := range clients {
-		group.Go(func() {
-			for time.Now().Before(end) {
-				begun := time.Now()
-				if err := r.do(ctx, client, sequence.Add(1)); err != nil {
-					failures[client] = err
-					return
-				}
-				latencies[client] = append(latencies[client], time.Since(begun))
-			}
-		})
-	}
-	group.Wait()
-	for _, err := range failures {
+	for _, r := range chosen {
+		if *clients > 0 {
+			r.clients = *clients
+		}
+		logf("%s: %s", r.name, r.what)
+		result, err := rep.bench.run(ctx, r)
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
+		rep.results = append(rep.results, result)
 	}
-	return slices.Concat(latencies...), nil
+	text := rep.markdown()
+	if _, err := os.Stdout.Write(text); err != nil {
+		return err
+	}
+	logf("in %v", time.Since(rep.begun).Round(time.Second))
+	if *write != "" {
+		return os.WriteFile(*write, text, 0o644)
+	}
+	return nil
 }
 
-// report prints the medians, and each subject against the plain one before it.
-func report(subjects []subject, results [][]result) {
-	fmt.Printf("| %-30s | %22s | %8s | %8s | %14s |\n", "median of the rounds", "operations/s (min-max)", "p50", "p99", "against plain")
-	fmt.Println("| ------------------------------ | ---------------------- | -------- | -------- | -------------- |")
-	for i, s := range subjects {
-		rates := column(results[i], func(r result) float64 { return r.rate })
-		p50 := column(results[i], func(r result) float64 { return r.p50.Seconds() * 1e3 })
-		p99 := column(results[i], func(r result) float64 { return r.p99.Seconds() * 1e3 })
-		against := ""
-		if i%2 == 1 {
-			ratios := make([]float64, len(results[i]))
-			for j := range ratios {
-				ratios[j] = results[i][j].rate / results[i-1][j].rate
-			}
-			slices.Sort(ratios)
-			against = fmt.Sprintf("%.2f times", median(ratios))
+// choose gives the rows of those names, or all of them.
+func choose(all []row, names string) ([]row, error) {
+	if names == "" {
+		return all, nil
+	}
+	var chosen []row
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(all, func(r row) bool { return r.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no row %q; -list shows all", name)
 		}
-		fmt.Printf("| %-30s | %22s | %5.1f ms | %5.1f ms | %14s |\n", s.name,
-			fmt.Sprintf("%.0f (%.0f-%.0f)", median(rates), rates[0], rates[len(rates)-1]), median(p50), median(p99), against)
+		chosen = append(chosen, all[i])
 	}
+	return chosen, nil
 }
-
-func column(results []result, of func(result) float64) []float64 {
-	values := make([]float64, len(results))
-	for i, r := range results {
-		values[i] = of(r)
-	}
-	slices.Sort(values)
-	return values
-}
-
-func median(sorted []float64) float64 { return sorted[len(sorted)/2] }

@@ -52,59 +52,17 @@ func createConversion(c *call) (work, error) {
 		Product:      b.text("product"),
 		URL:          b.text("url"),
 	}
-	numbers := numbers{base: b.number("base_value"), value: b.number("value")}
+	params.BaseNumber, params.ValueNumber = b.number("base_value"), b.number("value")
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	if params.Currency != "" {
-		if err := numbers.of(&params, params.Currency); err != nil {
-			return nil, err
-		}
-		numbers.base, numbers.value = nil, nil
-	}
-	if numbers.base == nil && numbers.value == nil {
-		return func(ctx context.Context, p *refgrow.Project) (answer, error) { return recordConversion(ctx, p, params) }, nil
-	}
-	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
-		err = p.Atomic(ctx, func(p *refgrow.Project) error {
-			settings, err := p.Settings(ctx)
-			if err != nil {
-				return err
-			}
-			params := params
-			if err := numbers.of(&params, settings.Currency); err != nil {
-				return err
-			}
-			done, err = recordConversion(ctx, p, params)
-			return err
-		})
-		return done, err
-	}, nil
-}
-
-func recordConversion(ctx context.Context, p *refgrow.Project, params refgrow.RecordConversionParams) (answer, error) {
-	recorded, err := p.RecordConversion(ctx, params)
-	if err != nil {
-		return answer{}, err
-	}
-	return one(http.StatusCreated, recorded, showConversion), nil
+	return giving(http.StatusCreated, showConversion, func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
+		return p.RecordConversion(ctx, params)
+	}), nil
 }
 
 // numbers are amounts whose currency has to be found; nil when absent.
 type numbers struct{ base, value *money.Decimal }
-
-// of fills in the amounts of a new conversion.
-func (n numbers) of(params *refgrow.RecordConversionParams, c money.Currency) (err error) {
-	if n.base != nil {
-		if params.BaseValue, err = amount("base_value", *n.base, c); err != nil {
-			return err
-		}
-	}
-	if n.value != nil {
-		params.Value, err = amount("value", *n.value, c)
-	}
-	return err
-}
 
 // change fills in the amounts of a changed conversion.
 func (n numbers) change(params *refgrow.UpdateConversionParams, c money.Currency) error {
