@@ -13,7 +13,8 @@ import (
 // auditAll compares everything there is, however it can be asked for.
 func (w *world) auditAll() error {
 	for _, audit := range []func() error{
-		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditPayouts, w.auditOverrides, w.auditAnswers, w.auditStatements, w.verify,
+		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditPayouts, w.auditOverrides, w.auditAnswers, w.auditStatements,
+		w.auditDays, w.verify,
 	} {
 		if err := audit(); err != nil {
 			return err

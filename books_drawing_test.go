@@ -112,6 +112,9 @@ func changes() (often, rare *rapid.Generator[operation]) {
 		custom(drawAdjustment),
 		custom(drawRun),
 		custom(drawEnd),
+		custom(func(t *rapid.T) operation {
+			return clickOp{selector(t, "affiliate"), rapid.IntRange(1, 5).Draw(t, "visits")}
+		}),
 		custom(drawLoyal),
 		rare,
 	)

@@ -118,8 +118,8 @@ func (on *side) shown(got *refgrow.Affiliate) error {
 		return fmt.Errorf("there should be no affiliate %d", got.ID)
 	}
 	signups, purchases := on.model.credited(a.id)
-	want := fmt.Sprintf("%s %s %s: %d signups, %d purchases", a.email, a.code, affiliateStatus(a), signups, purchases)
-	if s := fmt.Sprintf("%s %s %s: %d signups, %d purchases", got.Email, got.ReferralCode, got.Status, got.Signups, got.Purchases); s != want {
+	want := fmt.Sprintf("%s %s %s: %d clicks, %d signups, %d purchases", a.email, a.code, affiliateStatus(a), len(a.clicks), signups, purchases)
+	if s := fmt.Sprintf("%s %s %s: %d clicks, %d signups, %d purchases", got.Email, got.ReferralCode, got.Status, got.Clicks, got.Signups, got.Purchases); s != want {
 		return fmt.Errorf("affiliate %d is %q, but should be %q", a.id, s, want)
 	}
 	return sameBalances("what is shown of "+a.email, got.Earnings, on.model.wantBalances(a.id, all, on.model.now))

@@ -47,6 +47,7 @@ type modelAffiliate struct {
 	id          int64
 	email, code string
 	inactive    bool
+	clicks      []int64 // when they were
 }
 
 type modelConversion struct {

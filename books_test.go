@@ -200,6 +200,9 @@ func (w *world) step(s step) error {
 			return err
 		}
 	}
+	if err := w.lookAtDays(s.look); err != nil {
+		return err
+	}
 	return w.lookBack(s.look)
 }
 

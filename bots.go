@@ -6,7 +6,8 @@ import "strings"
 // preview of a link in a message, or a monitor. Without a user agent, or with that of
 // a tool such as curl, a visit counts: there are people behind these, too.
 func IsBot(userAgent string) bool {
-	userAgent = strings.ToLower(userAgent)
+	// CUBOT makes telephones. A name may be the last word.
+	userAgent = strings.ReplaceAll(strings.ToLower(userAgent), "cubot", "") + " "
 	for _, mark := range botMarks() {
 		if strings.Contains(userAgent, mark) {
 			return true
@@ -17,10 +18,10 @@ func IsBot(userAgent string) bool {
 
 // botMarks are what the user agents of bots have in them. Most say "bot" or
 // "crawler", and where to read about them.
-func botMarks() [27]string {
+func botMarks() [33]string {
 	return [...]string{
-		"bot/", "bot ", "bot;", "bot)", "bot-", "bot.", "-bot", "robot", "crawl", "spider", "slurp", "archiver",
-		"facebookexternalhit", "facebookcatalog", "whatsapp/", "preview", "skypeuripreview", "embedly", "quora link", "vkshare", "flipboard",
-		"mediapartners", "adsbot", "apis-google", "google-inspectiontool", "pingdom", "uptime",
+		"bot/", "bot ", "bot;", "bot)", "bot-", "bot.", "bot,", "bots)", "-bot", "robot", "crawl", "spider", "slurp", "archiver",
+		"facebookexternalhit", "facebookcatalog", "whatsapp/", "preview", "embedly", "iframely", "quora link", "vkshare", "flipboardproxy",
+		"mastodon/", "cardyb", "mediapartners", "apis-google", "googleother", "google-inspectiontool", "lighthouse", "pingdom", "uptime", "http monitor",
 	}
 }

@@ -99,7 +99,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(counting.memo)
-	overridden, watched := false, false
+	claimed, overridden, watched := false, false, false
 	for _, test := range []struct {
 		name   string
 		params RecordConversionParams
@@ -137,6 +137,33 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			"FindCustomers UpdateReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
+			"with claims on file: a new customer, who has none and came by a code",
+			RecordConversionParams{
+				Type: Purchase, ReferralCode: "JANE", BaseValue: base, Customer: Customer{ExternalID: "u_5", Email: "gus@example.com"},
+			},
+			"FindCustomers FindClaim GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"with claims on file: a new customer without an email",
+			RecordConversionParams{Type: Purchase, ReferralCode: "JANE", BaseValue: base, Customer: Customer{ExternalID: "u_6"}},
+			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"with claims on file: a known customer",
+			RecordConversionParams{Type: Purchase, BaseValue: base, Customer: Customer{ExternalID: "u_5"}},
+			"FindReferralByExternalID InsertConversion InsertEntry PostToAccount",
+		},
+		{
+			"with claims on file: a new customer who has one",
+			RecordConversionParams{Type: Purchase, BaseValue: base, Customer: Customer{Email: "fay@example.com"}},
+			"FindReferralByEmail FindClaim GetAffiliateByCode InsertReferral InsertConversion DeleteClaim InsertEntry PostToAccount",
+		},
+		{
+			"without claims again: a new customer",
+			RecordConversionParams{Type: Purchase, BaseValue: base, Customer: Customer{Email: "hal@example.com"}},
+			"FindReferralByEmail InsertReferral InsertConversion",
+		},
+		{
 			"with overrides and months: a new customer, known by all names, who came by a code",
 			RecordConversionParams{
 				Type: Purchase, ReferralCode: "JANE", Reference: "in_5", BaseValue: base, Product: "pro",
@@ -149,7 +176,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			RecordConversionParams{
 				Type: Purchase, Reference: "in_6", BaseValue: base, Product: "pro", Customer: Customer{ExternalID: "u_1"},
 			},
-			"FindCustomers ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount",
+			"FindReferralByExternalID ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with two endpoints: nobody's purchase",
@@ -161,14 +188,20 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			RecordConversionParams{
 				Type: Purchase, Reference: "in_7", BaseValue: base, Product: "pro", Customer: Customer{ExternalID: "u_1"},
 			},
-			"FindCustomers ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount InsertEvent",
+			"FindReferralByExternalID ListRulesFor FirstPurchase InsertConversion InsertEntry PostToAccount InsertEvent",
 		},
 		{
 			"with two endpoints: a signup of a new customer",
 			RecordConversionParams{Type: Signup, ReferralCode: "JANE", Customer: Customer{ExternalID: "u_4"}},
-			"FindCustomers GetAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
+			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
 		},
 	} {
+		if strings.HasPrefix(test.name, "with claims") && !claimed {
+			claimed = true
+			if err := shop.ClaimSignup(ctx, "fay@example.com", "JANE"); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if strings.HasPrefix(test.name, "with overrides") && !overridden {
 			overridden = true
 			if _, err := shop.CreateRule(ctx, CreateRuleParams{Product: "pro", Commission: Percent("30"), Duration: Months(12)}); err != nil {

@@ -60,11 +60,13 @@ func (p *Project) QueueClick(click Click) bool {
 	now := e.now()
 	queued := queuedClick{&Project{engine: e, backend: e.backend, id: p.id, name: p.name}, visit{click.cut(), now.UnixMilli()}}
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if q.closed || len(q.waiting) >= MaxQueuedClicks {
-		q.drop(e, now, 1)
+		untold := q.drop(now, 1)
+		q.mu.Unlock()
+		e.tellDropped(untold)
 		return false
 	}
+	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, queued)
 	q.queued++
 	if !q.running {
@@ -76,8 +78,16 @@ func (p *Project) QueueClick(click Click) bool {
 	return true
 }
 
+// tellDropped tells the log of dropped clicks, if there are any to tell of.
+func (e *Engine) tellDropped(clicks int64) {
+	if clicks > 0 {
+		e.logger.Warn("clicks were dropped", "clicks", clicks)
+	}
+}
+
 // FlushClicks returns when everything that was queued before the call is written,
-// or dropped. Errors: that of ctx.
+// or dropped. Inside Atomic and while a transaction of the caller's holds the
+// database, nothing is written, and it would wait until ctx ends. Errors: that of ctx.
 func (e *Engine) FlushClicks(ctx context.Context) error {
 	q := e.clicks
 	q.mu.Lock()
@@ -91,10 +101,13 @@ func (e *Engine) writeClicks(ctx context.Context, cancel context.CancelFunc) {
 	defer cancel()
 	atMost := maxClickBatch
 	for batch := e.clicks.next(atMost); len(batch) > 0; batch = e.clicks.next(atMost) {
-		before := e.backend.Stats().Operations
-		e.writeBatch(ctx, batch)
+		before, parts := e.backend.Stats().Operations, byProject(batch)
+		for _, part := range parts {
+			e.writeBatch(ctx, part)
+		}
+		clear(batch) // the queue's array still holds them
 		atMost = maxClickBatch
-		if e.backend.Stats().Operations > before+1 { // others write, too
+		if e.backend.Stats().Operations > before+int64(len(parts)) { // others write, too
 			atMost = sharedClickBatch
 			select {
 			case <-ctx.Done():
@@ -105,6 +118,23 @@ func (e *Engine) writeClicks(ctx context.Context, cancel context.CancelFunc) {
 			e.pruneBeside(ctx)
 		}
 	}
+}
+
+// byProject sorts clicks into one batch for each project, in the order in which the
+// projects come.
+func byProject(clicks []queuedClick) [][]queuedClick {
+	var parts [][]queuedClick
+next:
+	for _, c := range clicks {
+		for i := range parts {
+			if parts[i][0].project.id == c.project.id {
+				parts[i] = append(parts[i], c)
+				continue next
+			}
+		}
+		parts = append(parts, []queuedClick{c})
+	}
+	return parts
 }
 
 // writeBatch writes some clicks of one project, as soon as the database takes
@@ -123,9 +153,11 @@ func (e *Engine) writeBatch(ctx context.Context, batch []queuedClick) {
 			return
 		case !errors.Is(err, ErrBusy) || ctx.Err() != nil:
 			e.logger.Error("clicks cannot be recorded", "project", batch[0].project.id, "error", err)
+			now := e.now()
 			q.mu.Lock()
-			q.drop(e, e.now(), len(batch))
+			untold := q.drop(now, len(batch))
 			q.mu.Unlock()
+			e.tellDropped(untold)
 			q.finish(len(batch), ClickCounts{})
 			return
 		}
@@ -151,15 +183,11 @@ func (e *Engine) pruneBeside(ctx context.Context) {
 	}
 }
 
-// next takes the next clicks of one project. There are none when the goroutine that
-// writes is to end.
+// next takes the next clicks. There are none when the goroutine that writes is to end.
 func (q *clickQueue) next(atMost int) []queuedClick {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := 0
-	for n < min(len(q.waiting), atMost) && q.waiting[n].project.id == q.waiting[0].project.id {
-		n++
-	}
+	n := min(len(q.waiting), atMost)
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
 	if n == 0 {
@@ -201,9 +229,10 @@ func (q *clickQueue) wait(ctx context.Context, come func() bool) error {
 	}
 }
 
-// close takes no more clicks and waits until those that are queued are written, and
-// nobody writes any more. When ctx ends before, the rest is dropped.
-func (q *clickQueue) close(ctx context.Context) error {
+// closeClicks takes no more clicks and waits until those that are queued are written,
+// and nobody writes any more. When ctx ends before, the rest is dropped.
+func (e *Engine) closeClicks(ctx context.Context) error {
+	q := e.clicks
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
@@ -215,18 +244,23 @@ func (q *clickQueue) close(ctx context.Context) error {
 		q.mu.Unlock()
 		_ = q.wait(context.Background(), idle) // the database answers a context that has ended
 	}
+	q.mu.Lock()
+	untold := q.untold
+	q.untold = 0
+	q.mu.Unlock()
+	e.tellDropped(untold)
 	return err
 }
 
-// drop counts clicks that are lost, and tells of them in the log now and then.
-func (q *clickQueue) drop(e *Engine, now time.Time, n int) {
+// drop counts clicks that are lost, and gives how many the log is to be told of now.
+func (q *clickQueue) drop(now time.Time, n int) (untold int64) {
 	q.counts.ClicksDropped += int64(n)
 	q.untold += int64(n)
 	if age := now.Sub(q.warned); 0 <= age && age < warnEvery {
-		return
+		return 0
 	}
-	e.logger.Warn("clicks were dropped", "clicks", q.untold)
-	q.warned, q.untold = now, 0
+	untold, q.warned, q.untold = q.untold, now, 0
+	return untold
 }
 
 func (q *clickQueue) count(counts ClickCounts) {

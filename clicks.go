@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -75,13 +76,16 @@ func (p *Project) RecordClicks(ctx context.Context, clicks []Click) (ClickCounts
 		return ClickCounts{}, err
 	}
 	counts := ClickCounts{Counted: counted, Ignored: len(clicks) - counted}
-	p.engine.clicks.count(counts)
+	if p.backend == p.engine.backend { // inside a transaction it may be undone
+		p.engine.clicks.count(counts)
+	}
 	return counts, nil
 }
 
 // cut bounds what is kept of a click.
 func (c Click) cut() Click {
 	c.URL, c.Referrer, c.UserAgent = cutText(c.URL, maxURL), cutText(c.Referrer, maxURL), cutText(c.UserAgent, maxUserAgent)
+	c.ReferralCode = strings.Clone(c.ReferralCode)
 	return c
 }
 
@@ -162,6 +166,7 @@ func (o *op) clickRows(ctx context.Context, visits []visit, affiliates map[strin
 		affiliate int64
 		address   netip.Addr
 	}
+	window := RepeatWindow.Milliseconds()
 	last := make(map[source]int64, len(visits))
 	rows := make([]byte, 0, 256*len(visits))
 	rows = append(rows, '[')
@@ -171,7 +176,7 @@ func (o *op) clickRows(ctx context.Context, visits []visit, affiliates map[strin
 		if from.affiliate == 0 {
 			continue
 		}
-		if before, ok := last[from]; ok && from.address.IsValid() && v.at-before < RepeatWindow.Milliseconds() {
+		if before, ok := last[from]; ok && from.address.IsValid() && -window < v.at-before && v.at-before < window {
 			continue
 		}
 		last[from] = v.at
@@ -192,7 +197,7 @@ func (o *op) clickRows(ctx context.Context, visits []visit, affiliates map[strin
 				rows = wire.AppendText(rows, text)
 			}
 		}
-		for _, number := range []*int64{today, yesterday, &v.at, new(v.at - RepeatWindow.Milliseconds())} {
+		for _, number := range []*int64{today, yesterday, &v.at, new(v.at - window), new(v.at + window)} {
 			rows = append(rows, ',')
 			if number == nil {
 				rows = append(rows, "null"...)
@@ -253,7 +258,17 @@ func (o *op) addressKey(ctx context.Context, day int64) ([]byte, error) {
 	if err := o.InsertAddressKey(ctx, db.InsertAddressKeyParams{Day: day, Key: key}); err != nil {
 		return nil, err
 	}
-	return key, o.DeleteAddressKeys(ctx, today-1)
+	return key, o.forgetAddressKeys(ctx)
+}
+
+// forgetAddressKeys deletes the keys from before yesterday. They are overwritten
+// first, because what is deleted stays in the file for a while.
+func (o *op) forgetAddressKeys(ctx context.Context) error {
+	before := dayOf(o.now) - 1
+	if err := o.OverwriteAddressKeys(ctx, before); err != nil {
+		return err
+	}
+	return o.DeleteAddressKeys(ctx, before)
 }
 
 // PruneClicks forgets the single clicks that are older than each project's
@@ -281,7 +296,7 @@ func (e *Engine) PruneClicks(ctx context.Context) (more bool, err error) {
 }
 
 func (o *op) pruneClicks(ctx context.Context) (more bool, err error) {
-	if err := o.DeleteAddressKeys(ctx, dayOf(o.now)-1); err != nil {
+	if err := o.forgetAddressKeys(ctx); err != nil {
 		return false, err
 	}
 	clicks, err := o.Tx.PruneClicks(ctx, db.PruneClicksParams{
@@ -299,11 +314,9 @@ func (o *op) pruneClicks(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	claims, err := o.PruneClaims(ctx, db.PruneClaimsParams{
-		ProjectID: o.project, CreatedBefore: o.daysAgo(o.state.settings.CookieDays), AtMost: deletionStep,
-	})
-	o.countClaims(-claims)
-	return len(clicks) == deletionStep || claims == deletionStep, err
+	claims := o.state.claims
+	err = o.pruneClaims(ctx, o.daysAgo(o.state.settings.CookieDays), deletionStep)
+	return len(clicks) == deletionStep || claims-o.state.claims == deletionStep, err
 }
 
 // daysAgo is an instant so many days of 24 hours before now.

@@ -60,8 +60,16 @@ func (o *op) customerIsFree(ctx context.Context, field string, find finder, but 
 // findCustomer finds the one customer that all given names belong to, nil when
 // none of them was seen before.
 func (o *op) findCustomer(ctx context.Context, c Customer) (*db.FindReferralRow, error) {
-	if !c.named() {
+	switch c {
+	case Customer{}:
 		return nil, nil
+	case Customer{ID: c.ID}:
+		row, err := findByID(c.ID)(ctx, o, o.project)
+		return &row, missing(err, "Referred user")
+	case Customer{Email: c.Email}:
+		return o.knownCustomer(ctx, findByEmail(c.Email))
+	case Customer{ExternalID: c.ExternalID}:
+		return o.knownCustomer(ctx, findByExternalID(c.ExternalID))
 	}
 	rows, err := o.FindCustomers(ctx, db.FindCustomersParams{
 		ProjectID: o.project, ReferralID: c.ID, Email: c.Email, ExternalID: c.ExternalID,
@@ -86,6 +94,15 @@ func (o *op) findCustomer(ctx context.Context, c Customer) (*db.FindReferralRow,
 		return nil, anotherCustomer("external_id")
 	}
 	return nil, anotherCustomer("email")
+}
+
+// knownCustomer finds a customer by one name, nil when it was not seen before.
+func (o *op) knownCustomer(ctx context.Context, find finder) (*db.FindReferralRow, error) {
+	row, err := find(ctx, o, o.project)
+	if err != nil {
+		return nil, ignoring(err, sql.ErrNoRows)
+	}
+	return &row, nil
 }
 
 func anotherCustomer(field string) error {
@@ -116,7 +133,9 @@ func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, par
 	if next.ExternalID == nil {
 		next.ExternalID = textOrNull(params.Customer.ExternalID)
 	}
-	if next.AffiliateID == nil {
+	// Another account of the app with the same email brings this customer nothing.
+	other := next.ExternalID != nil && params.Customer.ExternalID != "" && *next.ExternalID != params.Customer.ExternalID
+	if next.AffiliateID == nil && !other {
 		next.AffiliateID = c.AffiliateID
 	}
 	next.Status = string(statusAfter(ReferralStatus(next.Status), c))

@@ -19,6 +19,9 @@ import (
 // again.
 const answersKept = 24 * time.Hour
 
+// answersPruned is how many old answers a transaction forgets that stores new ones.
+const answersPruned = 256
+
 // maxIdempotencyKey is the longest Idempotency-Key, in characters.
 const maxIdempotencyKey = 255
 
@@ -59,12 +62,11 @@ func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Proje
 	if err := p.engine.open(); err != nil {
 		return answer, false, err
 	}
-	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !printable(call.Key) {
-		return answer, false, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
+	key, request, err := call.digests(p.id)
+	if err != nil {
+		return answer, false, err
 	}
-	key := digest(strconv.FormatInt(p.id, 10), call.Caller, call.Key)
-	request := digest(string(call.Request))
-	before := p.engine.emitted.Load()
+	before, visits := p.engine.emitted.Load(), p.engine.visits.changed()
 	err = p.backend.Atomic(ctx, backend.Work{
 		Foreign: true,
 		Run: func(ctx context.Context, tx *backend.Tx) error {
@@ -74,23 +76,79 @@ func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Proje
 		},
 	})
 	p.wakeIfChanged(before)
+	if p.engine.visits.changed() != visits {
+		p.engine.visits.forget(p.id)
+	}
 	return answer, replayed, failed("running an idempotent call", err)
 }
 
 func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error)) (Answer, bool, error) {
-	now := p.engine.millis()
-	// An answer from the future was written before the clock was set back.
-	oldest, newest := now-answersKept.Milliseconds(), now+answersKept.Milliseconds()
-	known, err := tx.GetAnswer(ctx, db.GetAnswerParams{ProjectID: p.id, KeyHash: key})
+	k := keptAnswer{project: p.id, key: key, request: request, now: p.engine.millis()}
+	known, found, err := k.find(ctx, tx)
+	if err != nil || found {
+		return known, found, err
+	}
+	answer, err := work(p.inside(tx))
+	if err != nil {
+		return Answer{}, false, err
+	}
+	answer, err = k.keep(ctx, tx, answer)
+	return answer, false, err
+}
+
+// RecordConversionOnce is RecordConversion for a call that is done once: what Once
+// does with RecordConversion inside, but faster, because it is one operation. answer
+// says what is stored of the conversion; it must not call the engine, and may be
+// called more than once. Errors: those of RecordConversion; ErrInvalid for the key;
+// ErrConflict for another request, too.
+func (p *Project) RecordConversionOnce(
+	ctx context.Context, call Idempotency, params RecordConversionParams, answer func(*Conversion) Answer,
+) (given Answer, replayed bool, err error) {
+	key, request, err := call.digests(p.id)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	if err := params.check(); err != nil {
+		return Answer{}, false, err
+	}
+	err = p.writeAs(ctx, "recording a conversion", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
+		k := keptAnswer{project: o.project, key: key, request: request, now: o.now}
+		if given, replayed, err = k.find(ctx, o.Tx); err != nil || replayed {
+			return err
+		}
+		row, err := o.recordConversion(ctx, params)
+		if err != nil {
+			return err
+		}
+		given, err = k.keep(ctx, o.Tx, answer(showConversion(row, o.now)))
+		return err
+	})
+	return given, replayed, err
+}
+
+// A keptAnswer is where the answer of a call is found again.
+type keptAnswer struct {
+	project      int64
+	key, request []byte
+	now          int64
+}
+
+// oldest and newest are when an answer that counts was written. One from the future
+// was written before the clock was set back.
+func (k keptAnswer) oldest() int64 { return k.now - answersKept.Milliseconds() }
+func (k keptAnswer) newest() int64 { return k.now + answersKept.Milliseconds() }
+
+// find gives the answer that the call had before.
+func (k keptAnswer) find(ctx context.Context, tx *backend.Tx) (answer Answer, found bool, err error) {
+	known, err := tx.GetAnswer(ctx, db.GetAnswerParams{ProjectID: k.project, KeyHash: k.key})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
+		return Answer{}, false, nil
 	case err != nil:
 		return Answer{}, false, err
-	case known.CreatedAt <= oldest || known.CreatedAt > newest:
-		if err := tx.DeleteAnswer(ctx, db.DeleteAnswerParams{ProjectID: p.id, KeyHash: key}); err != nil {
-			return Answer{}, false, err
-		}
-	case subtle.ConstantTimeCompare(known.RequestHash, request) != 1:
+	case known.CreatedAt <= k.oldest() || known.CreatedAt > k.newest():
+		return Answer{}, false, tx.DeleteAnswer(ctx, db.DeleteAnswerParams{ProjectID: k.project, KeyHash: k.key})
+	case subtle.ConstantTimeCompare(known.RequestHash, k.request) != 1:
 		return Answer{}, false, conflict("Idempotency-Key", "was used for another request")
 	case known.Status == withheld:
 		id, err := strconv.ParseInt(string(known.Body), 10, 64)
@@ -99,15 +157,17 @@ func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte,
 		}
 		return Answer{SecretOf: id}, true, conflict("Idempotency-Key",
 			"was used already, for the thing with id %d: the answer showed its secret, and is not kept", id)
-	default:
-		return Answer{Status: int(known.Status), Body: known.Body}, true, nil
 	}
-	answer, err := work(p.inside(tx))
-	if err != nil {
-		return Answer{}, false, err
-	}
+	return Answer{Status: int(known.Status), Body: known.Body}, true, nil
+}
+
+// pruned says in a transaction's memo that old answers were pruned in it.
+type pruned struct{}
+
+// keep stores an answer, and prunes old ones.
+func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (Answer, error) {
 	if answer.Status < 0 {
-		return Answer{}, false, invalid("Status", "of an answer must be 0 or more, not %d", answer.Status)
+		return Answer{}, invalid("Status", "of an answer must be 0 or more, not %d", answer.Status)
 	}
 	if answer.Body == nil {
 		answer.Body = []byte{}
@@ -116,12 +176,23 @@ func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte,
 	if answer.SecretOf != 0 {
 		status, body = withheld, strconv.AppendInt(nil, answer.SecretOf, 10)
 	}
-	if err := tx.PruneAnswers(ctx, db.PruneAnswersParams{CreatedBefore: oldest, CreatedAfter: newest}); err != nil {
-		return Answer{}, false, err
+	if _, done := tx.Memo[pruned{}]; !done {
+		if err := tx.PruneAnswers(ctx, db.PruneAnswersParams{CreatedBefore: k.oldest(), CreatedAfter: k.newest(), AtMost: answersPruned}); err != nil {
+			return Answer{}, err
+		}
+		tx.Memo[pruned{}] = true
 	}
-	return answer, false, tx.InsertAnswer(ctx, db.InsertAnswerParams{
-		ProjectID: p.id, KeyHash: key, RequestHash: request, Status: status, Body: body, CreatedAt: now,
+	return answer, tx.InsertAnswer(ctx, db.InsertAnswerParams{
+		ProjectID: k.project, KeyHash: k.key, RequestHash: k.request, Status: status, Body: body, CreatedAt: k.now,
 	})
+}
+
+// digests checks the key, and gives what is stored of it and of the request.
+func (call Idempotency) digests(project int64) (key, request []byte, err error) {
+	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !printable(call.Key) {
+		return nil, nil, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
+	}
+	return digest(strconv.FormatInt(project, 10), call.Caller, call.Key), digest(string(call.Request)), nil
 }
 
 // digest is 16 bytes of a hash over parts that cannot be shifted against each

@@ -55,7 +55,7 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	if err := p.engine.open(); err != nil {
 		return err
 	}
-	before := p.engine.emitted.Load()
+	before, visits := p.engine.emitted.Load(), p.engine.visits.changed()
 	err := failed("running an atomic block", p.backend.Atomic(ctx, backend.Work{
 		Foreign: true,
 		Run: func(_ context.Context, tx *backend.Tx) error {
@@ -63,6 +63,9 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 		},
 	}))
 	p.wakeIfChanged(before)
+	if p.engine.visits.changed() != visits { // what was read meanwhile may be from before the commit
+		p.engine.visits.forget(p.id)
+	}
 	return err
 }
 

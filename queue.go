@@ -363,13 +363,13 @@ func (e *Engine) PruneEvents(ctx context.Context, before time.Time) (more bool, 
 }
 
 // cutText is at most so many bytes of a text, as UTF-8, with blanks for control
-// characters.
+// characters. It keeps nothing of the whole text in memory.
 func cutText(text string, longest int) string {
 	text = strings.ToValidUTF8(text[:min(len(text), longest)], "")
-	return strings.Map(func(c rune) rune {
+	return strings.Clone(strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return ' '
 		}
 		return c
-	}, text)
+	}, text))
 }

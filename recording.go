@@ -154,7 +154,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err != nil {
 		return nil, err
 	}
-	claim, err := o.claimOf(ctx, params.Customer.Email, customer)
+	claim, err := o.claimOf(ctx, params.Customer.Email, customer, row.CreatedAt)
 	if err != nil {
 		return nil, err
 	}

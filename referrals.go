@@ -123,7 +123,7 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 		Email: textOrNull(params.Email), ExternalID: textOrNull(params.ExternalID), AffiliateID: idOrNull(params.AffiliateID),
 		Status: string(params.Status), CreatedAt: o.now,
 	}
-	claim, err := o.claimOf(ctx, params.Email, nil)
+	claim, err := o.claimOf(ctx, params.Email, nil, o.now)
 	if err != nil {
 		return nil, err
 	}

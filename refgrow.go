@@ -111,7 +111,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 // the clicks are written, the rest is dropped and counted, and the error is that of
 // ctx.
 func (e *Engine) Close(ctx context.Context) error {
-	err := e.clicks.close(ctx)
+	err := e.closeClicks(ctx)
 	e.closed.Store(true)
 	return err
 }

@@ -459,6 +459,7 @@ CREATE TABLE refgrow_claims (
     project_id INTEGER NOT NULL,
     email      TEXT NOT NULL,
     code       TEXT NOT NULL,
+    repeated   INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (project_id, email)
 ) STRICT, WITHOUT ROWID;

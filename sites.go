@@ -3,8 +3,10 @@ package refgrow
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -47,8 +49,7 @@ func origins(field string, list []string) ([]string, error) {
 			u.Path != "" && u.Path != "/" {
 			return nil, invalid(field, "must each be a scheme and a host such as https://example.com, not %.64q", text)
 		}
-		origin := strings.ToLower(u.Scheme + "://" + u.Host)
-		origin = strings.TrimSuffix(origin, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+		origin := originOf(u)
 		if slices.Contains(checked, origin) {
 			return nil, invalid(field, "has %.64q twice", origin)
 		}
@@ -56,6 +57,20 @@ func origins(field string, list []string) ([]string, error) {
 	}
 	slices.Sort(checked)
 	return checked, nil
+}
+
+// originOf is a site as a browser writes it.
+func originOf(u *url.URL) string {
+	host := strings.ToLower(strings.TrimSuffix(u.Host, ":"+u.Port()))
+	if address, err := netip.ParseAddr(u.Hostname()); err == nil && address.Is6() {
+		host = "[" + address.String() + "]"
+	}
+	origin := u.Scheme + "://" + host
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil || u.Scheme == "http" && port == 80 || u.Scheme == "https" && port == 443 {
+		return origin
+	}
+	return origin + ":" + strconv.FormatUint(port, 10)
 }
 
 // originsText is how the database keeps a checked list.

@@ -543,7 +543,7 @@ var facts = map[string]string{
 	"events":           "id user_agent created_at",
 	"clicks":           "id url referrer user_agent address",
 	"address_keys":     "day key",
-	"claims":           "created_at",
+	"claims":           "repeated created_at",
 	"outbox":           "id",
 	"deliveries":       "id response_status created_at failures",
 }

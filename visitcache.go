@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +50,13 @@ func (c *visitCache) forget(project int64) {
 	clear(c.codes)
 }
 
+// changed tells how many changes there were so far.
+func (c *visitCache) changed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
+}
+
 // TrackingSettings are those settings that tracking needs at each visit.
 type TrackingSettings struct {
 	Touch          Touch
@@ -56,15 +65,17 @@ type TrackingSettings struct {
 	AllowedOrigins []string
 }
 
-// TrackingSettings gives them from memory, where what other processes change arrives
-// within a second. Errors: ErrBusy, ErrClosed.
+// TrackingSettings gives them from memory, where what other processes change, and the
+// caller's transactions (WithTx), arrives within a second. Errors: ErrBusy, ErrClosed.
 func (p *Project) TrackingSettings(ctx context.Context) (TrackingSettings, error) {
 	c, now := p.engine.visits, p.engine.now()
 	c.mu.Lock()
 	known, ok := c.settings[p.id]
 	changes := c.changes
 	c.mu.Unlock()
-	if ok && recent(known.readAt, now) {
+	outside := p.backend == p.engine.backend // what a transaction sees may be undone
+	if ok && outside && recent(known.readAt, now) {
+		known.AllowedOrigins = slices.Clone(known.AllowedOrigins)
 		return known.TrackingSettings, nil
 	}
 	row, err := read(p, "reading the settings", func(q db.Querier) (db.Project, error) {
@@ -80,8 +91,9 @@ func (p *Project) TrackingSettings(ctx context.Context) (TrackingSettings, error
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes == changes {
+	if c.changes == changes && outside {
 		c.settings[p.id] = knownSettings{settings, now}
+		settings.AllowedOrigins = slices.Clone(settings.AllowedOrigins)
 	}
 	return settings, nil
 }
@@ -92,12 +104,13 @@ func (p *Project) LeadsToAffiliate(ctx context.Context, text string) (bool, erro
 	if code("referral_code", text) != nil {
 		return false, p.engine.open()
 	}
-	c, now, of := p.engine.visits, p.engine.now(), projectCode{p.id, fold(text)}
+	c, now, of := p.engine.visits, p.engine.now(), projectCode{p.id, fold(strings.Clone(text))}
 	c.mu.Lock()
 	readAt, ok := c.codes[of]
 	changes := c.changes
 	c.mu.Unlock()
-	if ok && recent(readAt, now) {
+	outside := p.backend == p.engine.backend
+	if ok && outside && recent(readAt, now) {
 		return true, nil
 	}
 	row, err := read(p, "finding an affiliate", func(q db.Querier) (db.Affiliate, error) {
@@ -109,7 +122,7 @@ func (p *Project) LeadsToAffiliate(ctx context.Context, text string) (bool, erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes != changes {
+	if c.changes != changes || !outside {
 		return true, nil
 	}
 	if len(c.codes) >= maxKnownCodes {

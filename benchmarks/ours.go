@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/benchmarks/population"
@@ -60,6 +61,10 @@ func (s servant) serveStore(ctx context.Context, store refgrow.Store) error {
 	}
 	token, _, err := engine.CreateKey(ctx, shop, refgrow.CreateKeyParams{Name: "benchmark"})
 	if err != nil {
+		return err
+	}
+	debug.SetGCPercent(400) // as "refgrow serve" does, and the upkeep, once an hour
+	if err := engine.Upkeep(ctx); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()

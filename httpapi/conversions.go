@@ -56,6 +56,7 @@ func createConversion(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
+	c.recording = &params
 	return giving(http.StatusCreated, showConversion, func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
 		return p.RecordConversion(ctx, params)
 	}), nil

@@ -59,6 +59,9 @@ type call struct {
 	value    string // the segment of the path that the route has in braces
 	raw      string // the body
 	hasQuery bool   // the judge has read the query
+	// recording is set when the work is to record this conversion and nothing else:
+	// doing that once is then one operation.
+	recording *refgrow.RecordConversionParams
 }
 
 // serve answers a request. The order of judgement is: authentication, limit,
@@ -134,13 +137,7 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 	request := make([]byte, 0, 64+len(c.raw))
 	request = append(request, c.route.method+" "+c.route.pattern+" "+c.value+"\n"...)
 	request = append(request, c.raw...)
-	ctx := c.request.Context()
-	done, replayed, err := c.caller.program.Once(ctx,
-		refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request},
-		func(p *refgrow.Project) (refgrow.Answer, error) {
-			done, err := todo(ctx, p)
-			return refgrow.Answer{Status: done.status, Body: done.body, SecretOf: done.secretOf}, err
-		})
+	done, replayed, err := c.doOnce(c.request.Context(), refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request}, todo)
 	if err != nil && done.SecretOf != 0 {
 		p := problemOf(err)
 		p.id = done.SecretOf
@@ -150,6 +147,19 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	return answer{status: done.Status, body: done.Body}, err
+}
+
+func (c *call) doOnce(ctx context.Context, id refgrow.Idempotency, todo work) (refgrow.Answer, bool, error) {
+	if c.recording != nil {
+		return c.caller.program.RecordConversionOnce(ctx, id, *c.recording, func(recorded *refgrow.Conversion) refgrow.Answer {
+			shown := one(http.StatusCreated, recorded, showConversion)
+			return refgrow.Answer{Status: shown.status, Body: shown.body}
+		})
+	}
+	return c.caller.program.Once(ctx, id, func(p *refgrow.Project) (refgrow.Answer, error) {
+		done, err := todo(ctx, p)
+		return refgrow.Answer{Status: done.status, Body: done.body, SecretOf: done.secretOf}, err
+	})
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) (string, error) {

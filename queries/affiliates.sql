@@ -24,7 +24,7 @@ SELECT * FROM refgrow_affiliates
 WHERE project_id = @project_id AND deleted_at IS NULL
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: InsertCode :one
 INSERT INTO refgrow_codes (project_id, code, affiliate_id) VALUES (@project_id, @code, @affiliate_id)

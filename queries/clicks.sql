@@ -7,15 +7,16 @@ CROSS JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE +a.project_id = c.project_id AND a.status = 'active' AND a.deleted_at IS NULL;
 
 -- Each click is an array: affiliate, code, url, referrer, user agent, address, the
--- address under the key of the day before, the time, and since when it would be a
--- repeat. Repeats are left out.
+-- address under the key of the day before, the time, and between which times another
+-- one makes it a repeat. Repeats are left out.
 -- name: InsertClicks :many
 INSERT INTO refgrow_clicks (project_id, affiliate_id, code, url, referrer, user_agent, address, created_at)
 SELECT CAST(@project_id AS INTEGER), json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]'), json_extract(j.value, '$[3]'), json_extract(j.value, '$[4]'), json_extract(j.value, '$[5]'), json_extract(j.value, '$[7]')
 FROM json_each(CAST(@clicks AS TEXT)) j
 WHERE NOT EXISTS (
     SELECT 1 FROM refgrow_clicks AS x
-    WHERE x.affiliate_id = json_extract(j.value, '$[0]') AND x.address IN (json_extract(j.value, '$[5]'), json_extract(j.value, '$[6]')) AND x.created_at > json_extract(j.value, '$[8]'))
+    WHERE x.affiliate_id = json_extract(j.value, '$[0]') AND x.address IN (json_extract(j.value, '$[5]'), json_extract(j.value, '$[6]')) AND x.created_at > json_extract(j.value, '$[8]')
+        AND x.created_at < json_extract(j.value, '$[9]'))
 RETURNING affiliate_id, created_at;
 
 -- name: CountClicks :exec
@@ -26,6 +27,9 @@ SELECT key FROM refgrow_address_keys WHERE day = @day;
 
 -- name: InsertAddressKey :exec
 INSERT INTO refgrow_address_keys (day, key) VALUES (@day, @key);
+
+-- name: OverwriteAddressKeys :exec
+UPDATE refgrow_address_keys SET key = zeroblob(length(key)) WHERE day < @before_day;
 
 -- name: DeleteAddressKeys :exec
 DELETE FROM refgrow_address_keys WHERE day < @before_day;
@@ -52,6 +56,11 @@ SELECT * FROM refgrow_claims WHERE project_id = @project_id AND email = @email;
 
 -- name: InsertClaim :exec
 INSERT INTO refgrow_claims (project_id, email, code, created_at) VALUES (@project_id, @email, @code, @created_at);
+
+-- A repetition changes nothing but this number, and is written like a first claim, so
+-- that both take the same time.
+-- name: RepeatClaim :exec
+UPDATE refgrow_claims SET repeated = repeated + 1 WHERE project_id = @project_id AND email = @email;
 
 -- name: DeleteClaim :exec
 DELETE FROM refgrow_claims WHERE project_id = @project_id AND email = @email;

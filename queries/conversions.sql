@@ -57,7 +57,7 @@ WHERE project_id = @project_id
     AND created_at >= @from_time
     AND type BETWEEN CAST(@type_from AS TEXT) AND CAST(@type_to AS TEXT)
     AND paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListConversionsOfAffiliate :many
 SELECT * FROM refgrow_conversions
@@ -66,7 +66,7 @@ WHERE affiliate_id = CAST(@affiliate_id AS INTEGER) AND project_id = @project_id
     AND created_at >= @from_time
     AND type BETWEEN CAST(@type_from AS TEXT) AND CAST(@type_to AS TEXT)
     AND paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListConversionsOfReferral :many
 SELECT * FROM refgrow_conversions
@@ -76,7 +76,7 @@ WHERE referral_id = CAST(@referral_id AS INTEGER) AND project_id = @project_id
     AND type BETWEEN CAST(@type_from AS TEXT) AND CAST(@type_to AS TEXT)
     AND paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
     AND COALESCE(affiliate_id, 0) BETWEEN CAST(@affiliate_from AS INTEGER) AND CAST(@affiliate_to AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountConversions :one
 SELECT COUNT(*) FROM refgrow_conversions

@@ -30,7 +30,7 @@ WHERE c.project_id = @project_id
     AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
     AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT @limit OFFSET @offset;
+ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListCouponsOfAffiliate :many
 SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
@@ -39,7 +39,7 @@ WHERE c.affiliate_id = @affiliate_id AND c.project_id = @project_id
     AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
     AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT @limit OFFSET @offset;
+ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountCoupons :one
 SELECT COUNT(*) FROM refgrow_coupons

@@ -10,5 +10,5 @@ DELETE FROM refgrow_idempotency WHERE key_hash = @key_hash AND project_id = @pro
 
 -- name: PruneAnswers :exec
 DELETE FROM refgrow_idempotency
-WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT 4) 
+WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
     AND (created_at < CAST(@created_before AS INTEGER) OR created_at > CAST(@created_after AS INTEGER));

@@ -12,7 +12,7 @@ WHERE conversion_id = CAST(@conversion_id AS INTEGER) AND project_id = @project_
 -- name: ListEntriesOfAffiliate :many
 SELECT * FROM refgrow_ledger_entries
 WHERE affiliate_id = @affiliate_id AND project_id = @project_id AND id < @before_id
-ORDER BY id DESC LIMIT @limit OFFSET @offset;
+ORDER BY id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountEntriesOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_ledger_entries WHERE affiliate_id = @affiliate_id AND project_id = @project_id;
@@ -106,3 +106,8 @@ FROM refgrow_ledger_entries
 WHERE affiliate_id = @affiliate_id AND project_id = @project_id AND created_at < @stamped_before AND available_at > @instant
 GROUP BY currency, available_at HAVING SUM(amount) <> 0
 ORDER BY currency, available_at;
+
+-- name: ListAccountsToRoll :many
+SELECT DISTINCT affiliate_id FROM refgrow_accounts
+WHERE affiliate_id > @after_id AND +project_id = @project_id AND next_release_at <= CAST(@instant AS INTEGER)
+ORDER BY affiliate_id LIMIT CAST(@at_most AS INTEGER);

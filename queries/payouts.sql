@@ -2,7 +2,7 @@
 -- name: ListAffiliatesWithAccount :many
 SELECT affiliate_id FROM refgrow_accounts
 WHERE project_id = @project_id AND currency = @currency AND affiliate_id > @after_id
-ORDER BY affiliate_id LIMIT @limit;
+ORDER BY affiliate_id LIMIT CAST(@limit AS INTEGER);
 
 -- What a payout would pay: the entries that are available by the cut-off, and the
 -- debts whenever they are, unless another payout reserves them. The settlements of
@@ -88,14 +88,14 @@ SELECT * FROM refgrow_payouts
 WHERE project_id = @project_id
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListPayoutsOfAffiliate :many
 SELECT * FROM refgrow_payouts
 WHERE affiliate_id = @affiliate_id AND project_id = @project_id
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountPayoutsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_payouts
@@ -105,10 +105,10 @@ WHERE affiliate_id = @affiliate_id AND +project_id = @project_id
 -- name: ListPayoutEntries :many
 SELECT e.* FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
 WHERE p.payout_id = @payout_id AND p.entry_id < @before_id AND e.project_id = @project_id
-ORDER BY p.entry_id DESC LIMIT @limit OFFSET @offset;
+ORDER BY p.entry_id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListPendingPayouts :many
 SELECT p.id, p.affiliate_id, p.currency, p.amount, a.email, a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_payouts p JOIN refgrow_affiliates a ON a.id = p.affiliate_id
 WHERE p.project_id = @project_id AND p.currency = @currency AND p.status = 'pending' AND p.id > @after_id
-ORDER BY p.id LIMIT @limit;
+ORDER BY p.id LIMIT CAST(@limit AS INTEGER);

@@ -59,7 +59,7 @@ FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.project_id = @project_id
     AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT @limit OFFSET @offset;
+ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
@@ -68,7 +68,7 @@ FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.affiliate_id = CAST(@affiliate_id AS INTEGER) AND r.project_id = @project_id
     AND (r.created_at, r.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND r.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT @limit OFFSET @offset;
+ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountReferralsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_referrals

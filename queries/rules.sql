@@ -41,7 +41,7 @@ WHERE project_id = @project_id AND ended_at IS NULL AND (affiliate_id IS NOT NUL
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND COALESCE(affiliate_id, 0) BETWEEN CAST(@affiliate_from AS INTEGER) AND CAST(@affiliate_to AS INTEGER)
     AND COALESCE(product, '') BETWEEN CAST(@product_from AS TEXT) AND CAST(@product_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountOverrides :one
 SELECT COUNT(*) FROM refgrow_commission_rules

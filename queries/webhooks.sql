@@ -19,7 +19,7 @@ DELETE FROM refgrow_webhooks WHERE id = @webhook_id AND project_id = @project_id
 SELECT * FROM refgrow_webhooks
 WHERE project_id = @project_id
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountWebhooks :one
 SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = @project_id;
@@ -52,11 +52,11 @@ SELECT position FROM refgrow_outbox WHERE id = 1;
 UPDATE refgrow_outbox SET position = @position WHERE id = 1;
 
 -- name: ListEventsAfter :many
-SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > @after_id ORDER BY id LIMIT @limit;
+SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > @after_id ORDER BY id LIMIT CAST(@limit AS INTEGER);
 
 -- name: ListEventsSince :many
 SELECT id, kind, lane, created_at FROM refgrow_events
-WHERE id > @after_id AND id <= @last_id AND +project_id = @project_id AND created_at >= @since ORDER BY id LIMIT @limit;
+WHERE id > @after_id AND id <= @last_id AND +project_id = @project_id AND created_at >= @since ORDER BY id LIMIT CAST(@limit AS INTEGER);
 
 -- name: InsertDelivery :one
 INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
@@ -89,7 +89,7 @@ SELECT * FROM refgrow_deliveries
 WHERE webhook_id = @webhook_id AND project_id = @project_id
     AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
     AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT @limit OFFSET @offset;
+ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
 
 -- name: CountDeliveries :one
 SELECT COUNT(*) FROM refgrow_deliveries
@@ -104,7 +104,7 @@ SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts
 FROM refgrow_deliveries d
 WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at <= CAST(@now AS INTEGER)
     AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
-ORDER BY d.next_attempt_at LIMIT @limit;
+ORDER BY d.next_attempt_at LIMIT CAST(@limit AS INTEGER);
 
 -- name: LeaseDelivery :exec
 UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts + 1 WHERE id = @delivery_id;

@@ -460,7 +460,7 @@ SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email,
 WHERE project_id = ?1 AND deleted_at IS NULL
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT ?7 OFFSET ?6
+ORDER BY created_at DESC, id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
 `
 
 type ListAffiliatesParams struct {

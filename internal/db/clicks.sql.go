@@ -68,7 +68,7 @@ func (q *Queries) DeleteClicksOf(ctx context.Context, arg DeleteClicksOfParams) 
 }
 
 const findClaim = `-- name: FindClaim :one
-SELECT project_id, email, code, created_at FROM refgrow_claims WHERE project_id = ?1 AND email = ?2
+SELECT project_id, email, code, repeated, created_at FROM refgrow_claims WHERE project_id = ?1 AND email = ?2
 `
 
 type FindClaimParams struct {
@@ -83,6 +83,7 @@ func (q *Queries) FindClaim(ctx context.Context, arg FindClaimParams) (Claim, er
 		&i.ProjectID,
 		&i.Email,
 		&i.Code,
+		&i.Repeated,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -182,7 +183,8 @@ SELECT CAST(?1 AS INTEGER), json_extract(j.value, '$[0]'), json_extract(j.value,
 FROM json_each(CAST(?2 AS TEXT)) j
 WHERE NOT EXISTS (
     SELECT 1 FROM refgrow_clicks AS x
-    WHERE x.affiliate_id = json_extract(j.value, '$[0]') AND x.address IN (json_extract(j.value, '$[5]'), json_extract(j.value, '$[6]')) AND x.created_at > json_extract(j.value, '$[8]'))
+    WHERE x.affiliate_id = json_extract(j.value, '$[0]') AND x.address IN (json_extract(j.value, '$[5]'), json_extract(j.value, '$[6]')) AND x.created_at > json_extract(j.value, '$[8]')
+        AND x.created_at < json_extract(j.value, '$[9]'))
 RETURNING affiliate_id, created_at
 `
 
@@ -197,8 +199,8 @@ type InsertClicksRow struct {
 }
 
 // Each click is an array: affiliate, code, url, referrer, user agent, address, the
-// address under the key of the day before, the time, and since when it would be a
-// repeat. Repeats are left out.
+// address under the key of the day before, the time, and between which times another
+// one makes it a repeat. Repeats are left out.
 func (q *Queries) InsertClicks(ctx context.Context, arg InsertClicksParams) ([]InsertClicksRow, error) {
 	rows, err := q.db.QueryContext(ctx, insertClicks, arg.ProjectID, arg.Clicks)
 	if err != nil {
@@ -241,6 +243,15 @@ func (q *Queries) NotePrunedClicks(ctx context.Context, arg NotePrunedClicksPara
 		arg.Day,
 		arg.AffiliateID,
 	)
+	return err
+}
+
+const overwriteAddressKeys = `-- name: OverwriteAddressKeys :exec
+UPDATE refgrow_address_keys SET key = zeroblob(length(key)) WHERE day < ?1
+`
+
+func (q *Queries) OverwriteAddressKeys(ctx context.Context, beforeDay int64) error {
+	_, err := q.db.ExecContext(ctx, overwriteAddressKeys, beforeDay)
 	return err
 }
 
@@ -307,4 +318,20 @@ func (q *Queries) PruneClicks(ctx context.Context, arg PruneClicksParams) ([]Pru
 		return nil, err
 	}
 	return items, nil
+}
+
+const repeatClaim = `-- name: RepeatClaim :exec
+UPDATE refgrow_claims SET repeated = repeated + 1 WHERE project_id = ?1 AND email = ?2
+`
+
+type RepeatClaimParams struct {
+	ProjectID int64
+	Email     string
+}
+
+// A repetition changes nothing but this number, and is written like a first claim, so
+// that both take the same time.
+func (q *Queries) RepeatClaim(ctx context.Context, arg RepeatClaimParams) error {
+	_, err := q.db.ExecContext(ctx, repeatClaim, arg.ProjectID, arg.Email)
+	return err
 }

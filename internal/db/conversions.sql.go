@@ -342,7 +342,7 @@ WHERE project_id = ?1
     AND created_at >= ?4
     AND type BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
     AND paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT ?10 OFFSET ?9
+ORDER BY created_at DESC, id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER)
 `
 
 type ListConversionsParams struct {
@@ -428,7 +428,7 @@ WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND created_at >= ?5
     AND type BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
     AND paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT ?11 OFFSET ?10
+ORDER BY created_at DESC, id DESC LIMIT CAST(?11 AS INTEGER) OFFSET CAST(?10 AS INTEGER)
 `
 
 type ListConversionsOfAffiliateParams struct {
@@ -517,7 +517,7 @@ WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
     AND type BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
     AND paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
     AND COALESCE(affiliate_id, 0) BETWEEN CAST(?10 AS INTEGER) AND CAST(?11 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT ?13 OFFSET ?12
+ORDER BY created_at DESC, id DESC LIMIT CAST(?13 AS INTEGER) OFFSET CAST(?12 AS INTEGER)
 `
 
 type ListConversionsOfReferralParams struct {

@@ -292,7 +292,7 @@ WHERE c.project_id = ?1
     AND (c.created_at, c.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND c.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
     AND instr(c.code_key, CAST(?6 AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT ?8 OFFSET ?7
+ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
 `
 
 type ListCouponsParams struct {
@@ -371,7 +371,7 @@ WHERE c.affiliate_id = ?1 AND c.project_id = ?2
     AND (c.created_at, c.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND c.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
     AND instr(c.code_key, CAST(?7 AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT ?9 OFFSET ?8
+ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER)
 `
 
 type ListCouponsOfAffiliateParams struct {

@@ -79,16 +79,17 @@ func (q *Queries) InsertAnswer(ctx context.Context, arg InsertAnswerParams) erro
 
 const pruneAnswers = `-- name: PruneAnswers :exec
 DELETE FROM refgrow_idempotency
-WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT 4) 
-    AND (created_at < CAST(?1 AS INTEGER) OR created_at > CAST(?2 AS INTEGER))
+WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
+    AND (created_at < CAST(?2 AS INTEGER) OR created_at > CAST(?3 AS INTEGER))
 `
 
 type PruneAnswersParams struct {
+	AtMost        int64
 	CreatedBefore int64
 	CreatedAfter  int64
 }
 
 func (q *Queries) PruneAnswers(ctx context.Context, arg PruneAnswersParams) error {
-	_, err := q.db.ExecContext(ctx, pruneAnswers, arg.CreatedBefore, arg.CreatedAfter)
+	_, err := q.db.ExecContext(ctx, pruneAnswers, arg.AtMost, arg.CreatedBefore, arg.CreatedAfter)
 	return err
 }

@@ -150,10 +150,51 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]L
 	return items, nil
 }
 
+const listAccountsToRoll = `-- name: ListAccountsToRoll :many
+SELECT DISTINCT affiliate_id FROM refgrow_accounts
+WHERE affiliate_id > ?1 AND +project_id = ?2 AND next_release_at <= CAST(?3 AS INTEGER)
+ORDER BY affiliate_id LIMIT CAST(?4 AS INTEGER)
+`
+
+type ListAccountsToRollParams struct {
+	AfterID   int64
+	ProjectID int64
+	Instant   int64
+	AtMost    int64
+}
+
+func (q *Queries) ListAccountsToRoll(ctx context.Context, arg ListAccountsToRollParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listAccountsToRoll,
+		arg.AfterID,
+		arg.ProjectID,
+		arg.Instant,
+		arg.AtMost,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var affiliate_id int64
+		if err := rows.Scan(&affiliate_id); err != nil {
+			return nil, err
+		}
+		items = append(items, affiliate_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEntriesOfAffiliate = `-- name: ListEntriesOfAffiliate :many
 SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note FROM refgrow_ledger_entries
 WHERE affiliate_id = ?1 AND project_id = ?2 AND id < ?3
-ORDER BY id DESC LIMIT ?5 OFFSET ?4
+ORDER BY id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
 `
 
 type ListEntriesOfAffiliateParams struct {

@@ -35,6 +35,7 @@ type Claim struct {
 	ProjectID int64
 	Email     string
 	Code      string
+	Repeated  int64
 	CreatedAt int64
 }
 

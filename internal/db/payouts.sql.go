@@ -237,7 +237,7 @@ func (q *Queries) IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, 
 const listAffiliatesWithAccount = `-- name: ListAffiliatesWithAccount :many
 SELECT affiliate_id FROM refgrow_accounts
 WHERE project_id = ?1 AND currency = ?2 AND affiliate_id > ?3
-ORDER BY affiliate_id LIMIT ?4
+ORDER BY affiliate_id LIMIT CAST(?4 AS INTEGER)
 `
 
 type ListAffiliatesWithAccountParams struct {
@@ -321,7 +321,7 @@ func (q *Queries) ListLargeSettlements(ctx context.Context, arg ListLargeSettlem
 const listPayoutEntries = `-- name: ListPayoutEntries :many
 SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.available_at, e.created_at, e.conversion_id, e.payout_id, e.note FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
 WHERE p.payout_id = ?1 AND p.entry_id < ?2 AND e.project_id = ?3
-ORDER BY p.entry_id DESC LIMIT ?5 OFFSET ?4
+ORDER BY p.entry_id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
 `
 
 type ListPayoutEntriesParams struct {
@@ -378,7 +378,7 @@ SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, stat
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT ?7 OFFSET ?6
+ORDER BY created_at DESC, id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
 `
 
 type ListPayoutsParams struct {
@@ -440,7 +440,7 @@ SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, stat
 WHERE affiliate_id = ?1 AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT ?8 OFFSET ?7
+ORDER BY created_at DESC, id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
 `
 
 type ListPayoutsOfAffiliateParams struct {
@@ -503,7 +503,7 @@ const listPendingPayouts = `-- name: ListPendingPayouts :many
 SELECT p.id, p.affiliate_id, p.currency, p.amount, a.email, a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_payouts p JOIN refgrow_affiliates a ON a.id = p.affiliate_id
 WHERE p.project_id = ?1 AND p.currency = ?2 AND p.status = 'pending' AND p.id > ?3
-ORDER BY p.id LIMIT ?4
+ORDER BY p.id LIMIT CAST(?4 AS INTEGER)
 `
 
 type ListPendingPayoutsParams struct {

@@ -104,8 +104,8 @@ type Querier interface {
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
 	InsertClaim(ctx context.Context, arg InsertClaimParams) error
 	// Each click is an array: affiliate, code, url, referrer, user agent, address, the
-	// address under the key of the day before, the time, and since when it would be a
-	// repeat. Repeats are left out.
+	// address under the key of the day before, the time, and between which times another
+	// one makes it a repeat. Repeats are left out.
 	InsertClicks(ctx context.Context, arg InsertClicksParams) ([]InsertClicksRow, error)
 	InsertCode(ctx context.Context, arg InsertCodeParams) (int64, error)
 	InsertConversion(ctx context.Context, arg InsertConversionParams) (int64, error)
@@ -135,6 +135,7 @@ type Querier interface {
 	// is not before rolled_to, and due what it has of debts; next_release is the
 	// earliest instant after it at which something other than zero is released.
 	ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error)
+	ListAccountsToRoll(ctx context.Context, arg ListAccountsToRollParams) ([]int64, error)
 	ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 	// Where an affiliate has a row the project has one.
 	ListAffiliateDays(ctx context.Context, arg ListAffiliateDaysParams) ([]ListAffiliateDaysRow, error)
@@ -182,6 +183,7 @@ type Querier interface {
 	NextDue(ctx context.Context, arg NextDueParams) (int64, error)
 	NotePrunedClicks(ctx context.Context, arg NotePrunedClicksParams) error
 	NoteSuccess(ctx context.Context, arg NoteSuccessParams) error
+	OverwriteAddressKeys(ctx context.Context, beforeDay int64) error
 	// The account is rolled forward to the new instant: what was released since the
 	// last one joins eligible. New entries are in the table already; those that
 	// were available at once are not in the index of releases and come in
@@ -195,6 +197,9 @@ type Querier interface {
 	PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error)
 	// The next one of the lane may go.
 	ReleaseNext(ctx context.Context, arg ReleaseNextParams) error
+	// A repetition changes nothing but this number, and is written like a first claim, so
+	// that both take the same time.
+	RepeatClaim(ctx context.Context, arg RepeatClaimParams) error
 	// The same entries as in SumPayable.
 	ReserveEntries(ctx context.Context, arg ReserveEntriesParams) (int64, error)
 	RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error)

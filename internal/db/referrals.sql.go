@@ -307,7 +307,7 @@ FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.project_id = ?1
     AND (r.created_at, r.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND r.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT ?7 OFFSET ?6
+ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
 `
 
 type ListReferralsParams struct {
@@ -378,7 +378,7 @@ FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.affiliate_id = CAST(?1 AS INTEGER) AND r.project_id = ?2
     AND (r.created_at, r.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND r.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT ?8 OFFSET ?7
+ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
 `
 
 type ListReferralsOfAffiliateParams struct {

@@ -217,7 +217,7 @@ WHERE project_id = ?1 AND ended_at IS NULL AND (affiliate_id IS NOT NULL OR prod
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
     AND COALESCE(affiliate_id, 0) BETWEEN CAST(?4 AS INTEGER) AND CAST(?5 AS INTEGER)
     AND COALESCE(product, '') BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT ?9 OFFSET ?8
+ORDER BY created_at DESC, id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER)
 `
 
 type ListOverridesParams struct {

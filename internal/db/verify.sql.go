@@ -1096,6 +1096,10 @@ UNION ALL
 SELECT 'click', k.id, 'code', k.code, '3 to 64 characters'
 FROM refgrow_clicks k WHERE k.project_id = ?1 AND length(k.code) NOT BETWEEN 3 AND 64
 UNION ALL
+SELECT 'day ' || d.day || ' of affiliate', d.affiliate_id, 'affiliate', CAST(d.affiliate_id AS TEXT), 'one of the project'
+FROM refgrow_affiliate_days d LEFT JOIN refgrow_affiliates a ON a.id = d.affiliate_id
+WHERE d.project_id = ?1 AND (a.id IS NULL OR a.project_id <> d.project_id)
+UNION ALL
 SELECT 'claim made at', k.created_at, 'email', k.email, 'in lower case'
 FROM refgrow_claims k WHERE k.project_id = ?1 AND k.email <> lower(k.email)
 UNION ALL

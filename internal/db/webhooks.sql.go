@@ -500,7 +500,7 @@ SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, fail
 WHERE webhook_id = ?1 AND project_id = ?2
     AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
     AND status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT ?8 OFFSET ?7
+ORDER BY created_at DESC, id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
 `
 
 type ListDeliveriesParams struct {
@@ -567,7 +567,7 @@ SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts
 FROM refgrow_deliveries d
 WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.next_attempt_at <= CAST(?2 AS INTEGER)
     AND COALESCE(d.leased_until, 0) <= CAST(?2 AS INTEGER)
-ORDER BY d.next_attempt_at LIMIT ?3
+ORDER BY d.next_attempt_at LIMIT CAST(?3 AS INTEGER)
 `
 
 type ListDueDeliveriesParams struct {
@@ -650,7 +650,7 @@ func (q *Queries) ListEndpoints(ctx context.Context) ([]int64, error) {
 }
 
 const listEventsAfter = `-- name: ListEventsAfter :many
-SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > ?1 ORDER BY id LIMIT ?2
+SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)
 `
 
 type ListEventsAfterParams struct {
@@ -697,7 +697,7 @@ func (q *Queries) ListEventsAfter(ctx context.Context, arg ListEventsAfterParams
 
 const listEventsSince = `-- name: ListEventsSince :many
 SELECT id, kind, lane, created_at FROM refgrow_events
-WHERE id > ?1 AND id <= ?2 AND +project_id = ?3 AND created_at >= ?4 ORDER BY id LIMIT ?5
+WHERE id > ?1 AND id <= ?2 AND +project_id = ?3 AND created_at >= ?4 ORDER BY id LIMIT CAST(?5 AS INTEGER)
 `
 
 type ListEventsSinceParams struct {
@@ -753,7 +753,7 @@ const listWebhooks = `-- name: ListWebhooks :many
 SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-ORDER BY created_at DESC, id DESC LIMIT ?5 OFFSET ?4
+ORDER BY created_at DESC, id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
 `
 
 type ListWebhooksParams struct {

@@ -69,7 +69,7 @@ func (s *shelf) kept() (single int, all int64) {
 	return single, jane.Clicks
 }
 
-func TestPruneClicks(t *testing.T) {
+func TestUpkeepPrunes(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	for range 4 { // more than one transaction forgets
@@ -80,7 +80,7 @@ func TestPruneClicks(t *testing.T) {
 	log := new(journal)
 	c := &call{log: slog.New(slog.NewTextHandler(log, nil))}
 	ticks := make(chan time.Time)
-	stop := c.pruneClicks(t.Context(), s.engine, ticks)
+	stop := c.upkeep(t.Context(), s.engine, ticks)
 	ticks <- time.Time{} // taken after the first look
 	ticks <- time.Time{}
 	if single, all := s.kept(); single != 2003 || all != 2003 {
@@ -107,7 +107,7 @@ func TestPruneClicks(t *testing.T) {
 }
 
 // The end of the context ends it, and what fails is told and tried again.
-func TestPruneClicksEnds(t *testing.T) {
+func TestUpkeepEnds(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	log := new(journal)
@@ -117,12 +117,12 @@ func TestPruneClicksEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ticks := make(chan time.Time)
-	stop := c.pruneClicks(ctx, s.engine, ticks)
+	stop := c.upkeep(ctx, s.engine, ticks)
 	ticks <- time.Time{}
 	ticks <- time.Time{}
 	cancel()
 	stop()
-	if strings.Count(log.String(), "forgetting old clicks has to wait") < 2 {
+	if strings.Count(log.String(), "the upkeep has to wait") < 2 {
 		t.Errorf("the log has %q", log)
 	}
 }
