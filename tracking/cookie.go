@@ -15,37 +15,39 @@ const CookieName = "refgrow_ref_code"
 // heldCode is the code in the visitor's cookie, "" without one.
 func heldCode(r *http.Request) string {
 	for _, c := range r.CookiesNamed(CookieName) {
-		if isCode(c.Value) {
-			return c.Value
+		if code := codeOf(c.Value); code != "" {
+			return code
 		}
 	}
 	return ""
 }
 
-// remember sets the cookie to the code of the link.
-func (t *Tracker) remember(w http.ResponseWriter, r *http.Request, a answer) {
+// cookie has the code of the link.
+func (t *Tracker) cookie(r *http.Request, a answer) *http.Cookie {
 	const day = 24 * 60 * 60
-	http.SetCookie(w, &http.Cookie{
+	return &http.Cookie{
 		Name: CookieName, Value: a.link, Path: "/", Domain: t.options.CookieDomain, MaxAge: a.settings.CookieDays * day,
 		Secure: t.options.HTTPS(r), SameSite: http.SameSiteLaxMode,
-	})
+	}
 }
 
-// private is the answer to a visit by a link. No shared cache may keep it: it
-// would give one visitor's cookie to others, or answer others who are then
-// not counted.
+// private is the answer to a visit by a link, and puts the cookie on it. No shared
+// cache may keep it: it would give one visitor's cookie to others, or answer others
+// who are then not counted.
 type private struct {
 	http.ResponseWriter
-	sealed bool // the header was sent
+	cookie *http.Cookie // nil for none
+	sealed bool         // the header was sent
 }
 
 // Unwrap is for http.ResponseController.
 func (p *private) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p *private) WriteHeader(status int) {
-	p.forbid()
 	// What is sent as 1xx is not the answer yet, but for the one that ends HTTP.
-	p.sealed = p.sealed || status >= 200 || status == http.StatusSwitchingProtocols
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		p.seal()
+	}
 	p.ResponseWriter.WriteHeader(status)
 }
 
@@ -67,21 +69,37 @@ func (p *private) FlushError() error {
 
 // Hijack is for who asks for an http.Hijacker.
 func (p *private) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(p.ResponseWriter).Hijack()
+	connection, buffered, err := http.NewResponseController(p.ResponseWriter).Hijack()
+	if err == nil {
+		p.seal() // for who writes the header to the connection, as a reverse proxy does
+	}
+	return connection, buffered, err
 }
 
-// seal is called when the header is about to be sent.
+// seal is called when the header is about to be sent, and not before: a handler may
+// replace all that is in it, as http.TimeoutHandler and httputil.ReverseProxy do.
 func (p *private) seal() {
-	p.forbid()
+	if p.sealed {
+		return
+	}
 	p.sealed = true
+	p.forbid()
+	if p.cookie != nil && !p.decided() {
+		http.SetCookie(p.ResponseWriter, p.cookie)
+	}
+}
+
+// decided tells whether the handler has said itself what becomes of the cookie, as the
+// redirect does.
+func (p *private) decided() bool {
+	return slices.ContainsFunc(p.Header().Values("Set-Cookie"), func(line string) bool {
+		return strings.HasPrefix(line, CookieName+"=")
+	})
 }
 
 // forbid takes from Cache-Control what lets others than the browser keep the
 // answer. The rest stays: a no-store, a no-cache, how long the browser may keep it.
 func (p *private) forbid() {
-	if p.sealed {
-		return
-	}
 	h := p.Header()
 	rules := []string{"private"}
 	for rule := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
@@ -92,7 +110,18 @@ func (p *private) forbid() {
 		}
 	}
 	h.Set("Cache-Control", strings.Join(rules, ", "))
-	// These tell caches before the server otherwise.
-	h.Del("CDN-Cache-Control")
-	h.Del("Surrogate-Control")
+	for name := range h {
+		if tellsCaches(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// tellsCaches tells whether a header is for the caches before the server, which then
+// do not look at Cache-Control: CDN-Cache-Control, the ones of that kind that belong to
+// somebody (Cloudflare-CDN-Cache-Control), and those that are older.
+func tellsCaches(header string) bool {
+	header = http.CanonicalHeaderKey(header)
+	return strings.HasSuffix(header, "Cdn-Cache-Control") ||
+		slices.Contains([]string{"Surrogate-Control", "Edge-Control", "X-Accel-Expires"}, header)
 }

@@ -5,8 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/tracking"
@@ -74,6 +77,98 @@ func TestConsent(t *testing.T) {
 	}
 }
 
+// forOtherCaches are headers that some caches believe before Cache-Control.
+var forOtherCaches = []string{
+	"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-CDN-Cache-Control",
+	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
+}
+
+// Handlers that make the header of their answer anew do not lose the cookie, and those
+// that say themselves what becomes of it have the last word.
+func TestCookieIsOnTheAnswer(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	page := func(w http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+		io.WriteString(w, "a page")
+	}
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", r.Header.Get("Upgrade"))
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			return
+		}
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		page(w, r)
+	}))
+	t.Cleanup(backend.Close)
+	where, err := url.Parse(backend.URL)
+	w.ok(err)
+	proxy := httputil.NewSingleHostReverseProxy(where)
+	endless := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-t.Context().Done() })
+	for _, test := range []struct {
+		name    string
+		handler http.Handler
+		upgrade string
+		want    string // the cookies
+	}{
+		{"a page", http.HandlerFunc(page), "", "session=1 refgrow_ref_code=JANE"},
+		{"a time limit", http.TimeoutHandler(http.HandlerFunc(page), time.Minute, ""), "", "session=1 refgrow_ref_code=JANE"},
+		{"a time limit that is over", http.TimeoutHandler(endless, time.Nanosecond, ""), "", "refgrow_ref_code=JANE"},
+		{"a proxy with hints before", proxy, "", "session=1 refgrow_ref_code=JANE"},
+		{"a proxy to another protocol", proxy, "chat", "refgrow_ref_code=JANE session=1"},
+		{"another middleware", w.tracker(tracking.Options{}).Middleware(http.HandlerFunc(page)), "", "session=1 refgrow_ref_code=JANE"},
+		{"an end to it", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.SetCookie(w, &http.Cookie{Name: tracking.CookieName, MaxAge: -1})
+		}), "", "refgrow_ref_code="},
+		{"a cookie of a similar name", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.SetCookie(w, &http.Cookie{Name: tracking.CookieName + "_2", Value: "x"})
+		}), "", "refgrow_ref_code_2=x refgrow_ref_code=JANE"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(w.tracker(tracking.Options{}).Middleware(test.handler))
+			t.Cleanup(server.Close)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/?ref=JANE", nil)
+			w.ok(err)
+			if test.upgrade != "" {
+				r.Header.Set("Connection", "Upgrade")
+				r.Header.Set("Upgrade", test.upgrade)
+			}
+			answer, err := server.Client().Do(r)
+			w.ok(err)
+			defer answer.Body.Close()
+			var got []string
+			for _, c := range answer.Cookies() {
+				got = append(got, c.Name+"="+c.Value)
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("%s: the cookies are %q, not %q", answer.Status, got, test.want)
+			}
+		})
+	}
+}
+
+// Where a connection cannot be taken over, the handler goes on, and what it says then
+// counts.
+func TestAnswerAfterNoHijack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	a := serve(w.tracker(tracking.Options{}).Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			t.Error("a recorder has no connection")
+		}
+		w.Header().Set("Cache-Control", "public")
+		io.WriteString(w, "a page")
+	})), w.request("GET", "/?ref=JANE")).Result()
+	if got := a.Header.Get("Cache-Control"); got != "private" || (seen{Response: a}).code() != "JANE" {
+		t.Errorf("Cache-Control is %q, the cookies %v", got, a.Cookies())
+	}
+}
+
 // What a handler says of caches, and what becomes of it on the answer to a link.
 func TestCacheControl(t *testing.T) {
 	t.Parallel()
@@ -131,8 +226,9 @@ func TestCacheControl(t *testing.T) {
 			io.WriteString(w, "a page")
 		}, "private"},
 		{"caches apart", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("CDN-Cache-Control", "max-age=60")
-			w.Header().Set("Surrogate-Control", "max-age=60")
+			for _, name := range forOtherCaches {
+				w.Header().Set(name, "max-age=60")
+			}
 			io.WriteString(w, "a page")
 		}, "private"},
 	} {
@@ -151,8 +247,10 @@ func TestCacheControl(t *testing.T) {
 			if (seen{Response: answer}).code() != "JANE" {
 				t.Errorf("the cookies are %v", answer.Cookies())
 			}
-			if answer.Header.Get("CDN-Cache-Control")+answer.Header.Get("Surrogate-Control") != "" {
-				t.Errorf("some caches are told otherwise: %v", answer.Header)
+			for _, name := range forOtherCaches {
+				if len(answer.Header.Values(name)) > 0 {
+					t.Errorf("some caches are told otherwise: %v", answer.Header)
+				}
 			}
 		})
 	}
@@ -254,7 +352,7 @@ func TestAnswersToLinksAreWhole(t *testing.T) {
 		t.Errorf("the answer is %s", answer.Status)
 	}
 	answer = get("/panic")
-	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusInternalServerError || strings.Contains(got, "public") {
-		t.Errorf("after a panic: %s, Cache-Control %q", answer.Status, got)
+	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusInternalServerError || strings.Contains(got, "public") || (seen{Response: answer}).code() != "JANE" {
+		t.Errorf("after a panic: %s, Cache-Control %q, the cookies %v", answer.Status, got, answer.Cookies())
 	}
 }

@@ -33,9 +33,13 @@
 // A visit is a GET request for a page that somebody is about to see. These have
 // neither a click nor a cookie: other methods, HEAD among them; prefetches and prerendered
 // pages (Sec-Purpose, Purpose, X-Purpose, X-Moz); what the browser fetches for another page
-// (Sec-Fetch-Dest is there and not "document"), since otherwise an image on any
-// page could make its visitors somebody's customers; and bots, by [refgrow.IsBot] and
-// Options.IsBot. The engine leaves out what repeats within 30 minutes from one address.
+// (by Sec-Fetch-Dest, or where it is missing by an Accept of images), since otherwise
+// an image on any page could make its visitors somebody's customers; and bots, by
+// [refgrow.IsBot] and Options.IsBot. A page that the site's own service worker fetches
+// to show it counts. The engine leaves out what repeats within 30 minutes from one address.
+//
+// Chromium shows a page that speculation rules have prefetched without another
+// request, so that this visit is not counted: exclude referral links from the rules.
 //
 // Behind a proxy, Options.ClientIP and Options.HTTPS have to tell what the browser did:
 // else all visitors have the proxy's address, and one of them counts in 30 minutes.
@@ -44,7 +48,8 @@
 //
 // It is named refgrow_ref_code and holds the code as it stood in the link, for
 // as many days as the settings say. It is SameSite=Lax, Secure on https, and not
-// HttpOnly, because the script reads it too. When the last touch counts, every visit
+// HttpOnly, because the script reads it too. A handler that sets it itself, as the
+// redirect does, has the last word. When the last touch counts, every visit
 // by a link begins its time anew; when the first one does, only a code that leads nowhere any
 // more is replaced. Where Options.Consent says no, no cookie is set: the click still counts,
 // and its attribution is that of this one request.
@@ -53,15 +58,16 @@
 // caches, whatever the handler says: Cache-Control is made private, and loses public and
 // s-maxage; what else is in it stays. This holds for answers that set no cookie as well: one that
 // was made for a bot, and kept, would reach people who are then not counted.
-// CDN-Cache-Control and Surrogate-Control are taken away.
+// CDN-Cache-Control, also with a name before it, Surrogate-Control, Edge-Control and
+// X-Accel-Expires are taken away.
 //
 // # No waiting
 //
 // Clicks are queued; when the queue is full they are dropped, which the engine
 // counts and logs. Settings and codes come from the engine's memory. What is not there
 // is looked up in the database, for at most 20 milliseconds. After that the last
-// known settings hold and the code is believed; it is looked up again when the
-// click is written. A request without a code in its link asks for nothing.
+// known settings hold and the code is believed, but takes nobody's cookie away; it is
+// looked up again when the click is written. A request without a code in its link asks for nothing.
 //
 // # The redirect
 //
@@ -80,13 +86,18 @@
 //	<script src="https://example.com/refgrow.js" async></script>
 //
 // The script does on arrival what the middleware does: the cookie, on the site's own
-// domain, and a click. It cannot know which codes lead to an affiliate, and has no
-// consent hook: load it once there is consent. Some browsers keep for a week
-// at most what a script puts into a cookie. Refgrow(value, type, email, {reference}) tells
+// host or on Options.CookieDomain if the host is in it, and a click. It cannot know
+// which codes lead to an affiliate, and has no consent hook: load it once there is
+// consent. Some browsers keep for a week at most what a script puts into a cookie. Refgrow(value, type, email, {reference}) tells
 // of a signup where type is "signup" and the visitor came by a link. That is a
 // claim: it earns nothing and records nothing; when the app's server records something
 // of a customer with that email, who was not known before, the code counts there.
 // Value and reference are accepted and not sent.
+//
+// A claim is only what a browser says, and an Origin is easily made up outside of
+// browsers: whoever does can claim an email that is not a customer's yet. Allow origins
+// only for sites that need the script, and where you can, tell the code on your own
+// server (TrackSignup): it always wins over a claim.
 //
 // A site's Content-Security-Policy needs the host of the script in script-src and
 // connect-src, and nothing unsafe.

@@ -39,7 +39,7 @@ type answer struct {
 	guessed bool
 	link    string // the first of the link's codes that leads to an affiliate, or ""
 	held    string // the cookie's code, or ""
-	keeps   bool   // the cookie stays, because the first touch counts
+	keeps   bool   // the cookie stays, because the first touch counts or the link is only believed
 }
 
 // credited is the code of who referred the visitor, "" for nobody.
@@ -56,7 +56,8 @@ func (k *known) settings() answer { return k.answer(nil, "") }
 // answer looks at the codes of a link and of a cookie. It comes from the engine's
 // memory, or else within the time of patience from the database. After that
 // the settings are the last that were read, and the codes are believed: the engine
-// will see what they lead to when it writes the click.
+// will see what they lead to when it writes the click. What is only believed takes
+// nobody's cookie away.
 func (k *known) answer(links []string, held string) answer {
 	// A context that is over asks the memory alone.
 	over, end := context.WithCancel(context.Background())
@@ -125,6 +126,6 @@ func (k *known) guess(links []string, held string) answer {
 	if len(links) > 0 {
 		a.link = links[0]
 	}
-	a.keeps = a.link != "" && held != "" && a.settings.Touch == refgrow.TouchFirst
+	a.keeps = a.link != "" && held != ""
 	return a
 }

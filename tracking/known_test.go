@@ -111,7 +111,6 @@ func poolOfOne(t *testing.T) (w *world, pool *sql.DB, take func() (release func(
 func TestNoRequestWaitsForAConnection(t *testing.T) {
 	t.Parallel()
 	w, pool, take := poolOfOne(t)
-	w.touch(refgrow.TouchFirst)
 	days := 7
 	w.set(refgrow.UpdateSettingsParams{CookieDays: &days})
 	tracker := w.tracker(tracking.Options{})
@@ -131,13 +130,19 @@ func TestNoRequestWaitsForAConnection(t *testing.T) {
 		})
 	}
 	wait.Wait()
+	// What is only believed takes nobody's cookie away, although the last touch counts.
 	if s := visit(tracker, with(w.request("GET", "/?ref=NOBODY"), "JANE")); s.code() != "" || s.attribution.ReferralCode != "JANE" {
-		t.Errorf("under first touch: the cookie %q and %+v", s.code(), s.attribution)
+		t.Errorf("with a cookie: the cookie %q and %+v", s.code(), s.attribution)
 	}
 	if s := visit(tracker, with(w.request("GET", "/"), "JANE")); s.attribution.ReferralCode != "JANE" {
 		t.Errorf("without a link: %+v", s.attribution)
 	}
 	a := httptest.NewRecorder()
+	tracker.Redirect(a, with(w.request("GET", "/r/NOBODY"), "JANE"), "NOBODY")
+	if a.Header().Get("Location") != landing+"?ref=NOBODY" || len(a.Header()["Set-Cookie"]) > 0 {
+		t.Errorf("the redirect, with a cookie: %d %v", a.Code, a.Header())
+	}
+	a = httptest.NewRecorder()
 	tracker.Redirect(a, w.request("GET", "/r/BOB?to=https://evil.example"), "BOB")
 	if a.Code != http.StatusFound || a.Header().Get("Location") != landing+"?ref=BOB" {
 		t.Errorf("the redirect: %d %v", a.Code, a.Header())
@@ -168,8 +173,11 @@ func TestBeforeAnythingIsKnown(t *testing.T) {
 	release := take()
 	w.clock.Advance(time.Hour)
 	tracker := w.tracker(tracking.Options{})
-	if s := visit(tracker, with(w.request("GET", "/?ref=JANE"), "BOB")); s.code() != "JANE" || s.Cookies()[0].MaxAge != 60*24*60*60 {
+	if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.code() != "JANE" || s.Cookies()[0].MaxAge != 60*24*60*60 {
 		t.Errorf("the cookies %v", s.Cookies())
+	}
+	if s := visit(tracker, with(w.request("GET", "/?ref=JANE"), "BOB")); s.code() != "" || s.attribution.ReferralCode != "BOB" {
+		t.Errorf("with a cookie: the cookies %v and %+v", s.Cookies(), s.attribution)
 	}
 	a := httptest.NewRecorder()
 	tracker.Redirect(a, w.request("GET", "/r/JANE"), "JANE")
@@ -187,7 +195,7 @@ func TestBeforeAnythingIsKnown(t *testing.T) {
 		t.Errorf("the message: %d %v", a.Code, a.Header())
 	}
 	release()
-	w.counts(1, 0)
+	w.counts(2, 0)
 }
 
 // With an engine that was closed the pages go on, and the log tells of it, though not

@@ -19,7 +19,7 @@ import (
 // that leads to no affiliate leads to the same page, without any effect.
 func (t *Tracker) Redirect(w http.ResponseWriter, r *http.Request, code string) {
 	var links []string
-	if isCode(code) {
+	if code = codeOf(code); code != "" {
 		links = []string{code}
 	}
 	a := t.known.answer(links, heldCode(r))
@@ -34,7 +34,9 @@ func (t *Tracker) Redirect(w http.ResponseWriter, r *http.Request, code string) 
 		sentence(w, http.StatusNotFound, "This link leads nowhere.")
 		return
 	}
-	t.arrive(w, r, a)
+	if cookie := t.arrive(r, a); cookie != nil {
+		http.SetCookie(w, cookie)
+	}
 	if a.link != "" && !target.Query().Has("ref") {
 		if target.RawQuery != "" {
 			target.RawQuery += "&"

@@ -225,6 +225,19 @@ func TestRedirectAndTargetAreOneClick(t *testing.T) {
 	w.counts(1, 0)
 }
 
+// Of two codes, that of the redirect has the last word, and there is only one cookie.
+func TestRedirectBelowTheMiddleware(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	handler := w.tracker(tracking.Options{}).Middleware(w.mux(tracking.Options{}))
+	for target, want := range map[string]string{"/r/JANE?ref=BOB": "JANE", "/r/NOBODY?ref=BOB": "BOB", "/r/BOB?ref=BOB": "BOB", "/r/JANE?ref=NOBODY": "JANE"} {
+		a := serve(handler, w.request("GET", target)).Result()
+		if len(a.Header["Set-Cookie"]) != 1 || (seen{Response: a}).code() != want {
+			t.Errorf("%s: the cookies are %q", target, a.Header["Set-Cookie"])
+		}
+	}
+}
+
 // FuzzRedirect: whatever the link says, a browser stays on a host that the owner has
 // named.
 func FuzzRedirect(f *testing.F) {

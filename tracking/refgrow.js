@@ -1,5 +1,5 @@
 /* Remembers by whose link a visitor came, on the site's own domain. */
-(function (days, touch) {
+(function (days, touch, domain) {
   "use strict";
   var script = document.currentScript;
   if (!script || !window.fetch) return;
@@ -13,6 +13,13 @@
 
   function held() {
     return find(document.cookie, "(?:^|; *)refgrow_ref_code");
+  }
+
+  /* Of the domain that the site's hosts share, where this is one of them. */
+  function remember(code) {
+    var shared = domain && ("." + location.hostname).slice(-domain.length - 1) === "." + domain;
+    document.cookie = "refgrow_ref_code=" + code + "; path=/; max-age=" + days * 86400 + "; samesite=lax" +
+      (shared ? "; domain=" + domain : "") + (location.protocol === "https:" ? "; secure" : "");
   }
 
   /* Needs no preflight: a text, without credentials. Nobody waits for the answer. */
@@ -30,10 +37,7 @@
   function arrive() {
     var code = find(location.search, "[?&]ref") || find(location.search, "[?&]via");
     if (!code) return;
-    if (touch !== "first" || !held()) {
-      document.cookie = "refgrow_ref_code=" + code + "; path=/; max-age=" + days * 86400 + "; samesite=lax" +
-        (location.protocol === "https:" ? "; secure" : "");
-    }
+    if (touch !== "first" || !held()) remember(code);
     send({ type: "click", code: code, url: location.href.split("#")[0].slice(0, 1900), referrer: document.referrer.slice(0, 1900) });
   }
 
@@ -45,4 +49,4 @@
 
   if (document.prerendering) document.addEventListener("prerenderingchange", arrive, { once: true });
   else arrive();
-})(DAYS, "TOUCH");
+})(DAYS, "TOUCH", "DOMAIN");

@@ -30,6 +30,15 @@ func (t *Tracker) ServeScript(w http.ResponseWriter, _ *http.Request) {
 	if a.guessed {
 		h.Set("Cache-Control", "no-store")
 	}
-	text := strings.NewReplacer("DAYS", strconv.Itoa(a.settings.CookieDays), "TOUCH", string(touch)).Replace(script)
+	text := strings.NewReplacer("DAYS", strconv.Itoa(a.settings.CookieDays), "TOUCH", string(touch), "DOMAIN", t.domain()).Replace(script)
 	_, _ = io.WriteString(w, text) // who has gone need not be told
+}
+
+// domain is Options.CookieDomain as browsers write it, "" where it is none: then
+// http.SetCookie does without, too. It has only letters, digits, dots and hyphens.
+func (t *Tracker) domain() string {
+	if (&http.Cookie{Name: CookieName, Domain: t.options.CookieDomain}).Valid() != nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(t.options.CookieDomain, "."))
 }

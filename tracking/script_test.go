@@ -32,14 +32,14 @@ func TestScript(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, got, want)
 		}
 	}
-	if !strings.HasSuffix(text, `})(60, "last");`+"\n") {
+	if !strings.HasSuffix(text, `})(60, "last", "");`+"\n") {
 		t.Errorf("the script ends with %q", text[len(text)-40:])
 	}
 
 	days := 400
 	first := refgrow.TouchFirst
 	w.set(refgrow.UpdateSettingsParams{Touch: &first, CookieDays: &days})
-	if _, text := get("/refgrow.js"); !strings.HasSuffix(text, `})(400, "first");`+"\n") {
+	if _, text := get("/refgrow.js"); !strings.HasSuffix(text, `})(400, "first", "");`+"\n") {
 		t.Errorf("the script ends with %q", text[len(text)-40:])
 	}
 
@@ -51,6 +51,26 @@ func TestScript(t *testing.T) {
 		a := serve(mux, r)
 		if a.Body.String() != text || len(a.Header()["Set-Cookie"]) > 0 || a.Header().Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s is another script: %v %s", target, a.Header(), a.Body)
+		}
+	}
+}
+
+// The script is told the domain that http.SetCookie would write, and nothing else.
+func TestScriptIsToldTheCookieDomain(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for _, test := range []struct{ domain, want string }{
+		{"example.com", "example.com"}, {".Example.com", "example.com"}, {"127.0.0.1", "127.0.0.1"}, {"", ""},
+		{"..example.com", ""}, {`example.com", alert(1), "`, ""}, {"</script>", ""}, {"example.com; secure", ""}, {"DAYS", "days"},
+	} {
+		tracker := w.tracker(tracking.Options{CookieDomain: test.domain})
+		text := serve(http.HandlerFunc(tracker.ServeScript), w.request("GET", "/refgrow.js")).Body.String()
+		if !strings.HasSuffix(text, `})(60, "last", "`+test.want+`");`+"\n") {
+			t.Errorf("%q: the script ends with %q", test.domain, text[len(text)-60:])
+		}
+		cookie := visit(tracker, w.request("GET", "/?ref=JANE")).Cookies()[0]
+		if got := strings.ToLower(cookie.Domain); got != test.want {
+			t.Errorf("%q: the middleware's cookie is of %q", test.domain, got)
 		}
 	}
 }
@@ -81,7 +101,7 @@ func TestScriptIsSmallAndStrict(t *testing.T) {
 			t.Errorf("there is %q in it", word)
 		}
 	}
-	for _, place := range []string{"DAYS", "TOUCH"} {
+	for _, place := range []string{"DAYS", "TOUCH", "DOMAIN"} {
 		if n := bytes.Count(text, []byte(place)); n != 1 {
 			t.Errorf("%s is in it %d times", place, n)
 		}

@@ -25,7 +25,8 @@ type Options struct {
 	// Defaults to whether the connection has TLS.
 	HTTPS func(*http.Request) bool
 	// CookieDomain lets the hosts below a domain share the cookie, such as example.com
-	// for www.example.com and app.example.com. Defaults to this host alone.
+	// for www.example.com and app.example.com. The script does the same on a host of
+	// the domain. Defaults to this host alone.
 	CookieDomain string
 	// IsBot tells of more visitors that do not count than refgrow.IsBot does.
 	IsBot func(*http.Request) bool
@@ -119,8 +120,7 @@ func (t *Tracker) Middleware(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		t.arrive(w, r, a)
-		kept := &private{ResponseWriter: w}
+		kept := &private{ResponseWriter: w, cookie: t.arrive(r, a)}
 		defer kept.seal()
 		next.ServeHTTP(kept, r)
 	})

@@ -14,19 +14,20 @@ const (
 	maxURL  = 2048 // of an address
 )
 
-// isCode tells whether a text can be a referral code or a partner slug.
-func isCode(text string) bool {
+// codeOf is a text that can be a referral code or a partner slug, "" where it cannot.
+// It is a copy: who keeps it does not keep the whole line that it stood in.
+func codeOf(text string) string {
 	if len(text) < 3 || len(text) > 64 {
-		return false
+		return ""
 	}
 	for _, c := range []byte(text) {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
 		default:
-			return false
+			return ""
 		}
 	}
-	return true
+	return strings.Clone(text)
 }
 
 // linkCodes are the codes that a link has in its query, in the order in which they
@@ -38,22 +39,24 @@ func linkCodes(u *url.URL) []string {
 	var codes []string
 	query := u.Query()
 	for _, name := range [...]string{"ref", "via"} {
-		if code := query.Get(name); isCode(code) {
+		if code := codeOf(query.Get(name)); code != "" {
 			codes = append(codes, code)
 		}
 	}
 	return codes
 }
 
-// arrive counts a visit through a link, and lets the visitor's browser remember it.
-func (t *Tracker) arrive(w http.ResponseWriter, r *http.Request, a answer) {
+// arrive counts a visit through a link, and gives the cookie by which the visitor's
+// browser remembers it, nil for none.
+func (t *Tracker) arrive(r *http.Request, a answer) *http.Cookie {
 	if a.link == "" || !isVisit(r) || t.isBot(r) {
-		return
+		return nil
 	}
 	t.click(r, a.link, t.pageOf(r), r.Referer())
-	if !a.keeps && t.options.Consent(r) {
-		t.remember(w, r, a)
+	if a.keeps || !t.options.Consent(r) {
+		return nil
 	}
+	return t.cookie(r, a)
 }
 
 // isVisit tells whether somebody is about to see the page: a request for an image
@@ -63,7 +66,19 @@ func isVisit(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
 	}
-	if wanted := r.Header.Get("Sec-Fetch-Dest"); wanted != "" && wanted != "document" {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "document":
+	case "empty":
+		// A page that the site's own service worker fetches for its visitor.
+		if r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+			return false
+		}
+	case "":
+		// Browsers do not send it to sites without https, but they ask for images there.
+		if strings.HasPrefix(r.Header.Get("Accept"), "image/") {
+			return false
+		}
+	default:
 		return false
 	}
 	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
@@ -103,7 +118,7 @@ func (t *Tracker) pageOf(r *http.Request) string {
 // what a browser sent.
 func tidy(text string, longest int) string {
 	if len(text) > longest {
-		text = text[:longest]
+		text = strings.Clone(text[:longest]) // and does not keep the rest
 	}
 	return strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,13 @@ func TestVisits(t *testing.T) {
 		"image":                            {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "image"}, told: "JANE"},
 		"frame":                            {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "iframe"}, told: "JANE"},
 		"script":                           {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "script"}, told: "JANE"},
-		"fetch":                            {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "empty"}, told: "JANE"},
+		"fetch":                            {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"}, told: "JANE"},
+		"fetch of no mode":                 {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "empty"}, told: "JANE"},
+		"service worker":                   {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "navigate"}, jane: 1, set: "JANE", told: "JANE"},
+		"frame of a service worker":        {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate"}, told: "JANE"},
+		"image without https":              {target: "/?ref=JANE", fields: []string{"Accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}, told: "JANE"},
+		"page without https":               {target: "/?ref=JANE", fields: []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}, jane: 1, set: "JANE", told: "JANE"},
+		"an image that is opened":          {target: "/?ref=JANE", fields: []string{"Sec-Fetch-Dest", "document", "Accept", "image/png"}, jane: 1, set: "JANE", told: "JANE"},
 		"crawler":                          {target: "/?ref=JANE", fields: []string{"User-Agent", googlebot}, told: "JANE"},
 		"preview of a link":                {target: "/?ref=JANE", fields: []string{"User-Agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}, told: "JANE"},
 		"no user agent":                    {target: "/?ref=JANE", fields: []string{"User-Agent", ""}, jane: 1, set: "JANE", told: "JANE"},
@@ -241,6 +248,45 @@ func TestUserAgentIsBounded(t *testing.T) {
 		t.Errorf("told of %d bytes: %q", len(s.attribution.UserAgent), s.attribution.UserAgent)
 	}
 	w.counts(1, 0)
+}
+
+// An app may keep the attribution of a visit, and then keeps nothing else of a request
+// that was long. The memory is measured: no other test may run meanwhile.
+func TestAttributionKeepsNoLongRequest(t *testing.T) {
+	w := setup(t)
+	tracker := w.tracker(tracking.Options{})
+	const visits, length = 16, 1 << 20
+	for name, request := range map[string]func(long string) *http.Request{
+		"link": func(long string) *http.Request { return w.request("GET", "/?ref=JANE&x="+long) },
+		"cookie": func(long string) *http.Request {
+			return w.request("GET", "/", "Cookie", tracking.CookieName+"=JANE; x="+long)
+		},
+		"user agent": func(long string) *http.Request {
+			return w.request("GET", "/?ref=JANE", "User-Agent", "Mozilla/5.0 "+long)
+		},
+	} {
+		kept := make([]refgrow.Attribution, visits)
+		before := inUse()
+		for i := range kept {
+			kept[i] = visit(tracker, request(strings.Repeat("x", length))).attribution
+		}
+		w.clicks(0)
+		if more := inUse() - before; more > visits*length/4 {
+			t.Errorf("%s: %d visits keep %d KiB", name, visits, more>>10)
+		}
+		if got := kept[visits-1].ReferralCode; got != "JANE" {
+			t.Errorf("%s: the code is %q", name, got)
+		}
+	}
+}
+
+// inUse is how many bytes of memory are in use.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC() // also what pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // What is kept of a click, whatever the query, the referrer and the user agent are.

@@ -35,11 +35,17 @@ const (
 )
 
 func (s *shop) signUp(w http.ResponseWriter, r *http.Request, visitor *customer) error {
-	c, err := s.addCustomer(r.Context(), strings.TrimSpace(r.PostFormValue("email")), r.PostFormValue("password"))
+	c, err := s.addCustomer(r.Context(), emailOf(r), r.PostFormValue("password"))
 	if err != nil {
 		return s.showAgain(w, r, "signup", visitor, err)
 	}
 	return s.begin(w, r, c.ID, "/")
+}
+
+// emailOf is the email of a form, in the one way of writing it that accounts have: what
+// is one email for the affiliate program must be one account here.
+func emailOf(r *http.Request) string {
+	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
 }
 
 // addCustomer makes an account and records the signup. A real shop would also send a
@@ -85,7 +91,7 @@ func (s *shop) logIn(w http.ResponseWriter, r *http.Request, visitor *customer) 
 	var id int64
 	var salt, hash []byte
 	err := s.db.QueryRowContext(r.Context(), "SELECT id, salt, password FROM customers WHERE email = ?",
-		strings.TrimSpace(r.PostFormValue("email"))).Scan(&id, &salt, &hash)
+		emailOf(r)).Scan(&id, &salt, &hash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}

@@ -273,6 +273,26 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// However an email is written, it is one account, because it is one customer of the program.
+func TestOneEmailIsOneAccount(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	mallory := w.partner("mallory")
+	jack := w.customer("Jack", "") // comes by no link
+	const written = " JAC\u212A@Example.com "
+	other := w.browser()
+	other.get("/?ref=MALLORY")
+	form := fields([]string{"email", written, "password", "correct horse"})
+	if status, page := other.do(http.MethodPost, "/signup", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, "this email already") {
+		t.Errorf("%d %s", status, page)
+	}
+	if page := other.post("/login", "email", written, "password", "correct horse"); !strings.Contains(page, "jack@example.com") {
+		t.Errorf("it is not Jack's account: %s", page)
+	}
+	jack.buy("Team", "")
+	mallory.shows("1|0|0", nothing)
+}
+
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
