@@ -89,10 +89,11 @@ func (a *api) refuse(h http.Header, r *http.Request, err error) error {
 	address := a.clientIP(r)
 	p := problemOf(err)
 	if p.status != http.StatusUnauthorized {
-		a.failures.look(address).write(h)
+		ofFailures(a.failures.Look(address)).write(h)
 		return p
 	}
-	s, within := a.failures.take(address)
+	left, within := a.failures.Take(address)
+	s := ofFailures(left)
 	s.write(h)
 	h.Set("WWW-Authenticate", "Bearer")
 	if within {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/refgrow-go/refgrow/internal/limit"
 	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
@@ -27,5 +28,5 @@ const MaxDepth = maxDepth
 // bound of both.
 func Counted(h http.Handler) (callers, addresses, most int) {
 	a := h.(*mounted).api
-	return len(a.windows.open), len(a.failures.buckets), maxCounted
+	return len(a.windows.open), a.failures.Counted(), limit.MaxCounted
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/limit"
 )
 
 // Options adjust the API. Their zero value is right for most programs.
@@ -108,7 +109,7 @@ type api struct {
 	engine       *refgrow.Engine
 	router       router
 	windows      *windows // nil without a limit
-	failures     *failures
+	failures     *limit.Addresses
 	lenient      bool
 	clientIP     func(*http.Request) netip.Addr
 	authenticate func(*http.Request) (Caller, error) // nil for the engine's keys
@@ -120,7 +121,7 @@ func newAPI(engine *refgrow.Engine, o Options) *api {
 		panic("httpapi: the engine is missing")
 	}
 	a := &api{
-		engine: engine, router: newRouter(routes()), failures: newFailures(engine.Now),
+		engine: engine, router: newRouter(routes()), failures: limit.NewAddresses(maxFailures, engine.Now),
 		lenient: o.IgnoreUnknown, clientIP: o.ClientIP, authenticate: o.Authenticate, logger: o.Logger,
 	}
 	switch {

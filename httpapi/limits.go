@@ -2,12 +2,11 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/refgrow-go/refgrow/internal/limit"
 )
 
 // A standing is what a client is told of a limit.
@@ -22,10 +21,6 @@ func (s standing) write(h http.Header) {
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(s.remaining))
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.reset, 10))
 }
-
-// maxCounted bounds the memory of each limit. Where more callers than that are
-// active within a minute, some are counted anew.
-const maxCounted = 10_000
 
 // windows count the requests of callers in fixed windows of a minute, each of
 // which begins with the caller's first request.
@@ -59,7 +54,7 @@ func (ws *windows) take(of callerKey) (standing, bool) {
 	w := ws.open[of]
 	if w == nil || !w.covers(now) {
 		if w == nil {
-			makeRoom(ws.open, func(w *window) bool { return !w.covers(now) })
+			limit.MakeRoom(ws.open, func(w *window) bool { return !w.covers(now) })
 		}
 		w = &window{begin: now}
 		ws.open[of] = w
@@ -83,87 +78,9 @@ func (w *window) covers(now time.Time) bool {
 // maxFailures is how many failed authentications an address has in a minute.
 const maxFailures = 60
 
-// failures count the failed authentications of addresses, in buckets that
-// regain one a second.
-type failures struct {
-	now func() time.Time
-
-	mu      sync.Mutex
-	buckets map[netip.Addr]*bucket
-}
-
-type bucket struct {
-	*rate.Limiter
-	seen time.Time
-}
-
-func newFailures(now func() time.Time) *failures {
-	return &failures{now: now, buckets: make(map[netip.Addr]*bucket)}
-}
-
-// take counts a failure and reports whether it is within the limit.
-func (f *failures) take(of netip.Addr) (standing, bool) {
-	of = network(of)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := f.now()
-	b := f.buckets[of]
-	if b == nil || now.Before(b.seen) { // the clock was set back
-		if b == nil {
-			makeRoom(f.buckets, func(b *bucket) bool { return now.Sub(b.seen) >= time.Minute })
-		}
-		b = &bucket{Limiter: rate.NewLimiter(rate.Every(time.Minute/maxFailures), maxFailures)}
-		f.buckets[of] = b
-	}
-	b.seen = now
-	within := b.AllowN(now, 1)
-	return b.standing(now), within
-}
-
-// look tells where an address stands.
-func (f *failures) look(of netip.Addr) standing {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := f.now()
-	b := f.buckets[network(of)]
-	if b == nil || now.Before(b.seen) {
-		return standing{limit: maxFailures, remaining: maxFailures, reset: unixCeil(now)}
-	}
-	return b.standing(now)
-}
-
-func (b *bucket) standing(now time.Time) standing {
-	left := min(max(int(b.TokensAt(now)), 0), maxFailures)
-	full := now.Add(time.Duration(maxFailures-left) * time.Minute / maxFailures)
-	return standing{limit: maxFailures, remaining: left, reset: unixCeil(full), retryAfter: 1}
-}
-
-// network is what failures are counted by: the address, or of IPv6 the first 64
-// bits, because a client there has all of the rest.
-func network(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if !a.Is6() {
-		return a
-	}
-	prefix, err := a.Prefix(64)
-	if err != nil {
-		return a
-	}
-	return prefix.Addr()
-}
-
-// makeRoom keeps a map within its bound before something is added: what is over
-// goes first, and otherwise whatever comes.
-func makeRoom[K comparable, V any](m map[K]V, over func(V) bool) {
-	looks := 16
-	for k, v := range m {
-		if len(m) < maxCounted {
-			return
-		}
-		if looks--; over(v) || looks <= 0 {
-			delete(m, k)
-		}
-	}
+// ofFailures is what a client is told of its failed authentications.
+func ofFailures(s limit.Standing) standing {
+	return standing{limit: maxFailures, remaining: s.Left, reset: unixCeil(s.Full), retryAfter: 1}
 }
 
 // seconds is a duration in whole seconds, at least one.

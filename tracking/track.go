@@ -16,6 +16,8 @@ import (
 const (
 	// maxBody is the longest message of a browser, in bytes.
 	maxBody = 4 << 10
+	// perMinute is how many messages of an address are heard in a minute.
+	perMinute = 60
 	// maxClaims is how many claims may be being written at once; more are lost.
 	maxClaims = 64
 	// claimTime is how long one may take.
@@ -44,7 +46,7 @@ func (t *Tracker) ServeTrack(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPost:
-		if allowed && t.limit.take(t.options.ClientIP(r)) {
+		if allowed && t.within(r) {
 			t.hear(w, r)
 		}
 		w.WriteHeader(http.StatusAccepted)
@@ -104,4 +106,10 @@ func webPage(text string) string {
 	}
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	return u.String()
+}
+
+// within counts a message of an address, and reports whether it is heard.
+func (t *Tracker) within(r *http.Request) bool {
+	_, within := t.limit.Take(t.options.ClientIP(r))
+	return within
 }

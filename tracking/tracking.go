@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/limit"
 )
 
 // Options adjust a Tracker. The zero value is right for a server that browsers
@@ -68,7 +69,7 @@ type Tracker struct {
 	project *refgrow.Project
 	options Options
 	known   *known
-	limit   *limit
+	limit   *limit.Addresses
 	claims  chan struct{} // those that are being written
 	trouble *trouble      // with them
 }
@@ -79,7 +80,7 @@ func New(project *refgrow.Project, options Options) *Tracker {
 	return &Tracker{
 		project: project, options: options, trouble: newTrouble(options.Logger),
 		known:  newKnown(project, newTrouble(options.Logger)),
-		limit:  newLimit(project.Now),
+		limit:  limit.NewAddresses(perMinute, project.Now),
 		claims: make(chan struct{}, maxClaims),
 	}
 }
