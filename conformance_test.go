@@ -34,10 +34,14 @@ func TestConformance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if testing.Short() && name == "borrowed, one connection" {
+			switch {
+			case !testing.Short() || name == "owned file":
+				conformance.Run(t, open)
+			case name == "borrowed":
+				conformance.RunRaces(t, open)
+			default:
 				t.Skip("differs from the other borrowed one in nothing that runs side by side")
 			}
-			conformance.Run(t, open)
 		})
 	}
 }
