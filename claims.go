@@ -37,15 +37,17 @@ func (p *Project) ClaimSignup(ctx context.Context, email, referralCode string) e
 			return ignoring(err, sql.ErrNoRows)
 		}
 		before, err := o.FindClaim(ctx, db.FindClaimParams{ProjectID: o.project, Email: email})
-		switch {
-		case err == nil && !o.outdated(&before):
+		known := err == nil
+		switch err = ignoring(err, sql.ErrNoRows); {
+		case err != nil:
+		case known && !o.outdated(&before):
 			return o.RepeatClaim(ctx, db.RepeatClaimParams{ProjectID: o.project, Email: email})
-		case err == nil:
+		case known:
 			err = o.dropClaim(ctx, email)
 		case o.state.claims >= MaxClaims:
 			err = o.pruneClaims(ctx, o.now+1, 1)
 		}
-		if ignoring(err, sql.ErrNoRows) != nil {
+		if err != nil {
 			return err
 		}
 		if err := o.InsertClaim(ctx, db.InsertClaimParams{ProjectID: o.project, Email: email, Code: referralCode, CreatedAt: o.now}); err != nil {

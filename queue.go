@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -360,16 +358,4 @@ func (e *Engine) PruneEvents(ctx context.Context, before time.Time) (more bool, 
 		return err
 	})
 	return more, err
-}
-
-// cutText is at most so many bytes of a text, as UTF-8, with blanks for control
-// characters. It keeps nothing of the whole text in memory.
-func cutText(text string, longest int) string {
-	text = strings.ToValidUTF8(text[:min(len(text), longest)], "")
-	return strings.Clone(strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return ' '
-		}
-		return c
-	}, text))
 }

@@ -188,3 +188,15 @@ func reachable(u *url.URL) bool {
 	_, err := netip.ParseAddr(u.Hostname())
 	return err == nil || hostname(strings.TrimSuffix(u.Hostname(), "."))
 }
+
+// cutText is at most so many bytes of a text, as UTF-8, with blanks for control
+// characters. It keeps nothing of the whole text in memory.
+func cutText(text string, longest int) string {
+	text = strings.ToValidUTF8(text[:min(len(text), longest)], "")
+	return strings.Clone(strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, text))
+}

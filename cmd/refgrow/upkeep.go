@@ -2,127 +2,34 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"io/fs"
-	"os"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 )
 
-func verifyCommand() command {
-	return command{
-		name: "verify", summary: "check the books: exit code 1 on any difference",
-		text: "Recomputes everything that is stored twice, such as balances and counts, from the rows it came\n" +
-			"from, and prints each difference. It reads the whole database and hinders nobody's writing.\n\n" +
-			`JSON: {"ok", "projects", "affiliates", "conversions", "differences": [{"project", "where", "what",` +
-			"\n\"stored\", \"computed\"}]}; ok is true when there are none. At most a thousand are shown.",
-		prepare: func(*flag.FlagSet) work { return verify },
+// upkeepEvery is how often serve does the engine's upkeep.
+const upkeepEvery = time.Hour
+
+// upkeep does the engine's upkeep, now and at every tick, until ctx ends or stop is
+// called, which waits for the transaction that is under way.
+func (c *call) upkeep(ctx context.Context, engine *refgrow.Engine, ticks <-chan time.Time) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if err := engine.Upkeep(ctx); err != nil && ctx.Err() == nil {
+				c.log.Warn("the upkeep has to wait", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks:
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
 	}
-}
-
-func verify(ctx context.Context, c *call) error {
-	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
-		stop := progress(c.stderr, "checking "+c.db)
-		report, err := engine.Verify(ctx)
-		stop()
-		if err != nil {
-			return err
-		}
-		if err := c.showReport(report); err != nil {
-			return err
-		}
-		switch n := len(report.Differences); n {
-		case 0:
-			return nil
-		case 1:
-			return fmt.Errorf("%s has 1 difference", c.db)
-		default:
-			return fmt.Errorf("%s has %d differences", c.db, n)
-		}
-	})
-}
-
-func (c *call) showReport(report refgrow.Report) error {
-	if c.json {
-		shown := reportJSON{
-			OK: len(report.Differences) == 0, Projects: report.Projects, Affiliates: report.Affiliates, Conversions: report.Conversions,
-			Differences: make([]differenceJSON, len(report.Differences)),
-		}
-		for i, d := range report.Differences {
-			shown.Differences[i] = differenceJSON(d)
-		}
-		return c.stdout.json(shown)
-	}
-	for _, d := range report.Differences {
-		if err := c.stdout.printf("%s\n", d); err != nil {
-			return err
-		}
-	}
-	if len(report.Differences) > 0 {
-		return nil
-	}
-	return c.stdout.printf("no differences; checked projects: %d, affiliates: %d, conversions: %d\n",
-		report.Projects, report.Affiliates, report.Conversions)
-}
-
-type reportJSON struct {
-	OK          bool             `json:"ok"`
-	Projects    int64            `json:"projects"`
-	Affiliates  int64            `json:"affiliates"`
-	Conversions int64            `json:"conversions"`
-	Differences []differenceJSON `json:"differences"`
-}
-
-// differenceJSON is refgrow.Difference with names for JSON.
-type differenceJSON struct {
-	Project  string `json:"project"`
-	Where    string `json:"where"`
-	What     string `json:"what"`
-	Stored   string `json:"stored"`
-	Computed string `json:"computed"`
-}
-
-func backupCommand() command {
-	return command{
-		name: "backup", summary: "copy the database while it is in use",
-		text: "Writes a consistent copy of the database to a new file, readable by its owner only, while a server\n" +
-			"goes on writing. An existing file is refused. To restore, stop the server and put the copy in the\n" +
-			"place of the database, without the -wal and -shm files beside it.\n\n" + `JSON: {"path", "bytes"}`,
-		prepare: func(flags *flag.FlagSet) work {
-			to := flags.String("to", "", "the new `FILE`; required")
-			return func(ctx context.Context, c *call) error { return backup(ctx, c, *to) }
-		},
-	}
-}
-
-func backup(ctx context.Context, c *call, to string) error {
-	if to == "" {
-		return usage("\"refgrow backup\" needs --to FILE")
-	}
-	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
-		stop := progress(c.stderr, "copying "+c.db)
-		err := engine.Backup(ctx, to)
-		stop()
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s exists already, and was left as it is: choose a new name", to)
-		}
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(to)
-		if err != nil {
-			return err
-		}
-		if c.json {
-			return c.stdout.json(backupJSON{Path: to, Bytes: info.Size()})
-		}
-		return c.stdout.printf("copied %s to %s (%d bytes)\n", c.db, to, info.Size())
-	})
-}
-
-type backupJSON struct {
-	Path  string `json:"path"`
-	Bytes int64  `json:"bytes"`
 }

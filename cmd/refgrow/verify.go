@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+func verifyCommand() command {
+	return command{
+		name: "verify", summary: "check the books: exit code 1 on any difference",
+		text: "Recomputes everything that is stored twice, such as balances and counts, from the rows it came\n" +
+			"from, and prints each difference. It reads the whole database and hinders nobody's writing.\n\n" +
+			`JSON: {"ok", "projects", "affiliates", "conversions", "differences": [{"project", "where", "what",` +
+			"\n\"stored\", \"computed\"}]}; ok is true when there are none. At most a thousand are shown.",
+		prepare: func(*flag.FlagSet) work { return verify },
+	}
+}
+
+func verify(ctx context.Context, c *call) error {
+	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
+		stop := progress(c.stderr, "checking "+c.db)
+		report, err := engine.Verify(ctx)
+		stop()
+		if err != nil {
+			return err
+		}
+		if err := c.showReport(report); err != nil {
+			return err
+		}
+		switch n := len(report.Differences); n {
+		case 0:
+			return nil
+		case 1:
+			return fmt.Errorf("%s has 1 difference", c.db)
+		default:
+			return fmt.Errorf("%s has %d differences", c.db, n)
+		}
+	})
+}
+
+func (c *call) showReport(report refgrow.Report) error {
+	if c.json {
+		shown := reportJSON{
+			OK: len(report.Differences) == 0, Projects: report.Projects, Affiliates: report.Affiliates, Conversions: report.Conversions,
+			Differences: make([]differenceJSON, len(report.Differences)),
+		}
+		for i, d := range report.Differences {
+			shown.Differences[i] = differenceJSON(d)
+		}
+		return c.stdout.json(shown)
+	}
+	for _, d := range report.Differences {
+		if err := c.stdout.printf("%s\n", d); err != nil {
+			return err
+		}
+	}
+	if len(report.Differences) > 0 {
+		return nil
+	}
+	return c.stdout.printf("no differences; checked projects: %d, affiliates: %d, conversions: %d\n",
+		report.Projects, report.Affiliates, report.Conversions)
+}
+
+type reportJSON struct {
+	OK          bool             `json:"ok"`
+	Projects    int64            `json:"projects"`
+	Affiliates  int64            `json:"affiliates"`
+	Conversions int64            `json:"conversions"`
+	Differences []differenceJSON `json:"differences"`
+}
+
+// differenceJSON is refgrow.Difference with names for JSON.
+type differenceJSON struct {
+	Project  string `json:"project"`
+	Where    string `json:"where"`
+	What     string `json:"what"`
+	Stored   string `json:"stored"`
+	Computed string `json:"computed"`
+}
