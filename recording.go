@@ -273,7 +273,7 @@ func (o *op) referenceIsFree(ctx context.Context, reference *string, but int64) 
 }
 
 func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err error) {
-	row.ID, err = o.InsertConversion(ctx, db.InsertConversionParams{
+	row.ID, err = backend.Inserted(o.InsertConversion(ctx, db.InsertConversionParams{
 		ProjectID: row.ProjectID, Type: row.Type, AffiliateID: row.AffiliateID, ReferralID: row.ReferralID,
 		Currency: row.Currency, CurrencyGiven: row.CurrencyGiven, Value: row.Value, BaseValue: row.BaseValue, Paid: row.Paid,
 		Reference: row.Reference, CouponCode: row.CouponCode, ReferralCode: row.ReferralCode, Product: row.Product, URL: row.URL,
@@ -281,7 +281,7 @@ func (o *op) insertConversion(ctx context.Context, row *db.Conversion) (err erro
 		RuleVersion: row.RuleVersion, PricedBaseValue: row.PricedBaseValue, PricedCurrency: row.PricedCurrency, PricedValue: row.PricedValue,
 		PricedFirstAt: row.PricedFirstAt, PricedBefore: row.PricedBefore,
 		CreatedAt: row.CreatedAt, AvailableAt: row.AvailableAt,
-	})
+	}))
 	if errors.Is(err, sql.ErrNoRows) {
 		return referenceTaken()
 	}

@@ -172,11 +172,11 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 // insertReferral writes a referred user, but not for a conversion whose reference
 // is taken.
 func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow, reference *string) (err error) {
-	row.ID, err = o.InsertReferral(ctx, db.InsertReferralParams{
+	row.ID, err = backend.Inserted(o.InsertReferral(ctx, db.InsertReferralParams{
 		ProjectID: o.project, Email: row.Email, ExternalID: row.ExternalID, AffiliateID: row.AffiliateID,
 		Status: row.Status, ConversionDate: row.ConversionDate, CreatedAt: row.CreatedAt,
 		Reference: reference,
-	})
+	}))
 	if errors.Is(err, sql.ErrNoRows) {
 		return referenceTaken()
 	}

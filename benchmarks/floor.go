@@ -157,10 +157,10 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 			affiliate = customers[0].AffiliateID
 		}
 	} else {
-		id, err := f.queries.InsertReferral(ctx, db.InsertReferralParams{
+		id, err := backend.Inserted(f.queries.InsertReferral(ctx, db.InsertReferralParams{
 			ProjectID: project, Email: &c.Email, AffiliateID: affiliate, Status: "converted", ConversionDate: &now,
 			CreatedAt: now, Reference: &c.Reference,
-		})
+		}))
 		if err != nil {
 			return err
 		}
@@ -171,13 +171,13 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 	if affiliate == nil {
 		value = 0
 	}
-	c.id, err = f.queries.InsertConversion(ctx, db.InsertConversionParams{
+	c.id, err = backend.Inserted(f.queries.InsertConversion(ctx, db.InsertConversionParams{
 		ProjectID: project, Type: "purchase", AffiliateID: affiliate, ReferralID: referral, Currency: c.Currency, CurrencyGiven: 1,
 		Value: value, BaseValue: &paid, Reference: &c.Reference, ReferralCode: &c.ReferralCode,
 		Reason: "customer", Candidates: fmt.Sprintf(`[{"source":"customer","affiliate_id":%d,"outcome":"credited"}]`, orZero(affiliate)),
 		CommissionReason: "rule", RuleID: &rule, RuleVersion: &rule,
 		PricedBaseValue: &paid, PricedCurrency: c.Currency, PricedValue: value, CreatedAt: now, AvailableAt: available,
-	})
+	}))
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("reference %s is taken", c.Reference)
 	}

@@ -1,4 +1,4 @@
--- name: InsertConversion :one
+-- name: InsertConversion :execresult
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
@@ -8,8 +8,7 @@ INSERT INTO refgrow_conversions (
     @coupon_code, @referral_code, @product, @url, @reason, @candidates, @commission_reason, @rule_id, @rule_version,
     @priced_base_value, @priced_currency, @priced_value, @priced_first_at, @priced_before, @created_at, @available_at
 )
-ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
-RETURNING id;
+ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING;
 
 -- name: GetConversion :one
 SELECT * FROM refgrow_conversions WHERE id = @conversion_id AND project_id = @project_id;

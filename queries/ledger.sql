@@ -1,9 +1,8 @@
--- name: InsertEntry :one
+-- name: InsertEntry :execlastid
 INSERT INTO refgrow_ledger_entries
     (project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note)
 VALUES
-    (@project_id, @affiliate_id, @currency, @kind, @amount, @available_at, @created_at, @conversion_id, @payout_id, @note)
-RETURNING id;
+    (@project_id, @affiliate_id, @currency, @kind, @amount, @available_at, @created_at, @conversion_id, @payout_id, @note);
 
 -- name: ListEntriesOfConversion :many
 SELECT * FROM refgrow_ledger_entries

@@ -1,12 +1,11 @@
 -- A referral that comes with a conversion is written before it, but only if the
 -- conversion's reference is free.
--- name: InsertReferral :one
+-- name: InsertReferral :execresult
 INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
 SELECT CAST(@project_id AS INTEGER), CAST(sqlc.narg(email) AS TEXT), CAST(sqlc.narg(external_id) AS TEXT), CAST(sqlc.narg(affiliate_id) AS INTEGER),
     CAST(@status AS TEXT), CAST(sqlc.narg(conversion_date) AS INTEGER), CAST(@created_at AS INTEGER)
 WHERE NOT EXISTS (
-    SELECT 1 FROM refgrow_conversions c WHERE c.project_id = CAST(@project_id AS INTEGER) AND c.reference = CAST(sqlc.narg(reference) AS TEXT))
-RETURNING id;
+    SELECT 1 FROM refgrow_conversions c WHERE c.project_id = CAST(@project_id AS INTEGER) AND c.reference = CAST(sqlc.narg(reference) AS TEXT));
 
 -- name: FindReferral :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,

@@ -28,7 +28,7 @@ SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = @project_id;
 SELECT * FROM refgrow_webhooks WHERE project_id = @project_id AND status = 'active' ORDER BY id;
 
 -- What an event tells of the affiliate and of the customer is as of the change.
--- name: InsertEvent :one
+-- name: InsertEvent :execlastid
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
     referral_id, referral_email, data, created_at, user_agent)
@@ -36,8 +36,7 @@ SELECT CAST(@project_id AS INTEGER), CAST(@kind AS TEXT), CAST(@lane AS INTEGER)
     a.wise_email, r.id, r.email, CAST(@data AS TEXT), CAST(@created_at AS INTEGER), CAST(sqlc.narg(user_agent) AS TEXT)
 FROM (SELECT 1) AS one
 LEFT JOIN refgrow_affiliates a ON a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = CAST(@project_id AS INTEGER)
-LEFT JOIN refgrow_referrals r ON r.id = CAST(@referral_id AS INTEGER) AND r.project_id = CAST(@project_id AS INTEGER)
-RETURNING id;
+LEFT JOIN refgrow_referrals r ON r.id = CAST(@referral_id AS INTEGER) AND r.project_id = CAST(@project_id AS INTEGER);
 
 -- name: GetEvent :one
 SELECT * FROM refgrow_events WHERE id = @event_id;

@@ -4,6 +4,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -108,3 +109,16 @@ var (
 	ErrDamaged    = errors.New("the file is damaged or no database")
 	ErrClosed     = errors.New("the database is closed")
 )
+
+// Inserted is the id of the row that a statement inserted, or sql.ErrNoRows where it
+// inserted none. It is what INSERT ... RETURNING id would give, which costs SQLite
+// a table for the answer and a copy of each page it changes.
+func Inserted(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return 0, cmp.Or(err, sql.ErrNoRows)
+	}
+	return result.LastInsertId()
+}

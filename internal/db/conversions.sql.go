@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 )
 
 const countConversions = `-- name: CountConversions :one
@@ -258,7 +259,7 @@ func (q *Queries) GetConversionIDByReference(ctx context.Context, arg GetConvers
 	return id, err
 }
 
-const insertConversion = `-- name: InsertConversion :one
+const insertConversion = `-- name: InsertConversion :execresult
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
@@ -269,7 +270,6 @@ INSERT INTO refgrow_conversions (
     ?20, ?21, ?22, ?23, ?24, ?25, ?26
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
-RETURNING id
 `
 
 type InsertConversionParams struct {
@@ -301,8 +301,8 @@ type InsertConversionParams struct {
 	AvailableAt      int64
 }
 
-func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, insertConversion,
+func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionParams) (sql.Result, error) {
+	return q.db.ExecContext(ctx, insertConversion,
 		arg.ProjectID,
 		arg.Type,
 		arg.AffiliateID,
@@ -330,9 +330,6 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 		arg.CreatedAt,
 		arg.AvailableAt,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
 }
 
 const listConversions = `-- name: ListConversions :many

@@ -25,12 +25,11 @@ func (q *Queries) CountEntriesOfAffiliate(ctx context.Context, arg CountEntriesO
 	return count, err
 }
 
-const insertEntry = `-- name: InsertEntry :one
+const insertEntry = `-- name: InsertEntry :execlastid
 INSERT INTO refgrow_ledger_entries
     (project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note)
 VALUES
     (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-RETURNING id
 `
 
 type InsertEntryParams struct {
@@ -47,7 +46,7 @@ type InsertEntryParams struct {
 }
 
 func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, insertEntry,
+	result, err := q.db.ExecContext(ctx, insertEntry,
 		arg.ProjectID,
 		arg.AffiliateID,
 		arg.Currency,
@@ -59,9 +58,10 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64
 		arg.PayoutID,
 		arg.Note,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 const listAccounts = `-- name: ListAccounts :many

@@ -6,6 +6,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 )
 
 type Querier interface {
@@ -108,7 +109,7 @@ type Querier interface {
 	// one makes it a repeat. Repeats are left out.
 	InsertClicks(ctx context.Context, arg InsertClicksParams) ([]InsertClicksRow, error)
 	InsertCode(ctx context.Context, arg InsertCodeParams) (int64, error)
-	InsertConversion(ctx context.Context, arg InsertConversionParams) (int64, error)
+	InsertConversion(ctx context.Context, arg InsertConversionParams) (sql.Result, error)
 	InsertCoupon(ctx context.Context, arg InsertCouponParams) (int64, error)
 	InsertDeletion(ctx context.Context, arg InsertDeletionParams) error
 	InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error)
@@ -121,7 +122,7 @@ type Querier interface {
 	InsertProjectTotals(ctx context.Context, projectID int64) error
 	// A referral that comes with a conversion is written before it, but only if the
 	// conversion's reference is free.
-	InsertReferral(ctx context.Context, arg InsertReferralParams) (int64, error)
+	InsertReferral(ctx context.Context, arg InsertReferralParams) (sql.Result, error)
 	InsertRule(ctx context.Context, arg InsertRuleParams) (int64, error)
 	// What there is to settle, for each conversion and availability: one entry each,
 	// but for those beyond the largest amount, which ListLargeSettlements gives.

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 )
 
 const countReferralsOfAffiliate = `-- name: CountReferralsOfAffiliate :one
@@ -262,13 +263,12 @@ func (q *Queries) FindReferralByExternalID(ctx context.Context, arg FindReferral
 	return i, err
 }
 
-const insertReferral = `-- name: InsertReferral :one
+const insertReferral = `-- name: InsertReferral :execresult
 INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
 SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS INTEGER),
     CAST(?5 AS TEXT), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER)
 WHERE NOT EXISTS (
     SELECT 1 FROM refgrow_conversions c WHERE c.project_id = CAST(?1 AS INTEGER) AND c.reference = CAST(?8 AS TEXT))
-RETURNING id
 `
 
 type InsertReferralParams struct {
@@ -284,8 +284,8 @@ type InsertReferralParams struct {
 
 // A referral that comes with a conversion is written before it, but only if the
 // conversion's reference is free.
-func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, insertReferral,
+func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) (sql.Result, error) {
+	return q.db.ExecContext(ctx, insertReferral,
 		arg.ProjectID,
 		arg.Email,
 		arg.ExternalID,
@@ -295,9 +295,6 @@ func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) 
 		arg.CreatedAt,
 		arg.Reference,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
 }
 
 const listReferrals = `-- name: ListReferrals :many

@@ -342,7 +342,7 @@ func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) 
 	return id, err
 }
 
-const insertEvent = `-- name: InsertEvent :one
+const insertEvent = `-- name: InsertEvent :execlastid
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
     referral_id, referral_email, data, created_at, user_agent)
@@ -351,7 +351,6 @@ SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS INTEGER), a.id, a.email
 FROM (SELECT 1) AS one
 LEFT JOIN refgrow_affiliates a ON a.id = CAST(?7 AS INTEGER) AND a.project_id = CAST(?1 AS INTEGER)
 LEFT JOIN refgrow_referrals r ON r.id = CAST(?8 AS INTEGER) AND r.project_id = CAST(?1 AS INTEGER)
-RETURNING id
 `
 
 type InsertEventParams struct {
@@ -367,7 +366,7 @@ type InsertEventParams struct {
 
 // What an event tells of the affiliate and of the customer is as of the change.
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, insertEvent,
+	result, err := q.db.ExecContext(ctx, insertEvent,
 		arg.ProjectID,
 		arg.Kind,
 		arg.Lane,
@@ -377,9 +376,10 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 		arg.AffiliateID,
 		arg.ReferralID,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
 }
 
 const insertWebhook = `-- name: InsertWebhook :one
