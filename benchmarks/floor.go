@@ -147,15 +147,14 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 		}
 		affiliate = &a.ID
 	}
-	customers, err := f.queries.FindCustomers(ctx, db.FindCustomersParams{ProjectID: project, Email: c.Email})
-	if err != nil {
-		return err
-	}
-	if len(customers) > 0 {
-		referral = &customers[0].ID
-		if customers[0].AffiliateID != nil {
-			affiliate = customers[0].AffiliateID
+	customer, err := f.queries.FindReferralByEmail(ctx, db.FindReferralByEmailParams{ProjectID: project, Email: c.Email})
+	if err == nil {
+		referral = &customer.ID
+		if customer.AffiliateID != nil {
+			affiliate = customer.AffiliateID
 		}
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return err
 	} else {
 		id, err := backend.Inserted(f.queries.InsertReferral(ctx, db.InsertReferralParams{
 			ProjectID: project, Email: &c.Email, AffiliateID: affiliate, Status: "converted", ConversionDate: &now,

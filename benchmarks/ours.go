@@ -59,6 +59,11 @@ func (s servant) serveStore(ctx context.Context, store refgrow.Store) error {
 	if err != nil {
 		return err
 	}
+	if s.role == "ours-unwatched" {
+		if err := switchOff(ctx, shop); err != nil {
+			return err
+		}
+	}
 	token, _, err := engine.CreateKey(ctx, shop, refgrow.CreateKeyParams{Name: "benchmark"})
 	if err != nil {
 		return err
@@ -77,6 +82,20 @@ func (s servant) serveStore(ctx context.Context, store refgrow.Store) error {
 		RateLimit: -1, Authenticate: func(*http.Request) (httpapi.Caller, error) { return caller, nil },
 	})
 	return errors.Join(listen(mux, token), engine.Close(ctx))
+}
+
+// switchOff ends the shop's events.
+func switchOff(ctx context.Context, shop *refgrow.Project) error {
+	off := refgrow.WebhookInactive
+	for hook, err := range shop.AllWebhooks(ctx, refgrow.ListWebhooksParams{}) {
+		if err != nil {
+			return err
+		}
+		if _, err := shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &off}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // affiliateID is the id that the generator's affiliate of a rank has in our files.

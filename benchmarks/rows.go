@@ -51,6 +51,9 @@ func rows(s scale) []row {
 			name: "create16", what: "POST /conversions, 16 clients, against PocketBase's plain create", clients: 16,
 			ours: create, theirs: plain, goals: []goal{atLeast(rate, 2)},
 		}, {
+			name: "create64-unwatched", what: "POST /conversions in a shop whose webhook is switched off, as PocketBase writes no events either", clients: 64,
+			ours: ours("POST /conversions, no webhook", "ours-unwatched", s.empty, 0, post), theirs: plain,
+		}, {
 			name: "floor", what: "POST /conversions against the bare floor", clients: 64,
 			ours: create, theirs: ours("bare floor", "floor", s.empty, 0, post), goals: []goal{atLeast(rate, 0.8)},
 		}, {

@@ -22,6 +22,7 @@ var roles = map[string]func(ctx context.Context, o servant) error{
 	"ours":             serveOurs,
 	"ours-normal":      serveOurs,
 	"ours-single":      serveSingle,
+	"ours-unwatched":   serveOurs,
 	"floor":            serveFloor,
 	"plain":            servePlain,
 	"in-process":       runInProcess,

@@ -346,22 +346,24 @@ const insertEvent = `-- name: InsertEvent :execlastid
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
     referral_id, referral_email, data, created_at, user_agent)
-SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS INTEGER), a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id,
-    a.wise_email, r.id, r.email, CAST(?4 AS TEXT), CAST(?5 AS INTEGER), CAST(?6 AS TEXT)
-FROM (SELECT 1) AS one
-LEFT JOIN refgrow_affiliates a ON a.id = CAST(?7 AS INTEGER) AND a.project_id = CAST(?1 AS INTEGER)
-LEFT JOIN refgrow_referrals r ON r.id = CAST(?8 AS INTEGER) AND r.project_id = CAST(?1 AS INTEGER)
+SELECT e.project_id, e.kind, e.lane, a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id, a.wise_email,
+    r.id, r.email, e.data, e.created_at, e.user_agent
+FROM (SELECT CAST(?1 AS INTEGER) AS project_id, CAST(?2 AS TEXT) AS kind, CAST(?3 AS INTEGER) AS lane,
+    CAST(?4 AS INTEGER) AS affiliate_id, CAST(?5 AS INTEGER) AS referral_id, CAST(?6 AS TEXT) AS data,
+    CAST(?7 AS INTEGER) AS created_at, CAST(?8 AS TEXT) AS user_agent) AS e
+LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id AND a.project_id = e.project_id
+LEFT JOIN refgrow_referrals r ON r.id = e.referral_id AND r.project_id = e.project_id
 `
 
 type InsertEventParams struct {
 	ProjectID   int64
 	Kind        string
 	Lane        int64
+	AffiliateID int64
+	ReferralID  int64
 	Data        string
 	CreatedAt   int64
 	UserAgent   *string
-	AffiliateID int64
-	ReferralID  int64
 }
 
 // What an event tells of the affiliate and of the customer is as of the change.
@@ -370,11 +372,11 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 		arg.ProjectID,
 		arg.Kind,
 		arg.Lane,
+		arg.AffiliateID,
+		arg.ReferralID,
 		arg.Data,
 		arg.CreatedAt,
 		arg.UserAgent,
-		arg.AffiliateID,
-		arg.ReferralID,
 	)
 	if err != nil {
 		return 0, err

@@ -180,7 +180,7 @@ func (s *Statements) prepare(ctx context.Context, query string) (statement, erro
 	if stmt, ok := s.prepared[query]; ok {
 		return stmt, nil
 	}
-	prepared, err := s.conn.PrepareContext(context.WithoutCancel(ctx), query)
+	prepared, err := s.conn.PrepareContext(context.WithoutCancel(ctx), unnumbered(query))
 	if err != nil {
 		return statement{}, err
 	}
