@@ -23,6 +23,8 @@ const (
 	beganVariable = "REFGROW_INTEROP_BEGAN"
 	countVariable = "REFGROW_INTEROP_COUNT"
 	longVariable  = "REFGROW_INTEROP_LONG"
+	// durabilityVariable is the sqlite.Durability of a server.
+	durabilityVariable = "REFGROW_INTEROP_DURABILITY"
 )
 
 const (
@@ -46,13 +48,27 @@ func TestMain(m *testing.M) {
 	case clicking:
 		err = click(ctx, file)
 	default:
-		os.Exit(m.Run())
+		os.Exit(runTests(m))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// runTests runs the tests and clears away the program that they have built.
+func runTests(m *testing.M) int {
+	var err error
+	if programs, err = os.MkdirTemp("", "refgrow-interop-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := os.RemoveAll(programs); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
 }
 
 // haste is how much faster than real time the clock of the hurried server goes, so
@@ -85,7 +101,7 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	database, err := sqlite.Open(ctx, file, sqlite.Options{})
+	database, err := sqlite.Open(ctx, file, sqlite.Options{Durability: sqlite.Durability(os.Getenv(durabilityVariable))})
 	if err != nil {
 		return err
 	}

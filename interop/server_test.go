@@ -54,27 +54,42 @@ func withClock(cmd *exec.Cmd, began time.Time) *exec.Cmd {
 // released is the command of the program that we ship.
 func released(t *testing.T, file string) func(context.Context) *exec.Cmd {
 	t.Helper()
-	program := build(t)
+	return servingWith(build(t), file)
+}
+
+// servingWith is the same for a program that was built before.
+func servingWith(program, file string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, program, "serve", "--db", file, "--addr", "127.0.0.1:0",
 			"--rate-limit", "0", "--webhook-allow-private")
 	}
 }
 
-// build makes the program.
+// build makes the program, once for all tests.
 func build(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "refgrow")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/refgrow")
-	cmd.Dir = ".."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	program, err := building()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return program
 }
+
+// programs is a folder that TestMain makes and removes.
+var programs string
+
+var building = sync.OnceValues(func() (string, error) {
+	program := filepath.Join(programs, "refgrow")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	cmd := exec.Command("go", "build", "-o", program, "./cmd/refgrow")
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return program, nil
+})
 
 func newServer(t *testing.T, key string, start func(context.Context) *exec.Cmd) *server {
 	t.Helper()
