@@ -1,10 +1,17 @@
-// Package interop tests the module against other people's libraries, and its
-// webhooks against real trouble: processes that are killed, and receivers that do
-// everything a receiver should not. It has tests alone.
+// Package interop tests the module against other people's libraries, its webhooks
+// against real trouble: processes that are killed, and receivers that do everything
+// a receiver should not; and what it has acknowledged against crashes and power
+// cuts. It has tests alone.
 //
 // The usual run takes less than a minute. With REFGROW_INTEROP_LONG set to
 // anything it also takes the refgrow program itself through the same trouble, on
 // real time, which lasts several minutes.
+//
+// TestCrash and its like kill the program some hundred times, and with REFGROW_CRASH
+// set a thousand times and more. TestPowerCut and its like cut the power of an ext4
+// file system, a few times and with REFGROW_POWERCUT set thirty times each. That
+// takes Linux, root, a loop device and mkfs.ext4; where one is missing they are
+// skipped, unless REFGROW_POWERCUT is set.
 //
 // TestBrowser drives a real browser through examples/saas and a static site. Where
 // there is no chromium, node or npm it is skipped, unless REFGROW_BROWSER is set.

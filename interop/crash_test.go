@@ -1,0 +1,204 @@
+package interop
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// crashVariable set to anything makes the tests of crashes long.
+const crashVariable = "REFGROW_CRASH"
+
+// crashes chooses how often something is done.
+func crashes(short, usual, long int) int {
+	switch {
+	case os.Getenv(crashVariable) != "":
+		return long
+	case testing.Short():
+		return short
+	}
+	return usual
+}
+
+// firstAnswer is how long a server may take from its start to its first answers,
+// after whatever end. A machine that is busy with other tests may take longer.
+func firstAnswer() time.Duration {
+	if os.Getenv(crashVariable) != "" {
+		return time.Second
+	}
+	return 10 * time.Second
+}
+
+// A tally is what has happened in some rounds.
+type tally struct {
+	mu sync.Mutex
+
+	kills, twice        int // of the latter each in the middle of the recovery, too
+	orders, conversions int
+	repeated            int           // answers that were given again
+	unanswered, done    int           // orders without an answer, and those of them that had been carried out
+	slowest             time.Duration // the first answer
+}
+
+// The program is killed at a random instant while eight writers give it orders, and
+// started again on the same file. Nothing that was acknowledged is lost, nothing is
+// there twice, nothing is there that nobody has ordered, and the books are right.
+// Orders without an answer are repeated, and are then carried out exactly once.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	// A file is checked as a whole in each round, so it is kept small.
+	const roundsOnAFile = 10
+	var all tally
+	t.Cleanup(func() { all.judge(t) })
+	for file := range crashes(20, 200, 1000) / roundsOnAFile {
+		t.Run(strconv.Itoa(file), func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "refgrow.db")
+			r := newRush(t, path, newRandom(t), servingWith(program, path))
+			for round := range roundsOnAFile {
+				if r.crash(&all); t.Failed() {
+					t.Fatalf("in round %d", round)
+				}
+			}
+			verifyWith(t, program, path)
+			all.add(r)
+		})
+	}
+}
+
+// judge tells what has happened in all rounds.
+func (a *tally) judge(t *testing.T) {
+	t.Helper()
+	t.Logf("%d kills, %d of them twice; %d orders, %d conversions, none lost or twice; %d answers given again; "+
+		"%d orders without an answer, %d of which had been carried out; the slowest first answer after %v",
+		a.kills, a.twice, a.orders, a.conversions, a.repeated, a.unanswered, a.done, a.slowest)
+	if limit := firstAnswer(); a.slowest > limit {
+		t.Errorf("the first answer came after %v, and should within %v", a.slowest, limit)
+	}
+	if a.kills >= 200 && (a.done == 0 || a.done == a.unanswered) {
+		t.Error("the kills are not at random instants")
+	}
+}
+
+func (a *tally) add(r *rush) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, w := range r.writers {
+		a.orders += w.made
+	}
+	a.conversions += len(r.promises.sales)
+	a.repeated += r.promises.repeated
+}
+
+// crash is one round.
+func (r *rush) crash(all *tally) {
+	r.t.Helper()
+	waiting := r.load(func() {
+		r.moment(50*time.Millisecond, 100*time.Millisecond)
+		r.server.kill()
+	})
+	twice := 0
+	if r.random.IntN(8) == 0 {
+		twice = 1
+		r.killEarly()
+	}
+	first := r.restart()
+	found := r.look(waiting)
+	found.expectNothing(r.t)
+	r.makeGood(waiting)
+	r.lookAgain().expectNothing(r.t)
+
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.kills++
+	all.twice += twice
+	all.unanswered += len(waiting)
+	all.done += found.done
+	all.slowest = max(all.slowest, first)
+}
+
+// killEarly kills the server while it is starting.
+func (r *rush) killEarly() {
+	r.t.Helper()
+	cmd := r.server.start(r.t.Context())
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.moment(0, 20*time.Millisecond)
+	if err := cmd.Process.Kill(); err != nil {
+		r.t.Error(err)
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// A server that is told to stop while eight writers give it orders ends with exit
+// code 0. What it has acknowledged is in the file, and all that it has done was
+// acknowledged: who got no answer got a refusal, and nothing was done.
+func TestStoppedUnderLoad(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM on Windows")
+	}
+	file := filepath.Join(t.TempDir(), "refgrow.db")
+	program := build(t)
+	r := newRush(t, file, newRandom(t), servingWith(program, file))
+	var slowest time.Duration
+	refusals := make(map[string]int)
+	rounds := crashes(3, 10, 100)
+	for round := range rounds {
+		waiting := r.load(func() {
+			r.moment(50*time.Millisecond, 100*time.Millisecond)
+			began := time.Now()
+			r.stop()
+			slowest = max(slowest, time.Since(began))
+		})
+		for _, w := range r.writers {
+			if w.waiting != nil {
+				refusals[refusal(t, w.refusal)]++
+			}
+		}
+		found := r.look(waiting)
+		found.expectNothing(t)
+		if found.done > 0 {
+			t.Errorf("%d of %d orders without an answer were carried out", found.done, len(waiting))
+		}
+		r.restart()
+		r.makeGood(waiting)
+		if r.lookAgain().expectNothing(t); t.Failed() {
+			t.Fatalf("in round %d", round)
+		}
+	}
+	t.Logf("stopped %d times, at most for %v, with %d conversions; refusals: %v", rounds, slowest, len(r.promises.sales), refusals)
+}
+
+// stop tells the server to stop and waits until it has.
+func (r *rush) stop() {
+	if err := r.server.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		r.t.Error(err)
+	}
+	if err := r.server.cmd.Wait(); err != nil {
+		r.t.Errorf("the server did not end well: %v\n%s", err, r.server.log)
+	}
+}
+
+// refusal names a refusal, which has to be a clear one.
+func refusal(t *testing.T, err error) string {
+	t.Helper()
+	var answered *unavailable
+	switch {
+	case errors.As(err, &answered) && answered.status == 503:
+		return "503"
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+		return "closed"
+	}
+	t.Errorf("this is no clear refusal: %v", err)
+	return "unclear"
+}
