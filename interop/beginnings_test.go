@@ -21,20 +21,39 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// killedAfter runs a program for some time at most, and gives what it has printed.
-func killedAfter(t *testing.T, cmd *exec.Cmd, delay time.Duration) (printed string) {
+// killedAfter runs a program until wait returns at most, and gives what it has
+// printed.
+func killedAfter(t *testing.T, cmd *exec.Cmd, wait func()) (printed string) {
 	t.Helper()
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(delay)
+	wait()
 	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
 	_ = cmd.Wait() // it was killed
 	return out.String()
+}
+
+// within gives a random time.
+func within(random *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(most)))
+}
+
+// toGrow waits until a file has grown a number of times, but not for long.
+func toGrow(file string, times int) {
+	size := int64(0)
+	for deadline := time.Now().Add(500 * time.Millisecond); times > 0 && time.Now().Before(deadline); {
+		if info, err := os.Stat(file); err == nil && info.Size() > size {
+			size = info.Size()
+			times--
+			continue
+		}
+		<-time.After(time.Millisecond / 4)
+	}
 }
 
 // ready is what "refgrow serve --json" prints.
@@ -88,7 +107,15 @@ func TestKilledAtTheFirstStart(t *testing.T) {
 		file := filepath.Join(dir, strconv.Itoa(round)+".db")
 		cmd := servingWith(program, file)(t.Context())
 		cmd.Args = append(cmd.Args, "--json")
-		printed := killedAfter(t, cmd, time.Duration(random.Int64N(int64(150*time.Millisecond))))
+		printed := killedAfter(t, cmd, func() {
+			// Its schema takes less time than its first key, and has more to break: so
+			// mostly it is killed right after it has written something.
+			if round%3 < 2 {
+				toGrow(file+"-wal", 1+random.IntN(12))
+			} else {
+				<-time.After(within(random, 200*time.Millisecond))
+			}
+		})
 		var before ready
 		if printed != "" {
 			if err := json.Unmarshal([]byte(printed), &before); err != nil {
@@ -133,7 +160,7 @@ func TestKilledWhileBackingUp(t *testing.T) {
 	for round := range rounds {
 		backup := filepath.Join(dir, strconv.Itoa(round)+".backup")
 		cmd := exec.CommandContext(t.Context(), program, "backup", "--db", file, "--to", backup)
-		done := killedAfter(t, cmd, time.Duration(random.Int64N(int64(120*time.Millisecond)))) != ""
+		done := killedAfter(t, cmd, func() { <-time.After(within(random, 120*time.Millisecond)) }) != ""
 		left[judge(t, program, backup, sales, done)]++
 	}
 	t.Logf("%d kills left: %v", rounds, left)

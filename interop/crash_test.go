@@ -102,7 +102,7 @@ func (a *tally) add(r *rush) {
 func (r *rush) crash(all *tally) {
 	r.t.Helper()
 	waiting := r.load(func() {
-		r.moment(50*time.Millisecond, 100*time.Millisecond)
+		r.anInstant(50*time.Millisecond, 100*time.Millisecond)
 		r.server.kill()
 	})
 	twice := 0

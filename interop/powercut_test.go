@@ -31,7 +31,7 @@ func cuts(usual, long int) int {
 func (r *rush) cutUnderLoad(d *disk) (waiting []*order) {
 	r.t.Helper()
 	waiting = r.load(func() {
-		r.moment(50*time.Millisecond, 300*time.Millisecond)
+		r.anInstant(50*time.Millisecond, 300*time.Millisecond)
 		r.promises.end(true)
 		d.cut()
 		r.server.kill()
@@ -44,6 +44,7 @@ func (r *rush) cutUnderLoad(d *disk) (waiting []*order) {
 // The power is cut at a random instant while eight writers give orders to the
 // program. Nothing that was acknowledged is lost.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t)
 	random, program := newRandom(t), build(t)
 	file := filepath.Join(d.dir, "refgrow.db")
@@ -70,6 +71,7 @@ func TestPowerCut(t *testing.T) {
 // The same loses a lot where a commit does not wait for the disk, so the test before
 // would notice it. What remains is whole all the same.
 func TestPowerCutWithoutWaitingForTheDisk(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t)
 	random := newRandom(t)
 	rounds := cuts(2, 30)
@@ -101,6 +103,7 @@ func TestPowerCutWithoutWaitingForTheDisk(t *testing.T) {
 // when the power is cut right after it was shown. The same holds for a backup: when
 // the program says that it is made, it is on the disk.
 func TestPowerCutAfterTheFirstKey(t *testing.T) {
+	t.Parallel()
 	d := newDisk(t)
 	program := build(t)
 	for round := range cuts(2, 30) {

@@ -93,12 +93,13 @@ type promises struct {
 	recent     []*order         // the last with a key that were begun
 	repeated   int              // answers that were given again
 	over       bool             // no answer counts any more
+	news       chan struct{}    // gets something when an answer comes, if somebody waits for it
 }
 
 func newPromises() *promises {
 	return &promises{
 		sales: make(map[int64]booking), transfers: make(map[int64]transfer),
-		references: make(map[string]bool), replies: make(map[string]reply),
+		references: make(map[string]bool), replies: make(map[string]reply), news: make(chan struct{}),
 	}
 }
 
@@ -300,7 +301,7 @@ type findings struct {
 	done  int      // orders that were carried out but not answered
 }
 
-// expectNothing fails the test if there are any.
+// expectNothing ends the test if there are any.
 func (f findings) expectNothing(t *testing.T) {
 	t.Helper()
 	all := slices.Concat(f.lost, f.wrong)
@@ -308,7 +309,7 @@ func (f findings) expectNothing(t *testing.T) {
 		return
 	}
 	const shown = 20
-	t.Errorf("%d lost, %d wrong:\n%s", len(f.lost), len(f.wrong), strings.Join(all[:min(shown, len(all))], "\n"))
+	t.Fatalf("%d lost, %d wrong:\n%s", len(f.lost), len(f.wrong), strings.Join(all[:min(shown, len(all))], "\n"))
 }
 
 // compare holds a file against what was promised. Of the orders that wait for their

@@ -113,7 +113,20 @@ func (r *rush) load(end func()) (waiting []*order) {
 
 // moment waits for a random time.
 func (r *rush) moment(least, most time.Duration) {
-	<-time.After(least + time.Duration(r.random.Int64N(int64(most-least))))
+	<-time.After(least + within(r.random, most-least))
+}
+
+// anInstant waits for a random time and then, every other time, for the next answer:
+// what was acknowledged too early is most likely to be found out right then.
+func (r *rush) anInstant(least, most time.Duration) {
+	r.moment(least, most)
+	if r.random.IntN(2) == 0 {
+		return
+	}
+	select {
+	case <-r.promises.news:
+	case <-time.After(most): // the machine is busy, or the writers have failed
+	}
 }
 
 // restart starts the server and gives the time until it has answered a health check

@@ -43,6 +43,10 @@ func (w *writer) write() {
 			w.waiting, w.refusal = o, err
 			return
 		}
+		select {
+		case w.promises.news <- struct{}{}:
+		default:
+		}
 		w.failed = w.keep(o, reply{status, body})
 	}
 }
