@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,24 +29,15 @@ func crashes(short, usual, long int) int {
 	return usual
 }
 
-// firstAnswer is how long a server may take from its start to its first answers,
-// after whatever end. A machine that is busy with other tests may take longer.
-func firstAnswer() time.Duration {
-	if os.Getenv(crashVariable) != "" {
-		return time.Second
-	}
-	return 10 * time.Second
-}
-
 // A tally is what has happened in some rounds.
 type tally struct {
 	mu sync.Mutex
 
 	kills, twice        int // of the latter each in the middle of the recovery, too
 	orders, conversions int
-	repeated            int           // answers that were given again
-	unanswered, done    int           // orders without an answer, and those of them that had been carried out
-	slowest             time.Duration // the first answer
+	repeated            int             // answers that were given again
+	unanswered, done    int             // orders without an answer, and those of them that had been carried out
+	first               []time.Duration // how long the first answers took
 }
 
 // The program is killed at a random instant while eight writers give it orders, and
@@ -77,11 +70,17 @@ func TestCrash(t *testing.T) {
 // judge tells what has happened in all rounds.
 func (a *tally) judge(t *testing.T) {
 	t.Helper()
+	if t.Failed() {
+		return
+	}
+	slices.Sort(a.first)
+	half, slowest := a.first[len(a.first)/2], a.first[len(a.first)-1]
 	t.Logf("%d kills, %d of them twice; %d orders, %d conversions, none lost or twice; %d answers given again; "+
-		"%d orders without an answer, %d of which had been carried out; the slowest first answer after %v",
-		a.kills, a.twice, a.orders, a.conversions, a.repeated, a.unanswered, a.done, a.slowest)
-	if limit := firstAnswer(); a.slowest > limit {
-		t.Errorf("the first answer came after %v, and should within %v", a.slowest, limit)
+		"%d orders without an answer, %d of which had been carried out; half of the first answers within %v, 99 of 100 within %v, the slowest after %v",
+		a.kills, a.twice, a.orders, a.conversions, a.repeated, a.unanswered, a.done, half, a.first[len(a.first)*99/100], slowest)
+	// A machine with nothing else to do gives all of them within a second.
+	if half > time.Second || slowest > 10*time.Second {
+		t.Error("the first answers come too late")
 	}
 	if a.kills >= 200 && (a.done == 0 || a.done == a.unanswered) {
 		t.Error("the kills are not at random instants")
@@ -122,7 +121,7 @@ func (r *rush) crash(all *tally) {
 	all.twice += twice
 	all.unanswered += len(waiting)
 	all.done += found.done
-	all.slowest = max(all.slowest, first)
+	all.first = append(all.first, first)
 }
 
 // killEarly kills the server while it is starting.
@@ -196,6 +195,8 @@ func refusal(t *testing.T, err error) string {
 	switch {
 	case errors.As(err, &answered) && answered.status == 503:
 		return "503"
+	case strings.Contains(err.Error(), "server closed idle connection"): // net/http exports no such error
+		return "closed"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
 		return "closed"
 	}

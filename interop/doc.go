@@ -3,7 +3,7 @@
 // a receiver should not; and what it has acknowledged against crashes and power
 // cuts. It has tests alone.
 //
-// The usual run takes less than a minute. With REFGROW_INTEROP_LONG set to
+// The usual run takes one to two minutes. With REFGROW_INTEROP_LONG set to
 // anything it also takes the refgrow program itself through the same trouble, on
 // real time, which lasts several minutes.
 //
