@@ -121,11 +121,19 @@ func (r *rush) moment(least, most time.Duration) {
 func (r *rush) anInstant(least, most time.Duration) {
 	r.moment(least, most)
 	if r.random.IntN(2) == 0 {
-		return
+		r.answers(1)
 	}
-	select {
-	case <-r.promises.news:
-	case <-time.After(most): // the machine is busy, or the writers have failed
+}
+
+// answers waits for some, unless the writers have failed.
+func (r *rush) answers(n int) {
+	giveUp := time.After(5 * time.Second)
+	for range n {
+		select {
+		case <-r.promises.news:
+		case <-giveUp:
+			return
+		}
 	}
 }
 
