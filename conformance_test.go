@@ -2,7 +2,6 @@ package refgrow_test
 
 import (
 	"database/sql"
-	"path/filepath"
 	"testing"
 
 	"github.com/refgrow-go/refgrow"
@@ -13,9 +12,9 @@ import (
 // TestConformance runs the one suite on every kind of store.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(t *testing.T) conformance.Opened{
-		"owned file": func(t *testing.T) conformance.Opened {
-			database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	for name, open := range map[string]conformance.Open{
+		"owned file": func(t *testing.T, path string) conformance.Opened {
+			database, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -28,9 +27,9 @@ func TestConformance(t *testing.T) {
 		},
 		// The app has set up nothing: rollback journal, no busy timeout, foreign
 		// keys off, any number of connections.
-		"borrowed": func(t *testing.T) conformance.Opened { return borrowed(t, 0) },
+		"borrowed": func(t *testing.T, path string) conformance.Opened { return borrowed(t, path, 0) },
 		// With one connection, an operation that takes a second one waits for ever.
-		"borrowed, one connection": func(t *testing.T) conformance.Opened { return borrowed(t, 1) },
+		"borrowed, one connection": func(t *testing.T, path string) conformance.Opened { return borrowed(t, path, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,9 +45,9 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func borrowed(t *testing.T, connections int) conformance.Opened {
+func borrowed(t *testing.T, path string, connections int) conformance.Opened {
 	t.Helper()
-	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+	pool, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,11 @@ func TestSchemaFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := borrowed(t, 1).DB
+	written := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1).DB
 	if _, err := written.ExecContext(t.Context(), string(text)); err != nil {
 		t.Fatalf("schema.sql: %v", err)
 	}
-	migrated := borrowed(t, 1)
+	migrated := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1)
 	if err := refgrow.Migrate(t.Context(), migrated.Store); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestMigrationNumbers(t *testing.T) {
 			t.Errorf("%s should be named %s_what_it_does.sql", file, number(want))
 		}
 	}
-	db := borrowed(t, 1)
+	db := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1)
 	if err := refgrow.Migrate(t.Context(), db.Store); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestMigrationsOfDatabasesWithRows(t *testing.T) {
 		t.Run(number(version), func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			old := borrowed(t, 1)
+			old := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1)
 			apply := func(text string) {
 				t.Helper()
 				if _, err := old.DB.ExecContext(ctx, text); err != nil {
@@ -185,7 +185,7 @@ func TestMigrationsOfDatabasesWithRows(t *testing.T) {
 				}
 			}
 			check()
-			fresh := borrowed(t, 1)
+			fresh := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1)
 			if err := refgrow.Migrate(ctx, fresh.Store); err != nil {
 				t.Fatal(err)
 			}

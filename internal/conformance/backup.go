@@ -7,7 +7,6 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
-	"github.com/refgrow-go/refgrow/sqlite"
 )
 
 func backupTests() []test {
@@ -30,11 +29,10 @@ func backUp(w *world) {
 		w.Errorf("the mode of the backup is %v", mode)
 	}
 
-	database := must(sqlite.Open(ctx, path, sqlite.Options{}))
-	defer func() { w.ok(database.Close()) }()
-	engine := must(refgrow.New(ctx, database, refgrow.Config{Now: w.clock.Now, Migrate: refgrow.MigrateCheck}))
+	opened := w.open(w.T, path)
+	engine := must(refgrow.New(ctx, opened.Store, refgrow.Config{Now: w.clock.Now, Migrate: refgrow.MigrateCheck}))
 	defer func() { w.ok(engine.Close(ctx)) }()
-	copied := &world{T: w.T, Opened: Opened{Store: database}, engine: engine, clock: w.clock, shop: must(engine.Project(ctx, "shop"))}
+	copied := &world{T: w.T, Opened: opened, engine: engine, clock: w.clock, shop: must(engine.Project(ctx, "shop"))}
 	copied.verify()
 	equal(w, "the copy's balance", copied.balances(jane.ID), "USD total 10.00 paid 0.00 eligible 10.00 held 0.00")
 	equal(w, "the app's own row", value[int](copied, "SELECT id FROM orders"), 7)

@@ -25,7 +25,7 @@ func keptClickTests() []test {
 }
 
 // log gives a database of the app's own a write-ahead log: without one, who reads is
-// refused while what was queued is being committed.
+// refused while somebody commits, and keeps others from committing.
 func (w *world) log() {
 	w.Helper()
 	if w.DB != nil {

@@ -100,7 +100,7 @@ func closeEngine(w *world) {
 // MigrateCheck changes nothing, and a schema of the future is refused.
 func migrateStore(w *world) {
 	ctx := w.Context()
-	empty := w.open(w.T)
+	empty := w.open(w.T, filepath.Join(w.TempDir(), "empty.db"))
 	check := refgrow.Config{Now: w.clock.Now, Migrate: refgrow.MigrateCheck}
 	for range 2 {
 		if err := errOf(refgrow.New(ctx, empty.Store, check)); !errors.Is(err, refgrow.ErrSchema) {

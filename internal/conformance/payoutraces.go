@@ -7,7 +7,6 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
-	"github.com/refgrow-go/refgrow/sqlite"
 )
 
 func payoutRaceTests() []test {
@@ -109,20 +108,14 @@ func racingEnds(w *world) {
 	w.verify()
 }
 
-// engines are the shop as several engines see it: on the store, and where it is a
-// file of the engine's own, on the file opened once more.
+// engines are the shop as several engines see it: on the store, and on the file
+// opened once more.
 func (w *world) engines() (shops []*refgrow.Project, end func()) {
 	w.Helper()
 	ctx := w.Context()
-	stores := []refgrow.Store{w.Store, w.Store}
+	w.log()
 	var ends []func()
-	if w.DB == nil {
-		path := value[string](w, "SELECT file FROM pragma_database_list WHERE name = 'main'")
-		again := must(sqlite.Open(ctx, path, sqlite.Options{}))
-		stores = append(stores, again)
-		ends = append(ends, func() { w.ok(again.Close()) })
-	}
-	for _, store := range stores {
+	for _, store := range []refgrow.Store{w.Store, w.Store, w.open(w.T, w.path).Store} {
 		engine := must(refgrow.New(ctx, store, refgrow.Config{Now: w.clock.Now}))
 		ends = append([]func(){func() { w.ok(engine.Close(ctx)) }}, ends...)
 		shops = append(shops, must(engine.Project(ctx, "shop")))

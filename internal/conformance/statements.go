@@ -134,9 +134,7 @@ func monthsInARow(w *world) {
 func statementWaits(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
-	if w.DB != nil { // without a write-ahead log the reader would keep the app from committing
-		w.ok(errOf(w.DB.ExecContext(ctx, "PRAGMA journal_mode = WAL")))
-	}
+	w.log()
 	w.clock.Set(in2026(time.November, 1).Add(-time.Minute))
 	type answer struct {
 		statement *refgrow.Statement

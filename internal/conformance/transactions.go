@@ -13,6 +13,7 @@ func transactionTests() []test {
 	return []test{
 		{"the app's own", ownTransaction},
 		{"a failing operation", failingOperation},
+		{"beside open rows", besideOpenRows},
 		{"a stale snapshot", staleSnapshot},
 		{"a foreign lock", foreignLock},
 		{"atomic", atomicBlock},
@@ -115,6 +116,45 @@ func failingOperation(w *world) {
 	w.verify()
 }
 
+// The app goes through rows of its own and records a sale for each. Those that fail
+// neither end the rows nor take anything else with them.
+func besideOpenRows(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	w.ok(w.exec("CREATE TABLE orders (id INTEGER PRIMARY KEY, reference TEXT)"))
+	w.ok(w.exec("INSERT INTO orders VALUES (1, 'a'), (2, 'b'), (3, 'a'), (4, 'c'), (5, 'b'), (6, 'd')"))
+	w.ok(w.inTx(func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT id, reference FROM orders ORDER BY id")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		seen := int64(0)
+		for rows.Next() {
+			var id int64
+			var reference string
+			if err := rows.Scan(&id, &reference); err != nil {
+				return err
+			}
+			if seen++; id != seen {
+				w.Errorf("row %d is order %d", seen, id)
+			}
+			one := sale("JANE")
+			one.Reference = reference
+			err := errOf(w.shop.WithTx(tx).RecordConversion(ctx, one))
+			if twice := id == 3 || id == 5; twice {
+				w.refused("the same reference", err, refgrow.ErrConflict, "reference")
+			} else if err != nil {
+				return err
+			}
+		}
+		equal(w, "the number of rows", seen, 6)
+		return rows.Err()
+	}))
+	equal(w, "the balance", w.balances(jane.ID), "USD total 39.20 paid 0.00 eligible 39.20 held 0.00")
+	w.verify()
+}
+
 // deferred begins a transaction of the app's own that has only read.
 func (w *world) deferred() *sql.Tx {
 	w.Helper()
@@ -130,11 +170,7 @@ func (w *world) deferred() *sql.Tx {
 // A transaction that has only read, while somebody else wrote, is refused and
 // works when it is repeated whole.
 func staleSnapshot(w *world) {
-	if w.DB != nil {
-		// Without a write-ahead log the reader would keep the other from writing.
-		equal(w, "the journal", value[string](w, "SELECT journal_mode FROM pragma_journal_mode"), "delete")
-		w.ok(errOf(w.DB.ExecContext(w.Context(), "PRAGMA journal_mode = WAL")))
-	}
+	w.log()
 	tx := w.deferred()
 	jane := w.affiliate("jane")
 	err := errOf(w.shop.WithTx(tx).RecordConversion(w.Context(), sale("JANE")))

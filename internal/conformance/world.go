@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -14,7 +16,6 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
-	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
 // A world is a database of a test's own, with an engine whose clock stands still
@@ -23,22 +24,32 @@ type world struct {
 	*testing.T
 	Opened
 
-	open   func(t *testing.T) Opened
+	open   Open
+	path   string // of the database
 	engine *refgrow.Engine
-	clock  *refgrowtest.Clock
+	clock  *clock
 	// shop pays 20 % of a purchase, without a hold, in USD.
 	shop *refgrow.Project
 }
 
-func setup(t *testing.T, open func(t *testing.T) Opened) *world {
+func setup(t *testing.T, open Open) *world {
 	t.Helper()
-	w := &world{T: t, Opened: open(t), open: open}
-	w.engine, w.clock = refgrowtest.On(t, w.Store)
-	shop, err := w.engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
+	path := filepath.Join(t.TempDir(), "app.db")
+	w := &world{T: t, Opened: open(t, path), open: open, path: path, clock: newClock()}
+	engine, err := refgrow.New(t.Context(), w.Store, refgrow.Config{Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.shop = shop
+	t.Cleanup(func() {
+		if err := engine.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine, w.shop = engine, shop
 	return w
 }
 
