@@ -28,6 +28,7 @@ const (
 	codeError      = 1
 	codeBusy       = 5
 	codeLocked     = 6
+	codeInterrupt  = 9
 	codeCorrupt    = 11
 	codeFull       = 13
 	codeTooBig     = 18
@@ -40,6 +41,10 @@ const (
 // Classify makes an error that comes from the database match the sentinel of
 // package backend that tells what it means, and keeps the original wrapped.
 // Every other error, sql.ErrNoRows included, is returned as it is.
+//
+// A statement is interrupted by the end of its context. Most drivers give the
+// context's own error then, but glebarez gives the code, which does not tell
+// whether it was a deadline: it matches context.Canceled.
 //
 // It goes by result codes alone and knows no driver: modernc and glebarez give
 // the extended code in a method Code, mattn in a struct field ExtendedCode, ncruces
@@ -127,6 +132,8 @@ func kindOf(err error) error {
 			return backend.ErrFull
 		case codeConstraint:
 			return backend.ErrConstraint
+		case codeInterrupt:
+			return context.Canceled
 		case codeCorrupt, codeNotADB:
 			return backend.ErrDamaged
 		}

@@ -45,7 +45,7 @@ func (errNo) Error() string                   { return "mattn's number" }
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
-	sentinels := []error{backend.ErrBusy, backend.ErrFull, backend.ErrConstraint, backend.ErrSchema, backend.ErrDamaged, backend.ErrClosed}
+	sentinels := []error{backend.ErrBusy, backend.ErrFull, backend.ErrConstraint, backend.ErrSchema, backend.ErrDamaged, backend.ErrClosed, context.Canceled}
 	for _, c := range []struct {
 		err  error
 		want error
@@ -68,6 +68,8 @@ func TestClassify(t *testing.T) {
 		{&moderncLike{11}, backend.ErrDamaged},
 		{&moderncLike{267}, backend.ErrDamaged},
 		{&moderncLike{26}, backend.ErrDamaged},
+		{&moderncLike{9}, context.Canceled},
+		{mattnLike{9, 9}, context.Canceled},
 		{mattnLike{19, 2067}, backend.ErrConstraint},
 		{mattnLike{5, 0}, backend.ErrBusy},
 		{&mattnLike{13, 13}, backend.ErrFull},
@@ -83,7 +85,7 @@ func TestClassify(t *testing.T) {
 		{syscall.ENOTDIR, nil}, // 20, of the system
 		{sql.ErrConnDone, backend.ErrClosed},
 		{sql.ErrNoRows, nil},
-		{context.Canceled, nil},
+		{context.DeadlineExceeded, nil},
 		{&textproto.Error{Code: 13}, nil}, // some other library's
 		{errors.New("UNIQUE constraint failed"), nil},
 		{new(codedError), nil},
