@@ -3,6 +3,8 @@ module github.com/refgrow-go/refgrow/interop
 go 1.26.0
 
 require (
+	github.com/glebarez/go-sqlite v1.23.0
+	github.com/mattn/go-sqlite3 v1.14.53
 	github.com/refgrow-go/refgrow v0.0.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	modernc.org/sqlite v1.60.1

@@ -1,0 +1,17 @@
+package glebarez
+
+import (
+	"testing"
+
+	_ "github.com/glebarez/go-sqlite"
+
+	"github.com/refgrow-go/refgrow/interop/drivers"
+)
+
+var driver = drivers.Driver{Name: "sqlite", DSN: drivers.Pragmas}
+
+func TestMain(m *testing.M) { drivers.Main(m, driver) }
+
+func TestConformance(t *testing.T) { drivers.Conformance(t, driver) }
+func TestCrash(t *testing.T)       { drivers.Crash(t, driver) }
+func TestErrors(t *testing.T)      { drivers.Errors(t, driver) }

@@ -1,0 +1,23 @@
+package modernc
+
+import (
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/refgrow-go/refgrow/interop/drivers"
+)
+
+var driver = drivers.Driver{Name: "sqlite", DSN: drivers.Pragmas}
+
+func TestMain(m *testing.M) { drivers.Main(m, driver) }
+
+func TestConformance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the engine's own tests run the suite with this driver")
+	}
+	drivers.Conformance(t, driver)
+}
+
+func TestCrash(t *testing.T)  { drivers.Crash(t, driver) }
+func TestErrors(t *testing.T) { drivers.Errors(t, driver) }
