@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"testing"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -20,15 +22,22 @@ func concurrencyTests() []test {
 	}
 }
 
-// racers is how many goroutines do the same thing at the same time.
-const racers = 8
+// racers is how many goroutines do the same thing at the same time, and crowded how
+// many where nothing but the crowd matters.
+const (
+	racers  = 8
+	crowded = 50
+)
 
 // race starts f in goroutines that wait for each other, and gives their errors.
-func race(f func(racer int) error) []error {
-	errs := make([]error, racers)
+func race(f func(racer int) error) []error { return crowd(racers, f) }
+
+// crowd is a race of so many.
+func crowd(size int, f func(racer int) error) []error {
+	errs := make([]error, size)
 	var start, end sync.WaitGroup
 	start.Add(1)
-	for i := range racers {
+	for i := range size {
 		end.Go(func() {
 			start.Wait()
 			errs[i] = f(i)
@@ -39,55 +48,64 @@ func race(f func(racer int) error) []error {
 	return errs
 }
 
-// What is unique is given to exactly one; the others are told which name is taken.
+// What is unique is given to exactly one, however many ask for it at once; the
+// others are told which name is taken, and nothing of what they asked for is there.
 func oneWinner(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
+	references, others := 100, 6
+	if w.DB != nil { // each call is a transaction
+		references = 25
+	}
+	if testing.Short() {
+		references, others = 10, 2
+	}
 	for _, c := range []struct {
 		what, field string
+		names       int
 		do          func(racer, n int) error
 	}{
-		{"references", "reference", func(_, n int) error {
+		{"references", "reference", references, func(_, n int) error {
 			return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
 				Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"), Reference: fmt.Sprint("r", n),
 			}))
 		}},
-		{"emails", "email", func(racer, n int) error {
+		{"emails", "email", others, func(racer, n int) error {
 			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
 				Email: fmt.Sprintf("e%d@example.com", n), ReferralCode: fmt.Sprintf("E-%d-%d", n, racer),
 			}))
 		}},
-		{"referral codes", "referral_code", func(racer, n int) error {
+		{"referral codes", "referral_code", others, func(racer, n int) error {
 			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
 				Email: fmt.Sprintf("c%d-%d@example.com", n, racer), ReferralCode: fmt.Sprintf("C-%d", n),
 			}))
 		}},
-		{"slugs", "partner_slug", func(racer, n int) error {
+		{"slugs", "partner_slug", others, func(racer, n int) error {
 			return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
 				Email: fmt.Sprintf("s%d-%d@example.com", n, racer), PartnerSlug: fmt.Sprintf("s-%d", n),
 			}))
 		}},
-		{"coupons", "coupon_code", func(_, n int) error {
+		{"coupons", "coupon_code", others, func(_, n int) error {
 			return errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE-%d", n)}))
 		}},
-		{"customers", "external_id", func(_, n int) error {
+		{"customers", "external_id", others, func(_, n int) error {
 			return errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: fmt.Sprint("u", n)}))
 		}},
+		{"customers' emails", "email", others, func(_, n int) error {
+			return errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: fmt.Sprintf("u%d@example.com", n)}))
+		}},
 	} {
-		const each = 3
-		won := make([]int, each)
-		var mu sync.Mutex
-		for _, err := range race(func(racer int) error {
+		won := make([]atomic.Int64, c.names)
+		for _, err := range crowd(crowded, func(racer int) error {
 			var wrong error
-			for i := range each {
-				n := (racer + i) % each // not all in the same order
+			for i := range c.names {
+				// Half of them ask for the same at the same time, half in other orders.
+				n := (i + racer%2*racer) % c.names
 				err := c.do(racer, n)
 				var own *refgrow.Error
 				switch {
 				case err == nil:
-					mu.Lock()
-					won[n]++
-					mu.Unlock()
+					won[n].Add(1)
 				case !errors.Is(err, refgrow.ErrConflict) || !errors.As(err, &own) || own.Field != c.field:
 					wrong = errors.Join(wrong, err)
 				}
@@ -98,14 +116,17 @@ func oneWinner(w *world) {
 				w.Errorf("%s: %v", c.what, err)
 			}
 		}
-		for n, times := range won {
-			if times != 1 {
+		for n := range won {
+			if times := won[n].Load(); times != 1 {
 				w.Errorf("number %d of the %s was given %d times", n, c.what, times)
 			}
 		}
 	}
-	equal(w, "the balance", w.balances(jane.ID), "USD total 6.00 paid 0.00 eligible 6.00 held 0.00")
-	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(w.Context(), refgrow.ListAffiliatesParams{})), 10)
+	equal(w, "the balance", w.balances(jane.ID), fmt.Sprintf("USD total %d.00 paid 0.00 eligible %[1]d.00 held 0.00", 2*references))
+	equal(w, "the count of conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), int64(references))
+	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), int64(1+3*others))
+	equal(w, "the count of coupons", must(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{})), int64(others))
+	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), int64(2*others))
 	w.verify()
 }
 
