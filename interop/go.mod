@@ -3,6 +3,7 @@ module github.com/refgrow-go/refgrow/interop
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/glebarez/go-sqlite v1.23.0
 	github.com/mattn/go-sqlite3 v1.14.53
 	github.com/refgrow-go/refgrow v0.0.0
