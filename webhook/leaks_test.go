@@ -18,49 +18,52 @@ import (
 // A worker that is stopped in the middle of its work leaves no goroutine and no
 // connection behind, whatever the endpoints do to it.
 func TestNothingLeft(t *testing.T) {
-	conformance.NothingLeft(t)
-	for range 2 {
-		w, release := setup(t), make(chan struct{})
-		endpoints := []*hostile{
-			newHostile(t, func(http.ResponseWriter, *http.Request) {}),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusInternalServerError) }),
-			newHostile(t, func(a http.ResponseWriter, r *http.Request) { http.Redirect(a, r, "/elsewhere", http.StatusFound) }),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusGone) }),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) { // an answer without an end
-				for text := strings.Repeat("x", 4096); ; {
-					if _, err := io.WriteString(a, text); err != nil {
-						return
-					}
+	var release atomic.Pointer[chan struct{}]
+	endpoints := []*hostile{
+		newHostile(t, func(http.ResponseWriter, *http.Request) {}),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusInternalServerError) }),
+		newHostile(t, func(a http.ResponseWriter, r *http.Request) { http.Redirect(a, r, "/elsewhere", http.StatusFound) }),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusGone) }),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { // an answer without an end
+			for text := strings.Repeat("x", 4096); ; {
+				if _, err := io.WriteString(a, text); err != nil {
+					return
 				}
-			}),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "") }),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) {
-				broken(a, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-			}),
-			newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "what is this?\r\n\r\n") }),
-			newHostile(t, func(http.ResponseWriter, *http.Request) { <-release }),
-		}
-		for _, e := range endpoints {
-			w.hookAt(e.URL)
-		}
-		w.hookAt(nobody(t))
-		stop := w.really(true)
-		for range 5 {
-			w.buy()
-		}
-		for i, e := range endpoints {
-			for waited := 0; e.hits.Load() == 0; waited++ {
-				if waited == 1000 {
-					t.Fatalf("endpoint %d was not asked", i)
-				}
-				<-time.After(10 * time.Millisecond)
 			}
-		}
-		var stopped sync.WaitGroup
-		stopped.Go(stop) // waits for the request that hangs
-		close(release)
-		stopped.Wait()
-		w.close()
+		}),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "") }),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") }),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "what is this?\r\n\r\n") }),
+		newHostile(t, func(http.ResponseWriter, *http.Request) { <-*release.Load() }),
+	}
+	for round := range 2 {
+		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
+			conformance.NothingLeft(t) // the endpoints stay
+			released := make(chan struct{})
+			release.Store(&released)
+			w := setup(t)
+			for _, e := range endpoints {
+				e.hits.Store(0)
+				w.hookAt(e.URL)
+			}
+			w.hookAt(nobody(t))
+			stop := w.really(true)
+			for range 5 {
+				w.buy()
+			}
+			for i, e := range endpoints {
+				for waited := 0; e.hits.Load() == 0; waited++ {
+					if waited == 1000 {
+						t.Fatalf("endpoint %d was not asked", i)
+					}
+					<-time.After(10 * time.Millisecond)
+				}
+			}
+			var stopped sync.WaitGroup
+			stopped.Go(stop) // waits for the request that hangs
+			close(released)
+			stopped.Wait()
+		})
 	}
 }
 
