@@ -24,9 +24,12 @@ import (
 // behind, whatever happened before: contexts that end, errors, panics, goroutines
 // that end in the middle of an operation, and lists that nobody reads to the end.
 func TestNothingLeft(t *testing.T) {
-	rounds := 2
+	rounds, workers := 2, 12
 	if os.Getenv("REFGROW_SOAK") != "" {
 		rounds = 20
+	}
+	if testing.Short() {
+		rounds, workers = 1, 4
 	}
 	for name, open := range map[string]func(t *testing.T, path string) (refgrow.Store, txs, func() error){
 		"owned file": func(t *testing.T, path string) (refgrow.Store, txs, func() error) {
@@ -62,7 +65,7 @@ func TestNothingLeft(t *testing.T) {
 					t.Fatal(err)
 				}
 				l := &load{engine: engine, shop: shop, tx: tx, directory: t.TempDir()}
-				l.work(t)
+				l.work(t, workers)
 				report, err := engine.Verify(t.Context())
 				if err != nil || len(report.Differences) > 0 {
 					t.Errorf("the books: %v %v", report.Differences, err)
@@ -111,9 +114,8 @@ type load struct {
 
 var errUndone = errors.New("undone")
 
-func (l *load) work(t *testing.T) {
+func (l *load) work(t *testing.T, workers int) {
 	t.Helper()
-	const workers = 12
 	var wait sync.WaitGroup
 	for worker := range workers {
 		wait.Go(func() {

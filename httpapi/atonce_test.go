@@ -94,6 +94,7 @@ func (c *crowd) verify(t *testing.T) {
 // 409 with the field that is taken, and what is kept is what the one has sent.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
+	c := gather(t)
 	references, others := 100, 10
 	if testing.Short() {
 		references, others = 10, 3
@@ -147,8 +148,6 @@ func TestManyAtOnce(t *testing.T) {
 		},
 	} {
 		t.Run(kind.what, func(t *testing.T) {
-			t.Parallel()
-			c := gather(t)
 			before := c.total(t, kind.path)
 			for n := range kind.names {
 				var won *reply
@@ -171,9 +170,9 @@ func TestManyAtOnce(t *testing.T) {
 			if there := c.total(t, kind.path) - before; there != int64(kind.names) {
 				t.Errorf("of %d there are %d", kind.names, there)
 			}
-			c.verify(t)
 		})
 	}
+	c.verify(t)
 }
 
 // shows checks that the API shows what the winner was told.
@@ -208,6 +207,7 @@ const twins = 100
 // One key at once from many clients: one change, and all get its answer.
 func TestOneKeyAtOnce(t *testing.T) {
 	t.Parallel()
+	c := gather(t)
 	for _, call := range []string{
 		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 9.99}`,
 		`/referrals {"email": "carl@example.com"}`,
@@ -216,18 +216,16 @@ func TestOneKeyAtOnce(t *testing.T) {
 	} {
 		path, body, _ := strings.Cut(call, " ")
 		t.Run(path[1:], func(t *testing.T) {
-			t.Parallel()
-			c := gather(t)
-			c.oneChange(t, c.all(t, twins, path, func(int) (string, string) { return body, "k" }))
+			c.oneChange(t, c.all(t, twins, path, func(int) (string, string) { return body, path }))
 			before := c.dump(t)
-			again, err := c.post(t.Context(), path, body, "k")
+			again, err := c.post(t.Context(), path, body, path)
 			must(t, err)
 			if again.header.Get("Idempotent-Replayed") != "true" || c.dump(t) != before {
 				t.Errorf("afterwards the same call gets %d %s", again.status, again.body)
 			}
-			c.verify(t)
 		})
 	}
+	c.verify(t)
 }
 
 // oneChange checks that all answers are those of one change.

@@ -32,7 +32,9 @@ func TestNothingLeft(t *testing.T) {
 			}
 		}),
 		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "") }),
-		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") }),
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) {
+			broken(a, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+		}),
 		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { broken(a, "what is this?\r\n\r\n") }),
 		newHostile(t, func(http.ResponseWriter, *http.Request) { <-*release.Load() }),
 	}

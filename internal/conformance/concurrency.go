@@ -57,8 +57,9 @@ func oneWinner(w *world) {
 	if w.DB != nil { // each call is a transaction
 		references = 25
 	}
+	size := crowded
 	if testing.Short() {
-		references, others = 10, 2
+		references, others, size = 10, 2, 16
 	}
 	for _, c := range []struct {
 		what, field string
@@ -96,7 +97,7 @@ func oneWinner(w *world) {
 		}},
 	} {
 		won := make([]atomic.Int64, c.names)
-		for _, err := range crowd(crowded, func(racer int) error {
+		for _, err := range crowd(size, func(racer int) error {
 			var wrong error
 			for i := range c.names {
 				// Half of them ask for the same at the same time, half in other orders.
