@@ -90,6 +90,16 @@ func (c *crowd) verify(t *testing.T) {
 	}
 }
 
+// A contest is for things that only one client can have.
+type contest struct {
+	what, path string
+	fields     []string // that are taken, of one member and the next
+	names      int
+	body       func(member, n int) string
+	find       func(id json.Number, n int) (path string) // of the thing that the winner made
+	same       []string                                  // the members of its answer that are shown there, too
+}
+
 // What is unique is given to one client of those who post it at once; the others get
 // 409 with the field that is taken, and what is kept is what the one has sent.
 func TestManyAtOnce(t *testing.T) {
@@ -99,14 +109,7 @@ func TestManyAtOnce(t *testing.T) {
 	if testing.Short() {
 		references, others = 10, 3
 	}
-	for _, kind := range []struct {
-		what, path string
-		fields     []string // that are taken, of one member and the next
-		names      int
-		body       func(member, n int) string
-		find       func(id json.Number, n int) (path string) // of the thing that the winner made
-		same       []string                                  // the members of its answer that are shown there, too
-	}{
+	for _, of := range []contest{
 		{
 			"references", "/conversions", []string{"reference"}, references,
 			func(member, n int) string {
@@ -147,32 +150,36 @@ func TestManyAtOnce(t *testing.T) {
 			[]string{"id", "coupon_code", "stripe_coupon_id"},
 		},
 	} {
-		t.Run(kind.what, func(t *testing.T) {
-			before := c.total(t, kind.path)
-			for n := range kind.names {
-				var won *reply
-				for member, got := range c.all(t, crowded, kind.path, func(member int) (string, string) { return kind.body(member, n), "" }) {
-					switch got.status {
-					case http.StatusCreated:
-						if won != nil {
-							t.Errorf("number %d was given to two: %s and %s", n, won.body, got.body)
-						}
-						won = &got
-					default:
-						got.refused(t, http.StatusConflict, "conflict", kind.fields[member%len(kind.fields)])
-					}
-				}
-				if won == nil {
-					t.Fatalf("number %d was given to nobody", n)
-				}
-				c.shows(t, won, n, kind.find, kind.same)
-			}
-			if there := c.total(t, kind.path) - before; there != int64(kind.names) {
-				t.Errorf("of %d there are %d", kind.names, there)
-			}
-		})
+		c.hold(t, of)
 	}
 	c.verify(t)
+}
+
+// hold holds a contest for each of the names.
+func (c *crowd) hold(t *testing.T, of contest) {
+	t.Helper()
+	before := c.total(t, of.path)
+	for n := range of.names {
+		var won *reply
+		for member, got := range c.all(t, crowded, of.path, func(member int) (string, string) { return of.body(member, n), "" }) {
+			switch got.status {
+			case http.StatusCreated:
+				if won != nil {
+					t.Errorf("number %d of the %s was given to two: %s and %s", n, of.what, won.body, got.body)
+				}
+				won = &got
+			default:
+				got.refused(t, http.StatusConflict, "conflict", of.fields[member%len(of.fields)])
+			}
+		}
+		if won == nil {
+			t.Fatalf("number %d of the %s was given to nobody", n, of.what)
+		}
+		c.shows(t, won, n, of.find, of.same)
+	}
+	if there := c.total(t, of.path) - before; there != int64(of.names) {
+		t.Errorf("of %d %s there are %d", of.names, of.what, there)
+	}
 }
 
 // shows checks that the API shows what the winner was told.
@@ -215,15 +222,13 @@ func TestOneKeyAtOnce(t *testing.T) {
 		`/clicks {"referral_code": "JANE"}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
-		t.Run(path[1:], func(t *testing.T) {
-			c.oneChange(t, c.all(t, twins, path, func(int) (string, string) { return body, path }))
-			before := c.dump(t)
-			again, err := c.post(t.Context(), path, body, path)
-			must(t, err)
-			if again.header.Get("Idempotent-Replayed") != "true" || c.dump(t) != before {
-				t.Errorf("afterwards the same call gets %d %s", again.status, again.body)
-			}
-		})
+		c.oneChange(t, c.all(t, twins, path, func(int) (string, string) { return body, path }))
+		before := c.dump(t)
+		again, err := c.post(t.Context(), path, body, path)
+		must(t, err)
+		if again.header.Get("Idempotent-Replayed") != "true" || c.dump(t) != before {
+			t.Errorf("afterwards %s gets %d %s", path, again.status, again.body)
+		}
 	}
 	c.verify(t)
 }
