@@ -191,8 +191,8 @@ func (q question) call() (method, path, body string) {
 }
 
 // understand reads an answer. What is no answer to be expected at all is an error.
-func understand(got outcome) (reply, error) {
-	a := reply{status: got.status}
+func understand(got outcome) (response, error) {
+	a := response{status: got.status}
 	switch got.status {
 	case http.StatusNoContent, http.StatusNotFound:
 		return a, nil
@@ -228,7 +228,7 @@ func (h *history) judge(want porcupine.CheckResult) {
 	result, info := porcupine.CheckOperationsVerbose(registers(), h.calls, time.Minute)
 	counts := make(map[string]int)
 	for _, o := range h.calls {
-		counts[fmt.Sprint(o.Input.(question).verb, " ", o.Output.(reply).status)]++
+		counts[fmt.Sprint(o.Input.(question).verb, " ", o.Output.(response).status)]++
 	}
 	h.t.Logf("%d calls: %v", len(h.calls), counts)
 	if result == want {
@@ -288,63 +288,63 @@ func TestHistories(t *testing.T) {
 		ok, created, gone        = http.StatusOK, http.StatusCreated, http.StatusNoContent
 		notFound, conflict, busy = http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable
 	)
-	call := func(from, to int64, q question, a reply) porcupine.Operation {
+	call := func(from, to int64, q question, a response) porcupine.Operation {
 		return porcupine.Operation{Input: q, Call: from, Output: a, Return: to}
 	}
-	made := call(0, 1, question{verb: creates, value: 5}, reply{status: created, id: 1, value: 5})
+	made := call(0, 1, question{verb: creates, value: 5}, response{status: created, id: 1, value: 5})
 	for name, c := range map[string]struct {
 		want    porcupine.CheckResult
 		history []porcupine.Operation
 	}{
 		"created, and read": {porcupine.Ok, []porcupine.Operation{made,
-			call(2, 3, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 5})}},
+			call(2, 3, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 5})}},
 		"created, and not found": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: gets, id: 1}, reply{status: notFound})}},
+			call(2, 3, question{verb: gets, id: 1}, response{status: notFound})}},
 		"two of one reference": {porcupine.Illegal, []porcupine.Operation{made,
-			call(0, 1, question{verb: creates, value: 6}, reply{status: created, id: 2, value: 6})}},
+			call(0, 1, question{verb: creates, value: 6}, response{status: created, id: 2, value: 6})}},
 		"a conflict with nothing": {porcupine.Illegal, []porcupine.Operation{
-			call(0, 1, question{verb: creates, value: 6}, reply{status: conflict})}},
+			call(0, 1, question{verb: creates, value: 6}, response{status: conflict})}},
 		"an id again": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(4, 5, question{verb: creates, value: 6}, reply{status: created, id: 1, value: 6})}},
+			call(2, 3, question{verb: deletes, id: 1}, response{status: gone}),
+			call(4, 5, question{verb: creates, value: 6}, response{status: created, id: 1, value: 6})}},
 		"deleted, and free": {porcupine.Ok, []porcupine.Operation{made,
-			call(2, 3, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(4, 5, question{verb: creates, value: 6}, reply{status: created, id: 2, value: 6}),
-			call(6, 7, question{verb: gets, id: 1}, reply{status: notFound})}},
+			call(2, 3, question{verb: deletes, id: 1}, response{status: gone}),
+			call(4, 5, question{verb: creates, value: 6}, response{status: created, id: 2, value: 6}),
+			call(6, 7, question{verb: gets, id: 1}, response{status: notFound})}},
 		"deleted twice": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 5, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(2, 5, question{verb: deletes, id: 1}, reply{status: gone})}},
+			call(2, 5, question{verb: deletes, id: 1}, response{status: gone}),
+			call(2, 5, question{verb: deletes, id: 1}, response{status: gone})}},
 		"deleted, and read": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(4, 5, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 5})}},
+			call(2, 3, question{verb: deletes, id: 1}, response{status: gone}),
+			call(4, 5, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 5})}},
 		"an update of what is deleted": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(4, 5, question{verb: updates, id: 1, value: 6}, reply{status: ok, id: 1, value: 6})}},
+			call(2, 3, question{verb: deletes, id: 1}, response{status: gone}),
+			call(4, 5, question{verb: updates, id: 1, value: 6}, response{status: ok, id: 1, value: 6})}},
 		"an update that is lost": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: updates, id: 1, value: 6}, reply{status: ok, id: 1, value: 6}),
-			call(4, 5, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 5})}},
+			call(2, 3, question{verb: updates, id: 1, value: 6}, response{status: ok, id: 1, value: 6}),
+			call(4, 5, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 5})}},
 		"before an update or after it": {porcupine.Ok, []porcupine.Operation{made,
-			call(2, 6, question{verb: updates, id: 1, value: 6}, reply{status: ok, id: 1, value: 6}),
-			call(3, 4, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 5}),
-			call(5, 7, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 6})}},
+			call(2, 6, question{verb: updates, id: 1, value: 6}, response{status: ok, id: 1, value: 6}),
+			call(3, 4, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 5}),
+			call(5, 7, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 6})}},
 		"after an update, and before it": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 8, question{verb: updates, id: 1, value: 6}, reply{status: ok, id: 1, value: 6}),
-			call(3, 4, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 6}),
-			call(5, 6, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 5})}},
+			call(2, 8, question{verb: updates, id: 1, value: 6}, response{status: ok, id: 1, value: 6}),
+			call(3, 4, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 6}),
+			call(5, 6, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 5})}},
 		"a value that was never written": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: gets, id: 1}, reply{status: ok, id: 1, value: 7})}},
+			call(2, 3, question{verb: gets, id: 1}, response{status: ok, id: 1, value: 7})}},
 		"an account that follows": {porcupine.Ok, []porcupine.Operation{made,
-			call(2, 3, question{verb: looks}, reply{status: ok, value: 5, purchases: 1}),
-			call(4, 5, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(6, 7, question{verb: looks}, reply{status: ok})}},
+			call(2, 3, question{verb: looks}, response{status: ok, value: 5, purchases: 1}),
+			call(4, 5, question{verb: deletes, id: 1}, response{status: gone}),
+			call(6, 7, question{verb: looks}, response{status: ok})}},
 		"an account that lags behind": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 3, question{verb: updates, id: 1, value: 6}, reply{status: ok, id: 1, value: 6}),
-			call(4, 5, question{verb: looks}, reply{status: ok, value: 5, purchases: 1})}},
+			call(2, 3, question{verb: updates, id: 1, value: 6}, response{status: ok, id: 1, value: 6}),
+			call(4, 5, question{verb: looks}, response{status: ok, value: 5, purchases: 1})}},
 		"half of an account": {porcupine.Illegal, []porcupine.Operation{made,
-			call(2, 5, question{verb: deletes, id: 1}, reply{status: gone}),
-			call(2, 5, question{verb: looks}, reply{status: ok, value: 5})}},
+			call(2, 5, question{verb: deletes, id: 1}, response{status: gone}),
+			call(2, 5, question{verb: looks}, response{status: ok, value: 5})}},
 		"another answer": {porcupine.Illegal, []porcupine.Operation{
-			call(0, 1, question{verb: creates, value: 5}, reply{status: busy})}},
+			call(0, 1, question{verb: creates, value: 5}, response{status: busy})}},
 	} {
 		if got := porcupine.CheckOperationsTimeout(registers(), c.history, time.Minute); got != c.want {
 			t.Errorf("%s: the history is %v, and should be %v", name, got, c.want)

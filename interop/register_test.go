@@ -26,9 +26,9 @@ type question struct {
 	value     int64 // that is written
 }
 
-// A reply is what came back: the conversion with its value, or the affiliate's
+// A response is what came back: the conversion with its value, or the affiliate's
 // purchases and earnings.
-type reply struct {
+type response struct {
 	status    int
 	id        int64
 	value     int64
@@ -43,8 +43,8 @@ type register struct {
 	value int64
 }
 
-// step says whether a reply can be right, and what the reference is afterwards.
-func (r register) step(q question, a reply) (bool, register) {
+// step says whether a response can be right, and what the reference is afterwards.
+func (r register) step(q question, a response) (bool, register) {
 	named := r.there && r.id == q.id
 	switch q.verb {
 	case creates:
@@ -90,11 +90,11 @@ func registers() porcupine.Model {
 		},
 		Init: func() any { return register{} },
 		Step: func(state, input, output any) (bool, any) {
-			right, next := state.(register).step(input.(question), output.(reply))
+			right, next := state.(register).step(input.(question), output.(response))
 			return right, next
 		},
 		DescribeOperation: func(input, output any) string {
-			q, a := input.(question), output.(reply)
+			q, a := input.(question), output.(response)
 			return fmt.Sprintf("%s %d = %d: %d %d = %d (%d)", q.verb, q.id, q.value, a.status, a.id, a.value, a.purchases)
 		},
 		DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
