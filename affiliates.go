@@ -95,7 +95,7 @@ func (p *Project) CreateAffiliate(ctx context.Context, params CreateAffiliatePar
 		if err != nil {
 			return nil, err
 		}
-		return showAffiliate(row, statistics{}, string(o.state.settings.Currency)), nil
+		return showAffiliate(row, statistics{}, string(o.state.settings.Currency))
 	})
 }
 
@@ -207,7 +207,7 @@ func (p *Project) withStatistics(ctx context.Context, q db.Querier, row *db.Affi
 	if err != nil {
 		return nil, err
 	}
-	return showAffiliate(row, stats[row.ID], project.Currency), nil
+	return showAffiliate(row, stats[row.ID], project.Currency)
 }
 
 // UpdateAffiliate changes an affiliate. Errors: ErrNotFound, ErrInvalid,
@@ -331,9 +331,9 @@ func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParam
 		if err != nil {
 			return err
 		}
-		page = cut(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID },
-			func(r *db.Affiliate) Affiliate { return *showAffiliate(r, stats[r.ID], project.Currency) })
-		return nil
+		page, err = cut(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID },
+			func(r *db.Affiliate) (*Affiliate, error) { return showAffiliate(r, stats[r.ID], project.Currency) })
+		return err
 	})
 	return page, err
 }
@@ -372,7 +372,8 @@ func (p *Project) AllAffiliates(ctx context.Context, params ListAffiliatesParams
 	})
 }
 
-func showAffiliate(r *db.Affiliate, s statistics, currency string) *Affiliate {
+func showAffiliate(r *db.Affiliate, s statistics, currency string) (*Affiliate, error) {
+	earnings, err := ownCurrencyFirst(s.balances, currency)
 	return &Affiliate{
 		ID: r.ID, Email: r.Email, ReferralCode: r.ReferralCode, PartnerSlug: orZero(r.PartnerSlug),
 		Status: AffiliateStatus(r.Status), CreatedAt: instant(r.CreatedAt),
@@ -380,6 +381,6 @@ func showAffiliate(r *db.Affiliate, s statistics, currency string) *Affiliate {
 			PayPalEmail: orZero(r.PaypalEmail), WiseAccountID: orZero(r.WiseAccountID), WiseEmail: orZero(r.WiseEmail),
 		},
 		Clicks: r.Clicks, Signups: s.signups, Purchases: s.purchases,
-		Earnings: ownCurrencyFirst(s.balances, currency),
-	}
+		Earnings: earnings,
+	}, err
 }

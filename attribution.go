@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -283,6 +284,9 @@ func decisionOf(r *db.Conversion) (Decision, error) {
 		RuleID: orZero(r.RuleID), RuleVersion: orZero(r.RuleVersion),
 	}
 	err := json.Unmarshal([]byte(r.Candidates), &d.Candidates)
+	if err != nil {
+		err = fmt.Errorf("%w: the candidates of conversion %d: %w", ErrDamaged, r.ID, err)
+	}
 	for _, c := range d.Candidates {
 		d.SelfReferral = d.SelfReferral || c.Outcome == OutcomeCredited && c.SelfReferral
 	}

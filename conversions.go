@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"math"
 	"time"
@@ -115,7 +116,7 @@ func (p *Project) GetConversion(ctx context.Context, id int64) (*Conversion, err
 	if err != nil {
 		return nil, err
 	}
-	return showConversion(&row, now), nil
+	return storedConversion(&row, now)
 }
 
 // DeleteConversion removes a conversion for good and frees its reference. What
@@ -152,6 +153,9 @@ func (o *op) conversion(ctx context.Context, id int64) (*db.Conversion, error) {
 	row, err := o.GetConversion(ctx, db.GetConversionParams{ProjectID: o.project, ConversionID: id})
 	if err == nil && row.AffiliateID != nil {
 		_, err = o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: *row.AffiliateID})
+	}
+	if err == nil {
+		_, err = storedCurrency(row.Currency)
 	}
 	return &row, missing(err, "Conversion")
 }
@@ -225,8 +229,11 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 			PaidFrom: f.PaidFrom, PaidTo: f.PaidTo, Limit: at.fetch(), Offset: at.offset,
 		})
 	})
+	if err != nil {
+		return page, err
+	}
 	return cut(at, rows, func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.Conversion) Conversion { return *showConversion(r, now) }), err
+		func(r *db.Conversion) (*Conversion, error) { return storedConversion(r, now) })
 }
 
 // A conversionFilter is the params of a list as closed ranges.
@@ -332,6 +339,15 @@ func (p *Project) AllConversions(ctx context.Context, params ListConversionsPara
 	})
 }
 
+// storedConversion shows a row that was read from the database.
+func storedConversion(r *db.Conversion, now int64) (*Conversion, error) {
+	if _, err := storedCurrency(r.Currency); err != nil {
+		return nil, fmt.Errorf("conversion %d: %w", r.ID, err)
+	}
+	return showConversion(r, now), nil
+}
+
+// showConversion shows a row whose currency is one.
 func showConversion(r *db.Conversion, now int64) *Conversion {
 	currency := money.Currency(r.Currency)
 	c := &Conversion{

@@ -253,8 +253,10 @@ func (p *Project) ListCoupons(ctx context.Context, params ListCouponsParams) (Pa
 		})
 		return convert(rows, func(r db.ListCouponsRow) db.GetCouponRow { return db.GetCouponRow(r) }), err
 	})
-	return cut(at, rows, func(r *db.GetCouponRow) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.GetCouponRow) Coupon { return *showCoupon(r) }), err
+	if err != nil {
+		return page, err
+	}
+	return cut(at, rows, func(r *db.GetCouponRow) (int64, int64) { return r.CreatedAt, r.ID }, sound(showCoupon))
 }
 
 func (params ListCouponsParams) check() error {

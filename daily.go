@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"fmt"
 	"math/big"
 	"time"
 
@@ -108,6 +109,9 @@ func showDays(rows []db.ListProjectDaysRow, from, to int64) ([]DayStatistics, er
 		days[i] = DayStatistics{Day: instant((from + int64(i)) * dayMillis), Earnings: []money.Amount{}}
 	}
 	for _, row := range rows {
+		if row.Day < from || row.Day >= to {
+			return nil, fmt.Errorf("%w: among the days from %s on is %d", ErrDamaged, date(from), row.Day)
+		}
 		d := &days[row.Day-from]
 		d.Clicks += row.Clicks
 		d.Signups += row.Signups

@@ -84,7 +84,10 @@ func (p *Project) ListDeliveries(ctx context.Context, webhookID int64, params Li
 			ProjectID: p.id, WebhookID: webhookID, BeforeTime: at.from.time, BeforeID: at.from.id,
 			StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 		})
-		page = cut(at, rows, func(r *db.Delivery) (int64, int64) { return r.CreatedAt, r.ID }, showDelivery)
+		if err != nil {
+			return err
+		}
+		page, err = cut(at, rows, func(r *db.Delivery) (int64, int64) { return r.CreatedAt, r.ID }, sound(showDelivery))
 		return err
 	})
 	return page, err
@@ -113,8 +116,8 @@ func (p *Project) AllDeliveries(ctx context.Context, webhookID int64, params Lis
 	})
 }
 
-func showDelivery(r *db.Delivery) Delivery {
-	return Delivery{
+func showDelivery(r *db.Delivery) *Delivery {
+	return &Delivery{
 		ID: r.ID, Event: Event(r.Event), Status: DeliveryStatus(r.Status), Attempts: r.Attempts,
 		ResponseStatus: int(orZero(r.ResponseStatus)), Error: orZero(r.Error), NextAttemptAt: optionalInstant(r.NextAttemptAt),
 		CreatedAt: instant(r.CreatedAt), EndedAt: optionalInstant(r.EndedAt),
@@ -166,7 +169,7 @@ func (o *op) deliver(ctx context.Context, webhook int64, event *db.Event, name E
 		return nil, err
 	}
 	row, err := o.GetDelivery(ctx, db.GetDeliveryParams{ProjectID: o.project, WebhookID: webhook, DeliveryID: id})
-	return new(showDelivery(&row)), err
+	return showDelivery(&row), err
 }
 
 // ReplayWebhook sends again what happened since an instant, up to 30 days ago, as
@@ -218,7 +221,9 @@ func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time
 					}
 					step++
 				}
-				reached = row.ID
+				if reached, err = onward(reached, row.ID); err != nil {
+					return err
+				}
 			}
 			more = len(rows) == spreadStep
 			return nil

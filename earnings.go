@@ -46,8 +46,11 @@ type sums struct {
 	nextRelease int64 // 0 for none
 }
 
-func balanceOf(currency string, s sums) Balance {
-	c := money.Currency(currency)
+func balanceOf(currency string, s sums) (Balance, error) {
+	c, err := storedCurrency(currency)
+	if err != nil {
+		return Balance{}, err
+	}
 	b := Balance{
 		Currency: c,
 		Total:    money.New(s.total, c), Paid: money.New(s.paid, c), Unpaid: money.New(s.total-s.paid, c),
@@ -57,7 +60,7 @@ func balanceOf(currency string, s sums) Balance {
 	if s.nextRelease != 0 && !b.Held.IsZero() {
 		b.NextRelease = new(instant(s.nextRelease))
 	}
-	return b
+	return b, nil
 }
 
 // An EarningsOption narrows a question about earnings.
@@ -105,7 +108,9 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 			stats, err = readStatistics(ctx, q, p.id, []int64{affiliateID}, p.engine.millis())
 			balances = stats[affiliateID].balances
 		}
-		balances = ownCurrencyFirst(balances, project.Currency)
+		if err == nil {
+			balances, err = ownCurrencyFirst(balances, project.Currency)
+		}
 		return err
 	})
 	return balances, err
@@ -152,7 +157,9 @@ func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedB
 		if at := slices.IndexFunc(reserved, func(o db.SumReservedRow) bool { return o.Currency == r.Currency }); at >= 0 {
 			s.reserved = reserved[at].Reserved
 		}
-		balances[i] = balanceOf(r.Currency, s)
+		if balances[i], err = balanceOf(r.Currency, s); err != nil {
+			return nil, err
+		}
 	}
 	return balances, nil
 }
@@ -175,10 +182,13 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 		s := result[r.AffiliateID]
 		s.signups += r.Signups
 		s.purchases += r.Purchases
-		balance := balanceOf(r.Currency, sums{
+		balance, err := balanceOf(r.Currency, sums{
 			total: r.Total, paid: r.Paid, eligible: r.Eligible + r.Released, reserved: r.Reserved, debts: r.Debts - r.Due,
 			nextRelease: r.NextRelease,
 		})
+		if err != nil {
+			return nil, err
+		}
 		if now < r.RolledTo { // the clock went back behind the account: only the entries can tell
 			plain, err := sumBalances(ctx, q, project, r.AffiliateID, math.MaxInt64, now)
 			if err != nil {
@@ -202,8 +212,11 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 
 // ownCurrencyFirst leaves out the balances in which there is nothing, and puts
 // the one in the project's currency first, whether there is anything or not.
-func ownCurrencyFirst(balances []Balance, currency string) []Balance {
-	own := balanceOf(currency, sums{})
+func ownCurrencyFirst(balances []Balance, currency string) ([]Balance, error) {
+	own, err := balanceOf(currency, sums{})
+	if err != nil {
+		return nil, err
+	}
 	ordered := []Balance{own}
 	for _, b := range balances {
 		switch {
@@ -213,7 +226,7 @@ func ownCurrencyFirst(balances []Balance, currency string) []Balance {
 			ordered = append(ordered, b)
 		}
 	}
-	return ordered
+	return ordered, nil
 }
 
 // jsonIDs is a list of ids for json_each.

@@ -74,12 +74,19 @@ func (p *Project) ExplainConversion(ctx context.Context, id int64) (*Explanation
 		if err != nil {
 			return err
 		}
-		e := &Explanation{Conversion: showConversion(&row, now)}
+		e := &Explanation{}
+		if e.Conversion, err = storedConversion(&row, now); err != nil {
+			return err
+		}
 		if e.Decision, err = decisionOf(&row); err != nil {
 			return err
 		}
 		for i := range entries {
-			e.Entries = append(e.Entries, showEntry(&entries[i]))
+			entry, err := showEntry(&entries[i])
+			if err != nil {
+				return err
+			}
+			e.Entries = append(e.Entries, *entry)
 		}
 		if e.Commission, err = explainCommission(ctx, q, &row); err != nil {
 			return err
@@ -106,7 +113,10 @@ func codeOf(ctx context.Context, q db.Querier, project int64, d Decision) (strin
 }
 
 func explainCommission(ctx context.Context, q db.Querier, c *db.Conversion) (CommissionExplanation, error) {
-	currency := money.Currency(c.PricedCurrency)
+	currency, err := storedCurrency(c.PricedCurrency)
+	if err != nil {
+		return CommissionExplanation{}, fmt.Errorf("the price of conversion %d: %w", c.ID, err)
+	}
 	e := CommissionExplanation{
 		RuleID: orZero(c.RuleID), Version: orZero(c.RuleVersion), Reason: CommissionReason(c.CommissionReason),
 		Inputs: CommissionInputs{Currency: currency}, Value: money.New(c.Value, money.Currency(c.Currency)),

@@ -108,7 +108,7 @@ func (e *Engine) Keys(ctx context.Context) ([]Key, error) {
 	}
 	rows, err := e.backend.Reader().ListKeys(ctx)
 	if err != nil {
-		return nil, failed("listing the keys", err)
+		return nil, failed("listing the keys", needed(err))
 	}
 	return convert(rows, func(r db.ListKeysRow) Key {
 		return Key{

@@ -66,7 +66,10 @@ func (p *Project) ListLedger(ctx context.Context, affiliateID int64, params List
 		rows, err := q.ListEntriesOfAffiliate(ctx, db.ListEntriesOfAffiliateParams{
 			ProjectID: p.id, AffiliateID: affiliateID, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
 		})
-		page = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
+		if err != nil {
+			return err
+		}
+		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
 		return err
 	})
 	return page, err
@@ -96,12 +99,16 @@ func (p *Project) AllLedger(ctx context.Context, affiliateID int64, params ListL
 	})
 }
 
-func showEntry(r *db.LedgerEntry) LedgerEntry {
-	return LedgerEntry{
-		ID: r.ID, AffiliateID: r.AffiliateID, Kind: EntryKind(r.Kind), Amount: money.New(r.Amount, money.Currency(r.Currency)),
+func showEntry(r *db.LedgerEntry) (*LedgerEntry, error) {
+	currency, err := storedCurrency(r.Currency)
+	if err != nil {
+		return nil, fmt.Errorf("ledger entry %d: %w", r.ID, err)
+	}
+	return &LedgerEntry{
+		ID: r.ID, AffiliateID: r.AffiliateID, Kind: EntryKind(r.Kind), Amount: money.New(r.Amount, currency),
 		AvailableAt: instant(r.AvailableAt), CreatedAt: instant(r.CreatedAt),
 		ConversionID: orZero(r.ConversionID), PayoutID: orZero(r.PayoutID), Note: orZero(r.Note),
-	}
+	}, nil
 }
 
 // An account is one affiliate's in one currency.

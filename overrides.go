@@ -189,7 +189,7 @@ func (p *Project) ListRules(ctx context.Context, params ListRulesParams) (Page[R
 	if err != nil {
 		return page, err
 	}
-	return tryCut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, showRule)
+	return cut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, showRule)
 }
 
 // filter is the params of a list as closed ranges.

@@ -33,6 +33,11 @@ type position struct {
 
 var start = position{time: math.MaxInt64, id: math.MaxInt64} //nolint:gochecknoglobals // a constant in all but name
 
+// follows tells whether a row is one of those before a position.
+func (p position) follows(from position) bool {
+	return p.time < from.time || p.time == from.time && p.id < from.id
+}
+
 const cursorBytes = 24
 
 func (p position) cursor() Cursor {
@@ -96,36 +101,42 @@ func hashFilters(list string, filters []any) uint64 {
 func (p paging) fetch() int64 { return p.limit + 1 }
 
 // cut makes a page of the rows of a query with fetch() as its limit.
-func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) T) Page[T] {
+func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
 	var page Page[T]
 	if int64(len(rows)) > p.limit {
 		rows = rows[:p.limit]
 		last := position{filters: p.filters}
 		last.time, last.id = at(&rows[len(rows)-1])
+		if !last.follows(p.from) { // or walking the list would never end
+			return page, fmt.Errorf("%w: a list goes back from %d of %d to %d of %d", ErrDamaged, p.from.id, p.from.time, last.id, last.time)
+		}
 		page.Next = last.cursor()
 	}
-	page.Items = make([]T, len(rows))
+	items := make([]T, len(rows))
 	for i := range rows {
-		page.Items[i] = show(&rows[i])
+		item, err := show(&rows[i])
+		if err != nil {
+			return Page[T]{}, err
+		}
+		items[i] = *item
 	}
-	return page
+	page.Items = items
+	return page, nil
 }
 
-// tryCut is cut for rows of which one may be damaged.
-func tryCut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
-	var wrong error
-	page := cut(p, rows, at, func(r *R) (shown T) {
-		thing, err := show(r)
-		if err != nil {
-			wrong = err
-			return shown
-		}
-		return *thing
-	})
-	if wrong != nil {
-		return Page[T]{}, wrong
+// sound is for rows that can be shown whatever is in them.
+func sound[R, T any](show func(*R) *T) func(*R) (*T, error) {
+	return func(r *R) (*T, error) { return show(r), nil }
+}
+
+// onward gives the id of the last of some rows, from which to go on. Rows in the order
+// of their ids come behind the one that was last before them, unless their index is
+// damaged: then going on might never end.
+func onward(before, last int64) (int64, error) {
+	if last <= before {
+		return before, fmt.Errorf("%w: behind %d comes %d", ErrDamaged, before, last)
 	}
-	return page, nil
+	return last, nil
 }
 
 // all walks a list page by page. No rows are held open between the items.

@@ -76,7 +76,9 @@ func (p *Project) ExportPayouts(ctx context.Context, format PayoutFormat, curren
 					file.LeftOut++
 				}
 			}
-			after = rows[len(rows)-1].ID
+			if after, err = onward(after, rows[len(rows)-1].ID); err != nil {
+				return err
+			}
 		}
 	})
 	if err != nil {

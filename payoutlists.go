@@ -65,8 +65,10 @@ func (p *Project) ListPayouts(ctx context.Context, params ListPayoutsParams) (Pa
 			StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 		})
 	})
-	return cut(at, rows, func(r *db.Payout) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.Payout) Payout { return *showPayout(r) }), err
+	if err != nil {
+		return page, err
+	}
+	return cut(at, rows, func(r *db.Payout) (int64, int64) { return r.CreatedAt, r.ID }, storedPayout)
 }
 
 // CountPayouts counts all pages of a list. Errors: ErrInvalid.
@@ -129,7 +131,10 @@ func (p *Project) ListPayoutEntries(ctx context.Context, id int64, params ListPa
 		rows, err := q.ListPayoutEntries(ctx, db.ListPayoutEntriesParams{
 			ProjectID: p.id, PayoutID: id, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
 		})
-		page = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
+		if err != nil {
+			return err
+		}
+		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
 		return err
 	})
 	return page, err

@@ -152,6 +152,9 @@ func (p *Project) eachPayable(ctx context.Context, run payoutRun, call func(ctx 
 				return err
 			}
 			stats, err := readStatistics(ctx, q, p.id, ids, p.engine.millis())
+			if err != nil {
+				return err
+			}
 			for _, id := range ids {
 				for _, b := range stats[id].balances {
 					if string(b.Currency) == run.currency && b.Payable.Minor() >= run.least {
@@ -159,7 +162,8 @@ func (p *Project) eachPayable(ctx context.Context, run payoutRun, call func(ctx 
 					}
 				}
 			}
-			after, more = ids[len(ids)-1], len(ids) == payoutStep
+			more = len(ids) == payoutStep
+			after, err = onward(after, ids[len(ids)-1])
 			return err
 		})
 		if err != nil {

@@ -137,6 +137,9 @@ func getPayout(ctx context.Context, q db.Querier, project, id int64) (*db.Payout
 	if err == nil {
 		_, err = q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: project, AffiliateID: row.AffiliateID})
 	}
+	if err == nil {
+		_, err = storedPayout(&row)
+	}
 	return &row, missing(err, "Payout")
 }
 
@@ -162,6 +165,15 @@ func (o *op) countPayout(status PayoutStatus, by int64) {
 	o.Add(delta)
 }
 
+// storedPayout shows a row that was read from the database.
+func storedPayout(r *db.Payout) (*Payout, error) {
+	if _, err := storedCurrency(r.Currency); err != nil {
+		return nil, fmt.Errorf("payout %d: %w", r.ID, err)
+	}
+	return showPayout(r), nil
+}
+
+// showPayout shows a row whose currency is one.
 func showPayout(r *db.Payout) *Payout {
 	payout := &Payout{
 		ID: r.ID, AffiliateID: r.AffiliateID, Amount: money.New(r.Amount, money.Currency(r.Currency)), EntryCount: r.EntryCount,

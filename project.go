@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 // A Project is the handle of one affiliate program: everything it does stays
@@ -169,7 +171,7 @@ func (e *Engine) Project(ctx context.Context, name string) (*Project, error) {
 	}
 	row, err := e.backend.Reader().GetProjectByName(ctx, name)
 	if err != nil {
-		return nil, failed("finding a project", missing(err, "Project"))
+		return nil, failed("finding a project", needed(missing(err, "Project")))
 	}
 	return e.project(row), nil
 }
@@ -181,7 +183,7 @@ func (e *Engine) Projects(ctx context.Context) ([]*Project, error) {
 	}
 	rows, err := e.backend.Reader().ListProjects(ctx)
 	if err != nil {
-		return nil, failed("listing the projects", err)
+		return nil, failed("listing the projects", needed(err))
 	}
 	projects := make([]*Project, len(rows))
 	for i, row := range rows {
@@ -244,7 +246,7 @@ func (p *Project) writeAs(ctx context.Context, doing string, as backend.Work, wo
 		} else {
 			fresh, err := readState(ctx, tx, p.id)
 			if err != nil {
-				return err
+				return needed(err)
 			}
 			o.state = fresh
 			tx.Memo[stateKey(p.id)] = fresh
@@ -282,7 +284,7 @@ func read[T any](p *Project, doing string, query func(db.Querier) (T, error)) (T
 		return result, err
 	}
 	result, err := query(p.backend.Reader())
-	return result, failed(doing, err)
+	return result, failed(doing, needed(err))
 }
 
 // snapshot runs queries that belong together on one state of the database.
@@ -290,7 +292,7 @@ func (p *Project) snapshot(ctx context.Context, doing string, work func(context.
 	if err := p.engine.open(); err != nil {
 		return err
 	}
-	return failed(doing, p.backend.Snapshot(ctx, work))
+	return failed(doing, needed(p.backend.Snapshot(ctx, work)))
 }
 
 // stamp gives the instant of the entries this operation writes: it never goes
@@ -310,6 +312,18 @@ func (o *op) stampFrom(t int64) {
 func missing(err error, what string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return notFound(what)
+	}
+	return err
+}
+
+// needed turns an empty result that was not expected, and other errors of reading
+// that nothing but damage brings about, into ErrDamaged.
+func needed(err error) error {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%w: a row is missing that has to be there: %w", ErrDamaged, err)
+	case !errors.Is(err, ErrDamaged) && sqlite.SaysDamaged(err):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }

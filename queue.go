@@ -99,7 +99,10 @@ func (e *Engine) SpreadEvents(ctx context.Context) (more bool, err error) {
 			if err != nil {
 				return err
 			}
-			made, last = made+n, row.ID
+			made += n
+			if last, err = onward(last, row.ID); err != nil {
+				return err
+			}
 		}
 		more = len(rows) == spreadStep || made >= maxSpread
 		return tx.MoveOutboxPosition(ctx, last)
@@ -114,10 +117,10 @@ func (e *Engine) eventsWaiting(ctx context.Context) (bool, error) {
 	q := e.backend.Reader()
 	position, err := q.GetOutboxPosition(ctx)
 	if err != nil {
-		return false, failed("looking for events", err)
+		return false, failed("looking for events", needed(err))
 	}
 	rows, err := q.ListEventsAfter(ctx, db.ListEventsAfterParams{AfterID: position, Limit: 1})
-	return len(rows) > 0, failed("looking for events", err)
+	return len(rows) > 0, failed("looking for events", needed(err))
 }
 
 // inOutbox runs an operation of the worker, which is of no one project.
@@ -167,7 +170,7 @@ func (e *Engine) Endpoints(ctx context.Context) ([]int64, error) {
 		return nil, err
 	}
 	ids, err := e.backend.Reader().ListEndpoints(ctx)
-	return ids, failed("looking for endpoints", err)
+	return ids, failed("looking for endpoints", needed(err))
 }
 
 // ClaimDeliveries leases to the caller, until the lease has passed, at most so many

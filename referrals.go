@@ -368,13 +368,16 @@ func (p *Project) ListReferrals(ctx context.Context, params ListReferralsParams)
 			StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 		})
 	})
+	if err != nil {
+		return page, err
+	}
 	return cut(at, rows, func(r *db.ListReferralsRow) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.ListReferralsRow) Referral {
-			return *showReferral(&db.FindReferralRow{
+		sound(func(r *db.ListReferralsRow) *Referral {
+			return showReferral(&db.FindReferralRow{
 				ID: r.ID, Email: r.Email, ExternalID: r.ExternalID, AffiliateID: r.AffiliateID, Status: r.Status,
 				ConversionDate: r.ConversionDate, CreatedAt: r.CreatedAt, AffiliateCode: r.AffiliateCode,
 			})
-		}), err
+		}))
 }
 
 func (params ListReferralsParams) check() error {

@@ -138,7 +138,10 @@ func commissionOf(rule db.CommissionRule) (Commission, error) {
 		return Fixed(money.New(rule.Amount, currency)), nil
 	}
 	rate, err := money.RateFromMillionths(rule.Rate)
-	return Commission{rate: rate}, err
+	if err != nil {
+		return Commission{}, fmt.Errorf("%w: commission rule %d: %w", ErrDamaged, rule.ID, err)
+	}
+	return Commission{rate: rate}, nil
 }
 
 // changeRule ends the version in force and begins the next one, unless it pays

@@ -324,7 +324,7 @@ func readState(ctx context.Context, q db.Querier, project int64) (*state, error)
 		s.overridden, s.watched = r.Overridden == 1, r.Watched == 1
 	}
 	if len(s.rules) != 2 {
-		return nil, fmt.Errorf("project %d has not one commission rule in force for each type of conversion", project)
+		return nil, fmt.Errorf("%w: project %d has not one commission rule in force for each type of conversion", ErrDamaged, project)
 	}
 	currency, err := storedCurrency(row.Currency)
 	if err != nil {

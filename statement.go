@@ -60,7 +60,11 @@ func (p *Project) Statement(ctx context.Context, affiliateID int64, year int, mo
 		statement.Closed = totals.LastStamp >= to
 		statement.Entries = make([]LedgerEntry, len(rows))
 		for i := range rows {
-			statement.Entries[i] = showEntry(&rows[i])
+			entry, err := showEntry(&rows[i])
+			if err != nil {
+				return err
+			}
+			statement.Entries[i] = *entry
 			statement.LastEntryID = rows[i].ID
 		}
 		return nil

@@ -55,7 +55,9 @@ func (p *Project) rollAccounts(ctx context.Context, after int64) (last int64, er
 	if err != nil || len(due) == 0 {
 		return math.MaxInt64, err
 	}
-	last = due[len(due)-1]
+	if last, err = onward(after, due[len(due)-1]); err != nil {
+		return after, err
+	}
 	return last, p.write(ctx, "rolling balances forward", func(ctx context.Context, o *op) error {
 		stamp := o.stamp()
 		// Those that are there: one may have been deleted since.

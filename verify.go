@@ -58,7 +58,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	}
 	problems, err := e.backend.Integrity(ctx)
 	if err != nil {
-		return report, failed("verifying", err)
+		return report, failed("verifying", needed(err))
 	}
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
@@ -95,7 +95,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		}
 		return file.position(ctx)
 	})
-	return report, failed("verifying", err)
+	return report, failed("verifying", needed(err))
 }
 
 // A verification is the check of one project.
@@ -212,7 +212,9 @@ func (v *verification) affiliates(ctx context.Context) error {
 		if last == math.MaxInt64 {
 			return nil
 		}
-		after = last
+		if after, err = onward(after, last); err != nil {
+			return err
+		}
 	}
 }
 

@@ -103,7 +103,9 @@ func (v *verification) conversions(ctx context.Context) error {
 		if last == math.MaxInt64 {
 			return nil
 		}
-		after = last
+		if after, err = onward(after, last); err != nil {
+			return err
+		}
 	}
 }
 

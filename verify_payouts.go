@@ -31,7 +31,9 @@ func (v *verification) payouts(ctx context.Context) error {
 		if len(rows) < verifyStep {
 			break
 		}
-		after = rows[len(rows)-1].Payout.ID
+		if after, err = onward(after, rows[len(rows)-1].Payout.ID); err != nil {
+			return err
+		}
 	}
 	if err := v.payoutEntries(ctx); err != nil {
 		return err

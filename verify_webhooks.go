@@ -93,7 +93,9 @@ func (v *verification) events(ctx context.Context) error {
 		if len(rows) < verifyStep {
 			return nil
 		}
-		after = rows[len(rows)-1].Event.ID
+		if after, err = onward(after, rows[len(rows)-1].Event.ID); err != nil {
+			return err
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package refgrow
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"time"
 
@@ -291,7 +292,7 @@ func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (
 	if err != nil {
 		return page, err
 	}
-	return tryCut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, showWebhook)
+	return cut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, showWebhook)
 }
 
 // CountWebhooks counts all pages of the list.
@@ -314,5 +315,8 @@ func showWebhook(r *db.Webhook) (*Webhook, error) {
 		ID: r.ID, URL: r.URL, Status: WebhookStatus(r.Status), Signed: len(r.Secret) > 0, CreatedAt: instant(r.CreatedAt),
 		startsAfter: r.StartsAfter,
 	}
-	return shown, failed("reading a webhook", json.Unmarshal([]byte(r.Events), &shown.Events))
+	if err := json.Unmarshal([]byte(r.Events), &shown.Events); err != nil {
+		return nil, fmt.Errorf("%w: the events of webhook %d: %w", ErrDamaged, r.ID, err)
+	}
+	return shown, nil
 }

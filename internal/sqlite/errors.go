@@ -110,6 +110,23 @@ func FromDatabase(err error) bool {
 	return errors.Is(err, ErrLost) || errors.Is(err, sql.ErrTxDone) || kindOf(err) == backend.ErrClosed
 }
 
+// SaysDamaged reports whether err, that of a statement of our own which is always the
+// same, can only come from a damaged file: a value that is not of its column's type,
+// though all tables are STRICT, or a schema that is not the one we made. Of statements
+// of others it says nothing.
+func SaysDamaged(err error) bool {
+	if code, ok := Code(err); ok {
+		return code&0xff == codeError || kindOf(err) == backend.ErrDamaged
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		// The standard library has no type for it.
+		if strings.HasPrefix(err.Error(), "sql: Scan error on column index ") {
+			return true
+		}
+	}
+	return false
+}
+
 // GaveUp is what an operation returns whose context ended while it waited for
 // its turn. A deadline is the caller's own bound on waiting for the lock.
 func GaveUp(ctx context.Context) error {

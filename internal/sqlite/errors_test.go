@@ -177,3 +177,32 @@ func TestKindOfStatement(t *testing.T) {
 		}
 	}
 }
+
+// What only damage brings about is told from what others do, and from what passes.
+func TestSaysDamaged(t *testing.T) {
+	t.Parallel()
+	_, pool := setup(t)
+	reading := func(query string, into any) error {
+		return pool.QueryRowContext(context.Background(), query).Scan(into)
+	}
+	var number int64
+	for what, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"another type":      {fmt.Errorf("reading: %w", reading("SELECT 'x'", &number)), true},
+		"NULL":              {reading("SELECT NULL", &number), true},
+		"no such column":    {reading("SELECT nothing FROM sqlite_schema", &number), true},
+		"a damaged page":    {&moderncLike{267}, true},
+		"no row":            {reading("SELECT 1 WHERE 0", &number), false},
+		"a constraint":      {&moderncLike{19}, false},
+		"a lock":            {&moderncLike{517}, false},
+		"somebody's own":    {errors.New("SQL logic error"), false},
+		"the end of a call": {context.Canceled, false},
+		"none":              {nil, false},
+	} {
+		if got := SaysDamaged(c.err); got != c.want {
+			t.Errorf("%s (%v): %v", what, c.err, got)
+		}
+	}
+}
