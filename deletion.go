@@ -178,6 +178,20 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	return true, o.Tx.DeleteAffiliate(ctx, db.DeleteAffiliateParams{ProjectID: o.project, AffiliateID: id})
 }
 
+// deletionBegan tells a deletion from a damaged file that only looks like one: the
+// accounts go in the same transaction in which an affiliate disappears. A byte must
+// not be enough for somebody's books to be taken away.
+func (p *Project) deletionBegan(ctx context.Context, id int64) error {
+	accounts, err := p.backend.Reader().VerifyAccounts(ctx, db.VerifyAccountsParams{ProjectID: p.id, FirstID: id, LastID: id})
+	if err != nil {
+		return err
+	}
+	if len(accounts) > 0 {
+		return fmt.Errorf("%w: affiliate %d has its accounts, although it is being deleted", ErrDamaged, id)
+	}
+	return nil
+}
+
 // resumeDeletions takes away the rows of all hidden affiliates, also of those that
 // an interrupted process left behind.
 func (e *Engine) resumeDeletions(ctx context.Context) error {
@@ -188,7 +202,11 @@ func (e *Engine) resumeDeletions(ctx context.Context) error {
 	var failures []error
 	for _, a := range left {
 		p := &Project{engine: e, backend: e.backend, id: a.ProjectID}
-		if err := p.finishDeletion(ctx, a.ID); err != nil {
+		err := p.deletionBegan(ctx, a.ID)
+		if err == nil {
+			err = p.finishDeletion(ctx, a.ID)
+		}
+		if err != nil {
 			failures = append(failures, fmt.Errorf("finishing the deletion of affiliate %d: %w", a.ID, err))
 		}
 	}

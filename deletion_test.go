@@ -1,10 +1,13 @@
 package refgrow_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -247,4 +250,31 @@ func TestDeletionInATransaction(t *testing.T) {
 		t.Errorf("%d rows are left after the commit", left)
 	}
 	p.verify()
+}
+
+// A byte that makes an affiliate look as if it were being deleted does not take its
+// books away: a deletion that was begun has taken its accounts.
+func TestDamageIsNoDeletion(t *testing.T) {
+	t.Parallel()
+	p := copyOf(t, damageable(t))
+	before := p.count("SELECT COUNT(*) FROM refgrow_ledger_entries")
+	p.exec("UPDATE refgrow_affiliates SET deleted_at = 0 WHERE id = 5")
+	var log bytes.Buffer
+	engine, err := refgrow.New(t.Context(), refgrow.SQLite(p.app), refgrow.Config{Now: p.clock.Now, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	p.ok(err)
+	p.engine = engine
+	if now := p.count("SELECT COUNT(*) FROM refgrow_ledger_entries"); now != before {
+		t.Errorf("%d ledger entries are left of %d", now, before)
+	}
+	if !strings.Contains(log.String(), "affiliate 5 has its accounts") {
+		t.Errorf("the log has %s", &log)
+	}
+	p.names("project totals: active affiliates")
+	// Others can be deleted all the same.
+	p.shop, err = engine.Project(t.Context(), "shop")
+	p.ok(err)
+	p.ok(p.shop.DeleteAffiliate(t.Context(), 8))
+	if n := p.count("SELECT COUNT(*) FROM refgrow_affiliates WHERE id = 8"); n != 0 {
+		t.Error("the other affiliate is still there")
+	}
 }
