@@ -17,6 +17,11 @@ import (
 //go:embed migrations/*.sql
 var MigrationsFS embed.FS
 
+// schemaText is what the migrations make, in one piece.
+//
+//go:embed schema.sql
+var schemaText string
+
 // MigrateMode says what New does about the schema.
 type MigrateMode int
 

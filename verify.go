@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -49,16 +50,22 @@ const (
 // project, every balance, what each conversion has earned, what each payout
 // reserves and has settled, and every commission from its stored rule version and
 // inputs; and it looks for rows that name those of another project, and for events
-// and deliveries that would not be sent. SQLite's own checks of the file come first.
-// It reads the whole database.
+// and deliveries that would not be sent. SQLite's own checks of the file come first,
+// and whether the schema is the one that was made. What cannot be read because of
+// damage is a difference too, and the rest is checked all the same. It reads the whole
+// database. Errors: ErrBusy, ErrClosed, that of ctx.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	var report Report
 	if err := e.open(); err != nil {
 		return report, err
 	}
-	problems, err := e.backend.Integrity(ctx)
+	steps, err := migrationSteps()
 	if err != nil {
-		return report, failed("verifying", needed(err))
+		return report, failed("verifying", err)
+	}
+	problems, err := e.backend.Integrity(ctx, backend.Schema{Version: len(steps), Text: schemaText})
+	if err != nil {
+		return report, failed("verifying", err)
 	}
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
@@ -69,11 +76,11 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		}
 		projects, err := q.ListProjects(ctx)
 		if err != nil {
-			return err
+			return file.unreadable("projects", err)
 		}
 		leaving, err := q.ListAffiliatesInDeletion(ctx)
 		if err != nil {
-			return err
+			return file.unreadable("deletions", err)
 		}
 		hidden := make(map[int64]bool, len(leaving))
 		for _, a := range leaving {
@@ -82,20 +89,42 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		for _, p := range projects {
 			report.Projects++
 			v := verification{q: q, vault: e.vault, project: p, hidden: hidden, outbox: shared, report: &report}
-			for _, check := range []func(context.Context) error{
-				v.counts, v.affiliates, v.rules, v.conversions, v.payouts, v.days, v.webhooks, v.events, v.rows,
-			} {
-				if err := check(ctx); err != nil {
-					return fmt.Errorf("project %s: %w", p.Name, err)
-				}
+			if err := v.all(ctx); err != nil {
+				return fmt.Errorf("project %s: %w", p.Name, err)
 			}
 		}
 		if len(projects) == 0 {
 			return nil
 		}
-		return file.position(ctx)
+		return file.unreadable("outbox", file.position(ctx))
 	})
-	return report, failed("verifying", needed(err))
+	return report, failed("verifying", err)
+}
+
+// all makes every check of the project.
+func (v *verification) all(ctx context.Context) error {
+	for _, check := range []struct {
+		of   string
+		make func(context.Context) error
+	}{
+		{"project totals", v.counts}, {"affiliates", v.affiliates}, {"commission rules", v.rules}, {"conversions", v.conversions},
+		{"payouts", v.payouts}, {"days", v.days}, {"webhooks", v.webhooks}, {"events", v.events}, {"rows", v.rows},
+	} {
+		if err := v.unreadable(check.of, check.make(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreadable reports what cannot be read because the file is damaged. Any other error
+// is given back.
+func (v *verification) unreadable(where string, err error) error {
+	if err = needed(err); errors.Is(err, ErrDamaged) {
+		v.differs(where, "reading", err, "possible")
+		return nil
+	}
+	return err
 }
 
 // A verification is the check of one project.

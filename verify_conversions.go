@@ -2,9 +2,12 @@ package refgrow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
@@ -216,6 +219,9 @@ func (v *verification) decided(c *db.Conversion) {
 		v.differs(where, "candidates", c.Candidates, "the decision's, as JSON")
 		return
 	}
+	if !judged(c.Candidates) {
+		v.differs(where, "candidates", c.Candidates, "known ones, with a known outcome each")
+	}
 	credited := Candidate{Source: d.Reason}
 	for _, candidate := range d.Candidates {
 		if candidate.Outcome == OutcomeCredited {
@@ -233,6 +239,35 @@ func (v *verification) decided(c *db.Conversion) {
 	default:
 		v.differs(where, "reason", d.Reason, "a known one")
 	}
+}
+
+// judged tells whether a stored list of candidates is one that can be written: each has
+// a source and an outcome that there are, and nothing beside what candidates have.
+func judged(text string) bool {
+	if !utf8.ValidString(text) {
+		return false
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var candidates []Candidate
+	if err := decoder.Decode(&candidates); err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(candidates, func(c Candidate) bool {
+		switch c.Source {
+		case ReasonAffiliateID, ReasonCustomer, ReasonCoupon, ReasonReferralCode, ReasonMoved:
+		case ReasonNone, ReasonAffiliateInactive, ReasonCodeUnknown, ReasonSelfReferral: // of decisions alone
+			return true
+		default:
+			return true
+		}
+		switch c.Outcome {
+		case OutcomeCredited, OutcomeOutranked, OutcomeInactive, OutcomeUnknown, OutcomeAmbiguous, OutcomeRefused:
+			return c.AffiliateID < 0
+		default:
+			return true
+		}
+	})
 }
 
 // priced computes the commission again from the stored rule and inputs.

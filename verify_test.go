@@ -448,6 +448,57 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 	}
 }
 
+// A schema that is not the one that was made is named, whatever the host has added to
+// it, and so are ids that would be given again.
+func TestVerifyNamesSchema(t *testing.T) {
+	t.Parallel()
+	path := damageable(t)
+	altered := func(name, from, to string) string {
+		return fmt.Sprintf("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, '%s', '%s') WHERE name = '%s'; PRAGMA writable_schema = RESET", from, to, name)
+	}
+	for statement, names := range map[string]string{
+		"DROP TRIGGER refgrow_ledger_no_update":                                        "file: integrity is there is no trigger refgrow_ledger_no_update",
+		"DROP INDEX refgrow_clicks_by_time":                                            "there is no index refgrow_clicks_by_time",
+		"ALTER TABLE refgrow_clicks RENAME TO refgrow_visits":                          "there is no table refgrow_clicks",
+		"ALTER TABLE refgrow_clicks RENAME COLUMN url TO address_of_page":              "the table refgrow_clicks is not as it was made",
+		"ALTER TABLE refgrow_coupons ADD COLUMN mine TEXT":                             "the table refgrow_coupons is not as it was made",
+		altered("refgrow_accounts", "gross BETWEEN 0", "gross BETWEEN 1"):              "the table refgrow_accounts is not as it was made",
+		altered("refgrow_ledger_no_delete", "WHEN NOT EXISTS", "WHEN  EXISTS"):         "the trigger refgrow_ledger_no_delete is not as it was made",
+		altered("refgrow_ledger_entries", "amount <> 0 AND", "amount <> 9 AND"):        "the table refgrow_ledger_entries is not as it was made",
+		"UPDATE sqlite_sequence SET name = 'rfgrow_payouts' WHERE seq = 5":             "the ids of refgrow_payouts are counted up to 0, but there is 5",
+		"UPDATE sqlite_sequence SET seq = 7 WHERE name = 'refgrow_ledger_entries'":     "the ids of refgrow_ledger_entries are counted up to 7, but there is",
+		"DROP TABLE refgrow_clicks":                                                    "reading is the file is damaged or no database: SQL logic error: no such table: refgrow_clicks",
+		"ALTER TABLE refgrow_conversions RENAME COLUMN rule_id TO rule_identification": "project shop: conversions: reading is",
+		"ALTER TABLE refgrow_projects RENAME COLUMN touch TO tap":                      "projects: reading is",
+	} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			p := copyOf(t, path)
+			p.exec(statement)
+			p.names(names)
+		})
+	}
+	p := copyOf(t, path)
+	p.exec("CREATE INDEX refgrow_clicks_of_mine ON refgrow_clicks (url)")
+	p.exec("CREATE TRIGGER watch AFTER INSERT ON refgrow_clicks BEGIN SELECT 1; END")
+	p.exec("UPDATE sqlite_sequence SET seq = seq + 1000")
+	p.verify()
+}
+
+// What is damaged in one place does not hide what is wrong in others.
+func TestVerifyGoesOn(t *testing.T) {
+	t.Parallel()
+	p := copyOf(t, damageable(t))
+	p.exec("ALTER TABLE refgrow_conversions RENAME COLUMN rule_id TO rule_identification")
+	p.exec("UPDATE refgrow_project_totals SET ledger_entries = ledger_entries + 1")
+	p.exec("UPDATE refgrow_outbox SET position = 0")
+	for _, names := range []string{
+		"project shop: conversions: reading is", "project shop: project totals: ledger entries", "project other: project totals: ledger entries", "outbox: position is 0",
+	} {
+		p.names(names)
+	}
+}
+
 // A currency that is none is an error of what needs it, and no panic.
 func TestDamagedCurrency(t *testing.T) {
 	t.Parallel()

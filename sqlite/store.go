@@ -41,8 +41,8 @@ func (s store) Migrate(ctx context.Context, m backend.Migration) error {
 	return base.Install(ctx, m, s.db.readers, s.db.writer.transaction)
 }
 
-func (s store) Integrity(ctx context.Context) ([]string, error) {
-	return base.Integrity(ctx, s.db.readers)
+func (s store) Integrity(ctx context.Context, schema backend.Schema) ([]string, error) {
+	return base.Integrity(ctx, s.db.readers, schema)
 }
 
 // Backup copies by a connection of its own, so that neither the writer nor a

@@ -37,8 +37,8 @@ type Backend interface {
 	Migrate(ctx context.Context, m Migration) error
 
 	// Integrity reads the whole file and gives a sentence for everything in it
-	// that the database itself finds wrong.
-	Integrity(ctx context.Context) ([]string, error)
+	// that the database itself finds wrong, or that is not as the schema has it.
+	Integrity(ctx context.Context, schema Schema) ([]string, error)
 
 	// Backup writes a consistent copy of the whole database to a new file.
 	Backup(ctx context.Context, path string) error
@@ -91,6 +91,12 @@ type Migration struct {
 	CheckOnly bool
 	// Now is the time to note beside an applied step, in Unix milliseconds.
 	Now int64
+}
+
+// Schema is what the migrations make, as text, and how many they are.
+type Schema struct {
+	Version int
+	Text    string
 }
 
 // Stats counts committed work.

@@ -88,7 +88,7 @@ func (b *Backend) Migrate(ctx context.Context, m backend.Migration) error {
 }
 
 // Integrity checks the whole file of the pool, the host's tables included.
-func (b *Backend) Integrity(ctx context.Context) ([]string, error) {
+func (b *Backend) Integrity(ctx context.Context, schema backend.Schema) ([]string, error) {
 	if err := b.reentry.Refuse(); err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (b *Backend) Integrity(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer conn.release()
-	return Integrity(ctx, conn)
+	return Integrity(ctx, conn, schema)
 }
 
 // Backup copies the database, by a connection of the pool.

@@ -183,7 +183,7 @@ func (b *bound) Migrate(context.Context, backend.Migration) error {
 	return fmt.Errorf("migrate: %w", errNotHere)
 }
 
-func (b *bound) Integrity(context.Context) ([]string, error) {
+func (b *bound) Integrity(context.Context, backend.Schema) ([]string, error) {
 	return nil, fmt.Errorf("integrity: %w", errNotHere)
 }
 
@@ -202,7 +202,9 @@ func (r refused) Atomic(context.Context, backend.Work) error       { return r.er
 func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
 func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
 func (r refused) Backup(context.Context, string) error             { return r.err }
-func (r refused) Integrity(context.Context) ([]string, error)      { return nil, r.err }
+func (r refused) Integrity(context.Context, backend.Schema) ([]string, error) {
+	return nil, r.err
+}
 func (r refused) Snapshot(context.Context, func(context.Context, db.Querier) error) error {
 	return r.err
 }

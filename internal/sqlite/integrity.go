@@ -5,29 +5,57 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// Integrity asks SQLite what is wrong with the file: pages and indexes that do
-// not fit together, values that their constraints forbid, and rows that refer to
-// none. It gives a sentence for each, and none for a healthy file.
-func Integrity(ctx context.Context, on db.DBTX) ([]string, error) {
-	problems, err := lines(ctx, on, "PRAGMA integrity_check(100)")
-	if err != nil {
-		return nil, Classify(fmt.Errorf("checking the file: %w", err))
+// Integrity asks SQLite what is wrong with the file: a schema that is not the one
+// that was made, pages and indexes that do not fit together, values that their
+// constraints forbid, ids that would be given again, and rows that refer to none. It
+// gives a sentence for each, and none for a healthy file. What cannot be checked
+// because of the damage is a sentence too.
+func Integrity(ctx context.Context, on db.DBTX, schema backend.Schema) ([]string, error) {
+	var problems []string
+	for _, check := range []struct {
+		what string
+		find func() ([]string, error)
+	}{
+		{"the schema", func() ([]string, error) { return asMade(ctx, on, schema) }},
+		{"the file", func() ([]string, error) { return integrityCheck(ctx, on) }},
+		{"the ids", func() ([]string, error) { return ids(ctx, on) }},
+		{"the references", func() ([]string, error) { return references(ctx, on) }},
+	} {
+		found, err := check.find()
+		problems = append(problems, found...)
+		switch {
+		case err == nil:
+		case SaysDamaged(err):
+			problems = append(problems, fmt.Sprintf("%s cannot be checked: %v", check.what, err))
+		default:
+			return nil, Classify(fmt.Errorf("checking %s: %w", check.what, err))
+		}
 	}
-	problems = slices.DeleteFunc(problems, func(line string) bool { return line == "ok" })
-	// The references of a host's own tables are the host's business.
+	return problems, nil
+}
+
+func integrityCheck(ctx context.Context, on db.DBTX) ([]string, error) {
+	problems, err := lines(ctx, on, "PRAGMA integrity_check(100)")
+	return slices.DeleteFunc(problems, func(line string) bool { return line == "ok" }), err
+}
+
+// references looks for rows that refer to none. Those of a host's own tables are the
+// host's business.
+func references(ctx context.Context, on db.DBTX) (problems []string, err error) {
 	tables, err := lines(ctx, on, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'refgrow_*' ORDER BY name`)
 	if err != nil {
-		return nil, Classify(fmt.Errorf("checking the references: %w", err))
+		return nil, err
 	}
 	for _, table := range tables {
 		dangling, err := foreignKeyCheck(ctx, on, table)
-		if err != nil {
-			return nil, Classify(fmt.Errorf("checking the references of %s: %w", table, err))
-		}
 		problems = append(problems, dangling...)
+		if err != nil {
+			return problems, err
+		}
 	}
 	return problems, nil
 }
@@ -41,7 +69,7 @@ func lines(ctx context.Context, on db.DBTX, query string) (all []string, err err
 	for rows.Next() {
 		var line string
 		if err := rows.Scan(&line); err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, line)
 	}
@@ -59,7 +87,7 @@ func foreignKeyCheck(ctx context.Context, on db.DBTX, table string) (problems []
 		var row *int64 // NULL in a table without row ids
 		var key int64
 		if err := rows.Scan(&child, &row, &parent, &key); err != nil {
-			return nil, err
+			return problems, err
 		}
 		at := "a row"
 		if row != nil {
