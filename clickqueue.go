@@ -3,6 +3,8 @@ package refgrow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -146,7 +148,11 @@ func (e *Engine) writeBatch(ctx context.Context, batch []queuedClick) {
 		visits[i] = batch[i].visit
 	}
 	for wait := firstClickRetry; ; wait = min(2*wait, lastClickRetry) {
-		counted, err := batch[0].project.recordVisits(ctx, visits)
+		var counted int
+		err := guarded(func() (err error) {
+			counted, err = batch[0].project.recordVisits(ctx, visits)
+			return err
+		})
 		switch {
 		case err == nil:
 			q.finish(len(batch), ClickCounts{Counted: counted, Ignored: len(batch) - counted})
@@ -174,7 +180,11 @@ func (e *Engine) pruneBeside(ctx context.Context) {
 	if age := now.Sub(q.pruned); 0 <= age && age < pruneEvery {
 		return
 	}
-	more, err := e.PruneClicks(ctx)
+	more := false
+	err := guarded(func() (err error) {
+		more, err = e.PruneClicks(ctx)
+		return err
+	})
 	if err != nil {
 		e.logger.Warn("old clicks cannot be pruned now", "error", err)
 	}
@@ -275,4 +285,15 @@ func (q *clickQueue) stats(stats *Stats) {
 	defer q.mu.Unlock()
 	stats.ClicksCounted, stats.ClicksIgnored, stats.ClicksDropped = q.counts.ClicksCounted, q.counts.ClicksIgnored, q.counts.ClicksDropped
 	stats.ClicksWaiting = q.queued - q.finished
+}
+
+// guarded does work in a goroutine of our own, and makes an error of a panic, which
+// would end the whole program there.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return work()
 }

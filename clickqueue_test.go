@@ -375,3 +375,22 @@ func TestDroppedClicksAreLoggedOutsideTheQueue(t *testing.T) {
 		t.Errorf("the log was told: %v", told)
 	}
 }
+
+// A panic of the database's code costs the clicks that were being written, and not
+// the program: the next ones are written.
+func TestQueuedClicksSurviveAPanic(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		p, _, store, log := queueing(t)
+		store.on(func(int) { panic("a page is not what it was") })
+		p.shop.QueueClick(visitor(0))
+		p.ok(p.engine.FlushClicks(t.Context()))
+		p.expect("with a panic", p.became(), "0 counted, 0 ignored, 1 dropped, 0 waiting")
+		if said := log.text.String(); !strings.Contains(said, "clicks cannot be recorded") || !strings.Contains(said, "a page is not what it was") {
+			t.Errorf("the log has %s", said)
+		}
+		store.on(nil)
+		p.shop.QueueClick(visitor(1))
+		p.ok(p.engine.FlushClicks(t.Context()))
+		p.expect("after the panic", p.became(), "1 counted, 0 ignored, 1 dropped, 0 waiting")
+	})
+}

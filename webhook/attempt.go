@@ -32,10 +32,14 @@ const longestRetryAfter = 24 * time.Hour
 
 // attempt makes one request and notes what became of it.
 func (w *Worker) attempt(ctx context.Context, a refgrow.Attempt) {
-	result := w.send(ctx, a)
-	// The answer is noted also when the worker is being stopped: it would be sent
-	// again otherwise.
-	if err := w.engine.FinishAttempt(context.WithoutCancel(ctx), a, result); err != nil {
+	var result refgrow.AttemptResult // a retry, unless it says otherwise
+	err := guarded(func() error {
+		result = w.send(ctx, a)
+		// The answer is noted also when the worker is being stopped: it would be sent
+		// again otherwise.
+		return w.engine.FinishAttempt(context.WithoutCancel(ctx), a, result)
+	})
+	if err != nil {
 		w.options.Logger.WarnContext(ctx, "noting the answer of a webhook, which will be sent again",
 			"webhook", a.WebhookID, "delivery", a.DeliveryID, "error", err)
 	}

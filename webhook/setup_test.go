@@ -46,12 +46,18 @@ func setup(t *testing.T) *world {
 // on opens a file, as another process would.
 func on(t *testing.T, file string, config refgrow.Config) *world {
 	t.Helper()
+	return onStore(t, file, config, func(database *sqlite.DB) refgrow.Store { return database })
+}
+
+// onStore is on, with a store that a test makes of the file.
+func onStore(t *testing.T, file string, config refgrow.Config, storeOf func(*sqlite.DB) refgrow.Store) *world {
+	t.Helper()
 	database, err := sqlite.Open(t.Context(), file, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	config.Logger = slog.New(slog.DiscardHandler)
-	engine, err := refgrow.New(t.Context(), database, config)
+	engine, err := refgrow.New(t.Context(), storeOf(database), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,11 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -115,7 +117,11 @@ func (w *Worker) Run(ctx context.Context) error {
 	finished := make(chan struct{}, 1)
 	var pruned time.Time
 	for {
-		next, err := w.look(ctx, &requests, finished)
+		var next time.Time
+		err := guarded(func() (err error) {
+			next, err = w.look(ctx, &requests, finished)
+			return err
+		})
 		switch {
 		case errors.Is(err, refgrow.ErrClosed):
 			return err
@@ -124,7 +130,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		if now := w.engine.Now(); now.Sub(pruned) >= time.Hour || now.Before(pruned) {
 			pruned = now
-			w.prune(ctx)
+			if err := guarded(func() error { return w.prune(ctx) }); err != nil && ctx.Err() == nil {
+				w.options.Logger.WarnContext(ctx, "pruning the log of webhooks", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -282,15 +290,24 @@ func (w *Worker) leaveAlone(id int64, err error) {
 	w.endpoints[id].alone = w.engine.Now().Add(aloneFor)
 }
 
-func (w *Worker) prune(ctx context.Context) {
+func (w *Worker) prune(ctx context.Context) error {
 	before := w.engine.Now().Add(-w.options.Keep)
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if more, err = w.engine.PruneEvents(ctx, before); err != nil {
-			if ctx.Err() == nil {
-				w.options.Logger.WarnContext(ctx, "pruning the log of webhooks", "error", err)
-			}
-			return
+			return err
 		}
 	}
+	return nil
+}
+
+// guarded does work in a goroutine of our own, and makes an error of a panic, which
+// would end the whole program there.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return work()
 }

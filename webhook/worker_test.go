@@ -16,7 +16,10 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/sqlite"
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
@@ -464,4 +467,57 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+type anyBackend = backend.Backend
+
+// A brittleStore is a store whose reading panics while it is broken.
+type brittleStore struct {
+	anyBackend
+	broken atomic.Bool
+}
+
+func (s *brittleStore) Backend() backend.Backend { return s }
+
+func (s *brittleStore) Reader() db.Querier {
+	if s.broken.Load() {
+		panic("a page is not what it was")
+	}
+	return s.anyBackend.Reader()
+}
+
+// A panic in a look, or in a request, ends neither the worker nor the program: it is
+// told, and the events are sent later.
+func TestWorkerSurvivesAPanic(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		var store brittleStore
+		w := onStore(t, filepath.Join(t.TempDir(), "refgrow.db"), refgrow.Config{}, func(database *sqlite.DB) refgrow.Store {
+			store.anyBackend = database.Backend()
+			return &store
+		})
+		r := &receiver{answer: func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				panic("half an answer")
+			}
+			return status(http.StatusOK)
+		}}
+		var log bytes.Buffer
+		hook := w.hook("a.example", refgrow.EventReferralConverted)
+		stop := w.work(r, webhook.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		time.Sleep(time.Second)
+		store.broken.Store(true)
+		time.Sleep(5 * time.Second)
+		store.broken.Store(false)
+		w.buy()
+		time.Sleep(time.Hour) // the lease of the request that panicked has passed
+		if d := w.only(hook); d.Status != refgrow.DeliverySucceeded || d.Attempts != 2 {
+			t.Errorf("the delivery is %+v", d)
+		}
+		stop()
+		for _, part := range []string{"looking for webhooks to deliver", "a page is not what it was", "noting the answer", "half an answer"} {
+			if !strings.Contains(log.String(), part) {
+				t.Errorf("the log has nothing of %q: %s", part, &log)
+			}
+		}
+	})
 }

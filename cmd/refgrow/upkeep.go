@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
@@ -18,7 +20,7 @@ func (c *call) upkeep(ctx context.Context, engine *refgrow.Engine, ticks <-chan 
 	go func() {
 		defer close(ended)
 		for {
-			if err := engine.Upkeep(ctx); err != nil && ctx.Err() == nil {
+			if err := guarded(func() error { return engine.Upkeep(ctx) }); err != nil && ctx.Err() == nil {
 				c.log.Warn("the upkeep has to wait", "error", err)
 			}
 			select {
@@ -32,4 +34,15 @@ func (c *call) upkeep(ctx context.Context, engine *refgrow.Engine, ticks <-chan 
 		cancel()
 		<-ended
 	}
+}
+
+// guarded does work in a goroutine of our own, and makes an error of a panic, which
+// would end the whole program there.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return work()
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,6 +124,40 @@ func TestUpkeepEnds(t *testing.T) {
 	cancel()
 	stop()
 	if strings.Count(log.String(), "the upkeep has to wait") < 2 {
+		t.Errorf("the log has %q", log)
+	}
+}
+
+// A panic in it is told as well, and does not end the program.
+func TestUpkeepSurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	var broken atomic.Bool
+	engine, err := refgrow.New(t.Context(), s.db, refgrow.Config{Now: func() time.Time {
+		if broken.Load() {
+			panic("a page is not what it was")
+		}
+		return s.clock.Now()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.add(3)
+	s.clock.Advance(40 * 24 * time.Hour)
+	log := new(journal)
+	c := &call{log: slog.New(slog.NewTextHandler(log, nil))}
+	broken.Store(true)
+	ticks := make(chan time.Time)
+	stop := c.upkeep(t.Context(), engine, ticks)
+	ticks <- time.Time{} // taken after the first look
+	broken.Store(false)
+	ticks <- time.Time{}
+	ticks <- time.Time{} // after that look
+	stop()
+	if single, all := s.kept(); single != 0 || all != 3 {
+		t.Errorf("%d of %d clicks are kept", single, all)
+	}
+	if !strings.Contains(log.String(), "a page is not what it was") {
 		t.Errorf("the log has %q", log)
 	}
 }
