@@ -2,6 +2,8 @@ package tracking
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -92,8 +94,15 @@ func (k *known) answer(links []string, held string) answer {
 	}
 }
 
-func (k *known) ask(ctx context.Context, links []string, held string) (answer, error) {
-	a := answer{held: held}
+// ask asks the engine. A panic there is an error here: it must not cost a visitor the
+// page, and in a goroutine of our own it would end the whole program.
+func (k *known) ask(ctx context.Context, links []string, held string) (a answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	a = answer{held: held}
 	settings, err := k.project.TrackingSettings(ctx)
 	if err != nil {
 		return a, err

@@ -1,6 +1,7 @@
 package tracking_test
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -9,12 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/money"
 	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/sqlite"
 	"github.com/refgrow-go/refgrow/tracking"
 
 	_ "modernc.org/sqlite"
@@ -41,6 +46,67 @@ func (w *world) block() (release func()) {
 	})
 	w.Cleanup(release)
 	return release
+}
+
+type anyBackend = backend.Backend
+
+// A brittleStore is a store whose reading panics while it is broken.
+type brittleStore struct {
+	anyBackend
+	broken atomic.Bool
+}
+
+func (s *brittleStore) Backend() backend.Backend { return s }
+
+func (s *brittleStore) Reader() db.Querier {
+	if s.broken.Load() {
+		panic("a page is not what it was")
+	}
+	return s.anyBackend.Reader()
+}
+
+// A panic of the database's code costs no visitor the page, and the program goes on:
+// links are believed.
+func TestPanicCostsNoPage(t *testing.T) {
+	t.Parallel()
+	database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { database.Close() })
+	store := &brittleStore{anyBackend: database.Backend()}
+	w := on(t, store)
+	log := new(journal)
+	tracker := tracking.New(w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	store.broken.Store(true)
+	if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.code() != "JANE" || s.attribution.ReferralCode != "JANE" {
+		t.Errorf("the cookie is %q, and the attribution %+v", s.code(), s.attribution)
+	}
+	store.broken.Store(false)
+	if s := visit(tracker, w.request("GET", "/?ref=nobody-at-all")); s.code() != "" {
+		t.Errorf("after it, the cookie is %q", s.code())
+	}
+	if said := log.String(); !strings.Contains(said, "a page is not what it was") {
+		t.Errorf("the log has %q", said)
+	}
+}
+
+// A journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // While the writer is taken, every request reaches its handler and is answered;
