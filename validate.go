@@ -21,22 +21,25 @@ const (
 )
 
 // address checks and lower-cases an email address: a plain one, within the
-// lengths of RFC 5321, without a display name or a quoted local part.
+// lengths of RFC 5321, without a display name or a quoted local part. What it gives
+// is an address itself: some letters are longer in lower case.
 func address(field, text string) (string, error) {
 	if text == "" {
 		return "", invalid(field, "is required")
 	}
-	local, domain, ok := strings.Cut(text, "@")
-	wrong := !ok || len(local) > 64 || len(domain) > 255 || len(text) > 254 || strings.ContainsAny(text, "\"<>(), \t\r\n") || !ascii(domain) ||
-		!printable(text)
+	lower := strings.ToLower(text)
+	local, domain, ok := strings.Cut(lower, "@")
+	// Of the letters beyond ASCII some are within it in lower case: no domain has them.
+	wrong := !ok || len(local) > 64 || len(domain) > 255 || len(lower) > 254 || strings.ContainsAny(text, "\"<>(), \t\r\n") ||
+		!ascii(text[strings.IndexByte(text, '@')+1:]) || !printable(text)
 	if !wrong {
-		parsed, err := mail.ParseAddress(text)
-		wrong = err != nil || parsed.Address != text || parsed.Name != ""
+		parsed, err := mail.ParseAddress(lower)
+		wrong = err != nil || parsed.Address != lower || parsed.Name != ""
 	}
 	if wrong || !hostname(domain) {
 		return "", invalid(field, "must be a plain email address such as jane@example.com")
 	}
-	return strings.ToLower(text), nil
+	return lower, nil
 }
 
 // hostname tells whether a domain has labels of letters, digits and hyphens.
