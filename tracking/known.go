@@ -23,14 +23,15 @@ const (
 
 // known is what can be known of a project without waiting for its database.
 type known struct {
-	project *refgrow.Project
-	trouble *trouble
-	lookups chan struct{}
-	last    atomic.Pointer[refgrow.TrackingSettings] // nil until they were read
+	project  *refgrow.Project
+	trouble  *trouble
+	patience time.Duration
+	lookups  chan struct{}
+	last     atomic.Pointer[refgrow.TrackingSettings] // nil until they were read
 }
 
 func newKnown(project *refgrow.Project, trouble *trouble) *known {
-	return &known{project: project, trouble: trouble, lookups: make(chan struct{}, maxLookups)}
+	return &known{project: project, trouble: trouble, patience: patience, lookups: make(chan struct{}, maxLookups)}
 }
 
 // An answer is what a request needs to know.
@@ -67,7 +68,7 @@ func (k *known) answer(links []string, held string) answer {
 	if a, err := k.ask(over, links, held); err == nil {
 		return a
 	}
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(k.patience)
 	defer timeout.Stop()
 	select {
 	case k.lookups <- struct{}{}:

@@ -181,6 +181,7 @@ func TestNoRequestWaitsForAConnection(t *testing.T) {
 	w.set(refgrow.UpdateSettingsParams{CookieDays: &days})
 	tracker := w.tracker(tracking.Options{})
 	visit(tracker, w.request("GET", "/?ref=JANE")) // reads the settings
+	tracker.WaitFor(20 * time.Millisecond)
 	w.counts(1, 0)
 	release := take()
 	w.clock.Advance(time.Hour)
@@ -239,6 +240,7 @@ func TestBeforeAnythingIsKnown(t *testing.T) {
 	release := take()
 	w.clock.Advance(time.Hour)
 	tracker := w.tracker(tracking.Options{})
+	tracker.WaitFor(20 * time.Millisecond)
 	if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.code() != "JANE" || s.Cookies()[0].MaxAge != 60*24*60*60 {
 		t.Errorf("the cookies %v", s.Cookies())
 	}

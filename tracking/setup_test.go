@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -176,7 +177,12 @@ func quiet(o tracking.Options) tracking.Options {
 	return o
 }
 
-func (w *world) tracker(o tracking.Options) *tracking.Tracker { return tracking.New(w.shop, quiet(o)) }
+// tracker makes one that waits for its database however slow the machine is.
+func (w *world) tracker(o tracking.Options) *tracking.Tracker {
+	t := tracking.New(w.shop, quiet(o))
+	t.WaitFor(time.Minute)
+	return t
+}
 
 // A seen is what became of a request behind the middleware.
 type seen struct {
@@ -210,7 +216,7 @@ func visit(t *tracking.Tracker, r *http.Request) seen {
 func (w *world) mux(o tracking.Options) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a page") })
-	tracking.Register(mux, w.shop, quiet(o))
+	w.tracker(o).Register(mux)
 	return mux
 }
 

@@ -93,7 +93,10 @@ func Middleware(project *refgrow.Project, options Options) func(http.Handler) ht
 // Register puts the redirect, the browser script and its endpoint on a mux. The
 // patterns are so special that they fit beside "GET /".
 func Register(mux *http.ServeMux, project *refgrow.Project, options Options) {
-	t := New(project, options)
+	New(project, options).register(mux)
+}
+
+func (t *Tracker) register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /r/{code}", func(w http.ResponseWriter, r *http.Request) { t.Redirect(w, r, r.PathValue("code")) })
 	mux.HandleFunc("GET /refgrow.js", t.ServeScript)
 	mux.HandleFunc("POST /refgrow/track", t.ServeTrack)
