@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/refgrow-go/refgrow/internal/limit"
@@ -16,6 +17,44 @@ func ParseObject(text string) (names []string, err error) {
 		names = append(names, m.name)
 	}
 	return names, err
+}
+
+// ReadObject gives all that is read of a text, in the types of encoding/json.
+func ReadObject(text string) (map[string]any, error) {
+	members, err := parseObject(text)
+	if err != nil {
+		return nil, err
+	}
+	return plain(value{kind: kindObject, members: members}).(map[string]any), nil
+}
+
+func plain(v value) any {
+	switch v.kind {
+	case kindNull:
+		return nil
+	case kindBool:
+		return v.text == "true"
+	case kindNumber:
+		return json.Number(v.text)
+	case kindString:
+		return v.text
+	case kindArray:
+		list := make([]any, len(v.members))
+		for i, m := range v.members {
+			list[i] = plain(m.value)
+		}
+		return list
+	case kindObject:
+		object := make(map[string]any)
+		for _, m := range v.members {
+			if _, twice := object[m.name]; twice {
+				panic(m.name + " is there twice")
+			}
+			object[m.name] = plain(m.value)
+		}
+		return object
+	}
+	panic("a kind of its own")
 }
 
 // AppendText writes a JSON string.

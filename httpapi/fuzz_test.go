@@ -1,180 +1,273 @@
 package httpapi_test
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"net/url"
+	"bytes"
+	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/refgrow-go/refgrow"
-	"github.com/refgrow-go/refgrow/httpapi"
-	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
-// fuzzed is a small world without keys, so that an answer costs little. What is
-// sent to it must get an answer in the API's form, and never one of 5xx.
-func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
-	f.Helper()
-	engine, _ := refgrowtest.New(f)
-	var shop *refgrow.Project
-	options := httpapi.Options{RateLimit: -1, Authenticate: func(*http.Request) (httpapi.Caller, error) {
-		return httpapi.Caller{Project: shop, ID: "fuzz"}, nil
-	}}
-	shop, err := engine.CreateProject(f.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
-	must(f, err)
-	handler := http.StripPrefix(prefix, httpapi.New(engine, options))
-	for _, call := range []string{
-		`/affiliates {"email": "jane@example.com", "referral_code": "JANE"}`, `/referrals {"email": "carl@example.com"}`, `/coupons {"affiliate_id": 1, "coupon_code": "JANE20"}`,
-		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/payouts {}`,
-		`/conversions {"type": "purchase", "affiliate_id": 1, "base_value": 50}`, `/webhooks {"url": "https://example.com/hooks"}`,
-	} {
-		path, body, _ := strings.Cut(call, " ")
-		r := httptest.NewRequest(http.MethodPost, prefix+path, strings.NewReader(body))
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, r)
-		if recorder.Code != 201 {
-			f.Fatal(recorder.Body)
-		}
-	}
-	return func(t *testing.T, r *http.Request) reply {
-		t.Helper()
-		got := send(t, handler, r)
-		if got.status >= 500 {
-			t.Errorf("%s %s: %d %s", r.Method, r.URL, got.status, got.body)
-		}
-		return got
-	}
-}
-
-var bodyRoutes = []string{
-	"POST /affiliates", "PUT /affiliates/jane@example.com", "POST /conversions", "PUT /conversions/1", "POST /referrals",
-	"PUT /referrals/carl@example.com", "POST /coupons", "PUT /coupons/1",
-	"PUT /project", "POST /rules", "POST /conversions/2/refund", "POST /conversions/2/undo-refund", "POST /adjustments", "POST /payouts",
-	"POST /payouts/1/pay", "POST /payouts/1/cancel", "POST /webhooks", "PUT /webhooks/1", "POST /webhooks/1/rotate", "POST /webhooks/1/test",
-	"POST /webhooks/1/replay", "POST /clicks",
-}
-
-var queryRoutes = []string{
-	"/affiliates", "/conversions", "/referrals", "/coupons", "/rules", "/payouts", "/payouts/1/entries", "/payouts/export",
-	"/affiliates/jane@example.com/earnings", "/affiliates/jane@example.com/ledger", "/affiliates/jane@example.com/statement",
-	"/webhooks", "/webhooks/1/deliveries", "/statistics",
-}
-
+// FuzzBody sends bodies to every call that takes one: what is refused changes
+// nothing, and what is accepted reads back as the model says.
 func FuzzBody(f *testing.F) {
-	for i, body := range []string{
-		`{"email": "x@example.com", "referral_code": "XXX", "partner_slug": "xxx"}`,
-		`{"status": "inactive", "payout_preferences": {"paypal_email": "p@example.com", "wise_details": {"accountId": "1", "email": "w@example.com"}}}`,
-		`{"type": "purchase", "base_value": 12.5, "value": 1e2, "base_value_currency": "usd", "email": "a@b.co", "external_id": "u", "paid": true}`,
-		`{"value": 0.1, "base_value": null, "type": "signup", "paid": false, "reference": "r", "coupon_code_used": null, "affiliate_id": null}`,
-		`{"email": "y@example.com", "affiliate_id": 1, "status": "converted"}`,
-		`{"email": "z@example.com", "affiliate_id": null, "status": "direct"}`,
-		`{"affiliate_id": 1, "coupon_code": "ABC", "stripe_coupon_id": "s", "lemonsqueezy_discount_code": "l", "status": "inactive"}`,
-		`{"affiliate_id": 1, "coupon_code": "ABCD", "stripe_coupon_id": null}`,
-		`{"name": "shop", "commission": "8.25%", "commission_duration": "12 months", "signup_commission": "5.00", "hold_days": 30, "minimum_payout": 0.5}`,
-		`{"affiliate_id": 1, "product": "Pro", "commission": "1e1", "commission_duration": "6 payments"}`,
-		`{"amount": 0.01, "reason": "r"}`,
-		`{"amount": 1e-2}`,
-		`{"affiliate_id": 1, "amount": -1.25e1, "currency": "usd", "note": "n"}`,
-		`{"cutoff": "2026-01-15", "currency": "JPY", "minimum": 5, "preview": true}`,
-		`{"external_reference": "x"}`,
-		`{}`,
-		`{"url": "http://[::1]:80/x?y#", "events": ["referral_canceled", "referral_updated"], "secret": "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "status": "inactive"}`,
-		`{"url": "https://u:p@example.com", "events": [], "secret": null}`,
-		`{"events": ["a", 1, [null], {}]}`,
-		`{"event": "referral_signed_up"}`,
-		`{"since": "2026-01-15", "delivery_id": 1}`,
-		`{"clicks": [{"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "", "ip_address": "2001:db8::1", "user_agent": "x"}, {}]}`,
-	} {
-		f.Add(uint8(i), body)
+	calls := fuzzedCalls()
+	for _, seed := range seedBodies {
+		call, body := taken(seed)
+		f.Add(uint8(slices.IndexFunc(calls, call.is)), body)
 	}
-	clicks, project := slices.Index(bodyRoutes, "POST /clicks"), slices.Index(bodyRoutes, "PUT /project")
-	for _, body := range []string{
-		`{"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "https://example.org", "ip_address": "203.0.113.9", "user_agent": "x"}`,
-		`{"clicks": [{"referral_code": "jane", "ip_address": "::ffff:203.0.113.9"}, {"referral_code": "nobody", "url": "\u0000"}]}`,
-		`{"clicks": [{"clicks": []}, [], null]}`,
-	} {
-		f.Add(uint8(clicks), body)
-	}
-	for _, body := range []string{
-		`{"touch": "first", "cookie_days": 400, "click_days": 1, "landing_url": "/a?b#c", "allowed_origins": ["HTTP://[::1]:80", "https://example.com"]}`,
-		`{"landing_url": null, "allowed_origins": []}`,
-		`{"landing_url": "//example.com", "allowed_origins": ["null", "https://example.com/"]}`,
-	} {
-		f.Add(uint8(project), body)
-	}
-	for i, body := range objects {
-		f.Add(uint8(i), body)
-	}
-	answer := fuzzed(f)
-	f.Fuzz(func(t *testing.T, route uint8, body string) {
-		method, path, _ := strings.Cut(bodyRoutes[int(route)%len(bodyRoutes)], " ")
-		got := answer(t, httptest.NewRequest(method, prefix+path, strings.NewReader(body)))
-		if _, err := httpapi.ParseObject(body); err != nil && body != "" && got.status != 400 && got.status != 413 {
-			t.Errorf("%s %s is answered with %d", method, path, got.status)
+	l := newLab(f, fillLab(f))
+	f.Fuzz(func(t *testing.T, call uint8, body string) { l.checkBody(t, calls[int(call)%len(calls)], body) })
+}
+
+// The same bodies, for real: what is accepted is committed, with the same answer as in
+// a transaction that is taken back, and leaves everything in order.
+func TestBodiesForReal(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fillLab(t))
+	random := regexp.MustCompile(`"(referral_code|secret)":"[^"]*"`)
+	for _, seed := range seedBodies {
+		call, body := taken(seed)
+		var drafted reply
+		l.draft(t, func(s *site) { drafted = s.judge(t, call, body) })
+		got := l.judge(t, call, body)
+		if !bytes.Equal(random.ReplaceAll(got.body, nil), random.ReplaceAll(drafted.body, nil)) {
+			t.Errorf("%s: %s, but in a transaction %s", seed, got.body, drafted.body)
 		}
+		l.audit(t, seed)
+		if t.Failed() {
+			t.Fatalf("by %s", seed)
+		}
+		l.restore(t)
+	}
+}
+
+// taken takes a seed apart: method and path, and the body.
+func taken(seed string) (fuzzedCall, string) {
+	call, body, _ := strings.Cut(seed, " {")
+	if body != "" {
+		body = "{" + body
+	}
+	return callTo(call), body
+}
+
+func (call fuzzedCall) is(other fuzzedCall) bool {
+	return call.method == other.method && call.path == other.path
+}
+
+// seedBodies begin with those that the reference prints, about what there is here.
+var seedBodies = []string{
+	`POST /affiliates {"email": "new.affiliate@example.com", "referral_code": "NEWCODE"}`,
+	`PUT /affiliates/zoe@example.com {"status": "inactive"}`,
+	`POST /conversions {"type": "purchase", "affiliate_id": 123, "base_value": 250, "base_value_currency": "USD", "reference": "ORDER-123"}`,
+	`POST /conversions {"type": "purchase", "affiliate_id": 1, "base_value": 250, "base_value_currency": "USD", "reference": "ORDER-123"}`,
+	`PUT /conversions/1 {"paid": true}`,
+	`POST /referrals {"email": "manual.customer@example.com", "affiliate_id": 123, "status": "converted"}`,
+	`POST /referrals {"email": "manual.customer@example.com", "affiliate_id": 1, "status": "converted"}`,
+	`PUT /referrals/carl@example.com {"affiliate_id": null, "status": "direct"}`,
+	`POST /coupons {"affiliate_id": 42, "coupon_code": "JANE20", "stripe_coupon_id": "promo_xxx"}`,
+	`POST /coupons {"affiliate_id": 1, "coupon_code": "JANE21", "stripe_coupon_id": "promo_xxx"}`,
+
+	`POST /affiliates {"email": "X@Example.COM"}`,
+	`POST /affiliates {"email": "x@example.com", "referral_code": null, "partner_slug": "xx-yy_zz"}`,
+	`POST /affiliates {"email": "x@example.com", "referral_code": "jane"}`,
+	`PUT /affiliates/zoe@example.com {"email": "ZOE+1@example.com", "referral_code": "zoe", "partner_slug": "zoe-1", "status": "active"}`,
+	`PUT /affiliates/zoe@example.com {"payout_preferences": {"paypal_email": "P@example.com", "wise_details": {"accountId": "12,\"3", "email": "W@example.com"}}}`,
+	`PUT /affiliates/zoe@example.com {"payout_preferences": {"paypal_email": null, "wise_details": {"accountId": "1;2"}}, "partner_slug": null}`,
+	`PUT /affiliates/zoe@example.com {"payout_preferences": {"wise_details": null}}`,
+	`PUT /affiliates/zoe@example.com {"payout_preferences": null}`,
+	`POST /referrals {"email": "Y@example.com"}`,
+	`POST /referrals {"email": "y@example.com", "affiliate_id": 4}`,
+	`POST /referrals {"email": "z@example.com", "affiliate_id": null, "status": "direct"}`,
+	`PUT /referrals/carl@example.com {"email": "Carl.2@example.com", "affiliate_id": 2, "status": "pending"}`,
+	`POST /coupons {"affiliate_id": 1, "coupon_code": "ABC", "stripe_coupon_id": "s", "lemonsqueezy_discount_code": "l", "status": "inactive"}`,
+	`PUT /coupons/1 {"affiliate_id": 2, "coupon_code": "jane20", "stripe_coupon_id": null, "lemonsqueezy_discount_code": "é"}`,
+	`PUT /coupons/1 {"status": "inactive", "coupon_code": "other"}`,
+
+	`POST /conversions {"type": "purchase", "base_value": 12.5, "value": 1e2, "base_value_currency": "jpy", "email": "a@b.co"}`,
+	`POST /conversions {"type": "purchase", "base_value": 1250e-2, "value": 0.010, "base_value_currency": "usd", "email": "A@b.co", "external_id": "u", "paid": true}`,
+	`POST /conversions {"type": "purchase", "base_value": 102.53, "email": "carl@example.com", "affiliate_id": 2, "product": "Pro", "url": "https://example.com/?a=1"}`,
+	`POST /conversions {"type": "purchase", "base_value": 1.005, "base_value_currency": "KWD", "email": "dora@example.com", "referral_code": "jane"}`,
+	`POST /conversions {"type": "purchase", "base_value": 0.05, "coupon_code_used": "promo_bob", "referral_code": "JANE"}`,
+	`POST /conversions {"type": "purchase", "base_value": 90000000000000, "coupon_code_used": "old", "referral_code": "Zoe", "product": "Pro"}`,
+	`POST /conversions {"type": "purchase", "base_value": 9000000000000000, "base_value_currency": "JPY", "affiliate_id": 4}`,
+	`POST /conversions {"type": "signup", "email": "JANE+me@example.com", "referral_code": "JANE", "paid": false}`,
+	`POST /conversions {"type": "signup", "external_id": "u-7", "value": 0}`,
+	`POST /conversions {"type": "signup", "referred_user_id": 3, "external_id": "u-8", "coupon_code_used": "bob20"}`,
+	`POST /conversions {"type": "purchase", "base_value": -0, "value": -0.0, "affiliate_id": 1, "reference": "Ø \ud83d\ude42", "coupon_code_used": "nobody"}`,
+	`PUT /conversions/1 {"value": 0.1, "base_value": 1e1, "base_value_currency": "EUR", "paid": false, "reference": "r", "coupon_code_used": null, "affiliate_id": 2}`,
+	`PUT /conversions/1 {"type": "signup", "base_value": null, "reference": null, "affiliate_id": null}`,
+	`PUT /conversions/1 {"base_value_currency": "JPY", "type": "purchase"}`,
+	`PUT /conversions/2 {"value": 3, "affiliate_id": 1, "paid": true}`,
+	`PUT /conversions/2 {"type": "purchase", "base_value": 1e3, "base_value_currency": "KWD", "value": 0.001}`,
+	`POST /conversions/1/refund`,
+	`POST /conversions/1/refund {"amount": 0.01, "reason": "r"}`,
+	`POST /conversions/1/refund {"amount": 5e1}`,
+	`POST /conversions/4/undo-refund {"reason": "a mistake"}`,
+	`POST /conversions/4/undo-refund {"amount": 29.99}`,
+
+	`POST /adjustments {"affiliate_id": 1, "amount": -1.25e1, "currency": "usd", "note": "=1+1"}`,
+	`POST /adjustments {"affiliate_id": 4, "amount": 9e15, "currency": "JPY", "note": "a \"prize\", and more"}`,
+	`POST /payouts {"cutoff": "2026-01-15", "currency": "JPY", "minimum": 5, "preview": true}`,
+	`POST /payouts {"cutoff": "2026-01-15T12:00:00.000Z", "preview": false}`,
+	`POST /payouts {"currency": "eur", "minimum": 0.01}`,
+	`POST /payouts`,
+	`POST /payouts/2/pay {"external_reference": "x"}`,
+	`POST /payouts/2/pay`,
+	`POST /payouts/2/cancel {}`,
+	`PUT /project {"name": "shop", "currency": "usd", "commission": "8.25%", "commission_duration": "12 months", "signup_commission": "5.00", "hold_days": 30, "minimum_payout": 0.5}`,
+	`PUT /project {"touch": "first", "cookie_days": 400, "click_days": 1, "landing_url": "/a?b#c", "allowed_origins": ["HTTP://[::1]:80", "https://example.com"]}`,
+	`PUT /project {"landing_url": null, "allowed_origins": [], "coupon_first": true, "self_referral": "flag"}`,
+	`PUT /project {"landing_url": "//example.com", "allowed_origins": ["null", "https://example.com/"]}`,
+	`PUT /project {"name": "second"}`,
+	`POST /rules {"affiliate_id": 1, "product": "Pro", "commission": "1e1", "commission_duration": "6 payments"}`,
+	`POST /rules {"affiliate_id": 2, "commission": "30.0%", "commission_duration": "lifetime"}`,
+	`POST /rules {"product": "Pro", "commission": "0%", "commission_duration": "1 month"}`,
+	`POST /webhooks {"url": "http://[::1]:80/x?y", "events": ["referral_updated", "referral_canceled"], "secret": "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "status": "inactive"}`,
+	`POST /webhooks {"url": "https://example.com", "secret": null}`,
+	`POST /webhooks {"url": "https://u:p@example.com", "events": []}`,
+	`POST /webhooks {"url": "https://example.com/\u00e9", "events": ["a", 1, [null], {}]}`,
+	`PUT /webhooks/1 {"url": "HTTPS://EXAMPLE.COM./", "events": ["referral_converted"]}`,
+	`PUT /webhooks/1 {"status": "inactive"}`,
+	`POST /webhooks/1/rotate`,
+	`POST /webhooks/1/test {"event": "referral_signed_up"}`,
+	`POST /webhooks/1/test {}`,
+	`POST /webhooks/1/replay {"since": "2026-01-15"}`,
+	`POST /webhooks/1/replay {"delivery_id": 1}`,
+	`POST /webhooks/1/replay {"since": "2026-01-15", "delivery_id": 1}`,
+	`POST /clicks {"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "https://example.org", "ip_address": "203.0.113.9", "user_agent": "x"}`,
+	`POST /clicks {"clicks": [{"referral_code": "jane", "ip_address": "::ffff:203.0.113.9"}, {"referral_code": "nobody", "url": "\u0000"}, {"referral_code": "BOB"}]}`,
+	`POST /clicks {"clicks": [{"referral_code": "JANE", "ip_address": "2001:db8::1"}, {"referral_code": "Ina", "user_agent": "Googlebot/2.1"}]}`,
+	`POST /clicks {"clicks": [{"clicks": []}, [], null]}`,
+}
+
+// FuzzValues is FuzzBody for what is in the fields: texts and numbers, in bodies that
+// are objects. An empty one leaves its field out.
+func FuzzValues(f *testing.F) {
+	for i, seed := range []struct{ a, b, c, d string }{
+		{"x@example.com", "CODE", "slug", ""},
+		{"Zoe.2@example.com", "zoe-2", "zoe-2", "inactive"},
+		{"paypal@example.com", "12345", "wise@example.com", ""},
+		{"y@example.com", "pending", "", ""},
+		{"z@example.com", "2", "", ""},
+		{"COUPON", "stripe", "lemon", "active"},
+		{"2", "COUPON", "stripe", "lemon"},
+		{"19.99", "4", "usd", "order-1"},
+		{"buyer@example.com", "u-1", "jane", "BOB20"},
+		{"102.53", "Pro", "https://example.com/", "2"},
+		{"19.99", "1e1", "eur", "order-2"},
+		{"12", "refunded, by mistake", "", ""},
+		{"-12.5", "EUR", "a deduction", "3"},
+		{"8.25%", "5.00", "6 payments", "shop 2"},
+		{"/welcome", "https://example.com:8443", "0.5", "30"},
+		{"Pro", "12.5%", "1 month", "1"},
+		{"https://example.com/hook", "a secret of at least 24 bytes", "referral_updated", ""},
+		{"https://example.com/hook", "referral_canceled", "inactive", ""},
+		{"JANE", "2001:db8::1", "https://example.com/", "Mozilla/5.0"},
+	} {
+		f.Add(uint8(i), seed.a, seed.b, seed.c, seed.d)
+	}
+	for _, number := range []string{"0.1", "1e2", "250.00", "0e9", "1e-2", "9e13", "0.005", "1e999999999", "00", "-0", "12.345"} {
+		f.Add(uint8(7), number, "", "", "")
+		f.Add(uint8(9), number, "", "", "1")
+		f.Add(uint8(12), number, "KWD", "note", "1")
+	}
+	for _, email := range []string{strings.Repeat("Ⱥ", 32) + "@example.com", "K@example.com", "o'neil+tag@example.com", "a/b@example.com", "50%@example.com", "=x@example.com", "a@b.c.", "\x00@b.co"} {
+		f.Add(uint8(0), email, "", "", "")
+		f.Add(uint8(2), email, "", email, "")
+		f.Add(uint8(8), email, "", "", "")
+	}
+	for _, code := range []string{"abc", "JaNe", "ab", "a b c", "K12", "ſss", "-_-", strings.Repeat("x", 64), strings.Repeat("x", 65), "../", "A%42"} {
+		f.Add(uint8(0), "code@example.com", code, "", "")
+		f.Add(uint8(5), code, "", "", "")
+		f.Add(uint8(8), "", "", code, code)
+		f.Add(uint8(18), code, "", "", "")
+	}
+	l := newLab(f, fillLab(f))
+	forms := fuzzedForms()
+	f.Fuzz(func(t *testing.T, form uint8, a, b, c, d string) {
+		chosen := forms[int(form)%len(forms)]
+		l.checkBody(t, chosen.call, chosen.filled(t, a, b, c, d))
 	})
 }
 
-func FuzzQuery(f *testing.F) {
-	for _, query := range []string{
-		"limit=10&offset=5", "cursor=AAAA", "status=active", "type=purchase&affiliate_id=1&paid=true", "from=2024-01-01&to=2025-01-01T00:00:00Z",
-		"coupon_code=a%25", "%zz", "a=b=c&&=&", "limit=%31", "from=0001-01-01", "to=9999-12-31T23:59:59.999999999-23:59", ";", "affiliate_id=9223372036854775807",
-		"product=Pro&affiliate_id=1", "status=pending", "format=paypal&currency=usd", "format=wise", "as_of=2026-01-01", "as_of=0001-01-01T00:00:00Z",
-		"month=2026-01", "month=1970-01&format=csv", "month=9999-12", "affiliate_id=1&from=2026-01-01&to=2026-01-15T12:00:00Z", "to=0001-01-01",
-	} {
-		for i := range queryRoutes {
-			f.Add(uint8(i), query)
-		}
-	}
-	answer := fuzzed(f)
-	f.Fuzz(func(t *testing.T, route uint8, query string) {
-		path := queryRoutes[int(route)%len(queryRoutes)]
-		r := httptest.NewRequest(http.MethodGet, prefix+path, nil)
-		r.URL.RawQuery = query
-		got := answer(t, r)
-		if got.status != 200 && (got.status != 400 || text(got.json["code"]) != "invalid") {
-			t.Errorf("%s?%s: %d %s", path, query, got.status, got.body)
-		}
-	})
+// A fuzzedForm is a body with blanks: fields, each with one of the letters A to D in
+// place of a text, or with # before it in place of a number. A dot leads into an
+// object, [] into an array.
+type fuzzedForm struct {
+	call   fuzzedCall
+	fields []string
 }
 
-func FuzzPath(f *testing.F) {
-	for _, path := range []string{
-		"/affiliates/jane@example.com", "/affiliates/jane%40example.com", "/conversions/1", "/conversions/01", "/coupons/%31", "//", "/../", "/affiliates/%2F",
-		"/affiliates/", "/%", "/conversions/9223372036854775808", "/referrals/\xff@x.co", "", "/affiliates/a%00@b.co", "/x/{id}", "/affiliates/a?b",
-		"/project", "/rules/3", "/conversions/1/explain", "/conversions/1/explain/", "/affiliates/jane%40example.com/earnings", "/affiliates//ledger",
-		"/affiliates/a%2Fledger/ledger", "/payouts/export?format=wise", "/payouts/export/entries", "/payouts/%65xport", "/payouts/1/entries",
-		"/webhooks/1", "/webhooks/1/deliveries", "/webhooks/0/deliveries", "/webhooks//deliveries", "/statistics", "/clicks",
+func fuzzedForms() []fuzzedForm {
+	var forms []fuzzedForm
+	for _, form := range []string{
+		`POST /affiliates email=A referral_code=B partner_slug=C`,
+		`PUT /affiliates/zoe@example.com email=A referral_code=B partner_slug=C status=D`,
+		`PUT /affiliates/zoe@example.com payout_preferences.paypal_email=A payout_preferences.wise_details.accountId=B payout_preferences.wise_details.email=C`,
+		`POST /referrals email=A status=B`,
+		`PUT /referrals/carl@example.com email=A affiliate_id=#B`,
+		`POST /coupons coupon_code=A stripe_coupon_id=B lemonsqueezy_discount_code=C status=D affiliate_id=1`,
+		`PUT /coupons/1 affiliate_id=#A coupon_code=B stripe_coupon_id=C lemonsqueezy_discount_code=D`,
+		`POST /conversions base_value=#A value=#B base_value_currency=C reference=D affiliate_id=1 type="purchase"`,
+		`POST /conversions email=A external_id=B referral_code=C coupon_code_used=D type="signup"`,
+		`POST /conversions base_value=#A product=B url=C affiliate_id=#D type="purchase"`,
+		`PUT /conversions/1 base_value=#A value=#B base_value_currency=C reference=D`,
+		`POST /conversions/1/refund amount=#A reason=B`,
+		`POST /adjustments amount=#A currency=B note=C affiliate_id=#D`,
+		`PUT /project commission=A signup_commission=B commission_duration=C name=D`,
+		`PUT /project landing_url=A allowed_origins[]=B minimum_payout=#C hold_days=#D`,
+		`POST /rules product=A commission=B commission_duration=C affiliate_id=#D`,
+		`POST /webhooks url=A secret=B events[]=C`,
+		`PUT /webhooks/1 url=A events[]=B status=C`,
+		`POST /clicks referral_code=A ip_address=B url=C user_agent=D`,
 	} {
-		f.Add("GET", path)
+		parts := strings.Fields(form)
+		forms = append(forms, fuzzedForm{callTo(parts[0] + " " + parts[1]), parts[2:]})
 	}
-	f.Add("POST", "/webhooks/1/test")
-	f.Add("POST", "/webhooks/1/rotate")
-	f.Add("PUT", "/affiliates")
-	f.Add("POST", "/payouts")
-	f.Add("POST", "/payouts/1/pay")
-	f.Add("DELETE", "/rules/3")
-	f.Add("BREW", "/coupons/1")
-	f.Add("HEAD", "/coupons/1")
-	answer := fuzzed(f)
-	f.Fuzz(func(t *testing.T, method, path string) {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Method = method
-		u, err := url.ParseRequestURI(prefix + path)
-		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, prefix) || u.RawPath != "" && !strings.HasPrefix(u.RawPath, prefix) {
-			return // no server would pass it on, or StripPrefix would not
-		}
-		r.URL = u
-		switch got := answer(t, r); got.status {
-		case 200, 201, 202, 204, 400, 404, 409:
-		case 405:
-			if got.header.Get("Allow") == "" {
-				t.Errorf("%s %s: a 405 without Allow", method, path)
+	return forms
+}
+
+// filled is the body with the blanks filled in.
+func (f fuzzedForm) filled(t testing.TB, values ...string) string {
+	t.Helper()
+	body := make(map[string]any)
+	for _, field := range f.fields {
+		name, blank, _ := strings.Cut(field, "=")
+		letter, isNumber := strings.CutPrefix(blank, "#")
+		var v any = json.RawMessage(blank) // no blank
+		if 'A' <= letter[0] && letter[0] <= 'D' {
+			value := values[letter[0]-'A']
+			if value == "" {
+				continue
 			}
-		default:
-			t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+			v = value
+			if isNumber && json.Valid([]byte(value)) {
+				v = json.RawMessage(value)
+			}
 		}
-	})
+		if array, ok := strings.CutSuffix(name, "[]"); ok {
+			name, v = array, []any{v}
+		}
+		at := body
+		for outer, inner, deeper := strings.Cut(name, "."); deeper; outer, inner, deeper = strings.Cut(name, ".") {
+			object, _ := at[outer].(map[string]any)
+			if object == nil {
+				object = make(map[string]any)
+				at[outer] = object
+			}
+			at, name = object, inner
+		}
+		at[name] = v
+	}
+	text, err := json.Marshal(body)
+	must(t, err)
+	return string(text)
+}
+
+// callTo finds a call by its method and path.
+func callTo(name string) fuzzedCall {
+	calls := fuzzedCalls()
+	return calls[slices.IndexFunc(calls, func(c fuzzedCall) bool { return c.method+" "+c.path == name })]
 }

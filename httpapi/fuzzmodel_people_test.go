@@ -1,0 +1,194 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// What the API shall show of affiliates, referred users and coupons that it took.
+
+var generatedCode = regexp.MustCompile(`^[2-9A-HJ-NP-Z]{8}$`)
+
+func affiliateCreated(c *acceptedCall) {
+	shown := c.got.data()
+	want := map[string]any{
+		"id": matcher(anID), "user_email": lower(c.sent["email"]), "partner_slug": c.sent["partner_slug"], "created_at": c.now(), "status": "active",
+		"referral_code":   c.textOr("referral_code", matcher(func(v any) bool { return generatedCode.MatchString(text(v)) })),
+		"unpaid_earnings": nil, "total_earnings": nil,
+	}
+	c.shows("the new affiliate", shown, want)
+
+	want["id"], want["referral_code"] = shown["id"], shown["referral_code"]
+	want["unpaid_earnings"], want["total_earnings"], want["paid_earnings"] = "0.00", "0.00", "0.00"
+	want["clicks"], want["signups"], want["purchases"] = int64(0), int64(0), int64(0)
+	for _, email := range []any{shown["user_email"], c.sent["email"]} {
+		c.shows("the affiliate", c.get("/affiliates/"+segment(email)), want)
+	}
+	c.leads(shown["referral_code"], shown["id"])
+	c.leads(shown["partner_slug"], shown["id"])
+}
+
+// leads checks that a code, in any case, credits an affiliate.
+func (c *acceptedCall) leads(code, affiliate any) {
+	c.Helper()
+	if code == nil {
+		return
+	}
+	for _, written := range []string{text(code), strings.ToUpper(text(code)), strings.ToLower(text(code))} {
+		body := fmt.Sprintf(`{"type": "signup", "referral_code": %q}`, written)
+		if got := c.do(c, "POST", "/conversions", body).ok(c, 201).data(); got["affiliate_id"] != affiliate {
+			c.Errorf("the code %s credits %v, and should credit %v", written, got["affiliate_id"], affiliate)
+		}
+	}
+}
+
+func affiliateChanged(c *acceptedCall) {
+	delete(c.before, "payout_preferences") // there are none
+	want := c.changed(map[string]string{"email": "user_email"}, map[string]func(any) any{"email": lower, "payout_preferences": preferencesOf})
+	if want["payout_preferences"] == nil {
+		delete(want, "payout_preferences")
+	}
+	shown := c.got.data()
+	c.shows("the affiliate", shown, want)
+	path := "/affiliates/" + segment(shown["user_email"])
+	c.shows("the affiliate that is read", c.get(path), want)
+	c.again(path)
+	c.exported(want["payout_preferences"])
+	if shown["status"] == "active" {
+		c.leads("ZOE", shown["id"]) // a former code leads there, too
+		c.leads(shown["referral_code"], shown["id"])
+		c.leads(shown["partner_slug"], shown["id"])
+	}
+}
+
+// preferencesOf is how preferences are shown that were sent where there were none,
+// nil for none.
+func preferencesOf(sent any) any {
+	shown := make(map[string]any)
+	for name, v := range sent.(map[string]any) {
+		wise, ok := v.(map[string]any)
+		if !ok {
+			if v != nil {
+				shown[name] = lower(v)
+			}
+			continue
+		}
+		details := make(map[string]any)
+		for name, v := range wise {
+			if name == "email" {
+				v = lower(v)
+			}
+			if v != nil {
+				details[name] = v
+			}
+		}
+		if len(details) > 0 {
+			shown[name] = details
+		}
+	}
+	if len(shown) == 0 {
+		return nil
+	}
+	return shown
+}
+
+// exported checks the files for the payout that waits for Zoe.
+func (c *acceptedCall) exported(preferences any) {
+	c.Helper()
+	shown, _ := preferences.(map[string]any)
+	wise, _ := shown["wise_details"].(map[string]any)
+	payPal := [][]string{{text(shown["paypal_email"]), "1000.00", "USD", "payout-2", "Affiliate payout 2"}}
+	if shown["paypal_email"] == nil {
+		payPal = nil
+	}
+	c.file("/payouts/export?format=paypal", payPal)
+	names := []string{"recipientId", "recipientEmail", "sourceCurrency", "targetCurrency", "amountCurrency", "amount", "paymentReference"}
+	line := []string{text(wise["accountId"]), text(wise["email"]), "USD", "USD", "target", "1000.00", "Payout 2"}
+	if wise == nil {
+		c.file("/payouts/export?format=wise", [][]string{names})
+		return
+	}
+	c.file("/payouts/export?format=wise", [][]string{names, line})
+}
+
+func referralCreated(c *acceptedCall) {
+	status := "direct_signup"
+	if _, given := c.given("affiliate_id"); given {
+		status = "pending"
+	}
+	want := map[string]any{
+		"id": matcher(anID), "user_email": lower(c.sent["email"]), "affiliate_id": c.sent["affiliate_id"], "created_at": c.now(),
+		"conversion_status": c.textOr("status", status), "conversion_date": nil,
+	}
+	if s := want["conversion_status"]; s == "converted" || s == "direct" {
+		want["conversion_date"] = c.now()
+	}
+	shown := c.got.data()
+	c.shows("the new referral", shown, want)
+	want["id"], want["external_id"], want["affiliate_code"] = shown["id"], nil, codeOfAffiliate(want["affiliate_id"])
+	for _, email := range []any{shown["user_email"], c.sent["email"]} {
+		c.shows("the referral", c.get("/referrals/"+segment(email)), want)
+	}
+}
+
+func referralChanged(c *acceptedCall) {
+	want := c.changed(map[string]string{"email": "user_email", "status": "conversion_status"}, map[string]func(any) any{"email": lower})
+	want["affiliate_code"] = codeOfAffiliate(want["affiliate_id"])
+	if s := want["conversion_status"]; s != c.before["conversion_status"] {
+		want["conversion_date"] = nil
+		if s == "converted" || s == "direct" {
+			want["conversion_date"] = c.now()
+		}
+	}
+	c.shows("the referral", c.got.data(), want)
+	path := "/referrals/" + segment(want["user_email"])
+	c.shows("the referral that is read", c.get(path), want)
+	c.again(path)
+}
+
+// labAffiliates are those of fillLab.
+var labAffiliates = map[int64]struct{ email, code string }{
+	1: {"jane@example.com", "JANE"}, 2: {"bob@example.com", "BOB"}, 3: {"zoe@example.com", "ZOE"}, 4: {"ina@example.com", "INA"},
+}
+
+func codeOfAffiliate(id any) any {
+	if id == nil {
+		return nil
+	}
+	return labAffiliates[number(id)].code
+}
+
+func couponCreated(c *acceptedCall) {
+	want := map[string]any{
+		"id": matcher(anID), "project_id": int64(1), "created_at": c.now(), "affiliate_id": c.sent["affiliate_id"], "coupon_code": c.sent["coupon_code"],
+		"stripe_coupon_id": c.sent["stripe_coupon_id"], "lemonsqueezy_discount_code": c.sent["lemonsqueezy_discount_code"],
+		"status": c.textOr("status", "active"),
+	}
+	c.couponShows(want)
+}
+
+func couponChanged(c *acceptedCall) {
+	c.couponShows(c.changed(nil, nil))
+	c.again("/coupons/1")
+}
+
+func (c *acceptedCall) couponShows(want map[string]any) {
+	c.Helper()
+	affiliate := labAffiliates[number(want["affiliate_id"])]
+	want["affiliate_email"], want["affiliate_referral_code"] = affiliate.email, affiliate.code
+	shown := c.got.data()
+	c.shows("the coupon", shown, want)
+	c.shows("the coupon that is read", c.get("/coupons/"+c.got.id()), want)
+	if number(want["affiliate_id"]) == 4 { // whose coupons credit nobody
+		return
+	}
+	code := text(shown["coupon_code"])
+	for _, written := range []string{code, strings.ToUpper(code), strings.ToLower(code)} {
+		got := c.do(c, "POST", "/conversions", fmt.Sprintf(`{"type": "signup", "coupon_code_used": %q}`, written)).ok(c, 201).data()
+		credited := got["affiliate_id"] == shown["affiliate_id"]
+		if credited != (shown["status"] == "active") && code != "promo_bob" {
+			c.Errorf("the coupon %s credits %v", written, got["affiliate_id"])
+		}
+	}
+}
