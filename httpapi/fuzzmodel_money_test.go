@@ -239,7 +239,8 @@ func clicksCounted(c *acceptedCall) {
 	for _, click := range clicks {
 		click := click.(map[string]any)
 		if !refgrow.IsBot(text(click["user_agent"])) {
-			most[folded(click["referral_code"])]++
+			code, _, _ := strings.Cut(folded(click["referral_code"]), "-z") // of Zoe's slug
+			most[code]++
 		}
 		addresses = addresses || click["ip_address"] != nil
 	}

@@ -102,16 +102,14 @@ func (c *acceptedCall) credited() int64 {
 	default:
 		return unlessOwn(known.affiliate)
 	}
-	switch folded(c.sent["coupon_code_used"]) {
-	case "jane20":
+	code := text(c.sent["coupon_code_used"])
+	switch {
+	case folded(code) == "jane20", code == "promo_jane", code == "ls_jane":
 		return unlessOwn(1)
-	case "bob20", "bob-stripe":
+	case folded(code) == "bob20", folded(code) == "bob-stripe", code == "promo_bob":
 		return unlessOwn(2)
 	}
-	if c.sent["coupon_code_used"] == "promo_bob" {
-		return unlessOwn(2)
-	}
-	return unlessOwn(map[string]int64{"jane": 1, "bob": 2, "zoe": 3}[folded(c.sent["referral_code"])])
+	return unlessOwn(map[string]int64{"jane": 1, "bob": 2, "zoe": 3, "zoe-z": 3}[folded(c.sent["referral_code"])])
 }
 
 // folded is a code with its ASCII letters in lower case, and no others.
