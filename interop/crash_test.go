@@ -51,7 +51,7 @@ func TestCrash(t *testing.T) {
 	const roundsOnAFile = 10
 	var all tally
 	t.Cleanup(func() { all.judge(t) })
-	for file := range crashes(20, 200, 1000) / roundsOnAFile {
+	for file := range crashes(200, 200, 1000) / roundsOnAFile {
 		t.Run(strconv.Itoa(file), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "refgrow.db")
