@@ -3,6 +3,9 @@
 // a receiver should not; and what it has acknowledged against crashes and power
 // cuts. It has tests alone.
 //
+// Packages below it try other drivers of SQLite (drivers) and what reaches those who
+// build or install the program (supply).
+//
 // The usual run takes one to two minutes. With REFGROW_INTEROP_LONG set to
 // anything it also takes the refgrow program itself through the same trouble, on
 // real time, which lasts several minutes.

@@ -6,6 +6,12 @@ import (
 	_ "github.com/glebarez/go-sqlite"
 
 	"github.com/refgrow-go/refgrow/interop/drivers"
+
+	// What an app embeds besides: if one of them brought a driver, this program would
+	// panic at its start, because both register one name.
+	_ "github.com/refgrow-go/refgrow/httpapi"
+	_ "github.com/refgrow-go/refgrow/tracking"
+	_ "github.com/refgrow-go/refgrow/webhook"
 )
 
 var driver = drivers.Driver{Name: "sqlite", DSN: drivers.Pragmas}
