@@ -22,8 +22,11 @@ const journalLimit = 64 << 20
 // Pragmas hold for one connection only; the driver sets those of the name on each
 // that it opens, busy_timeout first.
 
+// writerPragmas make the connection that writes. No statement of it waits for a lock,
+// since SQLite would look ever more rarely whether it is free: the writer waits,
+// between its attempts.
 func (o Options) writerPragmas() []string {
-	return append(o.pragmas(),
+	return append(o.pragmas("busy_timeout(0)"),
 		"synchronous("+string(o.Durability)+")",
 		"foreign_keys(1)",
 		"wal_autocheckpoint("+strconv.Itoa(o.CheckpointPages)+")",
@@ -34,12 +37,12 @@ func (o Options) writerPragmas() []string {
 // readerPragmas make a connection that cannot write. It is not opened read-only,
 // because a reader of a write-ahead log takes part in its shared memory.
 func (o Options) readerPragmas() []string {
-	return append(o.pragmas(), "query_only(1)")
+	return append(o.pragmas(busyTimeout()), "query_only(1)")
 }
 
-func (o Options) pragmas() []string {
+func (o Options) pragmas(timeout string) []string {
 	return []string{
-		busyTimeout(),
+		timeout,
 		"cache_size(-" + strconv.Itoa(o.CacheKiB) + ")",
 		"temp_store(MEMORY)",
 	}

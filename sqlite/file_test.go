@@ -34,7 +34,7 @@ func TestOpenNew(t *testing.T) {
 	}
 	for pragma, want := range map[string]string{
 		"page_size": "2048", "journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
-		"wal_autocheckpoint": "4000", "cache_size": "-8192", "temp_store": "2", "busy_timeout": "100",
+		"wal_autocheckpoint": "4000", "cache_size": "-8192", "temp_store": "2", "busy_timeout": "0",
 	} {
 		var got string
 		if err := d.Tx(context.Background(), func(tx *sql.Tx) error {

@@ -326,3 +326,57 @@ func TestLeaveBehindForeign(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Another process writes all the time, and lets go of the lock for a moment only
+// between two of its transactions: the writer gets it in one of the next of these
+// moments.
+func TestNotStarved(t *testing.T) {
+	t.Parallel()
+	d := setup(t, Options{Durability: Normal})
+	conn, err := otherProcess(t, d).Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inserts, most = 20, 150 // moments
+	moments, holding := 0, make(chan struct{}, 1)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		defer conn.Close()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			if _, err := conn.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
+				continue // it is the other's turn
+			}
+			select {
+			case holding <- struct{}{}:
+			default:
+			}
+			<-time.After(20 * time.Millisecond)
+			if _, err := conn.ExecContext(context.Background(), "COMMIT"); err != nil {
+				t.Error(err)
+			}
+			moments++
+		}
+	}()
+	for i := range inserts {
+		select {
+		case <-holding: // it did so some time ago
+		default:
+		}
+		<-holding
+		if err := d.atomic(d.inserting(fmt.Sprint(i))); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	t.Logf("%d inserts took %d moments", inserts, moments)
+	if moments > most {
+		t.Errorf("%d inserts took %d moments, and should take %d at most", inserts, moments, most)
+	}
+}

@@ -234,8 +234,10 @@ func (r *request) finish() {
 
 // begin begins the transaction of the leader r, waiting for the lock as long as
 // r does. If it returns false, r is finished and out of the queue.
+//
+// No statement waits for it: the leader asks again and again.
 func (w *writer) begin(r *request, begin func() error) bool {
-	for attempt := 0; ; attempt++ {
+	for {
 		if err := w.leaves(r); err != nil {
 			w.fail(r, err)
 			return false
@@ -252,7 +254,7 @@ func (w *writer) begin(r *request, begin func() error) bool {
 		if w.expire(r, err) {
 			return false
 		}
-		timer := time.NewTimer(base.Pause(attempt))
+		timer := time.NewTimer(base.Pause())
 		select {
 		case <-timer.C:
 		case <-r.ctx.Done():

@@ -15,19 +15,19 @@ const Patience = 5 * time.Second
 // rest of the patience is spent between the attempts.
 const BusyTimeout = 100 * time.Millisecond
 
-// Pause is the time before the next attempt after attempt failed ones: it
-// doubles from 1 to 32 ms, and no two waiters keep step.
-func Pause(attempt int) time.Duration {
-	longest := time.Millisecond << min(attempt, 5)
-	return longest/2 + rand.N(longest/2+1)
-}
+// Pause is the time before the next attempt: 1 to 2 ms, and no two waiters keep step.
+//
+// SQLite has no queue for its lock. A process that writes all the time lets go of it
+// for a moment between two commits, and whoever asks then gets it. Who asked rarely
+// could be kept waiting for as long as its patience lasts.
+func Pause() time.Duration { return time.Millisecond + rand.N(time.Millisecond) }
 
 // Retry repeats attempt while it says that somebody holds the lock, until wait
 // ends.
 func Retry(wait context.Context, attempt func() error) error {
-	for n := 0; ; n++ {
+	for {
 		err := attempt()
-		if !IsBusy(err) || !sleep(wait, Pause(n)) {
+		if !IsBusy(err) || !sleep(wait, Pause()) {
 			return err
 		}
 	}
