@@ -34,6 +34,10 @@ func FuzzPath(f *testing.F) {
 		method, path, _ := strings.Cut(call, " ")
 		f.Add(method, path)
 	}
+	for _, route := range documentedRoutes {
+		_, pattern, _ := strings.Cut(route, " ")
+		f.Add("PATCH", strings.NewReplacer("{id}", "1", "{email}", "jane@example.com").Replace(pattern))
+	}
 	l := newLab(f, fillLab(f))
 	outside := http.StripPrefix(prefix, httpapi.New(l.engine, noLimit))
 	inside := http.StripPrefix(prefix, httpapi.New(l.engine, httpapi.Options{RateLimit: -1, Authenticate: hostOf(&l.bound)}))

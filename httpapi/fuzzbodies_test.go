@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/httpapi"
 )
 
@@ -55,7 +56,8 @@ func fuzzedCalls() []fuzzedCall {
 // fillLab makes what the calls are about: the affiliates Jane (1), Bob (2), Zoe (3),
 // who has a pending payout, and Ina (4), who is inactive; the customers Carl (1), who
 // is Jane's, Dora (2), and Eve (3), who is Ina's; a sale in dollars (1), signups (2
-// in yen, 3), and a sale in euros that is refunded in part (4).
+// in yen, 3), and a sale in euros that is refunded in part (4). What follows belongs to
+// another program.
 func fillLab(t testing.TB) func(w *world) {
 	return func(w *world) {
 		t.Helper()
@@ -81,6 +83,15 @@ func fillLab(t testing.TB) func(w *world) {
 			}
 		}
 		w.addWebhooks(t)
+		second := w.newKey(t, w.project(t, "second", refgrow.Settings{}), refgrow.CreateKeyParams{})
+		for _, call := range []string{
+			`/affiliates {"email": "jane@example.com", "referral_code": "JANE", "partner_slug": "second"}`, `/coupons {"affiliate_id": 5, "coupon_code": "JANE20"}`,
+			`/conversions {"type": "purchase", "affiliate_id": 5, "base_value": 7, "email": "carl@example.com", "external_id": "u-7", "reference": "one"}`,
+			`/webhooks {"url": "https://example.com/second"}`, `/payouts {}`,
+		} {
+			path, body, _ := strings.Cut(call, " ")
+			w.do(t, "POST", path, body, "Authorization", "Bearer "+second).ok(t, 201)
+		}
 	}
 }
 
