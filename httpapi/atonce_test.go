@@ -208,8 +208,8 @@ func (c *crowd) total(t *testing.T, list string) int64 {
 	return total
 }
 
-// twins is how many clients send one Idempotency-Key at the same time.
-const twins = 100
+// senders is how many clients send one Idempotency-Key at the same time.
+const senders = 100
 
 // One key at once from many clients: one change, and all get its answer.
 func TestOneKeyAtOnce(t *testing.T) {
@@ -222,7 +222,7 @@ func TestOneKeyAtOnce(t *testing.T) {
 		`/clicks {"referral_code": "JANE"}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
-		c.oneChange(t, c.all(t, twins, path, func(int) (string, string) { return body, path }))
+		c.oneChange(t, c.all(t, senders, path, func(int) (string, string) { return body, path }))
 		before := c.dump(t)
 		again, err := c.post(t.Context(), path, body, path)
 		must(t, err)
@@ -264,7 +264,7 @@ func TestOneKeyForTwoRequestsAtOnce(t *testing.T) {
 	for round := range rounds {
 		key := fmt.Sprint("k", round)
 		amount := func(member int) int { return 10 + member%2 }
-		got := c.all(t, twins, "/conversions", func(member int) (string, string) {
+		got := c.all(t, senders, "/conversions", func(member int) (string, string) {
 			return fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "base_value": %d}`, amount(member)), key
 		})
 		var done [2][]reply
@@ -279,7 +279,7 @@ func TestOneKeyForTwoRequestsAtOnce(t *testing.T) {
 		if len(done[0]) == 0 {
 			first = 1
 		}
-		if len(done[first]) != twins/2 || len(done[1-first]) != 0 {
+		if len(done[first]) != senders/2 || len(done[1-first]) != 0 {
 			t.Fatalf("of two requests with one key %d and %d were answered with 201", len(done[0]), len(done[1]))
 		}
 		c.oneChange(t, done[first])

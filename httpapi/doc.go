@@ -186,7 +186,9 @@
 // elsewhere it is an error. An empty text is always one, but in what a click says
 // of a browser. What payout_preferences does not name stays as it is.
 //
-// Where every field is optional, an absent body is an empty object.
+// Where every field is optional, an absent body is an empty object. Neither the type
+// nor the encoding that a header gives a body is looked at: nothing is ever unpacked, and
+// a compressed body is one that is no JSON.
 //
 // Ids and numbers of days are integers written in digits alone: neither 1.0 nor 1e0,
 // nor "1", nor 01. Amounts are JSON numbers in any form, read from their digits; those

@@ -69,3 +69,12 @@ func Counted(h http.Handler) (callers, addresses, most int) {
 	a := h.(*mounted).api
 	return len(a.windows.open), a.failures.Counted(), limit.MaxCounted
 }
+
+// Routes are all that the API answers: methods and patterns.
+func Routes() [][2]string {
+	var all [][2]string
+	for _, r := range routes() {
+		all = append(all, [2]string{r.method, r.pattern})
+	}
+	return all
+}

@@ -1,0 +1,193 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// TestAttackEveryMethod is TestAttackEveryRoute without HTTP, for apps that take ids
+// from their users: every method of a project gets every id and text of another one, in
+// its arguments and in the fields of its params. It gives the same in a database where
+// these never existed, and what names an id is not found.
+func TestAttackEveryMethod(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and of one goroutine")
+	}
+	w := &twins{with: besiege(t, true, false), without: besiege(t, false, false)}
+	w.harvest(t)
+	before := w.with.rowsOf(t, w.with.victim)
+	// These call what the app gives them, with a project whose methods are attacked, too.
+	app := "Atomic Once RecordConversionOnce WithTx"
+	project := reflect.TypeFor[*refgrow.Project]()
+	byID := 0
+	for method := range project.Methods() {
+		if strings.Contains(app, method.Name) {
+			continue
+		}
+		for _, id := range w.ids {
+			if a, names := w.arguments(t, method, id, ""); names {
+				byID++
+				err := w.call(t, method, a, id)
+				if takesID(method) && !errors.Is(err, refgrow.ErrNotFound) && method.Name != "CountDeliveries" { // which are none
+					t.Fatalf("%s of %s gives %v", method.Name, id, err)
+				}
+			}
+		}
+	}
+	// Then the names, those that look for something first: what the attacker gives a name
+	// to is the attacker's own.
+	for _, gives := range []bool{false, true} {
+		for method := range project.Methods() {
+			if strings.Contains(app, method.Name) || gives != (strings.HasPrefix(method.Name, "Create") || method.Name == "Rename") {
+				continue
+			}
+			for _, text := range w.texts {
+				if a, names := w.arguments(t, method, "", text); names && method.Name+text != "Renamevictim" {
+					_ = w.call(t, method, a, text) // whether it is an error is the same in both
+				}
+			}
+		}
+	}
+	if byID < 40*len(w.ids) {
+		t.Errorf("only %d calls have an id", byID)
+	}
+	for _, s := range []*siege{w.with, w.without} {
+		must(t, s.engine.FlushClicks(t.Context()))
+	}
+	same(t, "a method has changed", w.with.rowsOf(t, w.with.victim), before)
+	same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...), w.without.rowsOf(t, w.without.attacker, made()...))
+}
+
+// takesID tells whether a method is about a thing by its id.
+func takesID(method reflect.Method) bool {
+	return method.Type.NumIn() > 2 && method.Type.In(2).Kind() == reflect.Int64
+}
+
+// arguments are those of a method, with an id or a text wherever there is room for one,
+// and reports whether there is any.
+func (w *twins) arguments(t *testing.T, method reflect.Method, id, text string) (all []reflect.Value, names bool) {
+	t.Helper()
+	number, _ := strconv.ParseInt(id, 10, 64)
+	for i := 1; i < method.Type.NumIn(); i++ {
+		if method.Type.IsVariadic() && i == method.Type.NumIn()-1 {
+			break
+		}
+		var value reflect.Value
+		switch of := method.Type.In(i); of {
+		case reflect.TypeFor[context.Context]():
+			value = reflect.ValueOf(t.Context())
+		case reflect.TypeFor[int64]():
+			value, names = reflect.ValueOf(number), names || id != ""
+		case reflect.TypeFor[string]():
+			value, names = reflect.ValueOf(text), names || text != ""
+		case reflect.TypeFor[[]refgrow.Click]():
+			value, names = reflect.ValueOf([]refgrow.Click{{ReferralCode: "attacker-BOB"}, {ReferralCode: text}}), names || text != ""
+		default:
+			value = reflect.New(of).Elem()
+			for _, right := range rightOnes() {
+				if reflect.TypeOf(right) == of {
+					value.Set(reflect.ValueOf(right))
+				}
+			}
+			if of.Kind() == reflect.Struct && fill(value, number, text) {
+				names = true
+			}
+		}
+		all = append(all, value)
+	}
+	return all, names
+}
+
+// rightOnes are arguments that a method takes.
+func rightOnes() []any {
+	return []any{
+		refgrow.EventReferralConverted, refgrow.PayPalFile, money.USD, 2026, time.January, time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC),
+		refgrow.CreateAdjustmentParams{Amount: money.New(1, money.USD), Note: "a prize"},
+		refgrow.CreateCouponParams{Code: "attacker-new"}, refgrow.CreateReferralParams{Email: "attacker-new@example.com"},
+		refgrow.RecordConversionParams{Type: refgrow.Signup}, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateActive)},
+		refgrow.UpdateConversionParams{Paid: new(true)}, refgrow.UpdateReferralParams{Status: new(refgrow.ReferralPending)},
+		refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)}, refgrow.CreateWebhookParams{URL: "https://example.com/"},
+		refgrow.CreateAffiliateParams{Email: "attacker-new@example.com"},
+		refgrow.CreateRuleParams{Product: "attacker-new", Commission: refgrow.Percent("1")},
+	}
+}
+
+// fill names an id or a text in the fields of params.
+func fill(params reflect.Value, id int64, text string) (names bool) {
+	for _, field := range params.Fields() {
+		if !field.CanSet() {
+			continue
+		}
+		switch v := field.Addr().Interface().(type) {
+		case *int64:
+			if id != 0 {
+				*v, names = id, true
+			}
+		case **int64:
+			if id != 0 {
+				*v, names = &id, true
+			}
+		case *refgrow.Null[int64]:
+			if id != 0 {
+				*v, names = refgrow.Set(id), true
+			}
+		case *string:
+			if text != "" {
+				*v, names = text, true
+			}
+		case *refgrow.Customer:
+			// One that is named twice is another one each time.
+			switch {
+			case id != 0:
+				v.ID, names = id, true
+			case strings.Contains(text, "@"):
+				v.Email, names = text, true
+			case text != "":
+				v.ExternalID, names = text, true
+			}
+		}
+	}
+	return names
+}
+
+// call calls a method of the attacker's project in both databases and compares what it
+// gives.
+func (w *twins) call(t *testing.T, method reflect.Method, arguments []reflect.Value, given string) error {
+	t.Helper()
+	w.calls++
+	var gave [2][]any
+	var failed error
+	for i, s := range []*siege{w.with, w.without} {
+		for _, value := range method.Func.Call(append([]reflect.Value{reflect.ValueOf(s.attacker)}, arguments...)) {
+			if value.Type().CanSeq2() && value.Kind() == reflect.Func {
+				for item, err := range value.Seq2() {
+					gave[i] = append(gave[i], item.Interface(), err.Interface())
+				}
+				continue
+			}
+			v := value.Interface()
+			if webhook, ok := v.(*refgrow.Webhook); ok && webhook != nil {
+				webhook.Secret = "" // is random
+			}
+			gave[i] = append(gave[i], v)
+		}
+	}
+	for _, v := range gave[0] {
+		if err, is := v.(error); is {
+			failed = err
+		}
+	}
+	if !reflect.DeepEqual(gave[0], gave[1]) {
+		t.Fatalf("%s of %s tells whether there is a victim:\n%+v\n%+v", method.Name, given, gave[0], gave[1])
+	}
+	return failed
+}

@@ -1,0 +1,542 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+)
+
+// TestAttackEveryRoute sends every route of the table everything that names a thing
+// of another program: each id, email, code, reference and cursor, wherever a call
+// takes one, which the API's own refusals tell. A second database, which is the same
+// but for the victim, gets the same calls: there these things never existed. The two
+// have to answer alike, byte for byte, so that nothing tells what others have, or that
+// there are any. Names of ids are refused, every row of the victim stays as it was, and
+// the attacker's rows are the same in both.
+func TestAttackEveryRoute(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and of one goroutine")
+	}
+	for _, victimFirst := range []bool{false, true} {
+		t.Run(fmt.Sprintf("victim first %v", victimFirst), func(t *testing.T) {
+			t.Parallel()
+			if victimFirst && !fullAttack() {
+				t.Skip("REFGROW_ATTACK=1 does it the other way round, too")
+			}
+			w := &twins{with: besiege(t, true, victimFirst), without: besiege(t, false, victimFirst)}
+			w.harvest(t)
+			before := w.with.rowsOf(t, w.with.victim)
+			for table, rows := range w.with.valuesOf(t, w.with.attacker) {
+				if len(rows) == 0 || len(before[table]) == 0 {
+					t.Errorf("there is nothing of the attacker or of the victim in %s", table)
+				}
+			}
+			// The very call that the victim has made, with its Idempotency-Key.
+			w.both(t, "victim-once", "POST", "/referrals", `{"email": "victim-once@example.com"}`, "Idempotency-Key", "victim-once").ok(t, 201)
+			w.both(t, "", "DELETE", "/referrals/victim-once@example.com", "").ok(t, 204)
+			known := attacks()
+			// First what the victim's things are asked for by: later the attacker has things
+			// of the same names.
+			for _, step := range []func(*testing.T, string, string, attack){
+				w.lookAround, w.attackPath, w.attackQuery, w.attackBody, w.destroy,
+			} {
+				for _, route := range inOrder(httpapi.Routes()) {
+					name := route[0] + " " + route[1]
+					attack, found := known[name]
+					if !found {
+						t.Fatalf("nobody knows how to attack %s", name)
+					}
+					step(t, route[0], route[1], attack)
+					if fullAttack() {
+						same(t, name+" has changed", w.with.rowsOf(t, w.with.victim), before)
+					}
+				}
+				same(t, "the attack has changed", w.with.rowsOf(t, w.with.victim), before)
+			}
+			if n := len(httpapi.Routes()); n != len(known) {
+				t.Errorf("there are %d routes, and attacks on %d", n, len(known))
+			}
+			w.attackFresh(t)
+			same(t, "a fresh program has changed", w.with.rowsOf(t, w.with.victim), before)
+			same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...), w.without.rowsOf(t, w.without.attacker, made()...))
+			for _, s := range []*siege{w.with, w.without} {
+				report, err := s.engine.Verify(t.Context())
+				if must(t, err); len(report.Differences) > 0 {
+					t.Errorf("the books: %v", report.Differences)
+				}
+			}
+			t.Logf("%d calls with %d ids, %d texts and %d cursors of the victim", w.calls, len(w.ids), len(w.texts), len(w.cursors))
+		})
+	}
+}
+
+// inOrder puts the calls first that look for names, before those that give names: a
+// name that the attacker has given leads to the attacker's own.
+func inOrder(routes [][2]string) [][2]string {
+	first := []string{"/clicks", "/conversions"}
+	slices.SortStableFunc(routes, func(a, b [2]string) int {
+		return slices.Index(first, b[1]) - slices.Index(first, a[1])
+	})
+	return routes
+}
+
+// same compares rows by their tables.
+func same(t *testing.T, what string, got, want map[string][]string) {
+	t.Helper()
+	for table := range want {
+		if !slices.Equal(got[table], want[table]) {
+			t.Fatalf("%s %s:\n%s\nwas\n%s", what, table, strings.Join(got[table], "\n"), strings.Join(want[table], "\n"))
+		}
+	}
+}
+
+// made are the columns with what is random in them, and one with the id of the last
+// event of anybody.
+func made() []string {
+	return strings.Fields(`refgrow_api_keys.public_id refgrow_api_keys.secret_hash refgrow_api_keys.secret_check
+		refgrow_webhooks.secret refgrow_webhooks.former_secret refgrow_clicks.address refgrow_webhooks.starts_after`)
+}
+
+// An attack is how a route is called by somebody who has a right to.
+type attack struct {
+	own    string   // what the path has in braces: an email, or the list that the id is from
+	query  string   // what has to be in the query
+	bodies []string // bodies that are taken; {n} is another number each time, {affiliates} an id
+}
+
+// attacks has one for every route.
+func attacks() map[string]attack {
+	const jane, carl = "attacker-jane@example.com", "attacker-carl@example.com"
+	return map[string]attack{
+		"GET /affiliates":            {},
+		"POST /affiliates":           {bodies: []string{`{"email": "new{n}@example.com", "referral_code": "new{n}"}`}},
+		"GET /affiliates/{email}":    {own: jane},
+		"PUT /affiliates/{email}":    {own: jane, bodies: []string{`{"status": "active"}`}},
+		"DELETE /affiliates/{email}": {own: "attacker-ina@example.com"},
+
+		"GET /conversions": {},
+		"POST /conversions": {bodies: []string{
+			`{"type": "purchase", "base_value": 5, "base_value_currency": "USD"}`,
+			`{"type": "signup", "email": "attacker-dora@example.com", "external_id": "attacker-user-{n}"}`,
+			`{"type": "purchase", "base_value": 5, "email": "new{n}@example.com", "coupon_code_used": "attacker-COUPON"}`,
+		}},
+		"GET /conversions/{id}":    {own: "conversions"},
+		"PUT /conversions/{id}":    {own: "conversions", bodies: []string{`{"value": 3}`}},
+		"DELETE /conversions/{id}": {own: "conversions"},
+
+		"GET /referrals":            {},
+		"POST /referrals":           {bodies: []string{`{"email": "new{n}@example.com"}`}},
+		"GET /referrals/{email}":    {own: carl},
+		"PUT /referrals/{email}":    {own: carl, bodies: []string{`{"status": "pending"}`}},
+		"DELETE /referrals/{email}": {own: "attacker-once@example.com"},
+
+		"GET /coupons":         {},
+		"POST /coupons":        {bodies: []string{`{"affiliate_id": {affiliates}, "coupon_code": "new{n}"}`}},
+		"GET /coupons/{id}":    {own: "coupons"},
+		"PUT /coupons/{id}":    {own: "coupons", bodies: []string{`{"status": "active"}`}},
+		"DELETE /coupons/{id}": {own: "coupons"},
+
+		"GET /project":       {},
+		"PUT /project":       {bodies: []string{`{"cookie_days": 7, "commission": "3%"}`}},
+		"GET /rules":         {},
+		"POST /rules":        {bodies: []string{`{"product": "new{n}", "commission": "1%"}`}},
+		"DELETE /rules/{id}": {own: "rules"},
+
+		"POST /conversions/{id}/refund":      {own: "conversions?type=purchase", bodies: []string{`{"amount": 0.01}`}},
+		"POST /conversions/{id}/undo-refund": {own: "conversions?type=purchase", bodies: []string{`{"amount": 0.01}`}},
+		"GET /conversions/{id}/explain":      {own: "conversions"},
+
+		"GET /affiliates/{email}/earnings":  {own: jane},
+		"GET /affiliates/{email}/ledger":    {own: jane},
+		"GET /affiliates/{email}/statement": {own: jane, query: "month=2026-01"},
+		"POST /adjustments":                 {bodies: []string{`{"affiliate_id": {affiliates}, "amount": 1, "note": "a prize"}`}},
+
+		"GET /payouts":              {},
+		"POST /payouts":             {bodies: []string{`{}`, `{"preview": true}`}},
+		"GET /payouts/export":       {query: "format=paypal"},
+		"GET /payouts/{id}":         {own: "payouts"},
+		"GET /payouts/{id}/entries": {own: "payouts"},
+		"POST /payouts/{id}/pay":    {own: "payouts?status=pending", bodies: []string{`{}`}},
+		"POST /payouts/{id}/cancel": {own: "payouts?status=pending", bodies: []string{`{}`}},
+
+		"POST /clicks": {bodies: []string{
+			`{"referral_code": "attacker-JANE", "ip_address": "203.0.113.77"}`,
+			`{"clicks": [{"referral_code": "attacker-JANE"}, {"referral_code": "attacker-BOB"}]}`,
+		}},
+		"GET /statistics": {},
+
+		"GET /webhooks":                 {},
+		"POST /webhooks":                {bodies: []string{`{"url": "https://example.com/{n}", "secret": "attacker-secret-of-webhooks"}`}},
+		"GET /webhooks/{id}":            {own: "webhooks"},
+		"PUT /webhooks/{id}":            {own: "webhooks", bodies: []string{`{"status": "active"}`}},
+		"DELETE /webhooks/{id}":         {own: "webhooks"},
+		"POST /webhooks/{id}/rotate":    {own: "webhooks", bodies: []string{`{}`}},
+		"POST /webhooks/{id}/test":      {own: "webhooks", bodies: []string{`{}`}},
+		"POST /webhooks/{id}/replay":    {own: "webhooks", bodies: []string{`{"since": "2026-01-15"}`}},
+		"GET /webhooks/{id}/deliveries": {own: "oldest webhooks"},
+	}
+}
+
+// What a field of a body or a parameter of a query can name.
+type meaning int
+
+const (
+	unknown     meaning = iota
+	namesID             // a thing by its id
+	namesText           // a thing by its email, code and so on, or nothing
+	namesCursor         // a place in a list
+	namesCodes          // codes, in objects
+	namesNobody         // nothing of anybody's
+)
+
+// meanings are what all fields and parameters of the API name.
+func meanings() map[string]meaning {
+	all := map[string]meaning{"cursor": namesCursor, "clicks": namesCodes}
+	for names, meaning := range map[string]meaning{
+		"affiliate_id referred_user_id delivery_id": namesID,
+		`email referral_code partner_slug reference coupon_code_used external_id product url coupon_code stripe_coupon_id lemonsqueezy_discount_code
+			name landing_url external_reference reason note referrer user_agent secret status`: namesText,
+		`limit offset type paid from to as_of month format currency base_value_currency base_value value payout_preferences commission
+			commission_duration signup_commission hold_days minimum_payout coupon_first self_referral touch cookie_days click_days allowed_origins
+			amount cutoff minimum preview ip_address events event since`: namesNobody,
+	} {
+		for name := range strings.FieldsSeq(names) {
+			all[name] = meaning
+		}
+	}
+	return all
+}
+
+// twins are two databases that get the same calls; one has a victim in it.
+type twins struct {
+	with, without       *siege
+	ids, texts, cursors []string // what names things of the victim
+	n, calls            int
+}
+
+// harvest finds all that names a thing of the victim, in its rows and in what its own
+// key is shown. The short form keeps one text of each column.
+func (w *twins) harvest(t *testing.T) {
+	t.Helper()
+	ids, texts := map[string]bool{}, map[string]bool{}
+	for _, rows := range w.with.valuesOf(t, w.with.victim) {
+		kept := map[string]bool{} // columns
+		for _, row := range rows {
+			for column, value := range row {
+				switch value := value.(type) {
+				case int64:
+					if firstOfVictim <= value && value < afterVictim && column != "amount" {
+						ids[strconv.FormatInt(value, 10)] = true
+					}
+				case string:
+					// Rows have words of ours such as "active", too.
+					if ofVictim.MatchString(value) && (fullAttack() || !kept[column] || column == "email" || column == "code") {
+						texts[value], kept[column] = true, true
+					}
+				}
+			}
+		}
+	}
+	w.ids, w.texts = slices.Sorted(maps.Keys(ids)), slices.Sorted(maps.Keys(texts))
+	if len(w.ids) < 10 || w.ids[0] != strconv.Itoa(firstOfVictim) || len(w.texts) < 30 {
+		t.Fatalf("the victim has the ids %v and the texts %q", w.ids, w.texts)
+	}
+	show := func(path string) reply {
+		return w.with.do(t, "GET", path, "", "Authorization", "Bearer "+w.with.victimKey).ok(t, 200)
+	}
+	lists := strings.Fields("/affiliates /conversions /referrals /coupons /payouts /webhooks /affiliates/victim-jane@example.com/ledger")
+	for _, hook := range show("/webhooks").items() {
+		lists = append(lists, "/webhooks/"+asText(hook["id"])+"/deliveries")
+	}
+	for _, list := range lists {
+		if cursor := text(show(list + "?limit=1").pagination()["next_cursor"]); cursor != "" {
+			w.cursors = append(w.cursors, cursor)
+		}
+	}
+	if len(w.cursors) < 7 {
+		t.Fatalf("the victim has the cursors %q", w.cursors)
+	}
+}
+
+// ofVictim finds a text or an id of the victim.
+var ofVictim = regexp.MustCompile(`(?i)victim|"[a-z_]*id":"?5[0-9]{3}\b`)
+
+// lookAround calls what is the attacker's own.
+func (w *twins) lookAround(t *testing.T, method, pattern string, a attack) {
+	t.Helper()
+	if method == http.MethodDelete {
+		return
+	}
+	path := w.path(t, pattern, a.own)
+	for _, body := range append([]string{""}, a.bodies...) {
+		if body == "" && method != http.MethodGet {
+			continue
+		}
+		for _, variant := range w.variants(t, method, path, a) {
+			got := w.both(t, "", method, path+"?"+a.query+"&"+variant, w.filled(t, body))
+			if ofVictim.Match(got.body) || got.status >= 300 {
+				t.Fatalf("%s %s %s: %d %s", method, path, body, got.status, got.body)
+			}
+		}
+	}
+}
+
+// variants are queries that a call takes beside the one that it must have: parts of a
+// list, and what narrows it to a part whose length somebody has to count.
+func (w *twins) variants(t *testing.T, method, path string, a attack) []string {
+	t.Helper()
+	all := []string{""}
+	if method != http.MethodGet {
+		return all
+	}
+	taken := w.discover(t, method, path+"?no_such_thing=1&"+a.query, "")
+	for _, variant := range []string{
+		"limit=1", "limit=1&offset=1", "limit=2&offset=1000", "limit=1&from=2020-01-01&to=2030-01-01", "limit=1&type=purchase", "limit=1&paid=false",
+		"limit=1&coupon_code=o", "from=2026-01-01", "as_of=2026-01-15",
+	} {
+		fits := true
+		for parameter := range strings.SplitSeq(variant, "&") {
+			name, _, _ := strings.Cut(parameter, "=")
+			fits = fits && slices.Contains(taken, name)
+		}
+		if fits {
+			all = append(all, variant)
+		}
+	}
+	return all
+}
+
+// destroy deletes what is the attacker's own.
+func (w *twins) destroy(t *testing.T, method, pattern string, a attack) {
+	t.Helper()
+	if method == http.MethodDelete {
+		w.both(t, "", method, w.path(t, pattern, a.own), "").ok(t, 204)
+	}
+}
+
+// attackPath names everything in the path of a route.
+func (w *twins) attackPath(t *testing.T, method, pattern string, a attack) {
+	t.Helper()
+	before, kind, after, found := brokenUp(pattern)
+	if !found {
+		return
+	}
+	for i, given := range slices.Concat(w.ids, w.texts) {
+		status := http.StatusNotFound
+		if isID := i < len(w.ids); isID != (kind == "id") || !isID && !strings.HasSuffix(given, "@example.com") {
+			status = http.StatusBadRequest // a text is no id, and a code no email
+		}
+		for _, body := range append(slices.Clone(a.bodies), "")[:max(len(a.bodies), 1)] {
+			path := before + url.PathEscape(given) + after + "?" + a.query
+			w.both(t, given, method, path, w.filled(t, body)).ok(t, status)
+			if method == http.MethodGet {
+				w.both(t, given, http.MethodHead, path, "").ok(t, status)
+			}
+		}
+	}
+}
+
+// brokenUp takes a pattern apart at what it has in braces.
+func brokenUp(pattern string) (before, kind, after string, found bool) {
+	before, rest, found := strings.Cut(pattern, "{")
+	kind, after, _ = strings.Cut(rest, "}")
+	return before, kind, after, found
+}
+
+// path is a pattern with something of the attacker's in it.
+func (w *twins) path(t *testing.T, pattern, own string) string {
+	t.Helper()
+	before, kind, after, _ := brokenUp(pattern)
+	if kind == "id" {
+		own = w.mine(t, own)
+	}
+	return before + own + after
+}
+
+// mine is the id of the newest, or else of the oldest, thing in a list of the
+// attacker's.
+func (w *twins) mine(t *testing.T, list string) string {
+	t.Helper()
+	list, oldest := strings.CutPrefix(list, "oldest ")
+	items := w.with.do(t, "GET", "/"+list, "").ok(t, 200).items()
+	if len(items) == 0 {
+		t.Fatalf("the attacker has no %s", list)
+	}
+	if oldest {
+		return asText(items[len(items)-1]["id"])
+	}
+	return asText(items[0]["id"])
+}
+
+// discover asks a call what it takes, by sending what it does not.
+func (w *twins) discover(t *testing.T, method, path, body string) (names []string) {
+	t.Helper()
+	says := text(w.with.do(t, method, path, w.filled(t, body)).ok(t, 400).json["error"])
+	if !strings.HasPrefix(says, "no_such_thing: ") {
+		t.Fatalf("%s %s %s: %s", method, path, body, says)
+	}
+	if _, taken, found := strings.Cut(says, "which takes "); found && taken != "none" {
+		names = strings.Split(taken, ", ")
+	}
+	return names
+}
+
+// attackQuery names everything in the parameters of a route's query.
+func (w *twins) attackQuery(t *testing.T, method, pattern string, a attack) {
+	t.Helper()
+	path, body := w.path(t, pattern, a.own), ""
+	if len(a.bodies) > 0 {
+		body = a.bodies[0]
+	}
+	for _, parameter := range w.discover(t, method, path+"?no_such_thing=1&"+a.query, body) {
+		send := func(given string) reply {
+			query, err := url.ParseQuery(a.query)
+			must(t, err)
+			query.Set(parameter, given)
+			return w.both(t, given, method, path+"?"+query.Encode(), w.filled(t, body))
+		}
+		switch meanings()[parameter] {
+		case namesID:
+			for _, id := range w.ids {
+				if got := send(id).ok(t, 200); len(got.items()) != 0 {
+					t.Errorf("%s by %s lists %s", parameter, id, got.body)
+				}
+			}
+		case namesText:
+			for _, text := range w.texts {
+				if got := send(text); len(got.items()) != 0 {
+					t.Errorf("%s by %s lists %s", parameter, text, got.body)
+				}
+			}
+		case namesCursor:
+			for _, cursor := range w.cursors {
+				send(cursor).refused(t, 400, "invalid", "cursor")
+			}
+		case namesNobody:
+		case namesCodes, unknown:
+			t.Errorf("nobody knows what ?%s means to %s %s", parameter, method, pattern)
+		}
+	}
+}
+
+// attackBody names everything in the fields of bodies that are taken otherwise.
+func (w *twins) attackBody(t *testing.T, method, pattern string, a attack) {
+	t.Helper()
+	if len(a.bodies) == 0 {
+		return
+	}
+	path := w.path(t, pattern, a.own)
+	for _, field := range w.discover(t, method, path, `{"no_such_thing": 1}`) {
+		for _, body := range a.bodies {
+			send := func(given string, value any) reply {
+				return w.both(t, given, method, path, w.saying(t, body, field, value))
+			}
+			switch meanings()[field] {
+			case namesID:
+				for _, id := range w.ids {
+					send(id, json.Number(id)).ok(t, 404)
+				}
+			case namesText:
+				for _, text := range w.texts {
+					if method+" "+path+" "+field+" "+text == "PUT /project name victim" {
+						// The names of programs are the one thing that all share, as the URLs of their
+						// referral links are.
+						w.with.do(t, method, path, `{"name": "victim"}`).refused(t, 409, "conflict", "name")
+						continue
+					}
+					send(text, text)
+				}
+			case namesCodes:
+				for _, text := range w.texts {
+					send(text, []any{map[string]any{"referral_code": "attacker-BOB"}, map[string]any{"referral_code": text}})
+				}
+			case namesNobody:
+			case namesCursor, unknown:
+				t.Errorf("nobody knows what %s means to %s %s", field, method, pattern)
+			}
+		}
+	}
+}
+
+// saying is a body with one field that says something else. What excludes the field goes.
+func (w *twins) saying(t *testing.T, body, field string, value any) string {
+	t.Helper()
+	members := map[string]any{}
+	decoder := json.NewDecoder(strings.NewReader(w.filled(t, body)))
+	decoder.UseNumber()
+	must(t, decoder.Decode(&members))
+	switch field {
+	case "delivery_id":
+		delete(members, "since")
+	case "clicks":
+		clear(members)
+	}
+	if members["clicks"] != nil {
+		delete(members, "clicks")
+		members["referral_code"] = "attacker-JANE"
+	}
+	members[field] = value
+	text, err := json.Marshal(members)
+	must(t, err)
+	return string(text)
+}
+
+// filled completes a body.
+func (w *twins) filled(t *testing.T, body string) string {
+	t.Helper()
+	w.n++
+	body = strings.ReplaceAll(body, "{n}", strconv.Itoa(w.n))
+	if strings.Contains(body, "{affiliates}") {
+		body = strings.ReplaceAll(body, "{affiliates}", w.mine(t, "affiliates"))
+	}
+	return body
+}
+
+// random is what the engine makes up, which differs between the twins.
+var random = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]{44}`)
+
+// both sends a call to both, and compares the answers: beside what was given, which may
+// come back, nothing of the victim is in them.
+func (w *twins) both(t *testing.T, given, method, path, body string, headers ...string) reply {
+	t.Helper()
+	w.calls++
+	got, want := w.with.do(t, method, path, body, headers...), w.without.do(t, method, path, body, headers...)
+	if got.status != want.status || !bytes.Equal(random.ReplaceAll(got.body, nil), random.ReplaceAll(want.body, nil)) {
+		t.Fatalf("%s %s %s tells whether there is a victim:\n%d %s\n%d %s", method, path, body, got.status, got.body, want.status, want.body)
+	}
+	for name, values := range got.header {
+		if name != "X-Request-Id" && !slices.Equal(values, want.header[name]) {
+			t.Fatalf("%s %s %s tells whether there is a victim: %s is %q, else %q", method, path, body, name, values, want.header[name])
+		}
+	}
+	if got.status >= 500 || got.status >= 400 && ofVictim.Match(bytes.ReplaceAll(got.body, []byte(given), nil)) {
+		t.Fatalf("%s %s %s: %d %s", method, path, body, got.status, got.body)
+	}
+	return got
+}
+
+// attackFresh changes what can be changed only where nothing was earned yet.
+func (w *twins) attackFresh(t *testing.T) {
+	t.Helper()
+	for _, s := range []*siege{w.with, w.without} {
+		fresh := s.project(t, "fresh", refgrow.Settings{Commission: refgrow.Percent("10")})
+		_, err := fresh.CreateRule(t.Context(), refgrow.CreateRuleParams{Product: "book", Commission: refgrow.Percent("20")})
+		must(t, err)
+		_, err = fresh.RecordConversion(t.Context(), refgrow.RecordConversionParams{Type: refgrow.Signup})
+		must(t, err)
+		_, err = fresh.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{Currency: new(refgrow.Settings{Currency: "EUR"}.Currency)})
+		must(t, err)
+	}
+}
