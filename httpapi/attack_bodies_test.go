@@ -129,6 +129,9 @@ func TestAttackCursors(t *testing.T) {
 // The method of a request is that of its first line, whatever else it says.
 func TestAttackMethodOverride(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and of one goroutine")
+	}
 	w := populated(t, noLimit)
 	readOnly := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
 	before := w.dump(t)

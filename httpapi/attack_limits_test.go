@@ -88,6 +88,9 @@ func sessions(p **refgrow.Project) func(*http.Request) (httpapi.Caller, error) {
 // within a minute nobody gets more than the limit.
 func TestAttackLimitByTheClock(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and of one goroutine")
+	}
 	var shop *refgrow.Project
 	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 5, Authenticate: sessions(&shop)})
 	shop = w.shop

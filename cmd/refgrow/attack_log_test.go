@@ -123,6 +123,10 @@ func TestAttackLog(t *testing.T) {
 // A client has no other address by saying so: its failures are counted together.
 func TestAttackForwardedFor(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and sends one request after another")
+	}
+	engine, _ := refgrowtest.New(t)
 	for _, test := range []struct {
 		name    string
 		trusted string
@@ -139,7 +143,6 @@ func TestAttackForwardedFor(t *testing.T) {
 		{"behind a proxy, mapped", "192.0.2.1", "X-Forwarded-For: %d, ::ffff:203.0.113.7", true},
 		{"behind a proxy, many clients", "192.0.2.1", "X-Forwarded-For: 198.51.100.%d", false},
 	} {
-		engine, _ := refgrowtest.New(t)
 		s := &serveFlags{}
 		if test.trusted != "" {
 			if err := s.proxies.Set(test.trusted); err != nil {
