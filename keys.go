@@ -136,14 +136,22 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	if fresh {
 		return known.opens(e)
 	}
-	row, err := e.backend.Reader().GetKeyByPublicID(ctx, public)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	// This gives a check of zeros where there is no such key, so that a wrong secret
+	// and an unknown id cost the same. The row is read for a right secret only.
+	check, err := e.backend.Reader().GetSecretCheck(ctx, public)
+	if err != nil {
 		return nil, nil, failed("finding a key", err)
 	}
-	// A row that does not exist is compared too, with a check of zeros.
-	check := make([]byte, 8)
-	copy(check, row.SecretCheck)
-	if subtle.ConstantTimeCompare(check, secretCheck(secret)) != 1 || row.ID == 0 || row.RevokedAt != nil {
+	if subtle.ConstantTimeCompare(check, secretCheck(secret)) != 1 {
+		return nil, nil, unauthorized()
+	}
+	row, err := e.backend.Reader().GetKeyByPublicID(ctx, public)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // the secret of no key has a check of zeros, by chance
+		return nil, nil, unauthorized()
+	case err != nil:
+		return nil, nil, failed("finding a key", err)
+	case row.RevokedAt != nil: // just now
 		return nil, nil, unauthorized()
 	}
 	if known.hash != row.SecretHash {

@@ -6,6 +6,11 @@ RETURNING id;
 -- name: GetKey :one
 SELECT * FROM refgrow_api_keys WHERE id = @key_id;
 
+-- name: GetSecretCheck :one
+SELECT CAST(COALESCE((
+    SELECT secret_check FROM refgrow_api_keys WHERE public_id = @public_id AND revoked_at IS NULL
+), zeroblob(8)) AS BLOB) AS secret_check;
+
 -- name: GetKeyByPublicID :one
 SELECT k.*, p.name AS project_name
 FROM refgrow_api_keys k JOIN refgrow_projects p ON p.id = k.project_id

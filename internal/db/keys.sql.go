@@ -67,6 +67,19 @@ func (q *Queries) GetKeyByPublicID(ctx context.Context, publicID string) (GetKey
 	return i, err
 }
 
+const getSecretCheck = `-- name: GetSecretCheck :one
+SELECT CAST(COALESCE((
+    SELECT secret_check FROM refgrow_api_keys WHERE public_id = ?1 AND revoked_at IS NULL
+), zeroblob(8)) AS BLOB) AS secret_check
+`
+
+func (q *Queries) GetSecretCheck(ctx context.Context, publicID string) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, getSecretCheck, publicID)
+	var secret_check []byte
+	err := row.Scan(&secret_check)
+	return secret_check, err
+}
+
 const insertKey = `-- name: InsertKey :one
 INSERT INTO refgrow_api_keys (project_id, name, read_only, public_id, secret_hash, secret_check, created_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

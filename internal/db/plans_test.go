@@ -70,6 +70,7 @@ var projectExceptions = map[string]string{
 	"ListProjects":             "all projects of the engine",
 	"UpdateProject":            "the id is the project's",
 	"GetKey":                   "keys are managed for all projects",
+	"GetSecretCheck":           "the key tells which project its caller may use",
 	"GetKeyByPublicID":         "the key tells which project its caller may use",
 	"ListKeys":                 "keys are managed for all projects",
 	"RevokeKey":                "keys are managed for all projects",

@@ -95,6 +95,7 @@ type Querier interface {
 	GetProjectByName(ctx context.Context, name string) (Project, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
 	GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error)
+	GetSecretCheck(ctx context.Context, publicID string) ([]byte, error)
 	GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook, error)
 	HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error)
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
