@@ -24,19 +24,9 @@ func keptClickTests() []test {
 	}
 }
 
-// log gives a database of the app's own a write-ahead log: without one, who reads is
-// refused while somebody commits, and keeps others from committing.
-func (w *world) log() {
-	w.Helper()
-	if w.DB != nil {
-		w.ok(errOf(w.DB.ExecContext(w.Context(), "PRAGMA journal_mode = WAL")))
-	}
-}
-
 // Of a visit its texts are kept, as far as they are not too long, and of the address
 // a hash: there is no trace of itself in the file.
 func keptClicks(w *world) {
-	w.log()
 	w.affiliate("jane")
 	addresses := []string{"198.51.100.234", "2001:db8:1234:5678:9abc:def0:1357:2468", "::ffff:198.51.100.244", "fe80::1234:5678:9abc%eth7"}
 	for _, address := range addresses {
@@ -92,7 +82,6 @@ func keptClicks(w *world) {
 
 // What is queued is written soon after, and at the end of the engine at last.
 func queuedClicks(w *world) {
-	w.log()
 	ctx := w.Context()
 	jane := w.affiliate("jane")
 	bot := visit("JANE", "")

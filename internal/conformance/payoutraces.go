@@ -113,7 +113,6 @@ func racingEnds(w *world) {
 func (w *world) engines() (shops []*refgrow.Project, end func()) {
 	w.Helper()
 	ctx := w.Context()
-	w.log()
 	var ends []func()
 	for _, store := range []refgrow.Store{w.Store, w.Store, w.open(w.T, w.path).Store} {
 		engine := must(refgrow.New(ctx, store, refgrow.Config{Now: w.clock.Now}))

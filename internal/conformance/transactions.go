@@ -155,6 +155,15 @@ func besideOpenRows(w *world) {
 	w.verify()
 }
 
+// log gives a database of the app's own a write-ahead log: without one, who has read in
+// a transaction keeps others from committing until it ends.
+func (w *world) log() {
+	w.Helper()
+	if w.DB != nil {
+		w.ok(errOf(w.DB.ExecContext(w.Context(), "PRAGMA journal_mode = WAL")))
+	}
+}
+
 // deferred begins a transaction of the app's own that has only read.
 func (w *world) deferred() *sql.Tx {
 	w.Helper()

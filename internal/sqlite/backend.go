@@ -31,7 +31,7 @@ func New(pool *sql.DB) *Backend { return &Backend{pool: pool, gate: make(chan st
 // Reader returns queries on the pool. From inside an operation they are refused:
 // they would not see what it has done, and on a pool of one connection they
 // would wait for ever.
-func (b *Backend) Reader() db.Querier { return db.New(checked{b.pool, b.reentry.Refuse}) }
+func (b *Backend) Reader() db.Querier { return db.New(checked{patient{b.pool}, b.reentry.Refuse}) }
 
 // Bind returns the backend of the caller's transaction.
 func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }
@@ -67,7 +67,7 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 	if err := b.reentry.Refuse(); err != nil {
 		return err
 	}
-	conn, err := b.conn(ctx, ctx)
+	conn, err := b.reading(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 		return Classify(err)
 	}
 	defer conn.rollback(ctx)
-	return Classify(work(ctx, db.New(conn)))
+	return Classify(work(ctx, db.New(patient{conn})))
 }
 
 // Migrate installs the schema or checks it.
@@ -84,7 +84,7 @@ func (b *Backend) Migrate(ctx context.Context, m backend.Migration) error {
 	if err := b.reentry.Refuse(); err != nil {
 		return err
 	}
-	return Install(ctx, m, b.pool, b.write)
+	return Install(ctx, m, patient{b.pool}, b.write)
 }
 
 // Integrity checks the whole file of the pool, the host's tables included.
@@ -92,12 +92,12 @@ func (b *Backend) Integrity(ctx context.Context, schema backend.Schema) ([]strin
 	if err := b.reentry.Refuse(); err != nil {
 		return nil, err
 	}
-	conn, err := b.conn(ctx, ctx)
+	conn, err := b.reading(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.release()
-	return Integrity(ctx, conn, schema)
+	return Integrity(ctx, patient{conn}, schema)
 }
 
 // Backup copies the database, by a connection of the pool.
@@ -105,10 +105,10 @@ func (b *Backend) Backup(ctx context.Context, path string) error {
 	if err := b.reentry.Refuse(); err != nil {
 		return err
 	}
-	conn, err := b.conn(ctx, ctx)
+	conn, err := b.reading(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.release()
-	return Backup(ctx, conn, path)
+	return Backup(ctx, patient{conn}, path)
 }

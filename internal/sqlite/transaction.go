@@ -35,6 +35,16 @@ func (b *Backend) conn(ctx, wait context.Context) (*conn, error) {
 	return nil, Classify(err)
 }
 
+// reading waits for a connection to read by. Whoever has set settings for new ones
+// may be kept out by a lock there already.
+func (b *Backend) reading(ctx context.Context) (c *conn, err error) {
+	err = patiently(ctx, func() error {
+		c, err = b.conn(ctx, ctx)
+		return err
+	})
+	return c, err
+}
+
 // write runs work in an IMMEDIATE transaction. It waits for its turn, a connection
 // and the lock until ctx ends or patience does; what is inside is not cancelled.
 //

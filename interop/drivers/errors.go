@@ -25,6 +25,7 @@ func Errors(t *testing.T, d Driver) {
 		"too much":        tooMuch,
 		"locked":          locked,
 		"locked table":    lockedTable,
+		"kept out":        keptOut,
 		"full":            full,
 		"full inside":     fullInside,
 		"damaged":         damaged,
@@ -154,6 +155,45 @@ func locked(t *testing.T, d Driver) {
 	execute(t, other, "ROLLBACK")
 	if err := sell(t.Context(), s.project, "second"); err != nil {
 		t.Error(err)
+	}
+	s.sound(t, 2)
+}
+
+// Without a write-ahead log, who commits keeps readers out. They wait, and so does an
+// engine that starts, although the app has set no busy timeout.
+func keptOut(t *testing.T, d Driver) {
+	s, path := newShop(t, d, Settings{})
+	ctx := t.Context()
+	other := d.open(t, path, Settings{Connections: 1})
+	execute(t, other, "BEGIN EXCLUSIVE")
+	calls := map[string]func() error{
+		"a list":    func() error { _, err := s.project.ListConversions(ctx, refgrow.ListConversionsParams{}); return err },
+		"Verify":    func() error { _, err := s.engine.Verify(ctx); return err },
+		"Backup":    func() error { return s.engine.Backup(ctx, path+"-copy") },
+		"an engine": func() error { _, err := refgrow.New(ctx, refgrow.SQLite(s.pool), refgrow.Config{}); return err },
+		"a sale":    func() error { return sell(ctx, s.project, "second") },
+	}
+	ended := make(chan error, len(calls))
+	for what, call := range calls {
+		go func() {
+			err := call()
+			if err != nil {
+				err = fmt.Errorf("%s: %w", what, err)
+			}
+			ended <- err
+		}()
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("something did not wait: %v", err)
+		ended <- err
+	case <-time.After(200 * time.Millisecond):
+	}
+	execute(t, other, "COMMIT")
+	for range calls {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 	s.sound(t, 2)
 }

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
+)
+
+// Without a write-ahead log, who commits keeps readers out for a moment. A host that
+// has set no busy timeout gets its answers all the same, and by its deadline.
+func TestReadsWait(t *testing.T) {
+	t.Parallel()
+	b, pool := setup(t, "busy_timeout(0)", "journal_mode(DELETE)", "synchronous(OFF)")
+	ctx := context.Background()
+	exec(t, pool, "INSERT INTO thing VALUES ('a', 1)")
+	other, err := pool.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	dir, n := t.TempDir(), 0
+	reads := map[string]func(context.Context) error{
+		"Row": func(ctx context.Context) error {
+			return on(b.Reader()).QueryRowContext(ctx, "SELECT name FROM thing").Scan(new(string))
+		},
+		"Rows": func(ctx context.Context) error {
+			_, err := lines(ctx, on(b.Reader()), "SELECT name FROM thing")
+			return err
+		},
+		"Snapshot": func(ctx context.Context) error {
+			return b.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
+				return on(q).QueryRowContext(ctx, "SELECT name FROM thing").Scan(new(string))
+			})
+		},
+		"Integrity": func(ctx context.Context) error { _, err := b.Integrity(ctx); return err },
+		"Migrate":   func(ctx context.Context) error { return b.Migrate(ctx, backend.Migration{}) },
+		"Backup": func(ctx context.Context) error {
+			n++
+			return b.Backup(ctx, filepath.Join(dir, strconv.Itoa(n)))
+		},
+	}
+	for what, read := range reads {
+		exec(t, other, "BEGIN EXCLUSIVE")
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		if err := Classify(read(short)); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s while it is locked: %v", what, err)
+		}
+		cancel()
+		canceled, cancel := context.WithCancel(ctx)
+		time.AfterFunc(20*time.Millisecond, cancel)
+		if err := read(canceled); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s that is canceled: %v", what, err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- read(ctx) }()
+		select {
+		case err := <-ended:
+			t.Errorf("%s did not wait: %v", what, err)
+			ended <- err
+		case <-time.After(20 * time.Millisecond):
+		}
+		exec(t, other, "COMMIT")
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
