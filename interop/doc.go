@@ -16,6 +16,9 @@
 // takes Linux, root, a loop device and mkfs.ext4; where one is missing they are
 // skipped, unless REFGROW_POWERCUT is set.
 //
+// With REFGROW_SOAK set to anything, the tests of two processes that write to one file
+// last longer, and more histories are checked for being linearizable.
+//
 // TestBrowser drives a real browser through examples/saas and a static site. Where
 // there is no chromium, node or npm it is skipped, unless REFGROW_BROWSER is set.
 package interop

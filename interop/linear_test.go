@@ -23,12 +23,9 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// How a history is made: so many calls in all, about so many references.
-const (
-	clients    = 8
-	calls      = 500
-	references = 2
-)
+// How a history is made: by so many clients, of so many calls in all, about so many
+// references.
+const askers, questions, subjects = 8, 500, 2
 
 // Whatever clients do to a conversion at the same time, what they are answered is as
 // if one call had been done after the other, each between its beginning and its end:
@@ -93,13 +90,13 @@ type history struct {
 
 	mu    sync.Mutex
 	calls []porcupine.Operation
-	ids   [references][]int64 // that conversions have got
+	ids   [subjects][]int64 // that conversions have got
 }
 
 // newHistory makes an affiliate for each reference.
 func newHistory(t *testing.T, p *pair) *history {
 	t.Helper()
-	for reference := range references {
+	for reference := range subjects {
 		params := refgrow.CreateAffiliateParams{Email: fmt.Sprintf("affiliate-%d@example.com", reference)}
 		if _, err := p.shop.CreateAffiliate(t.Context(), params); err != nil {
 			t.Fatal(err)
@@ -112,10 +109,10 @@ func newHistory(t *testing.T, p *pair) *history {
 func (h *history) happen(seed uint64) {
 	h.t.Helper()
 	var wait sync.WaitGroup
-	for client := range clients {
+	for client := range askers {
 		random := rand.New(rand.NewPCG(seed, uint64(client)))
 		wait.Go(func() {
-			for n := client; n < calls; n += clients {
+			for n := client; n < questions; n += askers {
 				if err := h.ask(client, h.think(random, int64(n+1))); err != nil {
 					h.t.Errorf("seed %d: %v", seed, err)
 					return
@@ -128,7 +125,7 @@ func (h *history) happen(seed uint64) {
 
 // think makes a call that writes, if it writes, what no other one writes.
 func (h *history) think(random *rand.Rand, value int64) question {
-	q := question{reference: random.IntN(references), value: value}
+	q := question{reference: random.IntN(subjects), value: value}
 	h.mu.Lock()
 	ids := slices.Clone(h.ids[q.reference])
 	h.mu.Unlock()

@@ -153,8 +153,8 @@ func oneCustomer(w *world) {
 
 // Calls with one Idempotency key make one change and get one answer.
 func oneChange(w *world) {
-	answers, replays := make([]string, racers), make([]bool, racers)
-	for _, err := range race(func(racer int) error {
+	answers, replays := make([]string, crowded), make([]bool, crowded)
+	for _, err := range crowd(crowded, func(racer int) error {
 		answer, replayed, err := w.create("k", "POST /a")
 		answers[racer], replays[racer] = string(answer.Body), replayed
 		return err

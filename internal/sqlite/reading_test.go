@@ -38,7 +38,7 @@ func TestReadsWait(t *testing.T) {
 				return on(q).QueryRowContext(ctx, "SELECT name FROM thing").Scan(new(string))
 			})
 		},
-		"Integrity": func(ctx context.Context) error { _, err := b.Integrity(ctx); return err },
+		"Integrity": func(ctx context.Context) error { _, err := b.Integrity(ctx, backend.Schema{}); return err },
 		"Migrate":   func(ctx context.Context) error { return b.Migrate(ctx, backend.Migration{}) },
 		"Backup": func(ctx context.Context) error {
 			n++
