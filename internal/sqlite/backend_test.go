@@ -197,11 +197,16 @@ func TestCommitWaitsForReader(t *testing.T) {
 	}}
 	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	if err := b.Atomic(short, work); !errors.Is(err, backend.ErrBusy) {
+	if err := b.Atomic(short, work); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	canceled, cancel := context.WithCancel(ctx)
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if err := b.Atomic(canceled, work); err != context.Canceled {
 		t.Error(err)
 	}
 	time.AfterFunc(50*time.Millisecond, func() { rows.Close() })
-	if err := b.Atomic(ctx, work); err != nil || ran != 2 {
+	if err := b.Atomic(ctx, work); err != nil || ran != 3 {
 		t.Error(err, ran)
 	}
 	if got := names(t, pool); got != "a x y" {

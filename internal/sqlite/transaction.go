@@ -110,6 +110,9 @@ func (b *Backend) try(ctx, wait context.Context, work func(context.Context, db.D
 		return true, err
 	}
 	if err := conn.commit(inside, wait); err != nil {
+		if IsBusy(err) && ctx.Err() != nil {
+			err = GaveUp(ctx)
+		}
 		return true, err
 	}
 	committed = true
