@@ -53,13 +53,12 @@ func crowd(size int, f func(racer int) error) []error {
 func oneWinner(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
-	references, others := 100, 6
-	if w.DB != nil { // each call is a transaction
-		references = 25
+	references, others, size := 100, 6, crowded
+	if w.DB != nil { // each waits for all those before it, and for the disk
+		references, size = 25, 2*racers
 	}
-	size := crowded
 	if testing.Short() {
-		references, others, size = 10, 2, 16
+		references, others, size = 10, 2, 2*racers
 	}
 	for _, c := range []struct {
 		what, field string
