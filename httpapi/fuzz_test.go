@@ -127,6 +127,7 @@ var acceptedBodies = []string{
 	`POST /webhooks {"url": "https://example.com", "secret": null}`,
 	`PUT /webhooks/1 {"url": "HTTPS://EXAMPLE.COM./", "events": ["referral_converted"]}`,
 	`PUT /webhooks/1 {"status": "inactive"}`,
+	`PUT /webhooks/2 {"status": "active"}`,
 	`POST /webhooks/1/rotate`,
 	`POST /webhooks/1/test {"event": "referral_signed_up"}`,
 	`POST /webhooks/1/test {}`,

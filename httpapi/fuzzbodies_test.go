@@ -46,6 +46,7 @@ func fuzzedCalls() []fuzzedCall {
 		{"POST", "/rules", 201, "commission_rules", ruleCreated},
 		{"POST", "/webhooks", 201, "webhooks", webhookCreated},
 		{"PUT", "/webhooks/1", 200, "webhooks deliveries", webhookChanged},
+		{"PUT", "/webhooks/2", 200, "webhooks", webhookChanged},
 		{"POST", "/webhooks/1/rotate", 200, "webhooks", webhookRotated},
 		{"POST", "/webhooks/1/test", 202, "events deliveries", deliveryMade},
 		{"POST", "/webhooks/1/replay", 202, "events deliveries outbox", webhookReplayed},
