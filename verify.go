@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -43,6 +44,9 @@ func (d Difference) String() string {
 const (
 	maxDifferences = 1000
 	verifyStep     = 500 // rows read at once
+	// farAhead is how far ahead of the clock the ledger may be. A clock that goes back
+	// leaves it ahead, but not for years.
+	farAhead = 366 * 24 * time.Hour
 )
 
 // Verify recomputes everything that is stored twice from the rows it came from,
@@ -67,6 +71,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	if err != nil {
 		return report, failed("verifying", err)
 	}
+	now := e.millis()
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		report = Report{}
 		shared := new(outbox)
@@ -88,7 +93,7 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		}
 		for _, p := range projects {
 			report.Projects++
-			v := verification{q: q, vault: e.vault, project: p, hidden: hidden, outbox: shared, report: &report}
+			v := verification{q: q, vault: e.vault, project: p, hidden: hidden, now: now, outbox: shared, report: &report}
 			if err := v.all(ctx); err != nil {
 				return fmt.Errorf("project %s: %w", p.Name, err)
 			}
@@ -135,6 +140,7 @@ type verification struct {
 	// hidden are the affiliates that are being deleted: their rows do not belong
 	// together any more.
 	hidden    map[int64]bool
+	now       int64
 	lastStamp int64
 	versions  map[int64]db.CommissionRule
 	outbox    *outbox
@@ -174,6 +180,9 @@ func (v *verification) counts(ctx context.Context) error {
 		return err
 	}
 	v.lastStamp = stored.LastStamp
+	if stored.LastStamp > v.now+farAhead.Milliseconds() {
+		v.differs("project totals", "last stamp", instant(stored.LastStamp).Format(time.DateOnly), "at most a year after now, "+instant(v.now).Format(time.DateOnly))
+	}
 	counted, err := v.q.VerifyProjectCounts(ctx, v.project.ID)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ var damages = []damage{
 	{"project_totals", "project_id", "99", ofTheShop, "project totals: row is missing"},
 	{"project_totals", "last_stamp", "last_stamp - 1", ofTheShop, "project totals: last stamp"},
 	{"project_totals", "last_stamp", "0", ofTheShop, "project totals: last stamp"},
+	{"project_totals", "last_stamp", "last_stamp + 2 * 366 * 86400000", ofTheShop, "project totals: last stamp is 2028-"},
 	{"project_totals", "ledger_entries", "ledger_entries + 1", ofTheShop, "project totals: ledger entries"},
 	{"project_totals", "affiliates_active", "affiliates_active - 1", ofTheShop, "project totals: active affiliates"},
 	{"project_totals", "affiliates_inactive", "affiliates_inactive + 1", ofTheShop, "project totals: inactive affiliates"},
