@@ -45,17 +45,16 @@ func (a *asker) ask(name string, question func() (any, error)) {
 		}
 		a.answers[name] = said
 	}()
-	began := time.Now()
 	thing, err := question()
-	if d := time.Since(began); d > time.Second {
-		a.Logf("SLOW %s %v", name, d)
-	}
 	if err != nil {
 		said.err = err
 		return
 	}
 	text, err := json.Marshal(thing)
-	said = toldAs{string(text), err}
+	if err != nil { // an instant in a year that JSON has no form for
+		text = []byte(err.Error())
+	}
+	said.text = string(text)
 }
 
 // collected is a whole list.
