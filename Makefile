@@ -2,7 +2,7 @@ GO      ?= go
 TOOL     = CGO_ENABLED=0 $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 60s
 
-.PHONY: help test race lint generate check-generated bench bench-full fuzz soak interop browser cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers interop browser cross modules ci
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,8 +31,21 @@ bench-full: ## the same at a million conversions, with benchmarks/RESULTS.md wri
 fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz
 
-soak: ## the property test of the books: 20 seeds, 10,000 operations each
-	REFGROW_SOAK=1 $(GO) test -run TestBooks -timeout 180m -v .
+soak: ## long: the books at random, many writers, closing under load, flipped bytes, backups
+	REFGROW_SOAK=1 $(GO) test -count=1 -timeout 240m -v -run 'TestBooks|TestCloseUnderLoad|TestNothingLeft|TestFlippedBytes|TestVerifyOfEveryCell|TestBackup' .
+	cd interop && REFGROW_SOAK=1 $(GO) test -count=1 -timeout 30m -v -run 'TestLinearizable|TestManyWriters' .
+
+crash: ## the program killed a thousand times under load, in its first start and in its backups
+	cd interop && REFGROW_CRASH=1 $(GO) test -count=1 -timeout 40m -v -run 'TestCrash|TestStoppedUnderLoad|TestKilledAtTheFirstStart|TestKilledWhileBackingUp' .
+
+powercut: ## the power of a file system cut thirty times (Linux, root, a loop device, mkfs.ext4)
+	cd interop && REFGROW_POWERCUT=1 $(GO) test -count=1 -timeout 20m -v -run TestPowerCut .
+
+attack: ## hostile clients: every route, keys, limits, bodies, connections
+	REFGROW_ATTACK=1 CGO_ENABLED=0 $(GO) test -count=1 -p 1 -timeout 20m -v -run '^TestAttack|^TestRefusedKeys|^TestHostile' . ./httpapi ./webhook ./cmd/refgrow
+
+drivers: ## an app's own database with three drivers of SQLite (a C compiler for one of them)
+	cd interop && CGO_ENABLED=1 REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 60m -v ./drivers/...
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
