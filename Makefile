@@ -2,7 +2,7 @@ GO      ?= go
 TOOL     = CGO_ENABLED=0 $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 60s
 
-.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers interop browser cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers supply interop browser cross modules ci
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +46,9 @@ attack: ## hostile clients: every route, keys, limits, bodies, connections
 
 drivers: ## an app's own database with three drivers of SQLite (a C compiler for one of them)
 	cd interop && CGO_ENABLED=1 REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 60m -v ./drivers/...
+
+supply: ## the program built from scratch twice, installed from a proxy, and its licences
+	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v ./supply
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
