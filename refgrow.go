@@ -22,7 +22,9 @@ type Store interface {
 // SQLite makes a store of an SQLite database (3.37 or newer) that the app has
 // opened with any driver. The engine adds tables named refgrow_* to it, and can
 // write inside the app's own transactions (Project.WithTx). How durable a commit
-// is, is the app's choice. The engine never closes db.
+// is, is the app's choice: a power cut takes nothing back that was committed with
+// PRAGMA synchronous = FULL, which is not every driver's default
+// (mattn/go-sqlite3 in WAL mode: _synchronous=FULL). The engine never closes db.
 func SQLite(db *sql.DB) Store { return borrowed{sqlite.New(db)} }
 
 type borrowed struct{ backend backend.Backend }

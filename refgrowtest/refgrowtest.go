@@ -1,5 +1,6 @@
 // Package refgrowtest is for the tests of programs that use refgrow: an engine
-// on a fresh database, with a clock that the test sets.
+// on a fresh database, with a clock that the test sets. It brings the driver
+// modernc.org/sqlite, beside which no other one of the name "sqlite" can be.
 package refgrowtest
 
 import (
