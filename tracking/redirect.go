@@ -83,7 +83,8 @@ func chosen(s refgrow.TrackingSettings, landing *url.URL, to string) *url.URL {
 	target := &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: visible(u.RawQuery), Fragment: u.Fragment, RawFragment: u.RawFragment}
 	if u.Scheme == "" && u.Host == "" {
 		// A path, on the host of the landing URL. Decoded, it must not look like a host.
-		if landing == nil || !strings.HasPrefix(to, "/") || strings.Contains(u.Path, "//") || strings.Contains(u.Path, `\`) {
+		// Of "//?x" only the query is left, which would lead back to the link itself.
+		if landing == nil || !strings.HasPrefix(to, "/") || u.Path == "" || strings.Contains(u.Path, "//") || strings.Contains(u.Path, `\`) {
 			return nil
 		}
 		target.Scheme, target.Host = landing.Scheme, landing.Host

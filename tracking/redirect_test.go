@@ -249,6 +249,11 @@ func FuzzRedirect(f *testing.F) {
 		f.Add(to, "JANE", false)
 		f.Add(to, "NOBODY", true)
 	}
+	for _, nothing := range []string{"//", "//?x=1", "///", "//#x", "/?", "/#"} { // hosts and paths that are none
+		f.Add(nothing, "JANE", true)
+		f.Add(nothing, "NOBODY", true)
+		f.Add(nothing, "JANE", false)
+	}
 	w := setup(f)
 	tracker := w.tracker(tracking.Options{IsBot: func(*http.Request) bool { return true }})
 	// A path as the landing URL, in a program of its own.
@@ -276,6 +281,10 @@ func FuzzRedirect(f *testing.F) {
 		}
 		if got := browserHost(location); !slices.Contains(hosts, got) {
 			t.Fatalf("%q leads to %q, on %q", to, location, got)
+		}
+		// Anything else would be read as beside the link, or as the link itself.
+		if !strings.HasPrefix(location, "/") && !strings.HasPrefix(location, "https://") {
+			t.Fatalf("%q leads to %q", to, location)
 		}
 	})
 }
