@@ -88,8 +88,8 @@ func TestMonths(t *testing.T) {
 	for _, c := range []struct{ customer, first, last, over string }{
 		{"a month with the day", "2026-03-15T10:30:00.000Z", "2026-04-15T10:29:59.999Z", "2026-04-15T10:30:00.000Z"},
 		{"the end of January", "2026-01-31T12:00:00.000Z", "2026-02-28T11:59:59.999Z", "2026-02-28T12:00:00.000Z"},
-		{"the end of January in a leap year", "2028-01-31T12:00:00.000Z", "2028-02-29T11:59:59.999Z", "2028-02-29T12:00:00.000Z"},
 		{"the end of the year", "2026-12-31T23:59:59.999Z", "2027-01-31T23:59:59.998Z", "2027-01-31T23:59:59.999Z"},
+		{"the end of January in a leap year", "2028-01-31T12:00:00.000Z", "2028-02-29T11:59:59.999Z", "2028-02-29T12:00:00.000Z"},
 	} {
 		for _, sale := range []struct {
 			at, value string
