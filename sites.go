@@ -45,7 +45,8 @@ func origins(field string, list []string) ([]string, error) {
 	checked := make([]string, 0, len(list))
 	for _, text := range list {
 		u := website(text)
-		if u == nil || !printable(text) || len(text) > maxURL || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") ||
+		// No browser shows a page of an address with a zone, such as fe80::1%eth0.
+		if u == nil || strings.Contains(u.Host, "%") || !printable(text) || len(text) > maxURL || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") ||
 			u.Path != "" && u.Path != "/" {
 			return nil, invalid(field, "must each be a scheme and a host such as https://example.com, not %.64q", text)
 		}

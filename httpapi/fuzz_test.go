@@ -204,6 +204,19 @@ func FuzzValues(f *testing.F) {
 		f.Add(uint8(8), "", "", code, code)
 		f.Add(uint8(18), code, "", "", "")
 	}
+	for _, site := range []string{
+		"https://EXAMPLE.com.", "https://example.com:", "https://example.com:0443", "http://[::FFFF:1.2.3.4]:80", "http://[fe80::1%25eth0]", "https://ex%41mple.com",
+		"https://münchen.example", "https://example.com/?", "https://user@example.com", "https://1.2.3", "https://[::1]:00443", "HTTP://Localhost:8080",
+	} {
+		f.Add(uint8(14), site, site, "", "")
+		f.Add(uint8(16), site, "", "", "")
+	}
+	for _, text := range []string{"\U0010FFFFx", " x", "x\u00a0", "\ufeff", "e\u0301", "\u202e", strings.Repeat("é", 255), strings.Repeat("é", 256), "'", "=1+1", "null"} {
+		f.Add(uint8(7), "1", "", "", text)
+		f.Add(uint8(15), text, "1e1%", "1 payment", "")
+		f.Add(uint8(13), "0e-5%", "1e0", "01 months", text)
+		f.Add(uint8(12), "1", "", text, "1")
+	}
 	l := newLab(f, fillLab(f))
 	forms := fuzzedForms()
 	f.Fuzz(func(t *testing.T, form uint8, a, b, c, d string) {

@@ -92,6 +92,7 @@ func refusalsOfTracking() []refusal {
 		calls = append(calls, refusal{`PUT /project {"landing_url": "` + landing + `"}`, 400, "landing_url"})
 	}
 	for _, origin := range []string{
+		"http://[fe80::1%25eth0]",
 		"", "*", "null", "example.com", "//example.com", "ftp://example.com", "https://", "https://*.example.com", "https://example.org/", "https://example.com/shop",
 		"https://example.com?x", "https://user@example.com", "https://example.com:x", "https://example.com:99999", "https://exam ple.com", "file://",
 	} {
