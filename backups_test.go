@@ -1,0 +1,203 @@
+package refgrow_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/sqlite"
+)
+
+// A sequence is what one writer records: its sales are numbered without a gap, one
+// after the other.
+type sequence struct {
+	affiliate  int64
+	sent, done atomic.Int64
+}
+
+func (s *sequence) reference(n int64) string { return fmt.Sprint(s.affiliate, "-", n) }
+
+// A busyShop is a program in which some writers record sales without a pause.
+type busyShop struct {
+	*program
+	sequences []*sequence
+
+	mu   sync.Mutex
+	took []time.Duration // of the sales since took was asked last
+}
+
+func newBusyShop(t *testing.T) *busyShop {
+	t.Helper()
+	s := &busyShop{program: &program{T: t}}
+	database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	s.ok(err)
+	t.Cleanup(func() { s.ok(database.Close()) })
+	s.engine, s.clock = refgrowtest.On(t, database)
+	s.shop, err = s.engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30})
+	s.ok(err)
+	for i := range 4 {
+		s.sequences = append(s.sequences, &sequence{affiliate: s.affiliate(fmt.Sprint("writer-", i)).ID})
+	}
+	return s
+}
+
+// sale records the next sale of a sequence.
+func (s *busyShop) sale(ctx context.Context, shop *refgrow.Project, of *sequence) error {
+	_, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: of.affiliate, BaseValue: money.MustParse("10.00 USD"), Reference: of.reference(of.sent.Add(1)),
+	})
+	if err == nil {
+		of.done.Add(1)
+	}
+	return err
+}
+
+// write lets all writers go on until stop is called.
+func (s *busyShop) write() (stop func()) {
+	ctx, cancel := context.WithCancel(s.Context())
+	var writers sync.WaitGroup
+	for _, of := range s.sequences {
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				began := time.Now()
+				if err := s.sale(s.Context(), s.shop, of); err != nil {
+					s.Error(err)
+					return
+				}
+				s.mu.Lock()
+				s.took = append(s.took, time.Since(began))
+				s.mu.Unlock()
+			}
+		})
+	}
+	return func() { cancel(); writers.Wait() }
+}
+
+// slowest gives what one in a hundred of the sales took at least, since the last call.
+func (s *busyShop) slowest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.took)
+	p99 := s.took[len(s.took)*99/100]
+	s.took = nil
+	return p99
+}
+
+// backUp makes a backup while the writers go on, and checks that it is a state that
+// has existed: of each writer it has the first sales, all that were acknowledged
+// before it began, and none that was sent after it ended.
+func (s *busyShop) backUp(path string) {
+	s.Helper()
+	acknowledged, sent := make([]int64, len(s.sequences)), make([]int64, len(s.sequences))
+	for i, of := range s.sequences {
+		acknowledged[i] = of.done.Load()
+	}
+	s.ok(s.engine.Backup(s.Context(), path))
+	for i, of := range s.sequences {
+		sent[i] = of.sent.Load()
+	}
+
+	database, err := sqlite.Open(s.Context(), path, sqlite.Options{})
+	s.ok(err)
+	defer func() { s.ok(database.Close()) }()
+	engine, _ := refgrowtest.On(s.T, database)
+	report, err := engine.Verify(s.Context())
+	s.ok(err)
+	for _, d := range report.Differences {
+		s.Errorf("the backup: %s", d)
+	}
+	shop, err := engine.Project(s.Context(), "shop")
+	s.ok(err)
+	for i, of := range s.sequences {
+		var n, last int64
+		for c, err := range shop.AllConversions(s.Context(), refgrow.ListConversionsParams{AffiliateID: of.affiliate, Limit: refgrow.MaxLimit}) {
+			s.ok(err)
+			number, err := strconv.ParseInt(strings.TrimPrefix(c.Reference, fmt.Sprint(of.affiliate, "-")), 10, 64)
+			s.ok(err)
+			n, last = n+1, max(last, number)
+		}
+		if n != last || n < acknowledged[i] || n > sent[i] {
+			s.Errorf("of writer %d the backup has %d sales up to number %d; %d were acknowledged before it, %d sent until its end", i, n, last, acknowledged[i], sent[i])
+		}
+	}
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			s.Error(err)
+		}
+	}
+}
+
+// Backups that are made while four writers go on are each a state that existed.
+func TestBackups(t *testing.T) {
+	t.Parallel()
+	backups, large := 5, 0
+	if os.Getenv("REFGROW_SOAK") != "" {
+		backups, large = 100, 1_000_000
+	}
+	s := newBusyShop(t)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	stop := s.write()
+	for range backups {
+		s.backUp(path)
+	}
+	stop()
+	if large == 0 {
+		return
+	}
+	s.grow(large)
+	s.compare(path, 3)
+}
+
+// grow adds sales until there are so many.
+func (s *busyShop) grow(sales int) {
+	s.Helper()
+	for made := 0; made < sales; {
+		s.ok(s.shop.Atomic(s.Context(), func(shop *refgrow.Project) error {
+			for range 10_000 {
+				s.clock.Advance(time.Second)
+				if err := s.sale(s.Context(), shop, s.sequences[made%len(s.sequences)]); err != nil {
+					return err
+				}
+				made++
+			}
+			return nil
+		}))
+	}
+}
+
+// compare makes so many backups of a large file. Writing goes on at no more than three
+// times the pace of the slowest without a backup.
+func (s *busyShop) compare(path string, backups int) {
+	s.Helper()
+	var percent []int64
+	for range backups {
+		s.took = nil
+		stop := s.write()
+		began := time.Now()
+		s.ok(s.engine.Backup(s.Context(), path))
+		length := time.Since(began)
+		during := s.slowest()
+		time.Sleep(length) // as long without one
+		without := s.slowest()
+		stop()
+		s.Logf("a backup in %v: p99 %v during it, %v without", length.Round(time.Millisecond), during, without)
+		percent = append(percent, int64(100*during/without))
+		s.ok(os.Remove(path))
+		s.backUp(path)
+	}
+	slices.Sort(percent)
+	if middle := percent[len(percent)/2]; middle > 300 {
+		s.Errorf("one sale in a hundred takes %d percent of the time it takes without a backup", middle)
+	}
+}
