@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +52,12 @@ func taken(seed string) (fuzzedCall, string) {
 		body = "{" + body
 	}
 	return callTo(call), body
+}
+
+// callTo finds a call by its method and path.
+func callTo(name string) fuzzedCall {
+	calls := fuzzedCalls()
+	return calls[slices.IndexFunc(calls, func(c fuzzedCall) bool { return c.method+" "+c.path == name })]
 }
 
 func (call fuzzedCall) is(other fuzzedCall) bool {
@@ -160,147 +165,4 @@ var refusedBodies = []string{
 	`POST /adjustments {"affiliate_id": 1, "amount": 0, "note": "n"}`,
 	`POST /conversions/1/refund {"amount": 50.01}`,
 	`PUT /conversions/1 {}`,
-}
-
-// FuzzValues is FuzzBody for what is in the fields: texts and numbers, in bodies that
-// are objects. An empty one leaves its field out.
-func FuzzValues(f *testing.F) {
-	for i, seed := range []struct{ a, b, c, d string }{
-		{"x@example.com", "CODE", "slug", ""},
-		{"Zoe.2@example.com", "zoe-2", "zoe-2", "inactive"},
-		{"paypal@example.com", "12345", "wise@example.com", ""},
-		{"y@example.com", "pending", "", ""},
-		{"z@example.com", "2", "", ""},
-		{"COUPON", "stripe", "lemon", "active"},
-		{"2", "COUPON", "stripe", "lemon"},
-		{"19.99", "4", "usd", "order-1"},
-		{"buyer@example.com", "u-1", "jane", "BOB20"},
-		{"102.53", "Pro", "https://example.com/", "2"},
-		{"19.99", "1e1", "eur", "order-2"},
-		{"12", "refunded, by mistake", "", ""},
-		{"-12.5", "EUR", "a deduction", "3"},
-		{"8.25%", "5.00", "6 payments", "shop 2"},
-		{"/welcome", "https://example.com:8443", "0.5", "30"},
-		{"Pro", "12.5%", "1 month", "1"},
-		{"https://example.com/hook", "a secret of at least 24 bytes", "referral_updated", ""},
-		{"https://example.com/hook", "referral_canceled", "inactive", ""},
-		{"JANE", "2001:db8::1", "https://example.com/", "Mozilla/5.0"},
-	} {
-		f.Add(uint8(i), seed.a, seed.b, seed.c, seed.d)
-	}
-	for _, number := range []string{"0.1", "1e2", "250.00", "0e9", "1e-2", "9e13", "0.005", "1e999999999", "00", "-0", "12.345"} {
-		f.Add(uint8(7), number, "", "", "")
-		f.Add(uint8(9), number, "", "", "1")
-		f.Add(uint8(12), number, "KWD", "note", "1")
-	}
-	for _, email := range []string{strings.Repeat("Ⱥ", 32) + "@example.com", "K@example.com", "o'neil+tag@example.com", "a/b@example.com", "50%@example.com", "=x@example.com", "a@b.c.", "\x00@b.co"} {
-		f.Add(uint8(0), email, "", "", "")
-		f.Add(uint8(2), email, "", email, "")
-		f.Add(uint8(8), email, "", "", "")
-	}
-	for _, code := range []string{"abc", "JaNe", "ab", "a b c", "K12", "ſss", "-_-", strings.Repeat("x", 64), strings.Repeat("x", 65), "../", "A%42"} {
-		f.Add(uint8(0), "code@example.com", code, "", "")
-		f.Add(uint8(5), code, "", "", "")
-		f.Add(uint8(8), "", "", code, code)
-		f.Add(uint8(18), code, "", "", "")
-	}
-	for _, site := range []string{
-		"https://EXAMPLE.com.", "https://example.com:", "https://example.com:0443", "http://[::FFFF:1.2.3.4]:80", "http://[fe80::1%25eth0]", "https://ex%41mple.com",
-		"https://münchen.example", "https://example.com/?", "https://user@example.com", "https://1.2.3", "https://[::1]:00443", "HTTP://Localhost:8080",
-	} {
-		f.Add(uint8(14), site, site, "", "")
-		f.Add(uint8(16), site, "", "", "")
-	}
-	for _, text := range []string{"\U0010FFFFx", " x", "x\u00a0", "\ufeff", "e\u0301", "\u202e", strings.Repeat("é", 255), strings.Repeat("é", 256), "'", "=1+1", "null"} {
-		f.Add(uint8(7), "1", "", "", text)
-		f.Add(uint8(15), text, "1e1%", "1 payment", "")
-		f.Add(uint8(13), "0e-5%", "1e0", "01 months", text)
-		f.Add(uint8(12), "1", "", text, "1")
-	}
-	l := newLab(f, fillLab(f))
-	forms := fuzzedForms()
-	f.Fuzz(func(t *testing.T, form uint8, a, b, c, d string) {
-		chosen := forms[int(form)%len(forms)]
-		l.checkBody(t, chosen.call, chosen.filled(t, a, b, c, d))
-	})
-}
-
-// A fuzzedForm is a body with blanks: fields, each with one of the letters A to D in
-// place of a text, or with # before it in place of a number. A dot leads into an
-// object, [] into an array.
-type fuzzedForm struct {
-	call   fuzzedCall
-	fields []string
-}
-
-func fuzzedForms() []fuzzedForm {
-	var forms []fuzzedForm
-	for _, form := range []string{
-		`POST /affiliates email=A referral_code=B partner_slug=C`,
-		`PUT /affiliates/zoe@example.com email=A referral_code=B partner_slug=C status=D`,
-		`PUT /affiliates/zoe@example.com payout_preferences.paypal_email=A payout_preferences.wise_details.accountId=B payout_preferences.wise_details.email=C`,
-		`POST /referrals email=A status=B`,
-		`PUT /referrals/carl@example.com email=A affiliate_id=#B`,
-		`POST /coupons coupon_code=A stripe_coupon_id=B lemonsqueezy_discount_code=C status=D affiliate_id=1`,
-		`PUT /coupons/1 affiliate_id=#A coupon_code=B stripe_coupon_id=C lemonsqueezy_discount_code=D`,
-		`POST /conversions base_value=#A value=#B base_value_currency=C reference=D affiliate_id=1 type="purchase"`,
-		`POST /conversions email=A external_id=B referral_code=C coupon_code_used=D type="signup"`,
-		`POST /conversions base_value=#A product=B url=C affiliate_id=#D type="purchase"`,
-		`PUT /conversions/1 base_value=#A value=#B base_value_currency=C reference=D`,
-		`POST /conversions/1/refund amount=#A reason=B`,
-		`POST /adjustments amount=#A currency=B note=C affiliate_id=#D`,
-		`PUT /project commission=A signup_commission=B commission_duration=C name=D`,
-		`PUT /project landing_url=A allowed_origins[]=B minimum_payout=#C hold_days=#D`,
-		`POST /rules product=A commission=B commission_duration=C affiliate_id=#D`,
-		`POST /webhooks url=A secret=B events[]=C`,
-		`PUT /webhooks/1 url=A events[]=B status=C`,
-		`POST /clicks referral_code=A ip_address=B url=C user_agent=D`,
-	} {
-		parts := strings.Fields(form)
-		forms = append(forms, fuzzedForm{callTo(parts[0] + " " + parts[1]), parts[2:]})
-	}
-	return forms
-}
-
-// filled is the body with the blanks filled in.
-func (f fuzzedForm) filled(t testing.TB, values ...string) string {
-	t.Helper()
-	body := make(map[string]any)
-	for _, field := range f.fields {
-		name, blank, _ := strings.Cut(field, "=")
-		letter, isNumber := strings.CutPrefix(blank, "#")
-		var v any = json.RawMessage(blank) // no blank
-		if 'A' <= letter[0] && letter[0] <= 'D' {
-			value := values[letter[0]-'A']
-			if value == "" {
-				continue
-			}
-			v = value
-			if isNumber && json.Valid([]byte(value)) {
-				v = json.RawMessage(value)
-			}
-		}
-		if array, ok := strings.CutSuffix(name, "[]"); ok {
-			name, v = array, []any{v}
-		}
-		at := body
-		for outer, inner, deeper := strings.Cut(name, "."); deeper; outer, inner, deeper = strings.Cut(name, ".") {
-			object, _ := at[outer].(map[string]any)
-			if object == nil {
-				object = make(map[string]any)
-				at[outer] = object
-			}
-			at, name = object, inner
-		}
-		at[name] = v
-	}
-	text, err := json.Marshal(body)
-	must(t, err)
-	return string(text)
-}
-
-// callTo finds a call by its method and path.
-func callTo(name string) fuzzedCall {
-	calls := fuzzedCalls()
-	return calls[slices.IndexFunc(calls, func(c fuzzedCall) bool { return c.method+" "+c.path == name })]
 }
