@@ -38,6 +38,10 @@ const (
 	codeNotADB     = 26
 )
 
+// codeShmSize is an extended code: the shared memory beside the file could not be made
+// larger, which takes room on the disk like the file itself.
+const codeShmSize = 4874
+
 // Classify makes an error that comes from the database match the sentinel of
 // package backend that tells what it means, and keeps the original wrapped.
 // Every other error, sql.ErrNoRows included, is returned as it is.
@@ -142,6 +146,9 @@ func kindOf(err error) error {
 		return nil
 	}
 	if code, ok := Code(err); ok {
+		if code == codeShmSize {
+			return backend.ErrFull
+		}
 		switch code & 0xff {
 		case codeBusy, codeLocked:
 			return backend.ErrBusy

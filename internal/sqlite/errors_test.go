@@ -56,6 +56,7 @@ func TestClassify(t *testing.T) {
 		{&moderncLike{262}, backend.ErrBusy},
 		{&moderncLike{13}, backend.ErrFull},
 		{&moderncLike{778}, nil},
+		{&moderncLike{4874}, backend.ErrFull},
 		{&moderncLike{1034}, nil},
 		{&moderncLike{1}, nil},
 		{&moderncLike{19}, backend.ErrConstraint},
