@@ -11,7 +11,7 @@ test: ## all tests, without cgo
 	CGO_ENABLED=0 $(GO) test ./...
 
 race: ## all tests under the race detector (needs a C compiler)
-	.ci/run race
+	RACE=all .ci/run race
 
 lint: ## formatting, imports between rooms, common mistakes
 	.ci/run lint

@@ -34,9 +34,9 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			switch {
-			case !testing.Short() || name == "owned file":
+			case !testing.Short():
 				conformance.Run(t, open)
-			case name == "borrowed":
+			case name == "owned file" || name == "borrowed":
 				conformance.RunRaces(t, open)
 			default:
 				t.Skip("differs from the other borrowed one in nothing that runs side by side")

@@ -29,6 +29,9 @@ func spoiled(t *testing.T, path, statement string) *program {
 // no others, and no panic.
 func TestDamagedValues(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("many copies of a file, each for one goroutine")
+	}
 	path := damageable(t)
 	for statement, questions := range map[string][]string{
 		"UPDATE refgrow_conversions SET currency = 'EUq' WHERE id = 9": {

@@ -119,6 +119,9 @@ func TestMigrationNumbers(t *testing.T) {
 // from each version on: nothing of it changes, it is as a new one is, and works.
 func TestMigrationsOfDatabasesWithRows(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("many copies of a file, each for one goroutine")
+	}
 	files, err := fs.Glob(refgrow.MigrationsFS, "migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)

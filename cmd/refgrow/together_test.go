@@ -83,6 +83,9 @@ func (p *program) runPayouts() (ended func() []payoutJSON) {
 // Two processes that run payouts at once make each payout once.
 func TestPayoutRunsTogether(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("is long, and of two processes, between which the race detector sees nothing")
+	}
 	p := setup(t)
 	p.must("project", "create", "shop")
 	const (
