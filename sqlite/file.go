@@ -42,19 +42,39 @@ func prepare(ctx context.Context, path string, o Options) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
+	until := time.Now().Add(o.LockWait)
+	if f.log > 0 {
+		if err := f.look(ctx, until); err != nil {
+			return file{}, err
+		}
+	}
 	pool, err := f.connect(1, []string{busyTimeout()})
 	if err != nil {
 		return file{}, err
 	}
-	until := time.Now().Add(o.LockWait)
 	err = retry(ctx, until, func() error { return setUp(ctx, pool, o) })
 	return f, errors.Join(err, pool.Close())
+}
+
+// look reads the schema of a file with a log, by a connection that cannot write. Whoever
+// closes a file last copies its log into it and removes the log, also where the
+// file is damaged, unless it cannot write.
+func (f file) look(ctx context.Context, until time.Time) error {
+	pool, err := f.connect(1, []string{busyTimeout()}, "mode", "ro")
+	if err != nil {
+		return err
+	}
+	err = retry(ctx, until, func() error {
+		return pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(new(int64))
+	})
+	return errors.Join(err, pool.Close())
 }
 
 // file is the file that was opened, whatever its name means later.
 type file struct {
 	path string
 	info os.FileInfo
+	log  int64 // how long its log was before
 }
 
 // smallest is the size of the smallest database, a page of the smallest size.
@@ -70,7 +90,7 @@ func find(path string) (file, error) {
 	created, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		info, err := created.Stat()
-		return file{path, info}, errors.Join(err, created.Close(), base.SyncDir(filepath.Dir(path)))
+		return file{path: path, info: info}, errors.Join(err, created.Close(), base.SyncDir(filepath.Dir(path)))
 	}
 	if !errors.Is(err, fs.ErrExist) {
 		return file{}, err
@@ -87,7 +107,15 @@ func find(path string) (file, error) {
 		return file{}, fmt.Errorf("%w: it does not begin like a SQLite database, which has %d bytes at least",
 			backend.ErrDamaged, smallest)
 	}
-	return file{path, info}, nil
+	f := file{path: path, info: info}
+	if log, err := os.Stat(path + "-wal"); err == nil {
+		f.log = log.Size()
+	}
+	if info.Size() == 0 && f.log > 0 {
+		// SQLite would take the file for a new one and remove what is left of the old.
+		return file{}, fmt.Errorf("%w: it is empty, but the log beside it, %s-wal, is not", backend.ErrDamaged, path)
+	}
+	return f, nil
 }
 
 // still reports whether the path names the same file as at the beginning.
@@ -104,6 +132,8 @@ func (f file) still() error {
 	return nil
 }
 
+var errNotOurs = fmt.Errorf("%w: it is the database of something else, since it has tables, but none of refgrow", backend.ErrSchema)
+
 // setUp reads the schema, which finds a file that is cut off, and then chooses
 // the journal. The mode stays with the file, and so does the page size, which
 // must come first.
@@ -111,6 +141,11 @@ func setUp(ctx context.Context, pool *sql.DB, o Options) error {
 	var tables, pages int64
 	if err := pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
 		return err
+	}
+	if o.Dedicated && tables > 0 {
+		if ours, err := base.HasSchema(ctx, pool); err != nil || !ours {
+			return errors.Join(err, errNotOurs)
+		}
 	}
 	var mode string
 	if err := pool.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {

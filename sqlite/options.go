@@ -42,6 +42,11 @@ type Options struct {
 	// from 512 to 65536. Defaults to 2048.
 	PageSize int
 
+	// Dedicated refuses a database that is somebody else's: one that has tables, but
+	// none of the engine, and leaves it as it is. Otherwise such a file gets a
+	// write-ahead log, and the engine adds its tables to it.
+	Dedicated bool
+
 	// LockWait is how long a write waits for another process that holds the
 	// file's lock, unless its context ends before. Defaults to 5 seconds.
 	LockWait time.Duration

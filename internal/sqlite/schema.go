@@ -94,13 +94,18 @@ func tooNew(version, known int) error {
 	return fmt.Errorf("%w: it is at %d, this program knows only %d; use a newer program", backend.ErrSchema, version, known)
 }
 
-func schemaVersion(ctx context.Context, on db.DBTX) (int, error) {
-	var exists bool
+// HasSchema tells whether any version of the schema was installed.
+func HasSchema(ctx context.Context, on db.DBTX) (exists bool, err error) {
 	if err := on.QueryRowContext(ctx, hasVersionTable).Scan(&exists); err != nil {
-		return 0, Classify(fmt.Errorf("look for the schema: %w", err))
+		return false, Classify(fmt.Errorf("look for the schema: %w", err))
 	}
-	if !exists {
-		return 0, nil
+	return exists, nil
+}
+
+func schemaVersion(ctx context.Context, on db.DBTX) (int, error) {
+	exists, err := HasSchema(ctx, on)
+	if err != nil || !exists {
+		return 0, err
 	}
 	var version int
 	if err := on.QueryRowContext(ctx, selectVersion).Scan(&version); err != nil {
