@@ -32,7 +32,7 @@ func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.E
 			return err
 		}
 	}
-	db, err := sqlite.Open(ctx, c.db, sqlite.Options{})
+	db, err := sqlite.Open(ctx, c.db, sqlite.Options{Dedicated: true})
 	if err != nil {
 		return c.openingFailed(err)
 	}
@@ -52,9 +52,12 @@ func (c *call) withEngine(ctx context.Context, how opening, work func(*refgrow.E
 }
 
 func (c *call) fileExists() error {
-	_, err := os.Stat(c.db)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(c.db)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no database at %s: name it with --db, or make one with \"refgrow project create\" or \"refgrow serve\"", c.db)
+	case err == nil && info.Size() == 0:
+		return fmt.Errorf("%s is no database of this version of refgrow: it is empty; \"refgrow project create\" and \"refgrow serve\" make one of it", c.db)
 	}
 	return err
 }
