@@ -108,7 +108,7 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	t.Cleanup(func() { d.Close() })
 	if n := query[int](t, d, "SELECT count(*) FROM thing WHERE name = 'last'"); n != 1 {
 		t.Error("the last commit is not there")
 	}
