@@ -111,11 +111,18 @@ func find(path string) (file, error) {
 	if log, err := os.Stat(path + "-wal"); err == nil {
 		f.log = log.Size()
 	}
-	if info.Size() == 0 && f.log > 0 {
+	if info.Size() == 0 && f.log > 0 && empty(path) {
 		// SQLite would take the file for a new one and remove what is left of the old.
 		return file{}, fmt.Errorf("%w: it is empty, but the log beside it, %s-wal, is not", backend.ErrDamaged, path)
 	}
 	return f, nil
+}
+
+// empty tells whether a file is. One that another process is about to make has its first
+// page before there is a log.
+func empty(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() == 0
 }
 
 // still reports whether the path names the same file as at the beginning.
