@@ -32,7 +32,8 @@ fuzz: ## every fuzz target for FUZZTIME (60s)
 	FUZZTIME=$(FUZZTIME) .ci/run fuzz
 
 soak: ## long: the books at random, many writers, closing under load, flipped bytes, backups
-	REFGROW_SOAK=1 $(GO) test -count=1 -timeout 240m -v -run 'TestBooks|TestCloseUnderLoad|TestNothingLeft|TestFlippedBytes|TestVerifyOfEveryCell|TestBackup' .
+	REFGROW_SOAK=1 $(GO) test -count=1 -timeout 240m -v -run 'TestBooks|TestCloseUnderLoad|TestNothingLeft|TestFlippedBytes|TestVerifyOfEveryCell|TestBackups|TestDiskFull|TestSmallDisk|TestFileSizeLimit' .
+	REFGROW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestLockedByAnotherProcess|TestFullDisk' ./httpapi
 	cd interop && REFGROW_SOAK=1 $(GO) test -count=1 -timeout 30m -v -run 'TestLinearizable|TestManyWriters' .
 
 crash: ## the program killed a thousand times under load, in its first start and in its backups
