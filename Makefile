@@ -58,7 +58,7 @@ browser: ## a real browser (chromium, node, npm) visits examples/saas and a stat
 	cd interop && REFGROW_BROWSER=1 $(GO) test -count=1 -run TestBrowser -v .
 
 cross: ## builds for Linux, macOS and Windows on amd64 and arm64
-	.ci/run cross
+	CROSS=all .ci/run cross
 
 modules: ## tidy, few and matching dependencies
 	.ci/run modules

@@ -94,6 +94,7 @@ func TestDamagedValues(t *testing.T) {
 
 // What changes a damaged conversion or payout is refused, and changes nothing.
 func TestDamagedCurrencyOfWrites(t *testing.T) {
+	single(t)
 	t.Parallel()
 	path := damageable(t)
 	p := spoiled(t, path, "UPDATE refgrow_conversions SET currency = 'EUq' WHERE id IN (2, 9)")
@@ -139,6 +140,7 @@ func TestDamagedCurrencyOfWrites(t *testing.T) {
 // A list whose index is damaged may lead back to where it began. Walking it ends
 // all the same: here one of the entries of a payout has the id 0 in the index of them.
 func TestListThatGoesBack(t *testing.T) {
+	single(t)
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -233,6 +233,7 @@ func TestDeletionOutlivesItsCaller(t *testing.T) {
 
 // In a transaction of the app's, all of a deletion is done, or nothing.
 func TestDeletionInATransaction(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := inAppsFile(t, 2, refgrow.Settings{})
 	jane := p.affiliate("jane")
@@ -255,6 +256,7 @@ func TestDeletionInATransaction(t *testing.T) {
 // A byte that makes an affiliate look as if it were being deleted does not take its
 // books away: a deletion that was begun has taken its accounts.
 func TestDamageIsNoDeletion(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := copyOf(t, damageable(t))
 	before := p.count("SELECT COUNT(*) FROM refgrow_ledger_entries")

@@ -25,6 +25,7 @@ func (p *program) logOf(hook *refgrow.Webhook, params refgrow.ListDeliveriesPara
 // A long log goes in steps, and nothing is sent meanwhile. What was leased is
 // forgotten.
 func TestDeletionOfALongLog(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p, store := stepped(t)
 	ctx := t.Context()
@@ -242,6 +243,7 @@ var errRerun = errors.New("run again")
 
 // A replay in many steps, each of which is run again, sends everything once.
 func TestReplayOfMuch(t *testing.T) {
+	single(t)
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "refgrow.db")
 	database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal})
@@ -436,6 +438,7 @@ func TestRetryWaitsBehindAReplay(t *testing.T) {
 
 // An endpoint that takes nothing keeps its own deliveries, and nobody else's.
 func TestPruningBehindWhatIsPending(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
 	ctx := t.Context()

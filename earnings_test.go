@@ -195,6 +195,7 @@ func (p *program) round(a *refgrow.Affiliate, n int) error {
 // with, such as that of the debts that are still held. It is refused as the value's
 // fault, and everything else goes on.
 func TestAccountEndsBeforeItsSumsOverflow(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
 	jane, joe := p.affiliate("jane"), p.affiliate("joe")
@@ -230,6 +231,7 @@ func TestAccountEndsBeforeItsSumsOverflow(t *testing.T) {
 
 // A correction that the account cannot take leaves everything as it was.
 func TestCorrectionBeyondTheAccount(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
 	jane := p.affiliate("jane")

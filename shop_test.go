@@ -158,3 +158,12 @@ func (p *program) count(query string, args ...any) (n int) {
 	}
 	return n
 }
+
+// single skips in short mode, in which CI looks for races, what does one thing after
+// the other and takes long: it has been tested without.
+func single(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("does one thing after the other")
+	}
+}

@@ -242,6 +242,7 @@ func (p *program) names(text string) {
 
 // Payouts are looked at some at a time, and none is passed over.
 func TestVerifyNamesEachOfManyPayouts(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := copyOf(t, damageable(t))
 	p.exec(`INSERT INTO refgrow_payouts
@@ -306,6 +307,7 @@ func TestVerifyOfPartsInPayouts(t *testing.T) {
 // An affiliate that is still being deleted, with some of the entries of its
 // payouts gone, is no difference either.
 func TestVerifyOfADeletionWithPayouts(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p, store := stepped(t)
 	jane := p.affiliate("jane")
@@ -451,6 +453,7 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 // A schema that is not the one that was made is named, whatever the host has added to
 // it, and so are ids that would be given again.
 func TestVerifyNamesSchema(t *testing.T) {
+	single(t)
 	t.Parallel()
 	path := damageable(t)
 	altered := func(name, from, to string) string {
@@ -487,6 +490,7 @@ func TestVerifyNamesSchema(t *testing.T) {
 
 // What is damaged in one place does not hide what is wrong in others.
 func TestVerifyGoesOn(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := copyOf(t, damageable(t))
 	p.exec("ALTER TABLE refgrow_conversions RENAME COLUMN rule_id TO rule_identification")
@@ -501,6 +505,7 @@ func TestVerifyGoesOn(t *testing.T) {
 
 // A currency that is none is an error of what needs it, and no panic.
 func TestDamagedCurrency(t *testing.T) {
+	single(t)
 	t.Parallel()
 	path := damageable(t)
 	for _, damaged := range []string{

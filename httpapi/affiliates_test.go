@@ -20,6 +20,7 @@ func have(t *testing.T, got reply, want map[string]any) {
 }
 
 func TestEarningsOfAffiliates(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -70,6 +71,7 @@ func TestEarningsOfAffiliates(t *testing.T) {
 }
 
 func TestPayoutPreferences(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -91,6 +93,7 @@ func TestPayoutPreferences(t *testing.T) {
 }
 
 func TestUpdateOfAffiliates(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	created := w.do(t, "POST", "/affiliates", `{"email": "Jane@Example.com", "referral_code": null, "partner_slug": null}`).ok(t, 201).data()

@@ -69,6 +69,7 @@ func TestClicks(t *testing.T) {
 }
 
 func TestClicksInAList(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	operations := w.engine.Stats().Operations
@@ -92,6 +93,7 @@ func TestClicksInAList(t *testing.T) {
 
 // A call that is sent again, because its answer was lost, counts once.
 func TestClicksWithAnIdempotencyKey(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	const body = `{"clicks": [{"referral_code": "JANE"}, {"referral_code": "JANE"}, {"referral_code": "NOBODY"}]}`

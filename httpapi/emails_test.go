@@ -12,6 +12,7 @@ import (
 // ASCII become plain ones. What is taken is found again by what is shown, and by what
 // was sent.
 func TestEmailsInOtherAlphabets(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, c := range []struct{ sent, shown string }{

@@ -9,6 +9,7 @@ import (
 )
 
 func TestIgnoreUnknown(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, httpapi.Options{RateLimit: -1, IgnoreUnknown: true})
 	got := w.do(t, "POST", "/affiliates", `{"email": "x@example.com", "referral_code": "XXX", "name": {"first": [1, {}]}, "EMAIL": 5}`).ok(t, 201).data()
@@ -30,6 +31,7 @@ func TestIgnoreUnknown(t *testing.T) {
 }
 
 func TestManyFields(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, httpapi.Options{RateLimit: -1, IgnoreUnknown: true})
 	fields := func(n int) string {

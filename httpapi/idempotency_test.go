@@ -12,6 +12,7 @@ import (
 )
 
 func TestIdempotencyKey(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, httpapi.Options{})
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -57,6 +58,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 // Only answers of 2xx are kept.
 func TestIdempotencyKeyAfterAnError(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").refused(t, 404, "not_found", "")
@@ -73,6 +75,7 @@ func TestIdempotencyKeyAfterAnError(t *testing.T) {
 }
 
 func TestIdempotencyKeysThatAreNone(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, key := range []string{"", strings.Repeat("k", 256), "a\tb", "\xff"} {
@@ -93,6 +96,7 @@ func TestIdempotencyKeysThatAreNone(t *testing.T) {
 }
 
 func TestIdempotencyKeyOnEveryPost(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	w.addMoney(t)

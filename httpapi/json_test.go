@@ -102,6 +102,7 @@ func TestObjects(t *testing.T) {
 
 // Texts come back as they were sent.
 func TestTextsThroughTheAPI(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, s := range awkward {

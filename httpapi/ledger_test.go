@@ -11,6 +11,7 @@ import (
 )
 
 func TestEarnings(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10"), HoldDays: 10}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -50,6 +51,7 @@ func TestEarnings(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10"), HoldDays: 10}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -89,6 +91,7 @@ func TestLedger(t *testing.T) {
 
 // An account has a bound, and the call has no field named value.
 func TestAmountsBeyondTheBound(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -113,6 +116,7 @@ func TestAmountsBeyondTheBound(t *testing.T) {
 }
 
 func TestStatements(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10"), HoldDays: 10}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)

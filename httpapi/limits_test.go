@@ -16,6 +16,7 @@ import (
 )
 
 func TestRateLimit(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, httpapi.Options{})
 	second := w.newKey(t, w.shop, refgrow.CreateKeyParams{})
@@ -65,6 +66,7 @@ func TestRateLimit(t *testing.T) {
 
 // All answers count, whatever they are.
 func TestEverythingCountsAgainstTheLimit(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 7})
 	for i, call := range []struct{ method, path, body string }{
@@ -101,6 +103,7 @@ func TestRateLimitOfParallelClients(t *testing.T) {
 }
 
 func TestNoLimit(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for range 150 {
@@ -112,6 +115,7 @@ func TestNoLimit(t *testing.T) {
 }
 
 func TestFailedAuthentications(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, httpapi.Options{})
 	fail := func(status, left int, reset time.Time) {

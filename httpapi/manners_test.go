@@ -120,6 +120,7 @@ func TestRegisterFitsAnyMux(t *testing.T) {
 }
 
 func TestEmailsInPaths(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	stripped := http.StripPrefix(prefix, httpapi.New(w.engine, noLimit))
@@ -142,6 +143,7 @@ func TestEmailsInPaths(t *testing.T) {
 }
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, httpapi.Options{})
 	for path, status := range map[string]int{
@@ -158,6 +160,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 
 // Whatever is wrong with a request, the first of the order is told.
 func TestOrderOfJudgement(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, httpapi.Options{RateLimit: 8}) // populate takes them all
 	readOnly := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
@@ -173,6 +176,7 @@ func TestOrderOfJudgement(t *testing.T) {
 }
 
 func TestReadOnlyKeys(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	w.addMoney(t)
@@ -206,6 +210,7 @@ func TestReadOnlyKeys(t *testing.T) {
 }
 
 func TestAuthentication(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 1000})
 	revoked, key, err := w.engine.CreateKey(t.Context(), w.shop, refgrow.CreateKeyParams{})
@@ -274,6 +279,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func TestRequestIDs(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	seen := make(map[string]bool)

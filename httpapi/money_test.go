@@ -10,6 +10,7 @@ import (
 )
 
 func TestFormsOfMoney(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, c := range []struct{ given, currency, shown string }{
@@ -38,6 +39,7 @@ func TestFormsOfMoney(t *testing.T) {
 
 // Without a currency amounts are in the project's.
 func TestMoneyWithoutACurrency(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Currency: "JPY", Commission: refgrow.Percent("8.2")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -80,6 +82,7 @@ func TestMoneyWithoutACurrency(t *testing.T) {
 }
 
 func TestAmountsThatTakeLongToRead(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	begin := time.Now()

@@ -69,6 +69,7 @@ func pagingWorld(t *testing.T) *world {
 }
 
 func TestOffsetPaging(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := pagingWorld(t)
 	for _, list := range lists {
@@ -123,6 +124,7 @@ func TestOffsetPaging(t *testing.T) {
 }
 
 func TestEmptyLists(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, list := range lists {
@@ -139,6 +141,7 @@ func TestEmptyLists(t *testing.T) {
 // A walk by cursor sees everything that was there when it began exactly once,
 // whatever is added meanwhile.
 func TestCursorPaging(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := pagingWorld(t)
 	for _, list := range lists {
@@ -204,6 +207,7 @@ func TestCursorPaging(t *testing.T) {
 }
 
 func TestFiltersOfConversions(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := pagingWorld(t)
 	w.do(t, "POST", "/referrals", `{"email": "carl@example.com", "affiliate_id": 1}`).ok(t, 201)
@@ -274,6 +278,7 @@ func TestFiltersOfConversions(t *testing.T) {
 }
 
 func TestFiltersOfPeople(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := pagingWorld(t)
 	w.do(t, "POST", "/affiliates", `{"email": "second@example.com"}`).ok(t, 201)

@@ -13,6 +13,7 @@ import (
 // From a sale to a payout, a refund after it, and a run that takes that into
 // account: every step over HTTP alone.
 func TestPayoutsFromSaleToExport(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "PUT", "/project", `{"commission": "20%", "hold_days": 30, "minimum_payout": 10}`).ok(t, 200)
@@ -130,6 +131,7 @@ func TestPayoutsFromSaleToExport(t *testing.T) {
 
 // A run pays out one currency, and a minimum without one is in the project's.
 func TestPayoutsInCurrencies(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Currency: "EUR"}, noLimit)
 	for i, amount := range []string{`5.5, "currency": "EUR"`, `700, "currency": "JPY"`, `800, "currency": "JPY"`} {
@@ -178,6 +180,7 @@ func TestPayoutsInCurrencies(t *testing.T) {
 // With an Idempotency-Key a run makes all payouts in one transaction, and its
 // repetition none.
 func TestIdempotencyKeyOnPayouts(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10")}, httpapi.Options{RateLimit: -1})
 	for i := range 3 {

@@ -62,6 +62,7 @@ func TestProject(t *testing.T) {
 
 // A fixed commission and the minimum are in the currency that is in force then.
 func TestProjectInAnotherCurrency(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, noLimit)
 	w.do(t, "PUT", "/project", `{"commission": "1.234"}`).refused(t, 400, "invalid", "commission")
@@ -102,6 +103,7 @@ func TestNameOfTheProject(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestRefunds(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("10")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
@@ -57,6 +58,7 @@ func TestRefunds(t *testing.T) {
 }
 
 func TestExplanations(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("8.2"), HoldDays: 30}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`).ok(t, 201)

@@ -73,6 +73,7 @@ func (w *world) addWebhooks(t testing.TB) {
 }
 
 func TestRefusals(t *testing.T) {
+	single(t)
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	calls := []refusal{
@@ -378,6 +379,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestMessagesSayWhatWouldBeRight(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	w.addWebhooks(t)

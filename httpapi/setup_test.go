@@ -268,3 +268,12 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// single skips in short mode, in which CI looks for races, what does one thing after
+// the other and takes long: it has been tested without.
+func single(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("does one thing after the other")
+	}
+}

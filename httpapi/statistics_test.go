@@ -18,6 +18,7 @@ func dates(got reply) string {
 }
 
 func TestStatistics(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, noLimit)
 	w.clock.Set(time.Date(2026, 2, 27, 23, 59, 59, 0, time.UTC))
@@ -67,6 +68,7 @@ func TestStatistics(t *testing.T) {
 
 // Without dates it is the last 30 days, of which today is the last.
 func TestStatisticsOfTheLastDays(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit) // on 2026-01-15
 	w.clock.Set(time.Date(2026, 1, 15, 23, 59, 59, 999_999_999, time.UTC))

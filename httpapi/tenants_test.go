@@ -10,6 +10,7 @@ import (
 // Two programs with the same emails and codes. The ids of the first are 1 and 2,
 // those of the second 3 and 4.
 func TestAKeyNeverReachesAnotherProject(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	second := w.newKey(t, w.project(t, "second", refgrow.Settings{Currency: "EUR"}), refgrow.CreateKeyParams{})
@@ -104,6 +105,7 @@ func TestAKeyNeverReachesAnotherProject(t *testing.T) {
 // and payouts of the first are 1 and 2, those of the second 3 and 4; its rules are
 // 7 and 8.
 func TestAKeyNeverReachesAnotherProjectsMoney(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	second := w.newKey(t, w.project(t, "second", refgrow.Settings{Currency: "EUR"}), refgrow.CreateKeyParams{})
@@ -199,6 +201,7 @@ func TestAKeyNeverReachesAnotherProjectsMoney(t *testing.T) {
 // Two programs with the same code. The affiliates of the first are 1 and 2, those of
 // the second 3 and 4.
 func TestAKeyNeverReachesAnotherProjectsTraffic(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	second := w.newKey(t, w.project(t, "second", refgrow.Settings{}), refgrow.CreateKeyParams{})

@@ -162,6 +162,7 @@ func TestTroubleWithTheDatabase(t *testing.T) {
 
 // A value takes far more memory than its text: a body may not have too many.
 func TestBodyOfTooManyValues(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := populated(t, noLimit)
 	inner := `{"x":{"":1}}`

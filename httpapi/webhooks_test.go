@@ -308,6 +308,7 @@ func TestSecretsAreNotInStoredAnswers(t *testing.T) {
 // Two programs with a webhook and a delivery each: 1 is of the first, 2 of the
 // second.
 func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	second := w.newKey(t, w.project(t, "second", refgrow.Settings{}), refgrow.CreateKeyParams{})

@@ -96,3 +96,12 @@ func TestSignals(t *testing.T) {
 		t.Errorf("ended after %v: %v", time.Since(began), err)
 	}
 }
+
+// single skips in short mode, in which CI looks for races, what does one thing after
+// the other and takes long: it has been tested without.
+func single(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("does one thing after the other")
+	}
+}

@@ -69,6 +69,7 @@ func short(payouts []payoutJSON) string {
 }
 
 func TestPayouts(t *testing.T) {
+	single(t)
 	t.Parallel()
 	p := setup(t)
 	p.must("project", "create", "shop", "--minimum-payout", "10.00")

@@ -71,6 +71,7 @@ func (p *program) holds(text string) bool {
 
 // Each form of a key is the same key, and only with it the secret can be read.
 func TestSecretKeyFile(t *testing.T) {
+	single(t)
 	t.Parallel()
 	const own = "a secret of the program's owner"
 	digits := hex.EncodeToString(keyOf(0xab))

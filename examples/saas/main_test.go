@@ -82,6 +82,7 @@ func TestStory(t *testing.T) {
 // The coupon of another partner takes its share off; who gets the credit, the
 // program's setting says.
 func TestCoupons(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t)
 	jane, bob := w.partner("jane"), w.partner("bob")
@@ -143,6 +144,7 @@ func TestTour(t *testing.T) {
 }
 
 func TestConsent(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t)
 	jane := w.partner("jane")
@@ -234,6 +236,7 @@ func TestRefundOfNothing(t *testing.T) {
 
 // What is wrong is said on the page, and nothing happens.
 func TestMistakes(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t)
 	w.partner("jane")
@@ -275,6 +278,7 @@ func TestMistakes(t *testing.T) {
 
 // However an email is written, it is one account, because it is one customer of the program.
 func TestOneEmailIsOneAccount(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t)
 	mallory := w.partner("mallory")
@@ -294,6 +298,7 @@ func TestOneEmailIsOneAccount(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
+	single(t)
 	t.Parallel()
 	w := setup(t)
 	carl := w.customer("carl", "")
@@ -376,4 +381,13 @@ type listener struct {
 func (l *listener) Write(text []byte) (int, error) {
 	l.heard(string(text))
 	return l.Buffer.Write(text)
+}
+
+// single skips in short mode, in which CI looks for races, what does one thing after
+// the other and takes long: it has been tested without.
+func single(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("does one thing after the other")
+	}
 }
