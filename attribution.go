@@ -102,35 +102,42 @@ type evidence struct {
 // claim is a candidate with what it takes to judge it.
 type claim struct {
 	Candidate
-	email string // the affiliate's
-	ends  Reason // the search ends here with this reason, unless it was decided before
+	affiliate *db.Affiliate // nil for nobody
+	ends      Reason        // the search ends here with this reason, unless it was decided before
 }
+
+// names says whom the candidate names.
+func (c *claim) names(a *db.Affiliate) { c.affiliate, c.AffiliateID = a, a.ID }
 
 // attribute is the only place that decides who gets the credit: the first of
 // the call's affiliate, the customer's own, the coupon's and the referral
 // code's. With CouponFirst the coupon comes before the customer's own. All that
-// are named are looked at, so that the decision can say what became of each.
-func (o *op) attribute(ctx context.Context, e evidence) (Decision, error) {
+// are named are looked at, so that the decision can say what became of each. The
+// affiliate is the chosen one, nil for nobody.
+func (o *op) attribute(ctx context.Context, e evidence) (d Decision, chosen *db.Affiliate, err error) {
 	look := []func(context.Context, evidence) (*claim, error){o.claimOfCall, o.claimOfCustomer, o.claimOfCoupon, o.claimOfCode}
 	if o.state.settings.CouponFirst {
 		look[1], look[2] = look[2], look[1]
 	}
-	d := Decision{Candidates: []Candidate{}}
+	d.Candidates = []Candidate{}
 	for _, claimOf := range look {
 		c, err := claimOf(ctx, e)
 		if err != nil {
-			return d, err
+			return d, nil, err
 		}
 		if c == nil {
 			continue
 		}
 		o.judge(&d, c, e.email)
 		d.Candidates = append(d.Candidates, c.Candidate)
+		if c.Outcome == OutcomeCredited {
+			chosen = c.affiliate
+		}
 	}
 	if d.Reason == "" {
 		d.Reason = ReasonNone
 	}
-	return d, nil
+	return d, chosen, nil
 }
 
 // judge gives a claim its outcome, and decides with it when nothing before did.
@@ -146,7 +153,7 @@ func (o *op) judge(d *Decision, c *claim, customer string) {
 		c.Outcome = OutcomeOutranked
 		return
 	}
-	self := o.state.settings.SelfReferral != SelfReferralAllow && samePerson(customer, c.email)
+	self := o.state.settings.SelfReferral != SelfReferralAllow && samePerson(customer, c.affiliate.Email)
 	// Who names the affiliate in the call has decided already.
 	if self && o.state.settings.SelfReferral == SelfReferralRefuse && c.Source != ReasonAffiliateID {
 		c.Outcome, c.SelfReferral = OutcomeRefused, true
@@ -167,7 +174,9 @@ func (o *op) claimOfCall(ctx context.Context, e evidence) (*claim, error) {
 	if err != nil {
 		return nil, missing(err, "Affiliate")
 	}
-	return &claim{Candidate: Candidate{Source: ReasonAffiliateID, AffiliateID: a.ID}, email: a.Email}, nil
+	c := &claim{Candidate: Candidate{Source: ReasonAffiliateID}}
+	c.names(&a)
+	return c, nil
 }
 
 // claimOfCustomer: the customer belongs to an affiliate. An inactive one ends
@@ -176,7 +185,11 @@ func (o *op) claimOfCustomer(_ context.Context, e evidence) (*claim, error) {
 	if e.customer == nil || e.customer.AffiliateID == nil || e.customer.AffiliateStatus == nil {
 		return nil, nil
 	}
-	c := &claim{Candidate: Candidate{Source: ReasonCustomer, AffiliateID: *e.customer.AffiliateID}, email: orZero(e.customer.AffiliateEmail)}
+	c := &claim{Candidate: Candidate{Source: ReasonCustomer}}
+	c.names(&db.Affiliate{
+		ID: *e.customer.AffiliateID, Email: orZero(e.customer.AffiliateEmail), ReferralCode: orZero(e.customer.AffiliateCode),
+		PaypalEmail: e.customer.PaypalEmail, WiseAccountID: e.customer.WiseAccountID, WiseEmail: e.customer.WiseEmail,
+	})
 	if AffiliateStatus(*e.customer.AffiliateStatus) != AffiliateActive {
 		c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
 	}
@@ -192,8 +205,8 @@ func (o *op) claimOfCoupon(ctx context.Context, e evidence) (*claim, error) {
 	c := &claim{Candidate: Candidate{Source: ReasonCoupon, Code: e.couponCode}}
 	coupon, err := o.FindCouponByCode(ctx, db.FindCouponByCodeParams{ProjectID: o.project, CodeKey: fold(e.couponCode)})
 	switch {
-	case err == nil && CouponStatus(coupon.Status) == CouponActive && AffiliateStatus(coupon.AffiliateStatus) == AffiliateActive:
-		c.AffiliateID, c.email = coupon.AffiliateID, coupon.AffiliateEmail
+	case err == nil && CouponStatus(coupon.Status) == CouponActive && AffiliateStatus(coupon.Affiliate.Status) == AffiliateActive:
+		c.names(&coupon.Affiliate)
 		return c, nil
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return nil, err
@@ -202,7 +215,7 @@ func (o *op) claimOfCoupon(ctx context.Context, e evidence) (*claim, error) {
 		return nil, err
 	}
 	if coupon.ID != 0 && c.Outcome == OutcomeUnknown {
-		c.AffiliateID, c.Outcome = coupon.AffiliateID, OutcomeInactive
+		c.AffiliateID, c.Outcome = coupon.Affiliate.ID, OutcomeInactive
 	}
 	return c, nil
 }
@@ -216,19 +229,18 @@ func (o *op) claimByProvider(ctx context.Context, c *claim) error {
 	if err != nil {
 		return err
 	}
-	emails := make(map[int64]string, 1)
-	for _, s := range stripe {
-		emails[s.AffiliateID] = s.AffiliateEmail
+	named := make(map[int64]*db.Affiliate, 1)
+	for _, affiliates := range [][]db.Affiliate{stripe, lemon} {
+		for i := range affiliates {
+			named[affiliates[i].ID] = &affiliates[i]
+		}
 	}
-	for _, l := range lemon {
-		emails[l.AffiliateID] = l.AffiliateEmail
-	}
-	switch len(emails) {
+	switch len(named) {
 	case 0:
 		c.Outcome = OutcomeUnknown
 	case 1:
-		for id, email := range emails {
-			c.AffiliateID, c.email = id, email
+		for _, affiliate := range named {
+			c.names(affiliate)
 		}
 	default:
 		c.Outcome = OutcomeAmbiguous
@@ -247,7 +259,7 @@ func (o *op) claimOfCode(ctx context.Context, e evidence) (*claim, error) {
 	if c.Code == "" {
 		return nil, nil
 	}
-	a, err := o.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: o.project, Code: fold(c.Code)})
+	a, err := o.FindAffiliateByCode(ctx, db.FindAffiliateByCodeParams{ProjectID: o.project, Code: fold(c.Code)})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown
@@ -255,7 +267,10 @@ func (o *op) claimOfCode(ctx context.Context, e evidence) (*claim, error) {
 	case err != nil:
 		return nil, err
 	}
-	c.AffiliateID, c.email = a.ID, a.Email
+	c.names(&db.Affiliate{
+		ID: a.ID, Email: a.Email, ReferralCode: a.ReferralCode,
+		PaypalEmail: a.PaypalEmail, WiseAccountID: a.WiseAccountID, WiseEmail: a.WiseEmail,
+	})
 	if AffiliateStatus(a.Status) != AffiliateActive {
 		c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
 	}

@@ -118,8 +118,9 @@ func customerEmail(c *db.FindReferralRow) string {
 
 // keepCustomer writes down what the conversion says of its customer: a new one
 // is created; a known one learns a name it lacked, gets the affiliate if it has
-// none, and turns converted (or direct) by a purchase.
-func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, params RecordConversionParams, c *db.Conversion) (*int64, error) {
+// none, and turns converted (or direct) by a purchase. It gives the customer as it is
+// then, nil for nobody.
+func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, params RecordConversionParams, c *db.Conversion) (*db.FindReferralRow, error) {
 	if customer == nil && !params.Customer.named() {
 		return nil, nil
 	}
@@ -143,12 +144,12 @@ func (o *op) keepCustomer(ctx context.Context, customer *db.FindReferralRow, par
 		next.ConversionDate = &c.CreatedAt
 	}
 	if customer != nil && same(customer, &next) {
-		return &customer.ID, nil
+		return customer, nil
 	}
 	if customer == nil {
-		return &next.ID, o.insertReferral(ctx, &next, c.Reference)
+		return &next, o.insertReferral(ctx, &next, c.Reference)
 	}
-	return &next.ID, o.saveReferral(ctx, &next, ReferralStatus(customer.Status), c.Reference)
+	return &next, o.saveReferral(ctx, &next, ReferralStatus(customer.Status), c.Reference)
 }
 
 // statusAfter is the status of a customer after a conversion. Who is converted

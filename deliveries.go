@@ -252,7 +252,7 @@ func (p *Project) TestWebhook(ctx context.Context, webhookID int64, event Event)
 			return nil, err
 		}
 		sample := Conversion{ProjectID: o.project, Type: Purchase, Status: ConversionUnattributed, CreatedAt: instant(o.now)}
-		id, err := o.insertEvent(ctx, db.InsertEventParams{Kind: string(testOf) + string(event), Data: string(sample.AppendJSON(nil))})
+		id, err := o.insertEvent(ctx, parties{}, db.InsertEventParams{Kind: string(testOf) + string(event), Data: string(sample.AppendJSON(nil))})
 		if err != nil {
 			return nil, err
 		}

@@ -66,22 +66,33 @@ func (h happening) events() []Event {
 	return nil
 }
 
-// emit writes a change to the outbox, in its own transaction. It is the only place
-// that does. Where a project has no endpoint nobody will ask, and nothing is
-// written.
+// parties are what an event tells of the affiliate and of the customer, as they are
+// when it happens.
+type parties = db.DescribePartiesRow
+
+// emit writes a change to the outbox, in its own transaction. Where a project has no
+// endpoint nobody will ask, and nothing is written.
 func (o *op) emit(ctx context.Context, what happening, lane int64, affiliate, referral *int64, data []byte) error {
 	if !o.state.watched {
 		return nil
 	}
-	_, err := o.insertEvent(ctx, db.InsertEventParams{
-		Kind: string(what), Lane: lane, AffiliateID: orZero(affiliate), ReferralID: orZero(referral), Data: string(data),
+	of, err := o.DescribeParties(ctx, db.DescribePartiesParams{
+		ProjectID: o.project, AffiliateID: orZero(affiliate), ReferralID: orZero(referral),
 	})
+	if err != nil {
+		return fmt.Errorf("reading whom an event is about: %w", err)
+	}
+	_, err = o.insertEvent(ctx, of, db.InsertEventParams{Kind: string(what), Lane: lane, Data: string(data)})
 	return err
 }
 
-func (o *op) insertEvent(ctx context.Context, row db.InsertEventParams) (int64, error) {
+// insertEvent is the only place that writes to the outbox.
+func (o *op) insertEvent(ctx context.Context, of parties, row db.InsertEventParams) (int64, error) {
 	o.emitted = true
 	row.ProjectID, row.CreatedAt = o.project, o.now
+	row.AffiliateID, row.AffiliateEmail, row.AffiliateCode = of.AffiliateID, of.AffiliateEmail, of.AffiliateCode
+	row.PaypalEmail, row.WiseAccountID, row.WiseEmail = of.PaypalEmail, of.WiseAccountID, of.WiseEmail
+	row.ReferralID, row.ReferralEmail = of.ReferralID, of.ReferralEmail
 	id, err := o.InsertEvent(ctx, row)
 	if err != nil {
 		return 0, fmt.Errorf("writing an event: %w", err)
@@ -91,17 +102,32 @@ func (o *op) insertEvent(ctx context.Context, row db.InsertEventParams) (int64, 
 
 // emitConversion tells of a conversion that was refunded in full or deleted.
 func (o *op) emitConversion(ctx context.Context, what happening, c *db.Conversion) error {
-	return o.emitRecorded(ctx, what, c, "")
-}
-
-// emitRecorded tells of a conversion that was recorded, and with which browser.
-func (o *op) emitRecorded(ctx context.Context, what happening, c *db.Conversion, userAgent string) error {
 	if !o.state.watched {
 		return nil
 	}
-	_, err := o.insertEvent(ctx, db.InsertEventParams{
-		Kind: string(what), Lane: c.ID, AffiliateID: orZero(c.AffiliateID), ReferralID: orZero(c.ReferralID),
-		Data: string(showConversion(c, o.now).AppendJSON(nil)), UserAgent: textOrNull(userAgent),
+	return o.emit(ctx, what, c.ID, c.AffiliateID, c.ReferralID, showConversion(c, o.now).AppendJSON(nil))
+}
+
+// emitRecorded tells of a conversion that was recorded, for whom, and with which
+// browser.
+func (o *op) emitRecorded(ctx context.Context, c *db.Conversion, a *db.Affiliate, customer *db.FindReferralRow, userAgent string) error {
+	if !o.state.watched {
+		return nil
+	}
+	var of parties
+	if a != nil {
+		of.AffiliateID, of.AffiliateEmail, of.AffiliateCode = &a.ID, &a.Email, &a.ReferralCode
+		of.PaypalEmail, of.WiseAccountID, of.WiseEmail = a.PaypalEmail, a.WiseAccountID, a.WiseEmail
+	}
+	if customer != nil {
+		of.ReferralID, of.ReferralEmail = &customer.ID, customer.Email
+	}
+	what := purchaseRecorded
+	if c.Type == string(Signup) {
+		what = signupRecorded
+	}
+	_, err := o.insertEvent(ctx, of, db.InsertEventParams{
+		Kind: string(what), Lane: c.ID, Data: string(showConversion(c, o.now).AppendJSON(make([]byte, 0, 512))), UserAgent: textOrNull(userAgent),
 	})
 	return err
 }

@@ -158,7 +158,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err != nil {
 		return nil, err
 	}
-	decision, err := o.attribute(ctx, evidence{
+	decision, affiliate, err := o.attribute(ctx, evidence{
 		affiliateID: params.AffiliateID, customer: customer, email: cmp.Or(customerEmail(customer), params.Customer.Email),
 		couponCode: params.CouponCode, referralCode: params.ReferralCode, claim: claim,
 	})
@@ -172,8 +172,11 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err := o.priceDraft(ctx, row, params, customer); err != nil {
 		return nil, err
 	}
-	if row.ReferralID, err = o.keepCustomer(ctx, customer, params, row); err != nil {
+	if customer, err = o.keepCustomer(ctx, customer, params, row); err != nil {
 		return nil, err
+	}
+	if customer != nil {
+		row.ReferralID = &customer.ID
 	}
 	if err := o.insertConversion(ctx, row); err != nil {
 		return nil, err
@@ -186,11 +189,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	if err := o.postNew(ctx, row); err != nil {
 		return nil, err
 	}
-	what := purchaseRecorded
-	if params.Type == Signup {
-		what = signupRecorded
-	}
-	return row, o.emitRecorded(ctx, what, row, params.userAgent)
+	return row, o.emitRecorded(ctx, row, affiliate, customer, params.userAgent)
 }
 
 // draft is the conversion as far as the params alone say.

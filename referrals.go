@@ -128,7 +128,7 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 		return nil, err
 	}
 	if params.AffiliateID == 0 && params.Status == "" && claim != nil {
-		decision, err := o.attribute(ctx, evidence{email: params.Email, claim: claim})
+		decision, _, err := o.attribute(ctx, evidence{email: params.Email, claim: claim})
 		if err != nil {
 			return nil, err
 		}

@@ -140,18 +140,23 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 	value := (paid*population.CommissionPercent + 50) / 100
 
 	var affiliate, referral *int64
+	event := db.InsertEventParams{ProjectID: project, Kind: "purchase_recorded", CreatedAt: now, ReferralEmail: &c.Email}
 	if c.ReferralCode != "" {
-		a, err := f.queries.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: project, Code: strings.ToLower(c.ReferralCode)})
+		a, err := f.queries.FindAffiliateByCode(ctx, db.FindAffiliateByCodeParams{ProjectID: project, Code: strings.ToLower(c.ReferralCode)})
 		if err != nil {
 			return err
 		}
 		affiliate = &a.ID
+		event.AffiliateEmail, event.AffiliateCode = &a.Email, &a.ReferralCode
+		event.PaypalEmail, event.WiseAccountID, event.WiseEmail = a.PaypalEmail, a.WiseAccountID, a.WiseEmail
 	}
 	customer, err := f.queries.FindReferralByEmail(ctx, db.FindReferralByEmailParams{ProjectID: project, Email: c.Email})
 	if err == nil {
 		referral = &customer.ID
 		if customer.AffiliateID != nil {
 			affiliate = customer.AffiliateID
+			event.AffiliateEmail, event.AffiliateCode = customer.AffiliateEmail, customer.AffiliateCode
+			event.PaypalEmail, event.WiseAccountID, event.WiseEmail = customer.PaypalEmail, customer.WiseAccountID, customer.WiseEmail
 		}
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -195,11 +200,10 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 			return err
 		}
 	}
-	_, err = f.queries.InsertEvent(ctx, db.InsertEventParams{
-		ProjectID: project, Kind: "purchase_recorded", Lane: c.id, AffiliateID: orZero(affiliate), ReferralID: orZero(referral), CreatedAt: now,
-		Data: fmt.Sprintf(`{"id":%d,"type":"purchase","affiliate_id":%d,"referred_user_id":%d,"value":%d,"base_value":%d,"base_value_currency":%q,"reference":%q,"referral_code":%q,"paid":false,"created_at":%d}`,
-			c.id, orZero(affiliate), orZero(referral), value, paid, c.Currency, c.Reference, c.ReferralCode, now),
-	})
+	event.Lane, event.AffiliateID, event.ReferralID = c.id, affiliate, referral
+	event.Data = fmt.Sprintf(`{"id":%d,"type":"purchase","affiliate_id":%d,"referred_user_id":%d,"value":%d,"base_value":%d,"base_value_currency":%q,"reference":%q,"referral_code":%q,"paid":false,"created_at":%d}`,
+		c.id, orZero(affiliate), orZero(referral), value, paid, c.Currency, c.Reference, c.ReferralCode, now)
+	_, err = f.queries.InsertEvent(ctx, event)
 	return err
 }
 

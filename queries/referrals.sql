@@ -9,19 +9,22 @@ WHERE NOT EXISTS (
 
 -- name: FindReferral :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.id = @referral_id AND r.project_id = @project_id;
 
 -- name: FindReferralByEmail :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id AND r.email = CAST(@email AS TEXT);
 
 -- name: FindReferralByExternalID :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
 
@@ -29,7 +32,8 @@ WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
 -- not named comes as 0 or '', which no row has.
 -- name: FindCustomers :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE (r.project_id = @project_id AND r.id = @referral_id)
     OR (r.project_id = @project_id AND r.email = CAST(@email AS TEXT))

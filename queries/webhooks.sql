@@ -27,18 +27,23 @@ SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = @project_id;
 -- name: ListActiveWebhooks :many
 SELECT * FROM refgrow_webhooks WHERE project_id = @project_id AND status = 'active' ORDER BY id;
 
--- What an event tells of the affiliate and of the customer is as of the change.
+-- What an event tells of the affiliate and of the customer, for who has not read it
+-- anyway.
+-- name: DescribeParties :one
+SELECT a.id AS affiliate_id, a.email AS affiliate_email, a.referral_code AS affiliate_code, a.paypal_email, a.wise_account_id, a.wise_email,
+    r.id AS referral_id, r.email AS referral_email
+FROM refgrow_projects p
+LEFT JOIN refgrow_affiliates a ON a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id
+LEFT JOIN refgrow_referrals r ON r.id = CAST(@referral_id AS INTEGER) AND r.project_id = @project_id
+WHERE p.id = @project_id;
+
 -- name: InsertEvent :execlastid
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
     referral_id, referral_email, data, created_at, user_agent)
-SELECT e.project_id, e.kind, e.lane, a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id, a.wise_email,
-    r.id, r.email, e.data, e.created_at, e.user_agent
-FROM (SELECT CAST(@project_id AS INTEGER) AS project_id, CAST(@kind AS TEXT) AS kind, CAST(@lane AS INTEGER) AS lane,
-    CAST(@affiliate_id AS INTEGER) AS affiliate_id, CAST(@referral_id AS INTEGER) AS referral_id, CAST(@data AS TEXT) AS data,
-    CAST(@created_at AS INTEGER) AS created_at, CAST(sqlc.narg(user_agent) AS TEXT) AS user_agent) AS e
-LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id AND a.project_id = e.project_id
-LEFT JOIN refgrow_referrals r ON r.id = e.referral_id AND r.project_id = e.project_id;
+VALUES (
+    @project_id, @kind, @lane, @affiliate_id, @affiliate_email, @affiliate_code, @paypal_email, @wise_account_id, @wise_email,
+    @referral_id, @referral_email, @data, @created_at, @user_agent);
 
 -- name: GetEvent :one
 SELECT * FROM refgrow_events WHERE id = @event_id;

@@ -78,7 +78,7 @@ func (q *Queries) DeleteCoupon(ctx context.Context, arg DeleteCouponParams) erro
 }
 
 const findCouponByCode = `-- name: FindCouponByCode :one
-SELECT c.id, c.status, c.affiliate_id, a.status AS affiliate_status, a.email AS affiliate_email
+SELECT c.id, c.status, a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = ?1 AND c.code_key = ?2
 `
@@ -89,11 +89,9 @@ type FindCouponByCodeParams struct {
 }
 
 type FindCouponByCodeRow struct {
-	ID              int64
-	Status          string
-	AffiliateID     int64
-	AffiliateStatus string
-	AffiliateEmail  string
+	ID        int64
+	Status    string
+	Affiliate Affiliate
 }
 
 func (q *Queries) FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error) {
@@ -102,15 +100,24 @@ func (q *Queries) FindCouponByCode(ctx context.Context, arg FindCouponByCodePara
 	err := row.Scan(
 		&i.ID,
 		&i.Status,
-		&i.AffiliateID,
-		&i.AffiliateStatus,
-		&i.AffiliateEmail,
+		&i.Affiliate.ID,
+		&i.Affiliate.ProjectID,
+		&i.Affiliate.Email,
+		&i.Affiliate.ReferralCode,
+		&i.Affiliate.PartnerSlug,
+		&i.Affiliate.Status,
+		&i.Affiliate.PaypalEmail,
+		&i.Affiliate.WiseAccountID,
+		&i.Affiliate.WiseEmail,
+		&i.Affiliate.Clicks,
+		&i.Affiliate.CreatedAt,
+		&i.Affiliate.DeletedAt,
 	)
 	return i, err
 }
 
 const findCouponsByLemonsqueezyCode = `-- name: FindCouponsByLemonsqueezyCode :many
-SELECT DISTINCT c.affiliate_id, a.email AS affiliate_email
+SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = ?1 AND c.lemonsqueezy_discount_code = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
@@ -121,21 +128,29 @@ type FindCouponsByLemonsqueezyCodeParams struct {
 	ProviderID string
 }
 
-type FindCouponsByLemonsqueezyCodeRow struct {
-	AffiliateID    int64
-	AffiliateEmail string
-}
-
-func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]FindCouponsByLemonsqueezyCodeRow, error) {
+func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]Affiliate, error) {
 	rows, err := q.db.QueryContext(ctx, findCouponsByLemonsqueezyCode, arg.ProjectID, arg.ProviderID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []FindCouponsByLemonsqueezyCodeRow{}
+	items := []Affiliate{}
 	for rows.Next() {
-		var i FindCouponsByLemonsqueezyCodeRow
-		if err := rows.Scan(&i.AffiliateID, &i.AffiliateEmail); err != nil {
+		var i Affiliate
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Email,
+			&i.ReferralCode,
+			&i.PartnerSlug,
+			&i.Status,
+			&i.PaypalEmail,
+			&i.WiseAccountID,
+			&i.WiseEmail,
+			&i.Clicks,
+			&i.CreatedAt,
+			&i.DeletedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -150,7 +165,7 @@ func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCou
 }
 
 const findCouponsByStripeID = `-- name: FindCouponsByStripeID :many
-SELECT DISTINCT c.affiliate_id, a.email AS affiliate_email
+SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = ?1 AND c.stripe_coupon_id = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
@@ -161,21 +176,29 @@ type FindCouponsByStripeIDParams struct {
 	ProviderID string
 }
 
-type FindCouponsByStripeIDRow struct {
-	AffiliateID    int64
-	AffiliateEmail string
-}
-
-func (q *Queries) FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]FindCouponsByStripeIDRow, error) {
+func (q *Queries) FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]Affiliate, error) {
 	rows, err := q.db.QueryContext(ctx, findCouponsByStripeID, arg.ProjectID, arg.ProviderID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []FindCouponsByStripeIDRow{}
+	items := []Affiliate{}
 	for rows.Next() {
-		var i FindCouponsByStripeIDRow
-		if err := rows.Scan(&i.AffiliateID, &i.AffiliateEmail); err != nil {
+		var i Affiliate
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Email,
+			&i.ReferralCode,
+			&i.PartnerSlug,
+			&i.Status,
+			&i.PaypalEmail,
+			&i.WiseAccountID,
+			&i.WiseEmail,
+			&i.Clicks,
+			&i.CreatedAt,
+			&i.DeletedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

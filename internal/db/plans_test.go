@@ -47,7 +47,6 @@ var planExceptions = []planException{
 	{"PruneDeliveries", "SCAN x", "reads some of the oldest rows, as its LIMIT says, and those before them that still wait"},
 	{"ForgetFormerSecrets", "SCAN refgrow_webhooks", "the endpoints of all projects, of which there are few"},
 	{"PruneEvents", "SCAN x", "reads some of the oldest rows, as its LIMIT says"},
-	{"InsertEvent", "SCAN e", "the one row of constants"},
 	{"CountOverrides", "SEARCH refgrow_commission_rules USING INDEX refgrow_commission_rules_overrides (project_id=?)", "counts the overrides, which people write one by one"},
 	{"SumReserved", "USE TEMP B-TREE FOR GROUP BY", "one affiliate's payouts, for instants in the past alone"},
 	{"InsertSettlements", "USE TEMP B-TREE FOR GROUP BY", "the entries of the one payout that is paid"},

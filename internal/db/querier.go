@@ -48,6 +48,9 @@ type Querier interface {
 	DeleteReferral(ctx context.Context, arg DeleteReferralParams) error
 	DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfParams) ([]string, error)
 	DeleteWebhook(ctx context.Context, arg DeleteWebhookParams) error
+	// What an event tells of the affiliate and of the customer, for who has not read it
+	// anyway.
+	DescribeParties(ctx context.Context, arg DescribePartiesParams) (DescribePartiesRow, error)
 	DetachReferral(ctx context.Context, arg DetachReferralParams) error
 	// +project_id keeps SQLite from walking the whole project for a few rows of it.
 	DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error
@@ -55,12 +58,14 @@ type Querier interface {
 	EndPayout(ctx context.Context, arg EndPayoutParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
+	// What it takes to credit who is behind a code.
+	FindAffiliateByCode(ctx context.Context, arg FindAffiliateByCodeParams) (FindAffiliateByCodeRow, error)
 	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
 	// The codes are looked up, one by one.
 	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
-	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]FindCouponsByLemonsqueezyCodeRow, error)
-	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]FindCouponsByStripeIDRow, error)
+	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]Affiliate, error)
+	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]Affiliate, error)
 	// The customers that a call names: by id, by email, by the app's own id. What is
 	// not named comes as 0 or '', which no row has.
 	FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error)
@@ -115,7 +120,6 @@ type Querier interface {
 	InsertDeletion(ctx context.Context, arg InsertDeletionParams) error
 	InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error)
 	InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error)
-	// What an event tells of the affiliate and of the customer is as of the change.
 	InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error)
 	InsertKey(ctx context.Context, arg InsertKeyParams) (int64, error)
 	InsertPayout(ctx context.Context, arg InsertPayoutParams) (int64, error)

@@ -65,7 +65,8 @@ func (q *Queries) DetachReferral(ctx context.Context, arg DetachReferralParams) 
 
 const findCustomers = `-- name: FindCustomers :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE (r.project_id = ?1 AND r.id = ?2)
     OR (r.project_id = ?1 AND r.email = CAST(?3 AS TEXT))
@@ -91,6 +92,9 @@ type FindCustomersRow struct {
 	AffiliateCode   *string
 	AffiliateEmail  *string
 	AffiliateStatus *string
+	PaypalEmail     *string
+	WiseAccountID   *string
+	WiseEmail       *string
 }
 
 // The customers that a call names: by id, by email, by the app's own id. What is
@@ -120,6 +124,9 @@ func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([
 			&i.AffiliateCode,
 			&i.AffiliateEmail,
 			&i.AffiliateStatus,
+			&i.PaypalEmail,
+			&i.WiseAccountID,
+			&i.WiseEmail,
 		); err != nil {
 			return nil, err
 		}
@@ -136,7 +143,8 @@ func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([
 
 const findReferral = `-- name: FindReferral :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.id = ?1 AND r.project_id = ?2
 `
@@ -157,6 +165,9 @@ type FindReferralRow struct {
 	AffiliateCode   *string
 	AffiliateEmail  *string
 	AffiliateStatus *string
+	PaypalEmail     *string
+	WiseAccountID   *string
+	WiseEmail       *string
 }
 
 func (q *Queries) FindReferral(ctx context.Context, arg FindReferralParams) (FindReferralRow, error) {
@@ -173,13 +184,17 @@ func (q *Queries) FindReferral(ctx context.Context, arg FindReferralParams) (Fin
 		&i.AffiliateCode,
 		&i.AffiliateEmail,
 		&i.AffiliateStatus,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
 	)
 	return i, err
 }
 
 const findReferralByEmail = `-- name: FindReferralByEmail :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = ?1 AND r.email = CAST(?2 AS TEXT)
 `
@@ -200,6 +215,9 @@ type FindReferralByEmailRow struct {
 	AffiliateCode   *string
 	AffiliateEmail  *string
 	AffiliateStatus *string
+	PaypalEmail     *string
+	WiseAccountID   *string
+	WiseEmail       *string
 }
 
 func (q *Queries) FindReferralByEmail(ctx context.Context, arg FindReferralByEmailParams) (FindReferralByEmailRow, error) {
@@ -216,13 +234,17 @@ func (q *Queries) FindReferralByEmail(ctx context.Context, arg FindReferralByEma
 		&i.AffiliateCode,
 		&i.AffiliateEmail,
 		&i.AffiliateStatus,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
 	)
 	return i, err
 }
 
 const findReferralByExternalID = `-- name: FindReferralByExternalID :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
-    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status
+    a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
+    a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 WHERE r.project_id = ?1 AND r.external_id = CAST(?2 AS TEXT)
 `
@@ -243,6 +265,9 @@ type FindReferralByExternalIDRow struct {
 	AffiliateCode   *string
 	AffiliateEmail  *string
 	AffiliateStatus *string
+	PaypalEmail     *string
+	WiseAccountID   *string
+	WiseEmail       *string
 }
 
 func (q *Queries) FindReferralByExternalID(ctx context.Context, arg FindReferralByExternalIDParams) (FindReferralByExternalIDRow, error) {
@@ -259,6 +284,9 @@ func (q *Queries) FindReferralByExternalID(ctx context.Context, arg FindReferral
 		&i.AffiliateCode,
 		&i.AffiliateEmail,
 		&i.AffiliateStatus,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
 	)
 	return i, err
 }

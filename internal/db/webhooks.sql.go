@@ -94,6 +94,50 @@ func (q *Queries) DeleteWebhook(ctx context.Context, arg DeleteWebhookParams) er
 	return err
 }
 
+const describeParties = `-- name: DescribeParties :one
+SELECT a.id AS affiliate_id, a.email AS affiliate_email, a.referral_code AS affiliate_code, a.paypal_email, a.wise_account_id, a.wise_email,
+    r.id AS referral_id, r.email AS referral_email
+FROM refgrow_projects p
+LEFT JOIN refgrow_affiliates a ON a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2
+LEFT JOIN refgrow_referrals r ON r.id = CAST(?3 AS INTEGER) AND r.project_id = ?2
+WHERE p.id = ?2
+`
+
+type DescribePartiesParams struct {
+	AffiliateID int64
+	ProjectID   int64
+	ReferralID  int64
+}
+
+type DescribePartiesRow struct {
+	AffiliateID    *int64
+	AffiliateEmail *string
+	AffiliateCode  *string
+	PaypalEmail    *string
+	WiseAccountID  *string
+	WiseEmail      *string
+	ReferralID     *int64
+	ReferralEmail  *string
+}
+
+// What an event tells of the affiliate and of the customer, for who has not read it
+// anyway.
+func (q *Queries) DescribeParties(ctx context.Context, arg DescribePartiesParams) (DescribePartiesRow, error) {
+	row := q.db.QueryRowContext(ctx, describeParties, arg.AffiliateID, arg.ProjectID, arg.ReferralID)
+	var i DescribePartiesRow
+	err := row.Scan(
+		&i.AffiliateID,
+		&i.AffiliateEmail,
+		&i.AffiliateCode,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
+		&i.ReferralID,
+		&i.ReferralEmail,
+	)
+	return i, err
+}
+
 const endDelivery = `-- name: EndDelivery :execrows
 UPDATE refgrow_deliveries
 SET status = ?1, next_attempt_at = NULL, leased_until = NULL, response_status = ?2, error = ?3, ended_at = ?4
@@ -346,34 +390,41 @@ const insertEvent = `-- name: InsertEvent :execlastid
 INSERT INTO refgrow_events (
     project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email,
     referral_id, referral_email, data, created_at, user_agent)
-SELECT e.project_id, e.kind, e.lane, a.id, a.email, a.referral_code, a.paypal_email, a.wise_account_id, a.wise_email,
-    r.id, r.email, e.data, e.created_at, e.user_agent
-FROM (SELECT CAST(?1 AS INTEGER) AS project_id, CAST(?2 AS TEXT) AS kind, CAST(?3 AS INTEGER) AS lane,
-    CAST(?4 AS INTEGER) AS affiliate_id, CAST(?5 AS INTEGER) AS referral_id, CAST(?6 AS TEXT) AS data,
-    CAST(?7 AS INTEGER) AS created_at, CAST(?8 AS TEXT) AS user_agent) AS e
-LEFT JOIN refgrow_affiliates a ON a.id = e.affiliate_id AND a.project_id = e.project_id
-LEFT JOIN refgrow_referrals r ON r.id = e.referral_id AND r.project_id = e.project_id
+VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+    ?10, ?11, ?12, ?13, ?14)
 `
 
 type InsertEventParams struct {
-	ProjectID   int64
-	Kind        string
-	Lane        int64
-	AffiliateID int64
-	ReferralID  int64
-	Data        string
-	CreatedAt   int64
-	UserAgent   *string
+	ProjectID      int64
+	Kind           string
+	Lane           int64
+	AffiliateID    *int64
+	AffiliateEmail *string
+	AffiliateCode  *string
+	PaypalEmail    *string
+	WiseAccountID  *string
+	WiseEmail      *string
+	ReferralID     *int64
+	ReferralEmail  *string
+	Data           string
+	CreatedAt      int64
+	UserAgent      *string
 }
 
-// What an event tells of the affiliate and of the customer is as of the change.
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, insertEvent,
 		arg.ProjectID,
 		arg.Kind,
 		arg.Lane,
 		arg.AffiliateID,
+		arg.AffiliateEmail,
+		arg.AffiliateCode,
+		arg.PaypalEmail,
+		arg.WiseAccountID,
+		arg.WiseEmail,
 		arg.ReferralID,
+		arg.ReferralEmail,
 		arg.Data,
 		arg.CreatedAt,
 		arg.UserAgent,
