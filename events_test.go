@@ -225,6 +225,71 @@ func TestEventsOfEachChange(t *testing.T) {
 	p.verify()
 }
 
+// Whatever credits an affiliate, the events show that one, with its code and its
+// preferences as they are, and the customer with the name it has learned.
+func TestEventsShowWhoIsCredited(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{CouponFirst: true})
+	ctx, usd := t.Context(), money.MustParse
+	p.affiliate("other")
+	jane, err := p.shop.UpdateAffiliate(ctx, p.affiliate("jane").ID, refgrow.UpdateAffiliateParams{
+		PartnerSlug: refgrow.Set("jane-doe"), PayoutPreferences: refgrow.Set(refgrow.PayoutPreferences{
+			PayPalEmail: "pay@example.com", WiseAccountID: "w1", WiseEmail: "wise@example.com",
+		}),
+	})
+	p.ok(err)
+	p.coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SAVE"})
+	p.coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "WEB", StripeCouponID: "stripe_1"})
+	p.coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "APP", LemonSqueezyDiscountCode: "lemon_1"})
+	known, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "known@example.com", ExternalID: "user-1", AffiliateID: jane.ID})
+	p.ok(err)
+	nameless, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "user-2", AffiliateID: jane.ID})
+	p.ok(err)
+	hook := p.endpoint(refgrow.CreateWebhookParams{})
+	const credited = `{"id":"2","email":"jane@example.com","payout_preferences":{"paypal_email":"pay@example.com","wise_details":{"accountId":"w1","email":"wise@example.com"}}}`
+	for _, c := range []struct {
+		what               string
+		params             refgrow.RecordConversionParams
+		referrer, referred string
+	}{
+		{"the call", refgrow.RecordConversionParams{AffiliateID: jane.ID}, credited, "null"},
+		{"a code", refgrow.RecordConversionParams{ReferralCode: "JANE", Customer: refgrow.Customer{Email: "new@example.com"}}, credited, `{"id":"3","email":"new@example.com"}`},
+		{"a slug", refgrow.RecordConversionParams{ReferralCode: "jane-doe"}, credited, "null"},
+		{"a coupon", refgrow.RecordConversionParams{CouponCode: "save"}, credited, "null"},
+		{"a coupon of Stripe", refgrow.RecordConversionParams{CouponCode: "stripe_1"}, credited, "null"},
+		{"a coupon of Lemon Squeezy", refgrow.RecordConversionParams{CouponCode: "lemon_1"}, credited, "null"},
+		{"a customer by email", refgrow.RecordConversionParams{ReferralCode: "other", Customer: refgrow.Customer{Email: "known@example.com"}}, credited, `{"id":"1","email":"known@example.com"}`},
+		{"a customer by the app's id", refgrow.RecordConversionParams{Customer: refgrow.Customer{ExternalID: "user-1"}}, credited, `{"id":"1","email":"known@example.com"}`},
+		{"a customer by id", refgrow.RecordConversionParams{Customer: refgrow.Customer{ID: known.ID}}, credited, `{"id":"1","email":"known@example.com"}`},
+		{"a customer without email", refgrow.RecordConversionParams{Customer: refgrow.Customer{ID: nameless.ID}}, credited, `{"id":"2","email":null}`},
+		{"a customer that learns its email", refgrow.RecordConversionParams{Customer: refgrow.Customer{ExternalID: "user-2", Email: "named@example.com"}}, credited, `{"id":"2","email":"named@example.com"}`},
+		{"nobody", refgrow.RecordConversionParams{ReferralCode: "unknown", Customer: refgrow.Customer{Email: "late@example.com"}}, "null", `{"id":"4","email":"late@example.com"}`},
+	} {
+		for _, c.params.Type = range []refgrow.ConversionType{refgrow.Signup, refgrow.Purchase} {
+			c.params.BaseValue = usd("10.00 USD")
+			p.record(c.params)
+			attempts := p.deliveries(hook)
+			for _, a := range attempts {
+				m := p.message(a)
+				if got := string(m.Referrer) + string(m.Referred); got != c.referrer+c.referred {
+					t.Errorf("%s, %s: it is about %s\nbut should be about %s", c.what, a.Event, got, c.referrer+c.referred)
+				}
+				code := `"referral_code":"jane"`
+				if c.referrer == "null" {
+					code = `"referral_code":null`
+				}
+				if a.Event == refgrow.EventReferralSignedUp && !strings.Contains(string(m.Data), code) {
+					t.Errorf("%s: the data of a signup is %s, without %s", c.what, m.Data, code)
+				}
+			}
+			if len(attempts) < 2 {
+				t.Errorf("%s: %d messages", c.what, len(attempts))
+			}
+		}
+	}
+	p.verify()
+}
+
 // A refused operation tells nothing.
 func TestNoEventsOfWhatWasRefused(t *testing.T) {
 	t.Parallel()
