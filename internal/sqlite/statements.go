@@ -24,11 +24,9 @@ type Statements struct {
 	asked    bool // one statement since Mark may have written; changes() tells
 }
 
-// statement is one text, prepared in each of the two ways in which it is run.
 type statement struct {
-	kind   kind
-	rows   *sql.Stmt // only database/sql makes rows
-	direct *direct
+	*sql.Stmt
+	kind kind
 }
 
 var _ db.DBTX = (*Statements)(nil)
@@ -47,12 +45,7 @@ func (s *Statements) Close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for text, stmt := range s.prepared {
-		if stmt.rows != nil {
-			errs = append(errs, stmt.rows.Close())
-		}
-		if stmt.direct != nil {
-			errs = append(errs, stmt.direct.close())
-		}
+		errs = append(errs, stmt.Close())
 		delete(s.prepared, text)
 	}
 	return errors.Join(errs...)
@@ -61,12 +54,11 @@ func (s *Statements) Close() error {
 // Control runs a statement that begins or ends a transaction or a savepoint,
 // whether or not the transaction was lost.
 func (s *Statements) Control(ctx context.Context, query string) error {
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := s.prepare(ctx, query, false)
+	stmt, err := s.prepare(ctx, query)
 	if err != nil {
 		return err
 	}
-	_, err = stmt.direct.exec(ctx, nil)
+	_, err = stmt.ExecContext(context.WithoutCancel(ctx))
 	return err
 }
 
@@ -88,23 +80,22 @@ func (s *Statements) Written(ctx context.Context) (bool, error) {
 	}
 	// The only statement in question is the last that could write, so that the
 	// connection still knows how many rows it changed.
-	ctx = context.WithoutCancel(ctx)
-	stmt, err := s.prepare(ctx, "SELECT changes()", true)
+	stmt, err := s.prepare(ctx, "SELECT changes()")
 	if err != nil {
 		return true, err
 	}
 	var n int64
-	err = stmt.rows.QueryRowContext(ctx).Scan(&n)
+	err = stmt.QueryRowContext(context.WithoutCancel(ctx)).Scan(&n)
 	return n != 0 || err != nil, err
 }
 
 func (s *Statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	stmt, err := s.use(ctx, query, false)
+	stmt, err := s.use(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	result, err := stmt.direct.exec(ctx, args)
+	result, err := stmt.ExecContext(ctx, args...)
 	if err == nil && stmt.kind == writes {
 		if n, err := result.RowsAffected(); err != nil || n > 0 {
 			s.note(true)
@@ -115,11 +106,11 @@ func (s *Statements) ExecContext(ctx context.Context, query string, args ...any)
 
 func (s *Statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	ctx = context.WithoutCancel(ctx)
-	stmt, err := s.use(ctx, query, true)
+	stmt, err := s.use(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := stmt.rows.QueryContext(ctx, args...)
+	rows, err := stmt.QueryContext(ctx, args...)
 	if err == nil && stmt.kind == writes {
 		s.note(false)
 	}
@@ -128,11 +119,11 @@ func (s *Statements) QueryContext(ctx context.Context, query string, args ...any
 
 func (s *Statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	ctx = context.WithoutCancel(ctx)
-	stmt, err := s.use(ctx, query, true)
+	stmt, err := s.use(ctx, query)
 	if err != nil {
 		return FailedRow(err)
 	}
-	row := stmt.rows.QueryRowContext(ctx, args...)
+	row := stmt.QueryRowContext(ctx, args...)
 	if row.Err() == nil && stmt.kind == writes {
 		s.note(false)
 	}
@@ -150,11 +141,11 @@ func (s *Statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 }
 
 // use returns the statement for a query that is about to run.
-func (s *Statements) use(ctx context.Context, query string, rows bool) (statement, error) {
+func (s *Statements) use(ctx context.Context, query string) (statement, error) {
 	if s.lost() {
 		return statement{}, ErrLost
 	}
-	stmt, err := s.prepare(ctx, query, rows)
+	stmt, err := s.prepare(ctx, query)
 	if err != nil {
 		return statement{}, err
 	}
@@ -183,24 +174,17 @@ func (s *Statements) note(certain bool) {
 	s.mu.Unlock()
 }
 
-// prepare returns the statement for a query, prepared for rows or for none.
-func (s *Statements) prepare(ctx context.Context, query string, rows bool) (statement, error) {
+func (s *Statements) prepare(ctx context.Context, query string) (statement, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stmt, ok := s.prepared[query]
-	if ok && (rows && stmt.rows != nil || !rows && stmt.direct != nil) {
+	if stmt, ok := s.prepared[query]; ok {
 		return stmt, nil
 	}
-	stmt.kind = kindOfStatement(query)
-	var err error
-	if rows {
-		stmt.rows, err = s.conn.PrepareContext(ctx, unnumbered(query))
-	} else {
-		stmt.direct, err = prepareDirect(ctx, s.conn, unnumbered(query))
-	}
+	prepared, err := s.conn.PrepareContext(context.WithoutCancel(ctx), unnumbered(query))
 	if err != nil {
 		return statement{}, err
 	}
+	stmt := statement{Stmt: prepared, kind: kindOfStatement(query)}
 	s.prepared[query] = stmt
 	return stmt, nil
 }
