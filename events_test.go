@@ -290,6 +290,42 @@ func TestEventsShowWhoIsCredited(t *testing.T) {
 	p.verify()
 }
 
+// Rows that lead into another project, as only a change past the engine can make
+// them, credit nobody there, and tell nothing of it.
+func TestRowsOfAnotherProjectCreditNobody(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	ctx := t.Context()
+	other, err := p.engine.CreateProject(ctx, "other", refgrow.Settings{})
+	p.ok(err)
+	stranger, err := other.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "stranger@example.com", ReferralCode: "STRANGER"})
+	p.ok(err)
+	jane := p.affiliate("jane")
+	p.coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SAVE", StripeCouponID: "stripe_1", LemonSqueezyDiscountCode: "lemon_1"})
+	carl, err := p.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", ExternalID: "user-1", AffiliateID: jane.ID})
+	p.ok(err)
+	hook := p.endpoint(refgrow.CreateWebhookParams{Events: []refgrow.Event{refgrow.EventReferralConverted}})
+	p.exec("UPDATE refgrow_coupons SET affiliate_id = ?", stranger.ID)
+	for _, params := range []refgrow.RecordConversionParams{
+		{Customer: refgrow.Customer{ID: carl.ID}},
+		{Customer: refgrow.Customer{Email: "carl@example.com"}},
+		{Customer: refgrow.Customer{ExternalID: "user-1"}},
+		{Customer: refgrow.Customer{Email: "carl@example.com", ExternalID: "user-1"}},
+		{CouponCode: "SAVE"}, {CouponCode: "stripe_1"}, {CouponCode: "lemon_1"},
+	} {
+		p.exec("UPDATE refgrow_referrals SET affiliate_id = ? WHERE id = ?", stranger.ID, carl.ID)
+		params.Type, params.BaseValue = refgrow.Purchase, money.MustParse("1.00 USD")
+		if sale := p.record(params); sale.AffiliateID != 0 {
+			t.Errorf("%+v credits affiliate %d of another project", params, sale.AffiliateID)
+		}
+		for _, a := range p.deliveries(hook) {
+			if strings.Contains(string(a.Body), "stranger") {
+				t.Errorf("%+v tells of another project: %s", params, a.Body)
+			}
+		}
+	}
+}
+
 // A refused operation tells nothing.
 func TestNoEventsOfWhatWasRefused(t *testing.T) {
 	t.Parallel()

@@ -55,17 +55,17 @@ WHERE affiliate_id = @affiliate_id AND project_id = @project_id
 
 -- name: FindCouponByCode :one
 SELECT c.id, c.status, sqlc.embed(a)
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = @project_id AND c.code_key = @code_key;
 
 -- name: FindCouponsByStripeID :many
 SELECT DISTINCT a.*
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = @project_id AND c.stripe_coupon_id = CAST(@provider_id AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2;
 
 -- name: FindCouponsByLemonsqueezyCode :many
 SELECT DISTINCT a.*
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@provider_id AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2;

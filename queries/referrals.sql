@@ -11,21 +11,21 @@ WHERE NOT EXISTS (
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.id = @referral_id AND r.project_id = @project_id;
 
 -- name: FindReferralByEmail :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id AND r.email = CAST(@email AS TEXT);
 
 -- name: FindReferralByExternalID :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
 
 -- The customers that a call names: by id, by email, by the app's own id. What is
@@ -34,7 +34,7 @@ WHERE r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT);
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE (r.project_id = @project_id AND r.id = @referral_id)
     OR (r.project_id = @project_id AND r.email = CAST(@email AS TEXT))
     OR (r.project_id = @project_id AND r.external_id = CAST(@external_id AS TEXT))

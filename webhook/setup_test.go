@@ -241,12 +241,3 @@ func hangs(_ int, r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
 }
-
-// single skips in short mode, in which CI looks for races, what does one thing after
-// the other and takes long: it has been tested without.
-func single(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("does one thing after the other")
-	}
-}

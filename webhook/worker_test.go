@@ -264,7 +264,6 @@ func TestPruning(t *testing.T) {
 // More than one step's worth goes at once, also when the oldest delivery is pending
 // and stays.
 func TestPruningMany(t *testing.T) {
-	single(t)
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
 		r := &receiver{answer: func(_ int, q *http.Request) (*http.Response, error) {

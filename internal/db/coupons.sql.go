@@ -79,7 +79,7 @@ func (q *Queries) DeleteCoupon(ctx context.Context, arg DeleteCouponParams) erro
 
 const findCouponByCode = `-- name: FindCouponByCode :one
 SELECT c.id, c.status, a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.code_key = ?2
 `
 
@@ -118,7 +118,7 @@ func (q *Queries) FindCouponByCode(ctx context.Context, arg FindCouponByCodePara
 
 const findCouponsByLemonsqueezyCode = `-- name: FindCouponsByLemonsqueezyCode :many
 SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.lemonsqueezy_discount_code = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
 `
@@ -166,7 +166,7 @@ func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCou
 
 const findCouponsByStripeID = `-- name: FindCouponsByStripeID :many
 SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.stripe_coupon_id = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
 `

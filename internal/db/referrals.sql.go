@@ -67,7 +67,7 @@ const findCustomers = `-- name: FindCustomers :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE (r.project_id = ?1 AND r.id = ?2)
     OR (r.project_id = ?1 AND r.email = CAST(?3 AS TEXT))
     OR (r.project_id = ?1 AND r.external_id = CAST(?4 AS TEXT))
@@ -145,7 +145,7 @@ const findReferral = `-- name: FindReferral :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.id = ?1 AND r.project_id = ?2
 `
 
@@ -195,7 +195,7 @@ const findReferralByEmail = `-- name: FindReferralByEmail :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.project_id = ?1 AND r.email = CAST(?2 AS TEXT)
 `
 
@@ -245,7 +245,7 @@ const findReferralByExternalID = `-- name: FindReferralByExternalID :one
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
+FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE r.project_id = ?1 AND r.external_id = CAST(?2 AS TEXT)
 `
 
