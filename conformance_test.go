@@ -36,8 +36,10 @@ func TestConformance(t *testing.T) {
 			switch {
 			case !testing.Short():
 				conformance.Run(t, open)
-			case name == "owned file" || name == "borrowed":
+			case name == "owned file":
 				conformance.RunRaces(t, open)
+			case name == "borrowed":
+				conformance.RunDrivenRaces(t, open)
 			default:
 				t.Skip("differs from the other borrowed one in nothing that runs side by side")
 			}

@@ -42,6 +42,12 @@ func RunDriven(t *testing.T, open Open) {
 	run(t, open, func(of theme) bool { return of.marks&driven != 0 })
 }
 
+// RunDrivenRaces does the tests of the themes that RunRaces and RunDriven both do.
+func RunDrivenRaces(t *testing.T, open Open) {
+	t.Helper()
+	run(t, open, func(of theme) bool { return of.marks&races != 0 && of.marks&driven != 0 })
+}
+
 // A theme is some tests of one thing.
 type theme struct {
 	name  string
