@@ -438,7 +438,6 @@ func TestRetryWaitsBehindAReplay(t *testing.T) {
 
 // An endpoint that takes nothing keeps its own deliveries, and nobody else's.
 func TestPruningBehindWhatIsPending(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
 	ctx := t.Context()

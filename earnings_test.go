@@ -49,7 +49,7 @@ func TestAsOfWaitsForOpenTransactions(t *testing.T) {
 		began func(p *program, work func(shop *refgrow.Project) error) error
 	}{
 		"Atomic in a file of the engine's own": {
-			func(t *testing.T) *program { return inOwnFile(t, refgrow.Settings{}) }, (*program).atomic,
+			func(t *testing.T) *program { return inOwnFileAtOnce(t, refgrow.Settings{}) }, (*program).atomic,
 		},
 		"Atomic in the app's database": {
 			func(t *testing.T) *program { return inAppsFile(t, 3, refgrow.Settings{}) }, (*program).atomic,
@@ -195,7 +195,6 @@ func (p *program) round(a *refgrow.Affiliate, n int) error {
 // with, such as that of the debts that are still held. It is refused as the value's
 // fault, and everything else goes on.
 func TestAccountEndsBeforeItsSumsOverflow(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
 	jane, joe := p.affiliate("jane"), p.affiliate("joe")
@@ -231,7 +230,6 @@ func TestAccountEndsBeforeItsSumsOverflow(t *testing.T) {
 
 // A correction that the account cannot take leaves everything as it was.
 func TestCorrectionBeyondTheAccount(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30})
 	jane := p.affiliate("jane")

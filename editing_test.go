@@ -99,7 +99,6 @@ func TestCurrencyChangeWithAValue(t *testing.T) {
 // Nobody can pile up entries: a conversion that was edited too often stays as it
 // is, but can still be refunded and deleted.
 func TestEditsHaveAnEnd(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
 	jane := p.affiliate("jane")

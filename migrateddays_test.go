@@ -20,7 +20,6 @@ const beforeTracking = 3
 // A database from before there were days gets those that it would have, had there
 // always been days.
 func TestDaysOfADatabaseBeforeTracking(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 2})
 	leaving := p.history()

@@ -69,7 +69,6 @@ func TestRefundInParts(t *testing.T) {
 // However a sale is cut up, and edited in between, the parts that make the whole
 // take back what there was.
 func TestRefundsAddUp(t *testing.T) {
-	single(t)
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("8.2"), HoldDays: 7})
 	for parts := int64(1); parts <= 23; parts++ {

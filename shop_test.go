@@ -23,8 +23,16 @@ type program struct {
 	app *sql.DB
 }
 
-// inOwnFile is a program in a file of the engine's own.
+// inOwnFile is a program in a file of the engine's own, for a test that does one
+// thing after the other.
 func inOwnFile(t *testing.T, settings refgrow.Settings) *program {
+	t.Helper()
+	single(t)
+	return inOwnFileAtOnce(t, settings)
+}
+
+// inOwnFileAtOnce is one for a test that does things side by side.
+func inOwnFileAtOnce(t *testing.T, settings refgrow.Settings) *program {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "refgrow.db")
 	database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal})
@@ -160,7 +168,7 @@ func (p *program) count(query string, args ...any) (n int) {
 }
 
 // single skips in short mode, in which CI looks for races, what does one thing after
-// the other and takes long: it has been tested without.
+// the other: it has been tested without.
 func single(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

@@ -15,7 +15,6 @@ import (
 // Accounts that nothing is posted to take in what has become available, so that no
 // read has to add it up any more; what they say stays the same.
 func TestUpkeepRollsAccountsForward(t *testing.T) {
-	single(t)
 	t.Parallel()
 	ctx := t.Context()
 	p := inOwnFile(t, refgrow.Settings{HoldDays: 30, Commission: refgrow.Percent("20")})

@@ -12,7 +12,7 @@ import (
 // undone.
 func TestVisitsAroundBlocks(t *testing.T) {
 	t.Parallel()
-	p := inOwnFile(t, refgrow.Settings{AllowedOrigins: []string{"https://example.com"}})
+	p := inOwnFileAtOnce(t, refgrow.Settings{AllowedOrigins: []string{"https://example.com"}})
 	ctx, undo := t.Context(), errors.New("undo")
 	touch := func(shop *refgrow.Project) refgrow.Touch {
 		s, err := shop.TrackingSettings(ctx)
