@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,8 +64,13 @@ func (s *busyShop) sale(ctx context.Context, shop *refgrow.Project, of *sequence
 	return err
 }
 
-// write lets all writers go on until stop is called.
+// write lets all writers go on until stop is called. It returns when each is at work.
 func (s *busyShop) write() (stop func()) {
+	s.Helper()
+	var before []int64
+	for _, of := range s.sequences {
+		before = append(before, of.done.Load())
+	}
 	ctx, cancel := context.WithCancel(s.Context())
 	var writers sync.WaitGroup
 	for _, of := range s.sequences {
@@ -81,6 +87,11 @@ func (s *busyShop) write() (stop func()) {
 			}
 		})
 	}
+	for i, of := range s.sequences {
+		for of.done.Load() == before[i] && !s.Failed() {
+			runtime.Gosched()
+		}
+	}
 	return func() { cancel(); writers.Wait() }
 }
 
@@ -94,11 +105,12 @@ func (s *busyShop) slowest() time.Duration {
 	return p99
 }
 
-// backUp makes a backup while the writers go on, and checks that it is a state that
+// backUp makes a backup while the writers write, and checks that it is a state that
 // has existed: of each writer it has the first sales, all that were acknowledged
 // before it began, and none that was sent after it ended.
 func (s *busyShop) backUp(path string) {
 	s.Helper()
+	stop := s.write()
 	acknowledged, sent := make([]int64, len(s.sequences)), make([]int64, len(s.sequences))
 	for i, of := range s.sequences {
 		acknowledged[i] = of.done.Load()
@@ -107,6 +119,7 @@ func (s *busyShop) backUp(path string) {
 	for i, of := range s.sequences {
 		sent[i] = of.sent.Load()
 	}
+	stop()
 
 	database, err := sqlite.Open(s.Context(), path, sqlite.Options{})
 	s.ok(err)
@@ -147,11 +160,9 @@ func TestBackups(t *testing.T) {
 	}
 	s := newBusyShop(t)
 	path := filepath.Join(t.TempDir(), "copy.db")
-	stop := s.write()
 	for range backups {
 		s.backUp(path)
 	}
-	stop()
 	if large == 0 {
 		return
 	}
