@@ -259,7 +259,7 @@ func (o *op) claimOfCode(ctx context.Context, e evidence) (*claim, error) {
 	if c.Code == "" {
 		return nil, nil
 	}
-	a, err := o.FindAffiliateByCode(ctx, db.FindAffiliateByCodeParams{ProjectID: o.project, Code: fold(c.Code)})
+	a, err := o.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: o.project, Code: fold(c.Code)})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown
@@ -267,10 +267,7 @@ func (o *op) claimOfCode(ctx context.Context, e evidence) (*claim, error) {
 	case err != nil:
 		return nil, err
 	}
-	c.names(&db.Affiliate{
-		ID: a.ID, Email: a.Email, ReferralCode: a.ReferralCode,
-		PaypalEmail: a.PaypalEmail, WiseAccountID: a.WiseAccountID, WiseEmail: a.WiseEmail,
-	})
+	c.names(&a)
 	if AffiliateStatus(a.Status) != AffiliateActive {
 		c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
 	}

@@ -115,7 +115,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: Purchase, ReferralCode: "JANE", Reference: "in_1", BaseValue: base,
 				Customer: Customer{ExternalID: "u_1", Email: "carl@example.com"},
 			},
-			"FindCustomers FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"a known customer",
@@ -141,12 +141,12 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			RecordConversionParams{
 				Type: Purchase, ReferralCode: "JANE", BaseValue: base, Customer: Customer{ExternalID: "u_5", Email: "gus@example.com"},
 			},
-			"FindCustomers FindClaim FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers FindClaim GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with claims on file: a new customer without an email",
 			RecordConversionParams{Type: Purchase, ReferralCode: "JANE", BaseValue: base, Customer: Customer{ExternalID: "u_6"}},
-			"FindReferralByExternalID FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with claims on file: a known customer",
@@ -156,7 +156,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		{
 			"with claims on file: a new customer who has one",
 			RecordConversionParams{Type: Purchase, BaseValue: base, Customer: Customer{Email: "fay@example.com"}},
-			"FindReferralByEmail FindClaim FindAffiliateByCode InsertReferral InsertConversion DeleteClaim InsertEntry PostToAccount",
+			"FindReferralByEmail FindClaim GetAffiliateByCode InsertReferral InsertConversion DeleteClaim InsertEntry PostToAccount",
 		},
 		{
 			"without claims again: a new customer",
@@ -169,7 +169,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: Purchase, ReferralCode: "JANE", Reference: "in_5", BaseValue: base, Product: "pro",
 				Customer: Customer{ExternalID: "u_3", Email: "eve@example.com"},
 			},
-			"FindCustomers FindAffiliateByCode ListRulesFor InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers GetAffiliateByCode ListRulesFor InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with overrides and months: a known customer",
@@ -193,7 +193,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		{
 			"with two endpoints: a signup of a new customer",
 			RecordConversionParams{Type: Signup, ReferralCode: "JANE", Customer: Customer{ExternalID: "u_4"}},
-			"FindReferralByExternalID FindAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
+			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
 		},
 	} {
 		if strings.HasPrefix(test.name, "with claims") && !claimed {

@@ -23,9 +23,7 @@ import (
 // A compressed body is not unpacked, and is refused as what it is: no JSON.
 func TestAttackCompressedBodies(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	w := populated(t, noLimit)
 	bomb := func(pack func(io.Writer) io.WriteCloser) string {
 		var b bytes.Buffer
@@ -64,9 +62,7 @@ func TestAttackCompressedBodies(t *testing.T) {
 // shows nothing else, however far it is beyond all there is.
 func TestAttackCursors(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	w := populated(t, noLimit)
 	w.addMoney(t)
 	w.addWebhooks(t)
@@ -129,9 +125,7 @@ func TestAttackCursors(t *testing.T) {
 // The method of a request is that of its first line, whatever else it says.
 func TestAttackMethodOverride(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	w := populated(t, noLimit)
 	readOnly := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
 	before := w.dump(t)
@@ -160,9 +154,7 @@ func TestAttackMethodOverride(t *testing.T) {
 // What has line breaks in it ends up in no header, wherever it is sent.
 func TestAttackHeaderInjection(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	s := besiege(t, false, false)
 	server := httptest.NewServer(s.mux)
 	defer server.Close()

@@ -88,9 +88,7 @@ func sessions(p **refgrow.Project) func(*http.Request) (httpapi.Caller, error) {
 // within a minute nobody gets more than the limit.
 func TestAttackLimitByTheClock(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	var shop *refgrow.Project
 	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 5, Authenticate: sessions(&shop)})
 	shop = w.shop
@@ -159,9 +157,7 @@ func TestAttackLimitByTheClock(t *testing.T) {
 // memory than the 10,000 of each that are counted at once. It measures the memory of
 // the process, so that no other test runs at the same time.
 func TestAttackLimitMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	api := httpapi.New(w.engine, httpapi.Options{
 		Authenticate: sessions(&w.shop),

@@ -19,9 +19,7 @@ import (
 // these never existed, and what names an id is not found.
 func TestAttackEveryMethod(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	w := &twins{with: besiege(t, true, false), without: besiege(t, false, false)}
 	w.harvest(t)
 	before := w.with.rowsOf(t, w.with.victim)

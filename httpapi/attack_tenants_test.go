@@ -26,9 +26,7 @@ import (
 // the attacker's rows are the same in both.
 func TestAttackEveryRoute(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and of one goroutine")
-	}
+	single(t)
 	for _, victimFirst := range []bool{false, true} {
 		t.Run(fmt.Sprintf("victim first %v", victimFirst), func(t *testing.T) {
 			t.Parallel()

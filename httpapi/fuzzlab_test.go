@@ -47,9 +47,7 @@ type site struct {
 // newLab makes a lab of what fill puts into it.
 func newLab(t testing.TB, fill func(*world)) *lab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("all of it happens one after another")
-	}
+	single(t)
 	path := filepath.Join(t.TempDir(), "lab.db")
 	// A commit need not wait for the disk here.
 	database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal, CheckpointPages: 400})

@@ -269,9 +269,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// single skips in short mode, in which CI looks for races, what does one thing after
-// the other and takes long: it has been tested without.
-func single(t *testing.T) {
+// single skips in short mode, in which CI looks for races, what takes long and does one
+// thing after the other: it has been tested without.
+func single(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("does one thing after the other")

@@ -13,12 +13,6 @@ SELECT * FROM refgrow_affiliates WHERE project_id = @project_id AND email = @ema
 SELECT a.* FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = @project_id AND c.code = @code AND a.project_id = c.project_id AND a.deleted_at IS NULL;
 
--- What it takes to credit who is behind a code.
--- name: FindAffiliateByCode :one
-SELECT a.id, a.status, a.email, a.referral_code, a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = @project_id AND c.code = @code AND a.project_id = c.project_id AND a.deleted_at IS NULL;
-
 -- name: UpdateAffiliate :exec
 UPDATE refgrow_affiliates
 SET email = @email, referral_code = @referral_code, partner_slug = @partner_slug, status = @status,

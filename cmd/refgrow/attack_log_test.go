@@ -20,9 +20,7 @@ import (
 // and no address of anybody in it, and each of its lines is one of the program's own.
 func TestAttackLog(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	p := setup(t)
 	// Secrets that are unlike everything else in a log.
 	const hookSecret = "a-secret-of-a-webhook-0123456789"
@@ -123,9 +121,7 @@ func TestAttackLog(t *testing.T) {
 // A client has no other address by saying so: its failures are counted together.
 func TestAttackForwardedFor(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	engine, _ := refgrowtest.New(t)
 	for _, test := range []struct {
 		name    string
@@ -171,9 +167,7 @@ func TestAttackForwardedFor(t *testing.T) {
 // Names that strangers make up cost no memory and no row.
 func TestAttackMadeUpNames(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	h := newHost(t)
 	shop := h.project("shop")
 	for n := range 2000 {

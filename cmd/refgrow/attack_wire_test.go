@@ -37,9 +37,7 @@ func (s *server) raw(text string) string {
 // Paths that try to be others are answered in JSON, and no other path's answer.
 func TestAttackPaths(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	p := setup(t)
 	s := p.serve("--rate-limit", "0")
 	s.do("POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`)
@@ -87,9 +85,7 @@ func TestAttackPaths(t *testing.T) {
 // the project's own pages, and sets no header but ours.
 func TestAttackLinks(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	p := setup(t)
 	s := p.serve("--rate-limit", "0", "--trusted-proxy", "127.0.0.1")
 	s.do("POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`)
@@ -125,9 +121,7 @@ func TestAttackLinks(t *testing.T) {
 // goes on.
 func TestAttackGarbage(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("is long, and sends one request after another")
-	}
+	single(t)
 	p := setup(t)
 	s := p.serve("--rate-limit", "0")
 	const host = "Host: refgrow\r\n"

@@ -97,8 +97,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// single skips in short mode, in which CI looks for races, what does one thing after
-// the other and takes long: it has been tested without.
+// single skips in short mode, in which CI looks for races, what takes long and does one
+// thing after the other: it has been tested without.
 func single(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

@@ -267,43 +267,6 @@ func (q *Queries) EndRulesOf(ctx context.Context, arg EndRulesOfParams) error {
 	return err
 }
 
-const findAffiliateByCode = `-- name: FindAffiliateByCode :one
-SELECT a.id, a.status, a.email, a.referral_code, a.paypal_email, a.wise_account_id, a.wise_email
-FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = ?1 AND c.code = ?2 AND a.project_id = c.project_id AND a.deleted_at IS NULL
-`
-
-type FindAffiliateByCodeParams struct {
-	ProjectID int64
-	Code      string
-}
-
-type FindAffiliateByCodeRow struct {
-	ID            int64
-	Status        string
-	Email         string
-	ReferralCode  string
-	PaypalEmail   *string
-	WiseAccountID *string
-	WiseEmail     *string
-}
-
-// What it takes to credit who is behind a code.
-func (q *Queries) FindAffiliateByCode(ctx context.Context, arg FindAffiliateByCodeParams) (FindAffiliateByCodeRow, error) {
-	row := q.db.QueryRowContext(ctx, findAffiliateByCode, arg.ProjectID, arg.Code)
-	var i FindAffiliateByCodeRow
-	err := row.Scan(
-		&i.ID,
-		&i.Status,
-		&i.Email,
-		&i.ReferralCode,
-		&i.PaypalEmail,
-		&i.WiseAccountID,
-		&i.WiseEmail,
-	)
-	return i, err
-}
-
 const getAffiliate = `-- name: GetAffiliate :one
 SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at FROM refgrow_affiliates WHERE id = ?1 AND project_id = ?2 AND deleted_at IS NULL
 `

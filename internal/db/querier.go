@@ -58,8 +58,6 @@ type Querier interface {
 	EndPayout(ctx context.Context, arg EndPayoutParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
-	// What it takes to credit who is behind a code.
-	FindAffiliateByCode(ctx context.Context, arg FindAffiliateByCodeParams) (FindAffiliateByCodeRow, error)
 	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
 	// The codes are looked up, one by one.
 	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)
