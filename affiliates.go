@@ -1,7 +1,9 @@
 package refgrow
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"iter"
@@ -9,6 +11,10 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/payfile"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // An AffiliateStatus says whether an affiliate takes part.
@@ -23,8 +29,8 @@ const (
 )
 
 // An Affiliate refers customers. It has one referral code and, optionally, a
-// partner slug; codes and slugs are compared without regard to case, and one that
-// was changed keeps leading to its affiliate.
+// partner slug; codes and slugs are compared without regard to case, and a former
+// one keeps leading to its affiliate.
 type Affiliate struct {
 	ID           int64
 	Email        string
@@ -34,24 +40,30 @@ type Affiliate struct {
 	CreatedAt    time.Time
 
 	PayoutPreferences PayoutPreferences
+	// PayoutsPaused tells payout runs to leave the affiliate out. It goes on earning.
+	PayoutsPaused bool
 
 	// Clicks counts visits. Signups and Purchases count the conversions of that
 	// type that exist and are credited to the affiliate.
 	Clicks, Signups, Purchases int64
-	// Earnings are the balances of now: the one in the project's currency first,
+	// Earnings are the current balances: the one in the project's currency first,
 	// then one for each other currency in which there is anything.
 	Earnings []Balance
+
+	holds bool // the project has a hold
 }
 
 // CreateAffiliateParams describe a new affiliate.
 type CreateAffiliateParams struct {
 	// Email must be unique in the project.
 	Email string
-	// ReferralCode is 3 to 64 of A-Z, a-z, 0-9, - and _. Defaults to a generated
-	// one of 8 characters.
+	// ReferralCode is 3 to 64 characters of A-Z, a-z, 0-9, - and _. Defaults to a
+	// generated one of 8 characters.
 	ReferralCode string
-	// PartnerSlug is 3 to 64 of a-z, 0-9, - and _; "" for none.
+	// PartnerSlug is 3 to 64 characters of a-z, 0-9, - and _; "" for none.
 	PartnerSlug string
+	// PayoutPreferences say where the affiliate wants to be paid.
+	PayoutPreferences PayoutPreferences
 }
 
 // UpdateAffiliateParams change what is not nil, and given.
@@ -61,12 +73,17 @@ type UpdateAffiliateParams struct {
 	PartnerSlug       Null[string]
 	Status            *AffiliateStatus
 	PayoutPreferences Null[PayoutPreferences]
+	// PayoutsPaused tells payout runs to leave the affiliate out, and nothing else.
+	PayoutsPaused *bool
 }
 
 // ListAffiliatesParams narrow and page the list of affiliates.
 type ListAffiliatesParams struct {
 	// Status is "" for all.
 	Status AffiliateStatus
+	// ReferralCode finds the affiliate that a code leads to, as AffiliateByCode does.
+	// It is nil for all; an empty one finds nobody.
+	ReferralCode *string
 	// Limit is 1 to 500; 0 means 20.
 	Limit  int
 	After  Cursor
@@ -76,60 +93,74 @@ type ListAffiliatesParams struct {
 // CreateAffiliate adds an affiliate to the program. Errors: ErrInvalid;
 // ErrConflict when the email, the code or the slug is taken.
 func (p *Project) CreateAffiliate(ctx context.Context, params CreateAffiliateParams) (*Affiliate, error) {
-	email, err := address("email", params.Email)
+	email, err := newEmailAt("email", params.Email)
 	if err != nil {
 		return nil, err
 	}
 	if params.ReferralCode != "" {
-		if err := code("referral_code", params.ReferralCode); err != nil {
+		if err := at("referral_code", form.Code(params.ReferralCode)); err != nil {
 			return nil, err
 		}
 	}
 	if params.PartnerSlug != "" {
-		if err := slug("partner_slug", params.PartnerSlug); err != nil {
+		if err := at("partner_slug", form.Slug(params.PartnerSlug)); err != nil {
 			return nil, err
 		}
 	}
+	preferences, err := params.PayoutPreferences.check()
+	if err != nil {
+		return nil, err
+	}
+	row := db.Affiliate{
+		Email: email, ReferralCode: params.ReferralCode, PartnerSlug: stored.TextOrNull(params.PartnerSlug),
+		Status: string(AffiliateActive),
+	}
+	if err := preferences.keepIn(&row); err != nil {
+		return nil, err
+	}
 	return change(ctx, p, "creating an affiliate", backend.Work{}, func(ctx context.Context, o *op) (*Affiliate, error) {
-		row, err := o.createAffiliate(ctx, email, params.ReferralCode, textOrNull(params.PartnerSlug))
+		row, err := o.createAffiliate(ctx, row)
 		if err != nil {
 			return nil, err
 		}
-		return showAffiliate(row, statistics{}, string(o.state.settings.Currency))
+		settings := &o.state.settings
+		shown, err := showAffiliate(row, statistics{}, string(settings.Currency), int64(settings.HoldDays))
+		if err != nil {
+			return nil, err
+		}
+		return shown, o.emitAffiliate(ctx, row, shown)
 	})
 }
 
-func (o *op) createAffiliate(ctx context.Context, email, referralCode string, partnerSlug *string) (*db.Affiliate, error) {
-	if err := o.emailIsFree(ctx, email, 0); err != nil {
+func (o *op) createAffiliate(ctx context.Context, row db.Affiliate) (*db.Affiliate, error) {
+	if err := o.emailIsFree(ctx, row.Email, 0); err != nil {
 		return nil, err
 	}
-	if referralCode == "" {
-		var err error
-		if referralCode, err = o.generateCode(ctx); err != nil {
+	var err error
+	if row.ReferralCode == "" {
+		if row.ReferralCode, err = o.generateCode(ctx); err != nil {
 			return nil, err
 		}
 	}
-	row := &db.Affiliate{
-		ProjectID: o.project, Email: email, ReferralCode: referralCode, PartnerSlug: partnerSlug,
-		Status: string(AffiliateActive), CreatedAt: o.now,
-	}
-	var err error
+	row.ProjectID, row.CreatedAt = o.project, o.now
 	row.ID, err = o.InsertAffiliate(ctx, db.InsertAffiliateParams{
-		ProjectID: o.project, Email: email, ReferralCode: referralCode, PartnerSlug: partnerSlug, Status: row.Status, CreatedAt: o.now,
+		ProjectID: o.project, Email: row.Email, ReferralCode: row.ReferralCode, PartnerSlug: row.PartnerSlug,
+		Status: row.Status, CreatedAt: o.now,
+		PaypalEmail: row.PaypalEmail, WiseAccountID: row.WiseAccountID, WiseEmail: row.WiseEmail, WiseName: row.WiseName,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := o.claimCode(ctx, "referral_code", referralCode, row.ID); err != nil {
+	if err := o.registerCode(ctx, "referral_code", row.ReferralCode, row.ID); err != nil {
 		return nil, err
 	}
-	if partnerSlug != nil {
-		if err := o.claimCode(ctx, "partner_slug", *partnerSlug, row.ID); err != nil {
+	if row.PartnerSlug != nil {
+		if err := o.registerCode(ctx, "partner_slug", *row.PartnerSlug, row.ID); err != nil {
 			return nil, err
 		}
 	}
 	o.countAffiliate(AffiliateActive, 1)
-	return row, nil
+	return &row, nil
 }
 
 func (o *op) emailIsFree(ctx context.Context, email string, but int64) error {
@@ -142,18 +173,13 @@ func (o *op) emailIsFree(ctx context.Context, email string, but int64) error {
 	case other.ID == but:
 		return nil
 	}
-	return conflict("email", "an affiliate with this email exists already")
+	return taken(other.ID, "email", "an affiliate with this email already exists")
 }
 
-func (o *op) countAffiliate(status AffiliateStatus, by int64) {
-	delta := db.AddTotalsParams{ProjectID: o.project}
-	switch status {
-	case AffiliateActive:
-		delta.AffiliatesActive = by
-	case AffiliateInactive:
-		delta.AffiliatesInactive = by
-	}
-	o.Add(delta)
+// affiliateExists refuses an affiliate that the project does not have.
+func affiliateExists(ctx context.Context, q db.Querier, project, id int64) error {
+	_, err := q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: project, AffiliateID: id})
+	return missing(err, "Affiliate")
 }
 
 // GetAffiliate finds an affiliate by its id. Errors: ErrNotFound.
@@ -163,10 +189,10 @@ func (p *Project) GetAffiliate(ctx context.Context, id int64) (*Affiliate, error
 	})
 }
 
-// AffiliateByEmail finds an affiliate by its email, in any case. Errors:
+// AffiliateByEmail finds an affiliate by its email, without regard to case. Errors:
 // ErrNotFound, ErrInvalid.
 func (p *Project) AffiliateByEmail(ctx context.Context, email string) (*Affiliate, error) {
-	email, err := address("email", email)
+	email, err := emailAt("email", email)
 	if err != nil {
 		return nil, err
 	}
@@ -175,15 +201,17 @@ func (p *Project) AffiliateByEmail(ctx context.Context, email string) (*Affiliat
 	})
 }
 
-// AffiliateByCode finds the affiliate that a referral code or a partner slug
-// leads to, in any case, former ones included. Errors: ErrNotFound.
+// AffiliateByCode finds the affiliate that a referral code or a partner slug leads
+// to, former ones included, without regard to case. Errors: ErrNotFound.
 func (p *Project) AffiliateByCode(ctx context.Context, code string) (*Affiliate, error) {
 	return p.findAffiliate(ctx, func(ctx context.Context, q db.Querier) (db.Affiliate, error) {
-		return q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: p.id, Code: fold(code)})
+		return q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: p.id, Code: form.Fold(code)})
 	})
 }
 
-func (p *Project) findAffiliate(ctx context.Context, find func(context.Context, db.Querier) (db.Affiliate, error)) (*Affiliate, error) {
+func (p *Project) findAffiliate(
+	ctx context.Context, find func(context.Context, db.Querier) (db.Affiliate, error),
+) (*Affiliate, error) {
 	var found *Affiliate
 	err := p.snapshot(ctx, "finding an affiliate", func(ctx context.Context, q db.Querier) error {
 		row, err := find(ctx, q)
@@ -207,7 +235,7 @@ func (p *Project) withStatistics(ctx context.Context, q db.Querier, row *db.Affi
 	if err != nil {
 		return nil, err
 	}
-	return showAffiliate(row, stats[row.ID], project.Currency)
+	return showAffiliate(row, stats[row.ID], project.Currency, project.HoldDays)
 }
 
 // UpdateAffiliate changes an affiliate. Errors: ErrNotFound, ErrInvalid,
@@ -217,29 +245,33 @@ func (p *Project) UpdateAffiliate(ctx context.Context, id int64, params UpdateAf
 		return nil, err
 	}
 	return change(ctx, p, "updating an affiliate", backend.Work{}, func(ctx context.Context, o *op) (*Affiliate, error) {
-		row, err := o.updateAffiliate(ctx, id, params)
+		before, row, err := o.updateAffiliate(ctx, id, params)
 		if err != nil {
 			return nil, err
 		}
-		return p.withStatistics(ctx, o, row, o.now)
+		shown, err := p.withStatistics(ctx, o, row, o.now)
+		if err != nil || row.Status == before.Status {
+			return shown, err
+		}
+		return shown, o.emitAffiliate(ctx, row, shown)
 	})
 }
 
 func (u *UpdateAffiliateParams) check() error {
 	if u.Email != nil {
-		email, err := address("email", *u.Email)
+		email, err := newEmailAt("email", *u.Email)
 		if err != nil {
 			return err
 		}
 		u.Email = &email
 	}
 	if u.ReferralCode != nil {
-		if err := code("referral_code", *u.ReferralCode); err != nil {
+		if err := at("referral_code", form.Code(*u.ReferralCode)); err != nil {
 			return err
 		}
 	}
 	if s := u.PartnerSlug.Value(); s != nil {
-		if err := slug("partner_slug", *s); err != nil {
+		if err := at("partner_slug", form.Slug(*s)); err != nil {
 			return err
 		}
 	}
@@ -260,13 +292,17 @@ func (u *UpdateAffiliateParams) check() error {
 	return nil
 }
 
-func (o *op) updateAffiliate(ctx context.Context, id int64, u UpdateAffiliateParams) (*db.Affiliate, error) {
+func (o *op) updateAffiliate(
+	ctx context.Context, id int64, u UpdateAffiliateParams,
+) (before, after *db.Affiliate, err error) {
 	row, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: id})
 	if err != nil {
-		return nil, missing(err, "Affiliate")
+		return nil, nil, missing(err, "Affiliate")
 	}
-	before := row
-	o.visits = true
+	if err := notErased(&row); err != nil {
+		return nil, nil, err
+	}
+	before = new(row)
 	set(&row.Email, u.Email)
 	set(&row.ReferralCode, u.ReferralCode)
 	u.PartnerSlug.apply(&row.PartnerSlug)
@@ -274,48 +310,50 @@ func (o *op) updateAffiliate(ctx context.Context, id int64, u UpdateAffiliatePar
 		row.Status = string(*u.Status)
 	}
 	if u.PayoutPreferences.Given() {
-		pp := orZero(u.PayoutPreferences.Value())
-		row.PaypalEmail, row.WiseAccountID, row.WiseEmail = textOrNull(pp.PayPalEmail), textOrNull(pp.WiseAccountID), textOrNull(pp.WiseEmail)
-	}
-	if err := o.emailIsFree(ctx, row.Email, id); err != nil {
-		return nil, err
-	}
-	if row.ReferralCode != before.ReferralCode {
-		if err := o.claimCode(ctx, "referral_code", row.ReferralCode, id); err != nil {
-			return nil, err
+		if err := stored.OrZero(u.PayoutPreferences.Value()).keepIn(&row); err != nil {
+			return nil, nil, err
 		}
 	}
-	if row.PartnerSlug != nil && *row.PartnerSlug != orZero(before.PartnerSlug) {
-		if err := o.claimCode(ctx, "partner_slug", *row.PartnerSlug, id); err != nil {
-			return nil, err
+	if u.PayoutsPaused != nil {
+		row.PayoutsPaused = stored.Flag(*u.PayoutsPaused)
+	}
+	if err := o.emailIsFree(ctx, row.Email, id); err != nil {
+		return nil, nil, err
+	}
+	if row.ReferralCode != before.ReferralCode {
+		if err := o.registerCode(ctx, "referral_code", row.ReferralCode, id); err != nil {
+			return nil, nil, err
+		}
+	}
+	if row.PartnerSlug != nil && *row.PartnerSlug != stored.OrZero(before.PartnerSlug) {
+		if err := o.registerCode(ctx, "partner_slug", *row.PartnerSlug, id); err != nil {
+			return nil, nil, err
 		}
 	}
 	if row.Status != before.Status {
 		o.countAffiliate(AffiliateStatus(before.Status), -1)
 		o.countAffiliate(AffiliateStatus(row.Status), 1)
 	}
-	return &row, o.Tx.UpdateAffiliate(ctx, db.UpdateAffiliateParams{
+	return before, &row, o.UpdateAffiliate(ctx, db.UpdateAffiliateParams{
 		ProjectID: o.project, AffiliateID: id, Email: row.Email, ReferralCode: row.ReferralCode, PartnerSlug: row.PartnerSlug,
 		Status: row.Status, PaypalEmail: row.PaypalEmail, WiseAccountID: row.WiseAccountID, WiseEmail: row.WiseEmail,
+		WiseName: row.WiseName, PayoutsPaused: row.PayoutsPaused,
 	})
 }
 
-// ListAffiliates gives a page of affiliates, newest first. Errors: ErrInvalid.
+// ListAffiliates returns a page of affiliates, newest first. Errors: ErrInvalid.
 func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParams) (Page[Affiliate], error) {
 	var page Page[Affiliate]
 	if err := params.check(); err != nil {
 		return page, err
 	}
-	at, err := pageOf("affiliates", params.Limit, 20, params.After, params.Offset, p.id, params.Status)
+	at, err := pageOf("affiliates", params.Limit, 20, params.After, params.Offset,
+		p.id, params.Status, named(params.ReferralCode))
 	if err != nil {
 		return page, err
 	}
-	from, to := textRange(string(params.Status))
 	err = p.snapshot(ctx, "listing affiliates", func(ctx context.Context, q db.Querier) error {
-		rows, err := q.ListAffiliates(ctx, db.ListAffiliatesParams{
-			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, StatusFrom: from, StatusTo: to,
-			Limit: at.fetch(), Offset: at.offset,
-		})
+		rows, err := p.affiliateRows(ctx, q, params, at)
 		if err != nil {
 			return err
 		}
@@ -332,10 +370,40 @@ func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParam
 			return err
 		}
 		page, err = cut(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID },
-			func(r *db.Affiliate) (*Affiliate, error) { return showAffiliate(r, stats[r.ID], project.Currency) })
+			func(r *db.Affiliate) (*Affiliate, error) {
+				return showAffiliate(r, stats[r.ID], project.Currency, project.HoldDays)
+			})
 		return err
 	})
 	return page, err
+}
+
+func (p *Project) affiliateRows(
+	ctx context.Context, q db.Querier, params ListAffiliatesParams, at paging,
+) ([]db.Affiliate, error) {
+	if params.ReferralCode != nil {
+		rows, err := p.affiliateOfCode(ctx, q, params)
+		return within(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID }), err
+	}
+	if beyond, err := at.isBeyond(ctx, q, p.id, params.countIn); beyond || err != nil {
+		return nil, err
+	}
+	from, to := textRange(string(params.Status))
+	return q.ListAffiliates(ctx, db.ListAffiliatesParams{
+		ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, StatusFrom: from, StatusTo: to,
+		Limit: at.fetch(), Offset: at.offset,
+	})
+}
+
+// affiliateOfCode is the one affiliate, at most, that a list by a code has.
+func (p *Project) affiliateOfCode(
+	ctx context.Context, q db.Querier, params ListAffiliatesParams,
+) ([]db.Affiliate, error) {
+	return atMostOne(func() (db.Affiliate, error) {
+		return q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{
+			ProjectID: p.id, Code: form.Fold(*params.ReferralCode),
+		})
+	}, func(r *db.Affiliate) bool { return params.Status == "" || params.Status == AffiliateStatus(r.Status) })
 }
 
 func (params ListAffiliatesParams) check() error {
@@ -351,14 +419,27 @@ func (p *Project) CountAffiliates(ctx context.Context, params ListAffiliatesPara
 	if err := params.check(); err != nil {
 		return 0, err
 	}
-	totals, err := read(p, "counting affiliates", func(q db.Querier) (db.ProjectTotals, error) { return q.GetProjectTotals(ctx, p.id) })
+	if params.ReferralCode != nil {
+		return read(ctx, p, "counting affiliates", func(ctx context.Context, q db.Querier) (int64, error) {
+			rows, err := p.affiliateOfCode(ctx, q, params)
+			return int64(len(rows)), err
+		})
+	}
+	totals, err := read(ctx, p, "counting affiliates", func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
+		return q.GetProjectTotals(ctx, p.id)
+	})
+	return params.countIn(&totals), err
+}
+
+// countIn is how many affiliates there are in all of the status that the list has.
+func (params ListAffiliatesParams) countIn(totals *db.ProjectTotals) int64 {
 	switch params.Status {
 	case AffiliateActive:
-		return totals.AffiliatesActive, err
+		return totals.AffiliatesActive
 	case AffiliateInactive:
-		return totals.AffiliatesInactive, err
+		return totals.AffiliatesInactive
 	}
-	return totals.AffiliatesActive + totals.AffiliatesInactive, err
+	return totals.AffiliatesActive + totals.AffiliatesInactive
 }
 
 // AllAffiliates walks the whole list. It fetches page by page and holds no rows
@@ -372,15 +453,122 @@ func (p *Project) AllAffiliates(ctx context.Context, params ListAffiliatesParams
 	})
 }
 
-func showAffiliate(r *db.Affiliate, s statistics, currency string) (*Affiliate, error) {
-	earnings, err := ownCurrencyFirst(s.balances, currency)
-	return &Affiliate{
-		ID: r.ID, Email: r.Email, ReferralCode: r.ReferralCode, PartnerSlug: orZero(r.PartnerSlug),
-		Status: AffiliateStatus(r.Status), CreatedAt: instant(r.CreatedAt),
-		PayoutPreferences: PayoutPreferences{
-			PayPalEmail: orZero(r.PaypalEmail), WiseAccountID: orZero(r.WiseAccountID), WiseEmail: orZero(r.WiseEmail),
-		},
-		Clicks: r.Clicks, Signups: s.signups, Purchases: s.purchases,
-		Earnings: earnings,
-	}, err
+// PayoutPreferences say where an affiliate wants to be paid. None may begin with =, +,
+// - or @, which a spreadsheet takes for a formula.
+type PayoutPreferences struct {
+	PayPalEmail string
+	// WiseAccountID is the id of a saved recipient at Wise: a positive integer, or a
+	// UUID.
+	WiseAccountID string
+	WiseEmail     string
+	// WiseName is the name in the templates of Wise, of at most 140 characters.
+	WiseName string
+}
+
+// check refuses what is not an address, and what a spreadsheet would take for a
+// formula.
+func (pp PayoutPreferences) check() (PayoutPreferences, error) {
+	for _, a := range []struct {
+		field string
+		email *string
+	}{{"payout_preferences.paypal_email", &pp.PayPalEmail}, {"payout_preferences.wise_details.email", &pp.WiseEmail}} {
+		if *a.email == "" {
+			continue
+		}
+		email, err := emailAt(a.field, *a.email)
+		if err != nil {
+			return pp, err
+		}
+		*a.email = email
+	}
+	for _, a := range []struct{ field, text string }{
+		{"payout_preferences.paypal_email", pp.PayPalEmail},
+		{"payout_preferences.wise_details.email", pp.WiseEmail},
+		{"payout_preferences.wise_name", pp.WiseName},
+	} {
+		if form.Formula(a.text) {
+			return pp, invalid(a.field, "must not begin with =, +, - or @")
+		}
+	}
+	return pp, at("payout_preferences.wise_name", form.Text(pp.WiseName, 140))
+}
+
+// keepIn puts preferences that were checked into an affiliate's row. An account id that
+// is kept already stays, even one from before there was a rule about ids.
+func (pp PayoutPreferences) keepIn(row *db.Affiliate) error {
+	if pp.WiseAccountID != "" && pp.WiseAccountID != stored.OrZero(row.WiseAccountID) {
+		if err := at("payout_preferences.wise_details.accountId", payfile.AccountID(pp.WiseAccountID)); err != nil {
+			return err
+		}
+	}
+	row.PaypalEmail = stored.TextOrNull(pp.PayPalEmail)
+	row.WiseAccountID = stored.TextOrNull(pp.WiseAccountID)
+	row.WiseEmail = stored.TextOrNull(pp.WiseEmail)
+	row.WiseName = stored.TextOrNull(pp.WiseName)
+	return nil
+}
+
+// registerCode makes a code or a slug lead to the affiliate, which keeps its former
+// ones.
+func (o *op) registerCode(ctx context.Context, field, text string, affiliate int64) error {
+	if err := o.codeIsFree(ctx, field, erasure.ReferralCode, text); err != nil {
+		return err
+	}
+	_, err := o.InsertCode(ctx, db.InsertCodeParams{ProjectID: o.project, Code: form.Fold(text), AffiliateID: affiliate})
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	owner, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: form.Fold(text)})
+	if err != nil || owner == affiliate {
+		return err
+	}
+	return taken(owner, field, "already leads to another affiliate")
+}
+
+// codeAlphabet has no look-alikes. Its 32 letters divide a byte's values evenly.
+const codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+// generateCode finds a free referral code.
+func (o *op) generateCode(ctx context.Context) (string, error) {
+	for range 20 {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		for i := range b {
+			b[i] = codeAlphabet[int(b[i])%len(codeAlphabet)]
+		}
+		_, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: form.Fold(string(b[:]))})
+		if errors.Is(err, sql.ErrNoRows) && o.codeIsFree(ctx, "", erasure.ReferralCode, string(b[:])) == nil {
+			return string(b[:]), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("no free referral code found")
+}
+
+// emailAt returns the one form of the email in an input.
+func emailAt(field, text string) (string, error) {
+	email, err := form.Email(text)
+	return email, at(field, err)
+}
+
+// newEmailAt is emailAt for an email that somebody is to get.
+func newEmailAt(field, text string) (string, error) {
+	email, err := emailAt(field, text)
+	return email, cmp.Or(err, at(field, erasure.Free(email)))
+}
+
+// notErased refuses to change an affiliate that was erased.
+func notErased(row *db.Affiliate) error {
+	if erasure.Is(row.ID, row.Email) {
+		return erased("", "The affiliate was erased: only adjustments of what is unpaid are possible")
+	}
+	return nil
+}
+
+// customerEmail returns the one form of a customer's email.
+func customerEmail(text string) (string, error) {
+	email, err := form.CustomerEmail(text)
+	return email, at("email", err)
 }

@@ -2,36 +2,28 @@ package refgrow
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"hash"
-	"maps"
 	"net/netip"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/clicks"
 	"github.com/refgrow-go/refgrow/internal/db"
-	"github.com/refgrow-go/refgrow/internal/wire"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // A Click is one visit through a referral link or code.
 type Click struct {
-	// ReferralCode is the affiliate's code or partner slug; required.
+	// ReferralCode is the affiliate's code or partner slug; required. Blanks and
+	// punctuation around it, as links get them in mails, are no part of it.
 	ReferralCode string
 	// URL is the page that was visited, Referrer the one before. Both are cut to
 	// 2048 bytes.
 	URL, Referrer string
 	// Address is the visitor's. It is stored only as a hash under a key that changes
-	// every UTC day and is deleted after 48 hours. Without one, repeats are not seen.
+	// every UTC day and is deleted after 48 hours. Without an address, repeats are not
+	// recognized.
 	Address netip.Addr
 	// UserAgent is the visitor's browser, cut to 512 bytes.
 	UserAgent string
@@ -41,19 +33,32 @@ type Click struct {
 type ClickCounts struct {
 	// Counted ones are in the statistics.
 	Counted int
-	// Ignored ones lead to no active affiliate, come from a bot, or repeat one of the
-	// same affiliate from the same address within RepeatWindow.
+	// Ignored ones lead to no active affiliate, come from a bot, or repeat a click from
+	// the same address to the same affiliate within RepeatWindow.
 	Ignored int
 }
 
 const (
+	// MaxQueuedClicks is how many clicks may wait in memory.
+	MaxQueuedClicks = 4096
+	// pruneStep is how many clicks, and how many claims, one transaction prunes, so
+	// that nobody waits long for it.
+	pruneStep = 500
+)
+
+const (
 	// MaxClicks is the most that RecordClicks takes at once.
 	MaxClicks = 500
-	// RepeatWindow is for how long further clicks from the same address do not count.
+	// RepeatWindow is how long further clicks from the same address do not count.
 	RepeatWindow = 30 * time.Minute
-
-	maxUserAgent = 512
 )
+
+// visit is what is kept of a click, except its time.
+func (c Click) visit() clicks.Visit {
+	return clicks.Visit{
+		Code: c.ReferralCode, URL: c.URL, Referrer: c.Referrer, UserAgent: c.UserAgent, Address: c.Address,
+	}.Cut()
+}
 
 // RecordClicks records clicks and returns after they are committed. Errors:
 // ErrInvalid, with a field such as "clicks[3].referral_code", ErrBusy, ErrClosed.
@@ -61,222 +66,90 @@ func (p *Project) RecordClicks(ctx context.Context, clicks []Click) (ClickCounts
 	if len(clicks) == 0 || len(clicks) > MaxClicks {
 		return ClickCounts{}, invalid("clicks", "must be 1 to %d", MaxClicks)
 	}
-	now := p.engine.millis()
-	visits := make([]visit, 0, len(clicks))
-	for i, click := range clicks {
-		if err := code(fmt.Sprintf("clicks[%d].referral_code", i), click.ReferralCode); err != nil {
-			return ClickCounts{}, err
-		}
-		if !IsBot(click.UserAgent) {
-			visits = append(visits, visit{click.cut(), now})
-		}
+	visits, err := visitsOf(clicks, p.engine.millis())
+	if err != nil {
+		return ClickCounts{}, err
 	}
 	counted, err := p.recordVisits(ctx, visits)
 	if err != nil {
 		return ClickCounts{}, err
 	}
 	counts := ClickCounts{Counted: counted, Ignored: len(clicks) - counted}
-	if p.backend == p.engine.backend { // inside a transaction it may be undone
-		p.engine.clicks.count(counts)
+	if !p.inTransaction() { // inside one it may be undone
+		p.engine.clicks.Count(counts.Counted, counts.Ignored)
 	}
 	return counts, nil
 }
 
-// cut bounds what is kept of a click.
-func (c Click) cut() Click {
-	c.URL, c.Referrer, c.UserAgent = cutText(c.URL, maxURL), cutText(c.Referrer, maxURL), cutText(c.UserAgent, maxUserAgent)
-	c.ReferralCode = strings.Clone(c.ReferralCode)
-	return c
+// visitsOf returns the clicks that may count, as visits at now.
+func visitsOf(list []Click, now int64) ([]clicks.Visit, error) {
+	visits := make([]clicks.Visit, 0, len(list))
+	for i, click := range list {
+		click.ReferralCode = form.LinkCode(click.ReferralCode)
+		if err := at(fmt.Sprintf("clicks[%d].referral_code", i), form.Code(click.ReferralCode)); err != nil {
+			return nil, err
+		}
+		if !IsBot(click.UserAgent) {
+			v := click.visit()
+			v.At = now
+			visits = append(visits, v)
+		}
+	}
+	return visits, nil
 }
 
-// A visit is a click that may count, and when it was.
-type visit struct {
-	Click
-	at int64 // Unix milliseconds
-}
-
-// A clickDay is where clicks count.
-type clickDay struct{ affiliate, day int64 }
-
-// recordVisits writes those that count, in one transaction, and counts them.
-func (p *Project) recordVisits(ctx context.Context, visits []visit) (counted int, err error) {
+// recordVisits writes those that count, in one transaction, and returns their number.
+func (p *Project) recordVisits(ctx context.Context, visits []clicks.Visit) (counted int, err error) {
 	if len(visits) == 0 {
-		return 0, p.engine.open()
+		return 0, p.open()
 	}
 	err = p.writeAs(ctx, "recording clicks", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
-		counted, err = o.recordVisits(ctx, visits)
+		counted, err = clicks.Record(ctx, o.Tx, o.project, o.now, visits)
 		return err
 	})
 	return counted, err
 }
 
-func (o *op) recordVisits(ctx context.Context, visits []visit) (counted int, err error) {
-	affiliates, err := o.affiliatesOf(ctx, visits)
-	if err != nil || len(affiliates) == 0 {
-		return 0, err
-	}
-	rows, err := o.clickRows(ctx, visits, affiliates)
-	if err != nil {
-		return 0, err
-	}
-	written, err := o.InsertClicks(ctx, db.InsertClicksParams{ProjectID: o.project, Clicks: string(rows)})
-	if err != nil {
-		return 0, err
-	}
-	days := make(map[clickDay]int64, len(affiliates))
-	sums := make(map[int64]int64, len(affiliates))
-	for _, row := range written {
-		days[clickDay{row.AffiliateID, dayOf(row.CreatedAt)}]++
-		sums[row.AffiliateID]++
-	}
-	for of, n := range days {
-		o.AddAffiliateDay(db.AddToAffiliateDayParams{ProjectID: o.project, Day: of.day, AffiliateID: of.affiliate, Clicks: n})
-		o.AddProjectDay(db.AddToProjectDayParams{ProjectID: o.project, Day: of.day, Clicks: n})
-	}
-	for _, id := range slices.Sorted(maps.Keys(sums)) {
-		if err := o.CountClicks(ctx, db.CountClicksParams{ProjectID: o.project, AffiliateID: id, Clicks: sums[id]}); err != nil {
-			return 0, err
-		}
-	}
-	return len(written), nil
+// newClickQueue is a queue that writes to the engine's database.
+func newClickQueue(e *Engine) *clicks.Queue {
+	return clicks.NewQueue(clicks.Config{
+		Record: func(ctx context.Context, project int64, visits []clicks.Visit) (int, error) {
+			return (&Project{engine: e, backend: e.backend, id: project}).recordVisits(ctx, visits)
+		},
+		Prune:      e.PruneClicks,
+		Operations: func() int64 { return e.backend.Stats().Operations },
+		Now:        e.now,
+		Logger:     e.logger,
+	})
 }
 
-// affiliatesOf finds the active affiliates that the codes lead to, by the codes in
-// lower case.
-func (o *op) affiliatesOf(ctx context.Context, visits []visit) (map[string]int64, error) {
-	affiliates := make(map[string]int64, len(visits))
-	for _, v := range visits {
-		affiliates[fold(v.ReferralCode)] = 0
+// QueueClick hands a click to the engine, which writes it soon after, together with
+// others. It never waits. It reports false when MaxQueuedClicks are waiting, or the
+// engine is closed: then the click is dropped, counted in Stats, and reported in the
+// log now and then. What is queued is lost when the process is killed. The project
+// of a transaction (WithTx, Atomic) queues clicks outside of it.
+func (p *Project) QueueClick(click Click) bool {
+	if p.engine == nil {
+		return false
 	}
-	codes, err := json.Marshal(slices.Sorted(maps.Keys(affiliates)))
-	if err != nil {
-		return nil, err
+	click.ReferralCode = form.LinkCode(click.ReferralCode)
+	if form.Code(click.ReferralCode) != nil || IsBot(click.UserAgent) {
+		p.engine.clicks.Count(0, 1)
+		return true
 	}
-	clear(affiliates)
-	found, err := o.FindClickedAffiliates(ctx, db.FindClickedAffiliatesParams{ProjectID: o.project, Codes: string(codes)})
-	for _, row := range found {
-		affiliates[row.Code] = row.AffiliateID
-	}
-	return affiliates, err
+	return p.engine.clicks.Add(p.id, click.visit())
 }
 
-// clickRows is what InsertClicks takes, without repeats among themselves.
-func (o *op) clickRows(ctx context.Context, visits []visit, affiliates map[string]int64) ([]byte, error) {
-	type source struct {
-		affiliate int64
-		address   netip.Addr
-	}
-	window := RepeatWindow.Milliseconds()
-	last := make(map[source]int64, len(visits))
-	rows := make([]byte, 0, 256*len(visits))
-	rows = append(rows, '[')
-	for i := range visits {
-		v := &visits[i]
-		from := source{affiliates[fold(v.ReferralCode)], v.Address.Unmap().WithZone("")}
-		if from.affiliate == 0 {
-			continue
-		}
-		if before, ok := last[from]; ok && from.address.IsValid() && -window < v.at-before && v.at-before < window {
-			continue
-		}
-		last[from] = v.at
-		today, yesterday, err := o.hashes(ctx, from.address, v.at)
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) > 1 {
-			rows = append(rows, ',')
-		}
-		rows = append(rows, '[')
-		rows = strconv.AppendInt(rows, from.affiliate, 10)
-		for _, text := range []string{v.ReferralCode, v.URL, v.Referrer, v.UserAgent} {
-			rows = append(rows, ',')
-			if text == "" {
-				rows = append(rows, "null"...)
-			} else {
-				rows = wire.AppendText(rows, text)
-			}
-		}
-		for _, number := range []*int64{today, yesterday, &v.at, new(v.at - window), new(v.at + window)} {
-			rows = append(rows, ',')
-			if number == nil {
-				rows = append(rows, "null"...)
-			} else {
-				rows = strconv.AppendInt(rows, *number, 10)
-			}
-		}
-		rows = append(rows, ']')
-	}
-	return append(rows, ']'), nil
-}
-
-// hashes gives an address as it is stored, and as it was stored the day before if
-// that is within the window; nil without an address.
-func (o *op) hashes(ctx context.Context, address netip.Addr, at int64) (today, yesterday *int64, err error) {
-	if !address.IsValid() {
-		return nil, nil, nil
-	}
-	if today, err = o.hash(ctx, address, dayOf(at)); err != nil {
-		return nil, nil, err
-	}
-	if before := dayOf(at - RepeatWindow.Milliseconds()); before != dayOf(at) {
-		yesterday, err = o.hash(ctx, address, before)
-	}
-	return today, yesterday, err
-}
-
-type hasherOf int64 // a day
-
-func (o *op) hash(ctx context.Context, address netip.Addr, day int64) (*int64, error) {
-	keyed, ok := o.Memo[hasherOf(day)].(hash.Hash)
-	if !ok {
-		key, err := o.addressKey(ctx, day)
-		if err != nil || key == nil {
-			return nil, err
-		}
-		keyed = hmac.New(sha256.New, key)
-		o.Memo[hasherOf(day)] = keyed
-	}
-	keyed.Reset()
-	bytes := address.As16()
-	keyed.Write(bytes[:])
-	return new(int64(binary.BigEndian.Uint64(keyed.Sum(nil)))), nil //nolint:gosec // any 64 bits will do
-}
-
-// addressKey gives the key of a day, nil when it is deleted already. The first who
-// needs today's makes it, and deletes those from before yesterday.
-func (o *op) addressKey(ctx context.Context, day int64) ([]byte, error) {
-	key, err := o.GetAddressKey(ctx, day)
-	today := dayOf(o.now)
-	if !errors.Is(err, sql.ErrNoRows) || day < today-1 {
-		return key, ignoring(err, sql.ErrNoRows)
-	}
-	key = make([]byte, sha256.Size)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
-	}
-	if err := o.InsertAddressKey(ctx, db.InsertAddressKeyParams{Day: day, Key: key}); err != nil {
-		return nil, err
-	}
-	return key, o.forgetAddressKeys(ctx)
-}
-
-// forgetAddressKeys deletes the keys from before yesterday. They are overwritten
-// first, because what is deleted stays in the file for a while.
-func (o *op) forgetAddressKeys(ctx context.Context) error {
-	before := dayOf(o.now) - 1
-	if err := o.OverwriteAddressKeys(ctx, before); err != nil {
-		return err
-	}
-	return o.DeleteAddressKeys(ctx, before)
-}
+// FlushClicks returns when everything that was queued before the call is written,
+// or dropped. Inside Atomic and while a transaction of the caller's holds the
+// database, nothing is written, and it would wait until ctx ends. Errors: that of ctx.
+func (e *Engine) FlushClicks(ctx context.Context) error { return e.clicks.Flush(ctx) }
 
 // PruneClicks forgets the single clicks that are older than each project's
 // ClickDays, the claims of browsers that are older than its CookieDays, and the keys
-// under which addresses were hashed before yesterday: some hundreds of each at once.
-// It reports whether there may be more. No statistic changes by it. An engine does
-// it by itself once an hour while it writes queued clicks. Errors: ErrBusy,
-// ErrClosed.
+// under which addresses were hashed before yesterday: a few hundred of each at a time.
+// It reports whether there may be more. It changes no statistic. An engine does this
+// by itself once an hour while it writes queued clicks. Errors: ErrBusy, ErrClosed.
 func (e *Engine) PruneClicks(ctx context.Context) (more bool, err error) {
 	projects, err := e.Projects(ctx)
 	if err != nil {
@@ -296,28 +169,26 @@ func (e *Engine) PruneClicks(ctx context.Context) (more bool, err error) {
 }
 
 func (o *op) pruneClicks(ctx context.Context) (more bool, err error) {
-	if err := o.forgetAddressKeys(ctx); err != nil {
-		return false, err
-	}
-	clicks, err := o.Tx.PruneClicks(ctx, db.PruneClicksParams{
-		ProjectID: o.project, CreatedBefore: o.daysAgo(o.state.settings.ClickDays), AtMost: deletionStep,
+	more, err = clicks.Prune(ctx, o, o.now, db.PruneClicksParams{
+		ProjectID: o.project, CreatedBefore: o.daysAgo(o.state.settings.ClickDays), AtMost: pruneStep,
 	})
 	if err != nil {
 		return false, err
 	}
-	pruned := make(map[clickDay]int64, 8)
-	for _, c := range clicks {
-		pruned[clickDay{c.AffiliateID, dayOf(c.CreatedAt)}]++
-	}
-	for of, n := range pruned {
-		if err := o.NotePrunedClicks(ctx, db.NotePrunedClicksParams{ProjectID: o.project, Day: of.day, AffiliateID: of.affiliate, Clicks: n}); err != nil {
-			return false, err
-		}
+	if err := o.PruneRetiredCodes(ctx, db.PruneRetiredCodesParams{
+		ProjectID: o.project, DeletedBefore: o.daysAgo(o.state.settings.CookieDays), AtMost: pruneStep,
+	}); err != nil {
+		return false, err
 	}
 	claims := o.state.claims
-	err = o.pruneClaims(ctx, o.daysAgo(o.state.settings.CookieDays), deletionStep)
-	return len(clicks) == deletionStep || claims-o.state.claims == deletionStep, err
+	err = o.pruneClaims(ctx, o.daysAgo(o.state.settings.CookieDays), pruneStep)
+	return more || claims-o.state.claims == pruneStep, err
 }
 
-// daysAgo is an instant so many days of 24 hours before now.
-func (o *op) daysAgo(days int) int64 { return o.now - int64(days)*dayMillis }
+// daysAgo is an instant n days of 24 hours before now.
+func (o *op) daysAgo(n int) int64 { return o.now - int64(n)*stored.DayMillis }
+
+// IsBot reports whether a user agent says that it is not a visitor: a crawler, the
+// preview of a link in a message, or a monitor. Without a user agent, or with that of
+// a tool such as curl, a visit counts: there are people behind these, too.
+func IsBot(userAgent string) bool { return clicks.IsBot(userAgent) }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // A CouponStatus says whether a coupon attributes sales.
@@ -21,8 +24,8 @@ const (
 	CouponInactive CouponStatus = "inactive"
 )
 
-// A Coupon is a discount code tied to an affiliate: who buys with it is
-// attributed to that affiliate.
+// A Coupon is a discount code tied to an affiliate: whoever buys with it is attributed
+// to that affiliate.
 type Coupon struct {
 	ID          int64
 	ProjectID   int64
@@ -35,7 +38,7 @@ type Coupon struct {
 	LemonSqueezyDiscountCode string
 	Status                   CouponStatus
 	CreatedAt                time.Time
-	// AffiliateEmail and AffiliateReferralCode are the affiliate's of now.
+	// AffiliateEmail and AffiliateReferralCode are the affiliate's current ones.
 	AffiliateEmail        string
 	AffiliateReferralCode string
 }
@@ -43,7 +46,7 @@ type Coupon struct {
 // CreateCouponParams describe a new coupon.
 type CreateCouponParams struct {
 	AffiliateID int64
-	// Code is 3 to 64 of A-Z, a-z, 0-9, - and _, and unique in the project.
+	// Code is 3 to 64 characters of A-Z, a-z, 0-9, - and _, and unique in the project.
 	Code                     string
 	StripeCouponID           string
 	LemonSqueezyDiscountCode string
@@ -87,10 +90,10 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 		params.Status = CouponActive
 	}
 	if err := cmp.Or(
-		positive("affiliate_id", params.AffiliateID),
-		code("coupon_code", params.Code),
-		optionalText("stripe_coupon_id", params.StripeCouponID, maxText),
-		optionalText("lemonsqueezy_discount_code", params.LemonSqueezyDiscountCode, maxText),
+		at("affiliate_id", form.ID(params.AffiliateID)),
+		at("coupon_code", form.Code(params.Code)),
+		at("stripe_coupon_id", form.Text(params.StripeCouponID, form.MaxText)),
+		at("lemonsqueezy_discount_code", form.Text(params.LemonSqueezyDiscountCode, form.MaxText)),
 		params.Status.check(),
 	); err != nil {
 		return nil, err
@@ -100,39 +103,40 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 		if err != nil {
 			return nil, missing(err, "Affiliate")
 		}
+		if err := cmp.Or(notErased(&affiliate), o.codeIsFree(ctx, "coupon_code", erasure.CouponCode,
+			params.Code)); err != nil {
+			return nil, err
+		}
 		row := db.GetCouponRow{
-			ProjectID: o.project, AffiliateID: affiliate.ID, Code: params.Code, Status: string(params.Status), CreatedAt: o.now,
-			StripeCouponID: textOrNull(params.StripeCouponID), LemonsqueezyDiscountCode: textOrNull(params.LemonSqueezyDiscountCode),
+			ProjectID: o.project, AffiliateID: affiliate.ID, Code: params.Code,
+			StripeCouponID:           stored.TextOrNull(params.StripeCouponID),
+			LemonsqueezyDiscountCode: stored.TextOrNull(params.LemonSqueezyDiscountCode),
+			Status:                   string(params.Status), CreatedAt: o.now,
 			AffiliateEmail: affiliate.Email, AffiliateReferralCode: affiliate.ReferralCode,
 		}
 		row.ID, err = o.InsertCoupon(ctx, db.InsertCouponParams{
-			ProjectID: row.ProjectID, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: fold(row.Code), StripeCouponID: row.StripeCouponID,
-			LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode, Status: row.Status, CreatedAt: row.CreatedAt,
+			ProjectID: row.ProjectID, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: form.Fold(row.Code),
+			StripeCouponID: row.StripeCouponID, LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode,
+			Status: row.Status, CreatedAt: row.CreatedAt,
 		})
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, couponTaken()
+			other, err := o.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{
+				ProjectID: o.project, CodeKey: form.Fold(row.Code),
+			})
+			return nil, cmp.Or(err, couponTaken(other))
 		}
 		o.countCoupon(params.Status, 1)
 		return showCoupon(&row), err
 	})
 }
 
-func couponTaken() error { return conflict("coupon_code", "a coupon with this code exists already") }
-
-func (o *op) countCoupon(status CouponStatus, by int64) {
-	delta := db.AddTotalsParams{ProjectID: o.project}
-	switch status {
-	case CouponActive:
-		delta.CouponsActive = by
-	case CouponInactive:
-		delta.CouponsInactive = by
-	}
-	o.Add(delta)
+func couponTaken(by int64) error {
+	return taken(by, "coupon_code", "a coupon with this code already exists")
 }
 
 // GetCoupon finds a coupon by its id. Errors: ErrNotFound.
 func (p *Project) GetCoupon(ctx context.Context, id int64) (*Coupon, error) {
-	row, err := read(p, "finding a coupon", func(q db.Querier) (db.GetCouponRow, error) {
+	row, err := read(ctx, p, "finding a coupon", func(ctx context.Context, q db.Querier) (db.GetCouponRow, error) {
 		row, err := q.GetCoupon(ctx, db.GetCouponParams{ProjectID: p.id, CouponID: id})
 		return row, missing(err, "Coupon")
 	})
@@ -159,12 +163,12 @@ func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCoupo
 
 func (u UpdateCouponParams) check() error {
 	if u.AffiliateID != nil {
-		if err := positive("affiliate_id", *u.AffiliateID); err != nil {
+		if err := at("affiliate_id", form.ID(*u.AffiliateID)); err != nil {
 			return err
 		}
 	}
 	if u.Code != nil {
-		if err := code("coupon_code", *u.Code); err != nil {
+		if err := at("coupon_code", form.Code(*u.Code)); err != nil {
 			return err
 		}
 	}
@@ -173,16 +177,19 @@ func (u UpdateCouponParams) check() error {
 			return err
 		}
 	}
-	if err := givenText("stripe_coupon_id", u.StripeCouponID, maxText); err != nil {
+	if err := givenText("stripe_coupon_id", u.StripeCouponID); err != nil {
 		return err
 	}
-	return givenText("lemonsqueezy_discount_code", u.LemonSqueezyDiscountCode, maxText)
+	return givenText("lemonsqueezy_discount_code", u.LemonSqueezyDiscountCode)
 }
 
 func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (*db.GetCouponRow, error) {
 	row, err := o.GetCoupon(ctx, db.GetCouponParams{ProjectID: o.project, CouponID: id})
 	if err != nil {
 		return nil, missing(err, "Coupon")
+	}
+	if erasure.Is(row.AffiliateID, row.AffiliateEmail) {
+		return nil, erased("", "The coupon's affiliate was erased: it can only be deleted")
 	}
 	before := row
 	set(&row.Code, u.Code)
@@ -196,11 +203,20 @@ func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (
 		if err != nil {
 			return nil, missing(err, "Affiliate")
 		}
+		if err := notErased(&affiliate); err != nil {
+			return nil, err
+		}
 		row.AffiliateID, row.AffiliateEmail, row.AffiliateReferralCode = affiliate.ID, affiliate.Email, affiliate.ReferralCode
 	}
-	switch other, err := o.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{ProjectID: o.project, CodeKey: fold(row.Code)}); {
+	if err := o.codeIsFree(ctx, "coupon_code", erasure.CouponCode, row.Code); err != nil {
+		return nil, err
+	}
+	other, err := o.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{
+		ProjectID: o.project, CodeKey: form.Fold(row.Code),
+	})
+	switch {
 	case err == nil && other != id:
-		return nil, couponTaken()
+		return nil, couponTaken(other)
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
 		return nil, err
 	}
@@ -209,12 +225,12 @@ func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (
 		o.countCoupon(CouponStatus(row.Status), 1)
 	}
 	return &row, o.Tx.UpdateCoupon(ctx, db.UpdateCouponParams{
-		ProjectID: o.project, CouponID: id, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: fold(row.Code),
+		ProjectID: o.project, CouponID: id, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: form.Fold(row.Code),
 		StripeCouponID: row.StripeCouponID, LemonsqueezyDiscountCode: row.LemonsqueezyDiscountCode, Status: row.Status,
 	})
 }
 
-// DeleteCoupon removes a coupon for good. What it attributed stays as it is.
+// DeleteCoupon permanently removes a coupon. What it attributed stays as it is.
 // Errors: ErrNotFound.
 func (p *Project) DeleteCoupon(ctx context.Context, id int64) error {
 	return p.write(ctx, "deleting a coupon", func(ctx context.Context, o *op) error {
@@ -227,19 +243,23 @@ func (p *Project) DeleteCoupon(ctx context.Context, id int64) error {
 	})
 }
 
-// ListCoupons gives a page of coupons, newest first. Errors: ErrInvalid.
+// ListCoupons returns a page of coupons, newest first. Errors: ErrInvalid.
 func (p *Project) ListCoupons(ctx context.Context, params ListCouponsParams) (Page[Coupon], error) {
 	var page Page[Coupon]
 	if err := params.check(); err != nil {
 		return page, err
 	}
-	at, err := pageOf("coupons", params.Limit, 50, params.After, params.Offset, p.id, params.AffiliateID, params.Status, fold(params.Code))
+	part := form.Fold(params.Code)
+	at, err := pageOf("coupons", params.Limit, 50, params.After, params.Offset,
+		p.id, params.AffiliateID, params.Status, part)
 	if err != nil {
 		return page, err
 	}
 	from, to := textRange(string(params.Status))
-	part := fold(params.Code)
-	rows, err := read(p, "listing coupons", func(q db.Querier) ([]db.GetCouponRow, error) {
+	rows, err := read(ctx, p, "listing coupons", func(ctx context.Context, q db.Querier) ([]db.GetCouponRow, error) {
+		if beyond, err := at.isBeyond(ctx, q, p.id, params.countIn); beyond || err != nil {
+			return nil, err
+		}
 		if params.AffiliateID != 0 {
 			rows, err := q.ListCouponsOfAffiliate(ctx, db.ListCouponsOfAffiliateParams{
 				ProjectID: p.id, AffiliateID: params.AffiliateID, BeforeTime: at.from.time, BeforeID: at.from.id,
@@ -261,14 +281,14 @@ func (p *Project) ListCoupons(ctx context.Context, params ListCouponsParams) (Pa
 
 func (params ListCouponsParams) check() error {
 	if params.AffiliateID < 0 {
-		return positive("affiliate_id", params.AffiliateID)
+		return at("affiliate_id", form.ID(params.AffiliateID))
 	}
 	if params.Status != "" {
 		if err := params.Status.check(); err != nil {
 			return err
 		}
 	}
-	return optionalText("coupon_code", params.Code, maxText)
+	return at("coupon_code", form.Text(params.Code, form.MaxText))
 }
 
 // CountCoupons counts all pages of a list.
@@ -277,8 +297,8 @@ func (p *Project) CountCoupons(ctx context.Context, params ListCouponsParams) (i
 		return 0, err
 	}
 	from, to := textRange(string(params.Status))
-	part := fold(params.Code)
-	return read(p, "counting coupons", func(q db.Querier) (int64, error) {
+	part := form.Fold(params.Code)
+	return read(ctx, p, "counting coupons", func(ctx context.Context, q db.Querier) (int64, error) {
 		switch {
 		case params.AffiliateID != 0:
 			return q.CountCouponsOfAffiliate(ctx, db.CountCouponsOfAffiliateParams{
@@ -288,14 +308,19 @@ func (p *Project) CountCoupons(ctx context.Context, params ListCouponsParams) (i
 			return q.CountCoupons(ctx, db.CountCouponsParams{ProjectID: p.id, StatusFrom: from, StatusTo: to, CodePart: part})
 		}
 		totals, err := q.GetProjectTotals(ctx, p.id)
-		switch params.Status {
-		case CouponActive:
-			return totals.CouponsActive, err
-		case CouponInactive:
-			return totals.CouponsInactive, err
-		}
-		return totals.CouponsActive + totals.CouponsInactive, err
+		return params.countIn(&totals), err
 	})
+}
+
+// countIn is how many coupons there are in all of the status that the list has.
+func (params ListCouponsParams) countIn(totals *db.ProjectTotals) int64 {
+	switch params.Status {
+	case CouponActive:
+		return totals.CouponsActive
+	case CouponInactive:
+		return totals.CouponsInactive
+	}
+	return totals.CouponsActive + totals.CouponsInactive
 }
 
 // AllCoupons walks the whole list. It fetches page by page and holds no rows
@@ -312,8 +337,8 @@ func (p *Project) AllCoupons(ctx context.Context, params ListCouponsParams) iter
 func showCoupon(r *db.GetCouponRow) *Coupon {
 	return &Coupon{
 		ID: r.ID, ProjectID: r.ProjectID, AffiliateID: r.AffiliateID, Code: r.Code,
-		StripeCouponID: orZero(r.StripeCouponID), LemonSqueezyDiscountCode: orZero(r.LemonsqueezyDiscountCode),
-		Status: CouponStatus(r.Status), CreatedAt: instant(r.CreatedAt),
+		StripeCouponID: stored.OrZero(r.StripeCouponID), LemonSqueezyDiscountCode: stored.OrZero(r.LemonsqueezyDiscountCode),
+		Status: CouponStatus(r.Status), CreatedAt: stored.Instant(r.CreatedAt),
 		AffiliateEmail: r.AffiliateEmail, AffiliateReferralCode: r.AffiliateReferralCode,
 	}
 }

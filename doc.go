@@ -16,18 +16,33 @@
 //
 // # Use
 //
+// A first conversion, with the errors left out:
+//
+//	ctx := context.Background()
+//	db, err := sqlite.Open(ctx, "refgrow.db", sqlite.Options{})
+//	engine, err := refgrow.New(ctx, db, refgrow.Config{})
+//	shop, err := engine.EnsureProject(ctx, "shop", refgrow.Settings{
+//		Commission: refgrow.Percent("20"), HoldDays: 30})
+//	jane, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+//		Email: "jane@example.com", ReferralCode: "JANE"})
+//	sale, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+//		Type: refgrow.Purchase, ReferralCode: "JANE", Reference: "in_123",
+//		Customer:  refgrow.Customer{ExternalID: "u_17", Email: "carl@example.com"},
+//		BaseValue: money.MustParse("49.00 USD")})
+//	fmt.Println(sale.Value, sale.Status)       // 9.80 USD held
+//	earned, err := shop.Earnings(ctx, jane.ID) // a balance for each currency
+//
 // An [Engine] lives in a [Store]: a file of its own (package sqlite), or a
-// database that the app has already ([SQLite]). [Engine.EnsureProject] gives the
+// database that the app already has ([SQLite]). [Engine.EnsureProject] returns the
 // [Project] that has all the methods. Every resource has Create, Get, Update,
 // Delete, List, Count and All methods, except that conversions are recorded
-// ([Project.RecordConversion]). A List gives one [Page], an All walks all pages.
-// Ids are never used again after a deletion, and there may be gaps.
+// ([Project.RecordConversion]). A List returns one [Page], an All walks all pages.
+// Ids are never reused after a deletion, and there may be gaps.
 //
-// All methods are safe for concurrent use; a Project that WithTx or Atomic gave
-// belongs to its transaction. Errors answer errors.Is with
-// [ErrNotFound], [ErrConflict], [ErrInvalid], [ErrBusy] and [ErrClosed]; those
-// that somebody can do something about are an [*Error], which names the field at
-// fault as the REST API does.
+// All methods are safe for concurrent use; a Project from WithTx or Atomic belongs
+// to its transaction. Errors match [ErrNotFound], [ErrConflict], [ErrInvalid],
+// [ErrBusy] and [ErrClosed] with errors.Is; those that somebody can do something
+// about are an [*Error], which names the field at fault as the REST API does.
 //
 // # Money
 //
@@ -44,43 +59,65 @@
 // # Commissions
 //
 // A project has one rule for purchases and one for signups, in [Settings]: a
-// percentage of the base value ([Percent]) or a fixed amount ([Fixed]). That for
+// percentage of the base value ([Percent]) or a fixed amount ([Fixed]). The one for
 // purchases lasts for life, for the customer's first purchase, for some months from
-// it, or for some payments ([CommissionDuration]). Overrides of it are made with
+// it, or for some payments ([CommissionDuration]). It is overridden with
 // [Project.CreateRule]. The most specific rule wins:
 //
-//  1. that of the affiliate and the product together
+//  1. the affiliate's rule for the product
 //  2. the affiliate's
 //  3. the product's
 //  4. the project's
 //
-// A change of a rule makes a new version of it. Earlier conversions keep their
+// Changing a rule makes a new version of it. Earlier conversions keep their
 // commission, and the version and the inputs that made it, so that it can be
 // explained ([Project.ExplainConversion]) and computed again. What a commission
 // uses is read inside the transaction that writes it.
 //
-//   - The first purchase is the customer's earliest one that was not deleted; a
-//     refunded one counts. Payments are the purchases that earned more than 0.
-//     Months are calendar months in UTC: a month after 31 January ends on the last
-//     day of February, at the same time of day.
+// A conversion is priced by the versions that were in force when it happened, however
+// late it is told: a late delivery, an import, a late credit and a new price come out
+// alike. The project's first version is for everything before it; an override is for
+// nothing before it began. If the clock went back between changes, the one that was
+// made last among those from an instant or before holds at that instant.
+//
+//   - Durations look at the customer's purchases that an affiliate is credited with,
+//     whichever it is, and that had a base value above 0 or earned something: the
+//     invoice of a free trial and a sale from before anybody referred the customer
+//     begin nothing. The first purchase is the earliest of them that was not deleted; a
+//     refunded one counts. Payments are those that still bring something: a refund in
+//     full frees the place. Months are calendar months in UTC: a month after 31
+//     January ends on the last day of February, at the same time of day.
+//   - What was priced stays priced: a refund, its undoing or a move prices no other
+//     conversion again.
 //   - A purchase beyond the duration is recorded and earns 0
 //     ([CommissionBeyondDuration]). One without a known customer counts as a first
 //     one ([CommissionCustomerUnknown]).
-//   - A value that the caller gives wins over the rule.
+//   - A value from the caller wins over the rule.
 //   - A fixed commission earns nothing on a sale in another currency than the
 //     project's ([CommissionOtherCurrency]).
-//   - A conversion credited to nobody earns nothing. A value given with one is kept,
-//     and enters the books when the conversion is moved to an affiliate.
+//   - A conversion credited to nobody earns nothing, and has no price yet. It is priced
+//     when it is first moved to an affiliate. A value given with it, or later, is kept
+//     instead, even 0, and enters the books with that move.
 //   - An edit changes what it names and nothing else: a new base value, type,
-//     currency or affiliate does not compute the value again.
+//     currency or affiliate does not recompute the value, unless that is asked for
+//     (UpdateConversionParams.Reprice).
 //
 // # Attribution
 //
-// The customer is found first, by id, the app's own id for it, or email; names
-// that belong to different customers are refused. Then the first of these that
-// names an affiliate gets the credit:
+// The customer is found first: by id, then the app's own id for it, then email. The
+// first name that somebody has finds the customer. Other names of the call become names
+// of that customer, who can have several external ids (the first one and at most
+// [MaxExternalIDs] more) and one email; a further one is not kept. A name that another
+// customer has stays there, and the decision notes it: no sale is refused for its
+// names. [Project.MergeReferrals] joins two customers who are one person.
 //
-//  1. the affiliate that the call names, also an inactive one: the caller decides
+// A customer signs up once: a repeated signup makes no conversion, and returns the
+// first one (see [Project.RecordConversion]). This is a rule of recording: a changed
+// type or a merge may leave two.
+//
+// Then the first of these that names an affiliate gets the credit:
+//
+//  1. the affiliate that the call names, even an inactive one: the caller decides
 //  2. the customer's own affiliate; an inactive one ends the search
 //  3. a coupon, by its code or else by a payment provider's id that names one
 //     affiliate only; an unknown or inactive one is skipped
@@ -92,9 +129,11 @@
 // credited with is recorded all the same. One that is credited gives its
 // affiliate to a customer who has none, and never replaces one.
 //
-// A customer whose email is the affiliate's, but for case and +tags, refers
-// himself. That is refused, and ends the search, unless Settings.SelfReferral
-// says otherwise; at step 1 it is only noted.
+// It is a self-referral if the email of the customer, or that of the call, is the
+// affiliate's or an address that the affiliate is paid to. Case and +tags make no
+// difference, nor do dots at gmail.com and googlemail.com, which are one. It is
+// refused, and ends the search, unless Settings.SelfReferral says otherwise; at step 1
+// it is only noted.
 //
 // Every decision is kept with all candidates, in the order in which they were
 // judged, and what became of each: [Conversion.Decision].
@@ -109,23 +148,47 @@
 //
 // A commission is held until the conversion's time plus the project's hold has
 // passed, and eligible from then on. A changed hold affects later conversions
-// only. A value that changes, a refund, a deleted or a moved conversion post an
+// only. A changed value, a refund, and a deleted or moved conversion each post an
 // entry for the difference, and nothing rewrites the past: what was taken back after
 // it was paid makes eligible negative, and later earnings are netted against it.
 //
-// A refund takes back the share of the commission that it is of the sale: what a
-// conversion brings is its value less round(value * refunded / base value), so that
+// What takes something from a conversion takes what is unsettled, where it stands, the
+// latest first; the rest is a debt that exists at once. What gives something first
+// cancels such debts, the oldest first, and the rest is available when the commission
+// is. So no conversion has, in one account, a debt beside something unsettled, and what
+// is taken back and given again (a refund that is undone, a payment that was noted by
+// mistake, a move and the move back) leaves held and eligible as they were. The one
+// exception comes of payouts, which settle exactly what they reserved: where a
+// conversion was changed while it was in a pending one, paying that can leave a debt at
+// one instant and something unsettled at another, and the next run pays the difference.
+//
+// A refund takes back the same share of the commission as of the sale: what a
+// conversion earns is its value less round(value * refunded / base value), so that
 // parts that add up to the whole take back exactly the commission, in any order
-// with edits ([Project.RefundConversion]). Value and base value stay gross. A refund
-// that did not happen is undone by further entries ([Project.UndoRefund]).
+// with edits ([Project.RefundConversion]). Of a free sale or a signup, a refund takes
+// back the whole commission. What was given back is told as an amount, which counts
+// once if it has a name of its own, or as the total so far, whichever order the totals
+// arrive in; the sale may be named by its reference ([Project.RefundByReference]).
+// Value and base value stay gross, and once something was refunded the base value
+// stays above it: the rest of a sale is given back by a refund. A refund that did not
+// happen is undone by further entries ([Project.UndoRefund]).
 // [Project.CreateAdjustment] enters a bonus or a deduction, with a note.
 //
 // Within a project the instants of entries never go back, not even when the clock
-// does. [Project.Earnings] with [AsOf] therefore gives the same answer for an
+// does. [Project.Earnings] with [AsOf] therefore returns the same answer for an
 // earlier instant whenever it is asked. It counts the entries written before that
-// instant. [Project.Statement] gives the entries of a month, and never changes once
-// that is over. [Engine.Verify] recomputes everything that is stored twice and
-// reports what differs.
+// instant. [Project.Statement] is an account in one month, from the balances at its
+// beginning to those at its end, and never changes once the month is over.
+// [Engine.Verify] recomputes everything that is stored twice and reports what differs.
+//
+// To keep its answer true, a question about an instant stores that instant as the
+// project's last stamp, if it is later, and the answer says so (ClosedUntil): no entry
+// is stamped before it any more. A question that is asked while the clock is wrong thus
+// reaches into the future, and everything is stamped with that instant until the clock
+// is there. A last stamp more than two minutes ahead of the clock is logged, and noted
+// by [Engine.Verify] and [Engine.Ready]; [Engine.ResetStamp] brings it back to that of
+// the newest entry, and keeps which instants that opens again. An entry that is itself
+// ahead stays as it is.
 //
 // # Payouts
 //
@@ -133,27 +196,43 @@
 // be paid, in one currency, and reserves the ledger entries it is made of:
 //
 //   - those that are available by the cut-off,
-//   - and what was taken back, corrected or deducted, whenever that becomes
-//     available, so that no debt is forgotten and nobody is paid too much. A
-//     settlement by hand counts when what it settles does.
+//   - and, of those that are not, the entries of one conversion that become available
+//     together and add up to less than 0, so that no debt is forgotten and nobody is
+//     paid too much.
 //
-// An entry is in one payout only: a run that is repeated, or goes on beside another
+// Entries of one conversion and availability that add up to 0 are left out: a sale that
+// is refunded within its hold changes nothing of a payout, and one that was settled by
+// hand is in none.
+//
+// An entry is in one payout only: a run that is repeated, or runs alongside another
 // one, pays nobody twice. [Project.PayPayout] notes that the payment was made and
-// settles exactly its amount; [Project.CancelPayout] frees the entries.
-// [Project.ExportPayouts] makes the files that PayPal and Wise take. The package never
+// settles exactly its amount; [Project.CancelPayout] frees the entries; and
+// [Project.ReturnPayout] notes that the payment came back, so that the next run pays it
+// again. A run is kept as a [PayoutRun]: [Project.MakePayoutRun] says whom it left out
+// and why, can be for some affiliates or without some, and with a key goes on where it
+// was interrupted. [Project.ReportPayoutRun] makes the same run for very many, and lets
+// them be read piece by piece. [Project.ExportPayouts] makes the files that PayPal and
+// Wise take, each with the currencies, decimals and rows of its service, as read on 30
+// November 2026; where that was read is in docs/payoutfiles.md. Runs leave out
+// affiliates whose payouts are paused ([UpdateAffiliateParams]). The package never
 // moves money.
 //
 // What happens to a conversion after its entries were reserved leaves the payout as
-// it is, and the next one takes it into account. A conversion counts as paid once a
-// payout has paid something for it; that cannot be changed by hand then.
+// it is, and the next one takes it into account.
+//
+// While a conversion brings its affiliate something, it counts as paid exactly when as
+// much is settled, by hand and by payouts: a raised value, an undone refund or a move
+// to somebody who was not paid make it unpaid. Paid in [UpdateConversionParams] settles
+// what is unsettled by hand, or takes back what was settled so. While a conversion
+// brings nothing, it is what a call has last said.
 //
 // # Events
 //
 // A project can have endpoints that want to hear of changes ([Project.CreateWebhook]).
-// What is needed to tell them is written in the transaction of the change, also
+// What their events need is written in the transaction of the change, including
 // under WithTx: no change without its event, and no event without its change. A
-// webhook.Worker delivers it; [Engine.ClaimDeliveries] and its neighbours are for who
-// wants to send events some other way.
+// webhook.Worker delivers them. To send events some other way, use
+// [Engine.ClaimDeliveries] and the methods next to it.
 //
 //   - A recorded conversion is [EventReferralConverted] and [EventReferralUpdated], a
 //     signup [EventReferralSignedUp] before them.
@@ -162,32 +241,45 @@
 //   - A conversion that was refunded in full, or deleted, is [EventReferralCanceled].
 //   - A customer that was created on its own, with an affiliate, is
 //     [EventReferralSignedUp].
-//   - The deletion of an affiliate or a customer and the payment of a payout are none.
+//   - A payout that is made, paid, canceled or returned is [EventPayoutUpdated], an
+//     affiliate that is created, activated or deactivated [EventAffiliateUpdated]. Only
+//     endpoints that name them get them. Their data is what the REST API retrieves.
+//   - Deleting an affiliate or a customer, and a conversion that is recorded as
+//     imported (RecordConversionParams.Imported), send no event.
 //
-// Nothing is written while a project has no endpoint. Events, and the log of their
-// deliveries, are kept 30 days, and can be replayed. The secrets that sign them are
-// encrypted under Config.SecretKey; without one they are stored as they are.
+// Nothing is written while a project has no endpoint; of payouts and affiliates, while
+// none names their event. Events, and the log of their deliveries, are kept for 30
+// days, and can be replayed. The secrets that sign them are encrypted under
+// Config.SecretKey; without one they are stored in plain text.
 //
 // # Visits
 //
-// Package tracking is for an app's own server. Whatever tells of visits, what is
-// behind it is here: [Project.QueueClick] never waits, and hands a click to the engine,
-// which writes it soon after together with others; [Project.RecordClicks] returns when
-// they are committed. [Project.TrackSignup] records a signup with the [Attribution] of
-// its context.
+// Package tracking is for an app's own server. However visits are reported, they end
+// up here. [Project.QueueClick] never waits: it hands the click to the engine, which
+// writes it soon after, together with others; [Project.RecordClicks] returns when the
+// clicks are committed. [Project.TrackSignup] records a signup with the [Attribution]
+// of its context.
 //
 // A click counts when its code or slug leads to an active affiliate, unless its user
 // agent is that of a bot ([IsBot]), or its address came to the same affiliate within
-// [RepeatWindow]. Addresses are stored as hashes alone, under a random key that changes
+// [RepeatWindow]. Addresses are stored only as hashes, under a random key that changes
 // every UTC day and is deleted at the end of the day after. Single clicks are kept for
-// Settings.ClickDays; then only their number is, and no statistic changes.
+// Settings.ClickDays; after that only their number is, and no statistic changes.
 //
-// What a browser claims of a signup ([Project.ClaimSignup]) earns nothing, and is used
-// once, as the referral code of a customer that is new.
+// What a browser claims about a signup ([Project.ClaimSignup]) earns nothing, and is
+// used once, as the referral code of a customer that is new.
 //
-// [Project.Statistics] tells of each UTC day: the clicks, the conversions that were
-// made on it and still exist, and by how much the ledger entries written on it changed
-// the earnings. Its numbers are maintained in the transaction of each change.
+// [Project.Statistics] describes each UTC day: the clicks, the conversions that were
+// made on it and still exist, and by how much the earnings changed. Its numbers are
+// maintained in the transaction of each change.
+//
+// Statistics go by when something happened, answers as of an instant by when it was
+// written down. A sale of 5 January that is imported on 15 January, and earns 20.00, is
+// in the statistics of 5 January: a purchase, and 20.00 earned. [Project.Earnings] as
+// of 10 January does not have it, and never will, because nobody knew of it then; as of
+// 16 January it does. If the sale is refunded on 20 January, the statistics of that day
+// have -20.00, and those of 5 January stay. So does a bonus, an edit, or a move to
+// another affiliate count on the day on which it is made.
 //
 // # Transactions
 //
@@ -199,32 +291,38 @@
 // [Project.Atomic] does several operations, all or none, on any store; its function
 // may be run more than once, one operation at a time, and calls through other
 // handles of the engine are refused inside it. [Project.WithTx] writes inside a
-// transaction of the app's own, so that an order and its commission commit or roll back together;
-// call [Engine.Wake] after the commit. There, a transaction should write before it
-// reads, or begin IMMEDIATE: one that has only read can get ErrBusy, and must then
-// be repeated whole.
+// transaction of the app's own, so that an order and its commission commit or roll
+// back together; call [Engine.Wake] after the commit. There, a transaction should
+// write before it reads, or begin IMMEDIATE: one that has only read can get ErrBusy,
+// and must then be repeated as a whole.
 //
 // # Decisions
 //
-// What else the documented API leaves open is decided like this:
+// Where the documented API leaves a choice, this is what happens:
 //
 //   - Times are UTC with milliseconds. Lists are newest first.
 //   - Emails are stored in lower case. Codes are compared without regard to case and
-//     shown as given. Referral codes and slugs share one namespace; a code that
-//     was changed keeps leading to its affiliate, and stays taken.
+//     shown as given. Referral codes and slugs share one namespace; a former code
+//     keeps leading to its affiliate, and stays taken.
 //   - A reference is unique in the project and free again after the deletion of its
 //     conversion.
+//   - Deleting an affiliate or a referred user leaves no copy of what names them:
+//     not in events, stored answers, claims, clicks or decisions. An event that named
+//     them is not sent any more, a repeated call whose answer named them is refused,
+//     and the affiliate's codes lead to nobody, and are nobody else's, for CookieDays.
+//     A record remains of an affiliate: its id, when it was, and the final totals.
 //   - A purchase makes its customer converted, or direct when nobody is credited,
-//     and sets the conversion date once. Deletions set nothing back.
+//     and sets the conversion date once. Deletions do not undo this.
 //   - Moving a customer to another affiliate changes later conversions only.
-//   - The affiliate or the currency of a conversion is fixed once any of it is
-//     settled, reserved by a payout or refunded.
+//   - The affiliate of a conversion is fixed while a payout has settled or reserves
+//     something of it, and its currency also while anything is settled by hand or
+//     refunded. Where a payout's entries of it add up to 0, the payout has nothing.
 //   - Overrides are for purchases. Creating one for an affiliate and a product that
-//     have one already begins its next version. Those of a deleted affiliate end; the
+//     already have one begins its next version. Those of a deleted affiliate end; the
 //     versions stay, because conversions that were moved may be priced by them.
-//   - The minimum of a payout is in the project's currency. Runs in others have the
-//     one that they are given.
-//   - A conversion that is marked as paid stays so when its value is raised later; the
-//     difference is unpaid.
-//   - EnsureProject never changes the settings of a project that is there.
+//   - The minimum of a payout is in the project's currency. Runs in other currencies
+//     have the minimum that they are given.
+//   - A conversion that is moved leaves what was settled for it by hand with the
+//     affiliate who got it, as a debt, and takes along what was refunded.
+//   - EnsureProject never changes the settings of an existing project.
 package refgrow

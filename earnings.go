@@ -4,11 +4,10 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/stored"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -17,7 +16,7 @@ import (
 type Balance struct {
 	Currency money.Currency
 	// Total is everything earned: commissions, corrections, reversals and
-	// adjustments. Paid is what of it was settled.
+	// adjustments. Paid is the part of it that was settled.
 	Total, Paid money.Amount
 	// Unpaid is Total - Paid: the sum of Eligible and Held.
 	Unpaid money.Amount
@@ -26,28 +25,32 @@ type Balance struct {
 	Eligible, Held money.Amount
 	// Reserved is what pending payouts will pay.
 	Reserved money.Amount
-	// Payable is what a payout would pay now: what is available and not reserved by
-	// another payout, less all debts, also those that are taken from what is still
-	// held. So a sale that is refunded within its hold lowers it at once, and it may be
-	// negative.
+	// Payable is what a payout would pay now: Eligible less Reserved, and negative
+	// where more was given back than is left. A sale that is refunded within its hold
+	// changes nothing of it. (In books from before that was so, it is also less what
+	// is reserved or owed of what is still held.)
 	Payable money.Amount
 	// NextRelease is when the next part of Held becomes eligible, nil if nothing
 	// is held.
 	NextRelease *time.Time
+	// ClosedUntil is the instant of an answer as of an instant, and zero in others: no
+	// entry will be stamped before it any more, so that the answer is final. Asking
+	// stores it.
+	ClosedUntil time.Time
 }
 
-// sums are what the ledger or an account says of one currency, in minor units.
+// sums are what the ledger or an account says about one currency, in minor units.
 type sums struct {
 	total, paid, eligible int64
 	reserved              int64 // by pending payouts
-	// debts is what is taken from what is held, less what payouts have settled of
-	// it. What pending payouts reserve of it is in it, and in reserved.
+	// debts is what counts against a payout although it is held: what pending payouts
+	// reserve of it, which counts in reserved as well, and what conversions owe in it.
 	debts       int64
 	nextRelease int64 // 0 for none
 }
 
 func balanceOf(currency string, s sums) (Balance, error) {
-	c, err := storedCurrency(currency)
+	c, err := stored.Currency(currency)
 	if err != nil {
 		return Balance{}, err
 	}
@@ -58,7 +61,7 @@ func balanceOf(currency string, s sums) (Balance, error) {
 		Reserved: money.New(s.reserved, c), Payable: money.New(s.eligible+s.debts-s.reserved, c),
 	}
 	if s.nextRelease != 0 && !b.Held.IsZero() {
-		b.NextRelease = new(instant(s.nextRelease))
+		b.NextRelease = new(stored.Instant(s.nextRelease))
 	}
 	return b, nil
 }
@@ -70,11 +73,11 @@ type earningsQuestion struct{ asOf *time.Time }
 
 // AsOf asks for the answer that was true at t: it counts the entries written
 // before t, and is the same whenever it is asked. t must not be in the future.
-// For a t after the newest entry this waits for the transactions that are open,
-// and can give ErrBusy.
+// For a t after the newest entry this waits for the transactions that are open, and
+// can return ErrBusy.
 func AsOf(t time.Time) EarningsOption { return func(q *earningsQuestion) { q.asOf = &t } }
 
-// Earnings gives an affiliate's balances: the one in the project's currency
+// Earnings returns an affiliate's balances: the one in the project's currency
 // first, then one for each other currency in which there is anything. Errors:
 // ErrNotFound, ErrInvalid for an AsOf in the future.
 func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...EarningsOption) ([]Balance, error) {
@@ -84,7 +87,7 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 	}
 	var asOf, before int64 // what is available by the one, and stamped before the other
 	if question.asOf != nil {
-		asOf, before = millisOf(*question.asOf), ceilMillis(*question.asOf)
+		asOf, before = stored.Millis(*question.asOf), stored.CeilMillis(*question.asOf)
 		if asOf > p.engine.millis() {
 			return nil, invalid("as_of", "must not be in the future")
 		}
@@ -94,8 +97,8 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 	}
 	var balances []Balance
 	err := p.snapshot(ctx, "reading earnings", func(ctx context.Context, q db.Querier) error {
-		if _, err := q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: p.id, AffiliateID: affiliateID}); err != nil {
-			return missing(err, "Affiliate")
+		if err := affiliateExists(ctx, q, p.id, affiliateID); err != nil {
+			return err
 		}
 		project, err := q.GetProject(ctx, p.id)
 		if err != nil {
@@ -113,14 +116,21 @@ func (p *Project) Earnings(ctx context.Context, affiliateID int64, options ...Ea
 		}
 		return err
 	})
+	if question.asOf != nil {
+		for i := range balances {
+			balances[i].ClosedUntil = stored.Instant(before)
+		}
+	}
 	return balances, err
 }
 
-// closeInstant sees to it that no entry will be stamped before t any more, not
-// by a transaction that is still open, nor when the clock goes back. That takes a
-// write only when t is after the newest entry.
+// closeInstant ensures that no later entry is stamped before t, neither by a
+// transaction that is still open nor after the clock goes back. That takes a write
+// only when t is after the newest entry.
 func (p *Project) closeInstant(ctx context.Context, t int64) error {
-	totals, err := read(p, "reading earnings", func(q db.Querier) (db.ProjectTotals, error) { return q.GetProjectTotals(ctx, p.id) })
+	totals, err := read(ctx, p, "reading earnings", func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
+		return q.GetProjectTotals(ctx, p.id)
+	})
 	if err != nil || t <= totals.LastStamp {
 		return err
 	}
@@ -144,13 +154,24 @@ func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedB
 	if err != nil {
 		return nil, err
 	}
-	reserved, err := q.SumReserved(ctx, db.SumReservedParams{ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore})
+	debts, err := q.SumDebts(ctx, db.SumDebtsParams{
+		ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore, Instant: asOf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	reserved, err := q.SumReserved(ctx, db.SumReservedParams{
+		ProjectID: project, AffiliateID: affiliate, StampedBefore: stampedBefore,
+	})
 	if err != nil {
 		return nil, err
 	}
 	balances := make([]Balance, len(rows))
 	for i, r := range rows {
-		s := sums{total: r.Total, paid: r.Paid, eligible: r.Eligible, debts: r.Debts}
+		s := sums{total: r.Total, paid: r.Paid, eligible: r.Eligible}
+		if at := slices.IndexFunc(debts, func(o db.SumDebtsRow) bool { return o.Currency == r.Currency }); at >= 0 {
+			s.debts = debts[at].Debts
+		}
 		if at := slices.IndexFunc(releases, func(o db.ListReleasesRow) bool { return o.Currency == r.Currency }); at >= 0 {
 			s.nextRelease = releases[at].AvailableAt
 		}
@@ -164,7 +185,7 @@ func sumBalances(ctx context.Context, q db.Querier, project, affiliate, stampedB
 	return balances, nil
 }
 
-// statistics is what lists show of an affiliate beside its own row.
+// statistics is what lists show of an affiliate in addition to its own row.
 type statistics struct {
 	signups, purchases int64
 	balances           []Balance
@@ -172,8 +193,12 @@ type statistics struct {
 
 // readStatistics reads the accounts of some affiliates, as of now: what was
 // maintained, and what the passing of time has released since.
-func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates []int64, now int64) (map[int64]statistics, error) {
-	rows, err := q.ListAccounts(ctx, db.ListAccountsParams{ProjectID: project, AffiliateIDs: jsonIDs(affiliates), Instant: now})
+func readStatistics(
+	ctx context.Context, q db.Querier, project int64, affiliates []int64, now int64,
+) (map[int64]statistics, error) {
+	rows, err := q.ListAccounts(ctx, db.ListAccountsParams{
+		ProjectID: project, AffiliateIDs: stored.IDs(affiliates), Instant: now,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -183,13 +208,13 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 		s.signups += r.Signups
 		s.purchases += r.Purchases
 		balance, err := balanceOf(r.Currency, sums{
-			total: r.Total, paid: r.Paid, eligible: r.Eligible + r.Released, reserved: r.Reserved, debts: r.Debts - r.Due,
+			total: r.Total, paid: r.Paid, eligible: r.Eligible + r.Released, reserved: r.Reserved,
 			nextRelease: r.NextRelease,
 		})
 		if err != nil {
 			return nil, err
 		}
-		if now < r.RolledTo { // the clock went back behind the account: only the entries can tell
+		if now < r.RolledTo { // the clock went back to before the account: only the entries have the answer
 			plain, err := sumBalances(ctx, q, project, r.AffiliateID, math.MaxInt64, now)
 			if err != nil {
 				return nil, err
@@ -197,8 +222,12 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 			if at := slices.IndexFunc(plain, func(b Balance) bool { return b.Currency == balance.Currency }); at >= 0 {
 				balance = plain[at]
 			}
-			// Payouts may reserve what is not available yet by this clock.
-			payable, err := q.SumPayable(ctx, db.SumPayableParams{ProjectID: project, AffiliateID: r.AffiliateID, Currency: r.Currency, Cutoff: now})
+		}
+		// Payouts may reserve what is not yet available, by this clock or by old rules.
+		if now < r.RolledTo || r.Debts != 0 {
+			payable, err := q.SumPayable(ctx, db.SumPayableParams{
+				ProjectID: project, AffiliateID: r.AffiliateID, Currency: r.Currency, Cutoff: now,
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -210,8 +239,8 @@ func readStatistics(ctx context.Context, q db.Querier, project int64, affiliates
 	return result, nil
 }
 
-// ownCurrencyFirst leaves out the balances in which there is nothing, and puts
-// the one in the project's currency first, whether there is anything or not.
+// ownCurrencyFirst leaves out empty balances, and puts the one in the project's
+// currency first, empty or not.
 func ownCurrencyFirst(balances []Balance, currency string) ([]Balance, error) {
 	own, err := balanceOf(currency, sums{})
 	if err != nil {
@@ -227,18 +256,4 @@ func ownCurrencyFirst(balances []Balance, currency string) ([]Balance, error) {
 		}
 	}
 	return ordered, nil
-}
-
-// jsonIDs is a list of ids for json_each.
-func jsonIDs(ids []int64) string {
-	var b strings.Builder
-	b.WriteByte('[')
-	for i, id := range ids {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.FormatInt(id, 10))
-	}
-	b.WriteByte(']')
-	return b.String()
 }

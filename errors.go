@@ -1,63 +1,79 @@
 package refgrow
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/ledger"
 	"github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// What went wrong, for control flow with errors.Is. The errors that methods
-// return say more: most are an *Error.
+// What went wrong, for control flow with errors.Is. The errors that methods return say
+// more: most are of type *Error.
 var (
-	// ErrNotFound: there is no such thing in this project. Another project's
-	// things count as not there.
+	// ErrNotFound: there is no such thing in this project. What belongs to another
+	// project does not count.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the change collides with what is there, such as an email that
-	// is taken, or a state that does not allow it.
+	// ErrConflict: the change collides with something that already exists, such as an
+	// email that is taken, or with a state that does not allow it.
 	ErrConflict = errors.New("conflict")
-	// ErrInvalid: the input is wrong; Error.Field names what.
+	// ErrInvalid: the input is wrong; Error.Field names it.
 	ErrInvalid = errors.New("invalid input")
-	// ErrBusy: the database takes no writes at the moment, because somebody else
-	// holds its lock or the disk is full. Nothing was changed; the same call may
-	// be repeated. Inside a caller's transaction that began with a read, the whole
+	// ErrBusy: the database takes no writes at the moment, because another writer holds
+	// its lock or the disk is full. Nothing was changed, and the same call may be
+	// repeated. Inside a caller's transaction that began with a read, the whole
 	// transaction has to be repeated.
 	ErrBusy = backend.ErrBusy
+	// ErrTooSlow: a statement that reads took longer than Config.Timeout. The error's
+	// message says what would make it faster.
+	ErrTooSlow = backend.ErrTooSlow
 	// ErrClosed: the engine or its database was closed.
 	ErrClosed = backend.ErrClosed
 	// ErrUnauthorized: the API key is malformed, unknown or revoked.
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrSchema: the database's schema is newer than this version of the package,
-	// or older and Config.Migrate is MigrateCheck.
+	// or older and Config.Migrate is MigrateCheck. A SchemaError says which.
 	ErrSchema = backend.ErrSchema
-	// ErrDamaged: the file is damaged, or no database at all.
+	// ErrDamaged: the file is damaged, or is not a database at all.
 	ErrDamaged = backend.ErrDamaged
 )
 
-// A Code is the stable machine word of an Error; HTTP clients see it as "code".
+// A SchemaError is an ErrSchema that knows both versions: the database's, and the one
+// that this package is for.
+type SchemaError = backend.SchemaError
+
+// A Code is the stable machine-readable word for an Error; HTTP clients see it as
+// "code".
 type Code string
 
-// The codes, each of the sentinel that an Error with it matches.
+// The codes. An Error with a code matches the sentinel of the same name, but for
+// CodeErased.
 const (
 	CodeNotFound     Code = "not_found"
 	CodeConflict     Code = "conflict"
 	CodeInvalid      Code = "invalid"
 	CodeBusy         Code = "busy"
+	CodeTooSlow      Code = "too_slow"
 	CodeClosed       Code = "closed"
 	CodeUnauthorized Code = "unauthorized"
+	// CodeErased is that of an ErrConflict with somebody who was erased or deleted.
+	CodeErased Code = "erased"
 )
 
 func (c Code) sentinel() error {
 	switch c {
 	case CodeNotFound:
 		return ErrNotFound
-	case CodeConflict:
+	case CodeConflict, CodeErased:
 		return ErrConflict
 	case CodeInvalid:
 		return ErrInvalid
 	case CodeBusy:
 		return ErrBusy
+	case CodeTooSlow:
+		return ErrTooSlow
 	case CodeClosed:
 		return ErrClosed
 	case CodeUnauthorized:
@@ -66,20 +82,22 @@ func (c Code) sentinel() error {
 	return nil
 }
 
-// An Error tells the person who must fix it what was wrong and what would be
-// right. errors.Is matches it with the sentinel of its Code. It is the same for
-// Go callers and for HTTP clients.
+// An Error tells the person who must fix it what was wrong and what would be right.
+// errors.Is matches it with the sentinel of its Code. Go callers and HTTP clients get
+// the same one.
 type Error struct {
 	Code Code
-	// Field is the input at fault, by the name the REST API has for it
-	// ("base_value"), or "".
+	// Field is the input at fault, by its name in the REST API ("base_value"), or "".
 	Field   string
 	Message string
+	// ID is that of the thing in the way, where a conflict is with something that
+	// exists already; else 0.
+	ID int64
 
 	cause error
 }
 
-// Error gives the message, with the field where there is one.
+// Error returns the message, after the field where there is one.
 func (e *Error) Error() string {
 	if e.Field == "" {
 		return e.Message
@@ -90,15 +108,37 @@ func (e *Error) Error() string {
 // Is reports whether target is the sentinel of e's code.
 func (e *Error) Is(target error) bool { return target == e.Code.sentinel() }
 
-// Unwrap gives the error of the database that led to this one, if any.
+// Unwrap returns the error of the database that led to this one, if any.
 func (e *Error) Unwrap() error { return e.cause }
 
 func invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
+// at adds the name of the input to what is wrong with it. It returns nil if nothing is.
+func at(field string, wrong error) error {
+	if wrong == nil {
+		return nil
+	}
+	return &Error{Code: CodeInvalid, Field: field, Message: wrong.Error()}
+}
+
 func conflict(field, format string, args ...any) *Error {
 	return &Error{Code: CodeConflict, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// taken is a conflict with the thing of an id, which exists already.
+func taken(id int64, field, format string, args ...any) *Error {
+	e := conflict(field, format, args...)
+	e.ID = id
+	return e
+}
+
+// erased is a conflict with somebody of whom nothing is kept.
+func erased(field, message string) *Error {
+	e := conflict(field, "%s", message)
+	e.Code = CodeErased
+	return e
 }
 
 func notFound(what string) *Error {
@@ -114,19 +154,50 @@ func failed(doing string, err error) error {
 	}
 	err = sqlite.Classify(err)
 	var own *Error
-	var bound *balanceError
+	var bound *ledger.BoundError
 	switch {
 	case errors.As(err, &bound) && errors.Is(err, backend.ErrConstraint):
-		return &Error{Code: CodeInvalid, Field: bound.field, cause: err,
-			Message: "the affiliate's account would be beyond 9 * 10^18 minor units"}
+		return &Error{Code: CodeInvalid, Field: bound.Field, cause: err,
+			Message: "the affiliate's account would exceed 9 * 10^18 minor units"}
 	case errors.As(err, &own):
 		return err
 	case errors.Is(err, backend.ErrBusy):
 		return &Error{Code: CodeBusy, Message: "the database is locked by another writer; try again", cause: err}
 	case errors.Is(err, backend.ErrFull):
 		return &Error{Code: CodeBusy, Message: "the disk is full; the change was not made", cause: err}
+	case errors.Is(err, backend.ErrTooSlow):
+		return &Error{Code: CodeTooSlow, cause: err, Message: doing + " took too long; it is faster with a shorter " +
+			"time (from and to), a smaller limit, or a cursor in place of an offset"}
 	case errors.Is(err, backend.ErrClosed):
 		return &Error{Code: CodeClosed, Message: "the database is closed", cause: err}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// missing turns an empty result into "... not found".
+func missing(err error, what string) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return notFound(what)
+	}
+	return err
+}
+
+// needed turns a result that is unexpectedly empty, and other errors of reading that
+// only damage can cause, into ErrDamaged.
+func needed(err error) error {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%w: a row that must exist is missing: %w", ErrDamaged, err)
+	case !errors.Is(err, ErrDamaged) && sqlite.SaysDamaged(err):
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
+// ignoring returns err, or nil if it is the one that is not a failure.
+func ignoring(err, fine error) error {
+	if errors.Is(err, fine) {
+		return nil
+	}
+	return err
 }

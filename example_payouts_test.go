@@ -10,8 +10,8 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// A month's work: what has passed its hold is reserved for a payout, the money is
-// sent by somebody else, and that is noted.
+// The work of a month: what has passed its hold is reserved for a payout, the money is
+// sent by other means, and the payment is noted.
 func ExampleProject_RunPayouts() {
 	ctx := context.Background()
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func ExampleProject_RunPayouts() {
 	// paid so far: 49.80 USD
 }
 
-// A part of the sale was given back: so is that part of the commission.
+// A part of the sale is refunded, and with it the same part of the commission.
 func ExampleProject_RefundConversion() {
 	ctx := context.Background()
 	_, shop, end := exampleShop(refgrow.Config{})
@@ -71,7 +71,7 @@ func ExampleProject_RefundConversion() {
 	// earned 7.35 USD of 9.80 USD
 }
 
-// An affiliate with terms of her own: 30 % of each customer's first year.
+// An affiliate with terms of her own: 30 % of the first year of each customer.
 func ExampleProject_CreateRule() {
 	ctx := context.Background()
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)

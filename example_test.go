@@ -14,7 +14,7 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// A program with one affiliate, and the first sale that she brings.
+// An affiliate program with one affiliate, and the first sale that she brings in.
 func Example() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -51,8 +51,8 @@ func Example() {
 	// Output: 9.80 USD held
 }
 
-// The affiliate's account before and after the hold. The clock of Config.Now is
-// what makes a month pass here.
+// The affiliate's account before and after the hold. Config.Now is the clock that makes
+// a month pass here.
 func ExampleProject_Earnings() {
 	ctx := context.Background()
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -88,7 +88,7 @@ func ExampleProject_Earnings() {
 	// total 24.00 EUR = eligible 0.00 EUR + held 24.00 EUR + paid 0.00 EUR
 }
 
-// Why was somebody, or nobody, credited? Each conversion has the answer.
+// Why was this affiliate credited, or why was none? Each conversion has the answer.
 func ExampleConversion_Decision() {
 	ctx := context.Background()
 	_, shop, end := exampleShop(refgrow.Config{})
@@ -133,7 +133,7 @@ func ExampleProject_Atomic() {
 			return err
 		}
 		_, err = shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: mary.ID, Code: "no spaces, please"})
-		return err // Mary goes with it
+		return err // undoes Mary as well
 	})
 	fmt.Println(err)
 	_, err = shop.AffiliateByEmail(ctx, "mary@example.com")
@@ -148,7 +148,8 @@ func ExampleProject_AllAffiliates() {
 	ctx := context.Background()
 	_, shop, end := exampleShop(refgrow.Config{})
 	defer end()
-	if _, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "mary@example.com", ReferralCode: "MARY"}); err != nil {
+	_, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "mary@example.com", ReferralCode: "MARY"})
+	if err != nil {
 		log.Fatal(err)
 	}
 
@@ -163,7 +164,7 @@ func ExampleProject_AllAffiliates() {
 	// JANE jane@example.com
 }
 
-// A key for the REST API. Its text is there once.
+// A key for the REST API. Its text is shown once.
 func ExampleEngine_CreateKey() {
 	ctx := context.Background()
 	engine, shop, end := exampleShop(refgrow.Config{})
@@ -225,7 +226,7 @@ func exampleShop(config refgrow.Config) (*refgrow.Engine, *refgrow.Project, func
 	}
 }
 
-// exampleFile is a place for a database, and how to get rid of it.
+// exampleFile returns a path for a database, and a function that deletes it.
 func exampleFile() (path string, remove func()) {
 	dir, err := os.MkdirTemp("", "refgrow")
 	if err != nil {
@@ -238,7 +239,7 @@ func exampleFile() (path string, remove func()) {
 	}
 }
 
-// exampleSale records what Carl buys through Jane, and gives her id.
+// exampleSale records something that Carl buys through Jane, and returns her id.
 func exampleSale(shop *refgrow.Project, reference, amount string) int64 {
 	sale, err := shop.RecordConversion(context.Background(), refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, ReferralCode: "JANE", Reference: reference,

@@ -13,8 +13,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// An order of the app's own and its commission, in one transaction of the app's
-// own database.
+// An order in the app's own table and its commission, in one transaction of the app's
+// database.
 func ExampleProject_WithTx() {
 	ctx := context.Background()
 	path, remove := exampleFile()

@@ -13,21 +13,27 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
-// answersKept is how long the answer of a call with an Idempotency-Key is given
-// again.
+// answersKept is how long the answer to a call with an Idempotency-Key is repeated.
 const answersKept = 24 * time.Hour
 
-// answersPruned is how many old answers a transaction forgets that stores new ones.
+// answersPruned is how many old answers, at most, a transaction prunes when it stores a
+// new one.
 const answersPruned = 256
+
+// MaxAnswer is how much of an answer is kept for a call with an Idempotency-Key, in
+// bytes.
+const MaxAnswer = 256 << 10
 
 // maxIdempotencyKey is the longest Idempotency-Key, in characters.
 const maxIdempotencyKey = 255
 
-// An Idempotency names a call that is done once, however often it is sent.
+// An Idempotency names a call that takes effect once, however often it is sent.
 type Idempotency struct {
-	// Caller is whom the key belongs to, such as an API key's id.
+	// Caller is the key's owner, such as the id of an API key.
 	Caller string
 	// Key is what the caller chose: 1 to 255 characters.
 	Key string
@@ -36,53 +42,54 @@ type Idempotency struct {
 	Request []byte
 }
 
-// An Answer is what a call said when it was done.
+// An Answer is what a call returned when it was done.
 type Answer struct {
-	// Status is the caller's own, such as that of HTTP: 0 or more.
+	// Status is chosen by the caller, such as an HTTP status: 0 or more.
 	Status int
 	Body   []byte
-	// SecretOf is the id of the thing whose secret the body shows, 0 when it shows
-	// none. Of such an answer only this id is stored.
+	// SecretOf is the id of the thing whose secret the body shows, 0 if it shows none.
+	// Of an answer with a secret only this id is stored.
 	SecretOf int64
 }
 
-// withheld is stored in place of the status of an answer that showed a secret; the
-// body is then the id of what the secret belongs to.
+// withheld is stored instead of the status of an answer that showed a secret; the body
+// is then the id of what the secret belongs to.
 const withheld = -1
 
-// Once runs work, at most once for each key within 24 hours, and gives its
-// answer each time. The answer is stored in the transaction of the work: both
-// happen, or neither. A call that comes while its twin is under way waits for
-// it. When work fails, nothing is stored, and the key may be used again. Work
-// must use the project it gets, and may be run more than once. An answer that
-// showed a secret cannot be given again: a repetition gets ErrConflict, and an
-// Answer with nothing but SecretOf. Errors: those of work; ErrInvalid for the key;
-// ErrConflict for another request, too.
-func (p *Project) Once(ctx context.Context, call Idempotency, work func(p *Project) (Answer, error)) (answer Answer, replayed bool, err error) {
-	if err := p.engine.open(); err != nil {
+// tooLong is stored instead of the status and the body of an answer beyond MaxAnswer.
+const tooLong = -4
+
+// Once runs work at most once for each key within 24 hours, and returns its answer each
+// time. The answer is stored in the transaction of the work: both happen, or neither. A
+// call that arrives while another with the same key is under way waits for it. If work
+// fails, nothing is stored, and the key may be used again. Work must use the project it
+// is passed, and may be run more than once before it takes effect. An answer that
+// showed a secret cannot be repeated: a later call gets ErrConflict, and an Answer with
+// nothing but SecretOf. Nor can one that is longer than MaxAnswer: its key stays used,
+// and a later call gets ErrConflict. Errors: those of work; ErrInvalid for the key;
+// ErrConflict also for a different request, and with CodeErased where the answer named
+// somebody who was erased or deleted since.
+func (p *Project) Once(
+	ctx context.Context, call Idempotency, work func(p *Project) (Answer, error),
+) (answer Answer, replayed bool, err error) {
+	if err := p.open(); err != nil {
 		return answer, false, err
 	}
 	key, request, err := call.digests(p.id)
 	if err != nil {
 		return answer, false, err
 	}
-	before, visits := p.engine.emitted.Load(), p.engine.visits.changed()
-	err = p.backend.Atomic(ctx, backend.Work{
-		Foreign: true,
-		Run: func(ctx context.Context, tx *backend.Tx) error {
-			var err error
-			answer, replayed, err = p.once(ctx, tx, key, request, work)
-			return err
-		},
+	err = p.foreign(ctx, func(ctx context.Context, tx *backend.Tx) error {
+		var err error
+		answer, replayed, err = p.once(ctx, tx, key, request, work)
+		return err
 	})
-	p.wakeIfChanged(before)
-	if p.engine.visits.changed() != visits {
-		p.engine.visits.forget(p.id)
-	}
 	return answer, replayed, failed("running an idempotent call", err)
 }
 
-func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error)) (Answer, bool, error) {
+func (p *Project) once(
+	ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error),
+) (Answer, bool, error) {
 	k := keptAnswer{project: p.id, key: key, request: request, now: p.engine.millis()}
 	known, found, err := k.find(ctx, tx)
 	if err != nil || found {
@@ -96,11 +103,11 @@ func (p *Project) once(ctx context.Context, tx *backend.Tx, key, request []byte,
 	return answer, false, err
 }
 
-// RecordConversionOnce is RecordConversion for a call that is done once: what Once
-// does with RecordConversion inside, but faster, because it is one operation. answer
-// says what is stored of the conversion; it must not call the engine, and may be
-// called more than once. Errors: those of RecordConversion; ErrInvalid for the key;
-// ErrConflict for another request, too.
+// RecordConversionOnce is RecordConversion for a call that takes effect once. It does
+// what Once does with RecordConversion as its work, but faster, because it is a single
+// operation. answer turns the conversion into the answer to store; it must not call the
+// engine, and may be called more than once. Errors: those of RecordConversion;
+// ErrInvalid for the key; ErrConflict also for a different request.
 func (p *Project) RecordConversionOnce(
 	ctx context.Context, call Idempotency, params RecordConversionParams, answer func(*Conversion) Answer,
 ) (given Answer, replayed bool, err error) {
@@ -116,29 +123,39 @@ func (p *Project) RecordConversionOnce(
 		if given, replayed, err = k.find(ctx, o.Tx); err != nil || replayed {
 			return err
 		}
-		row, err := o.recordConversion(ctx, params)
+		recorded, err := o.recordConversion(ctx, params)
 		if err != nil {
 			return err
 		}
-		given, err = k.keep(ctx, o.Tx, answer(showConversion(row, o.now)))
+		given, err = k.keep(ctx, o.Tx, answer(recorded))
 		return err
 	})
 	return given, replayed, err
 }
 
-// A keptAnswer is where the answer of a call is found again.
+// A keptAnswer is where the answer to a call is stored and found.
 type keptAnswer struct {
 	project      int64
 	key, request []byte
 	now          int64
 }
 
-// oldest and newest are when an answer that counts was written. One from the future
+// oldest and newest bound when an answer that counts was written. One from the future
 // was written before the clock was set back.
 func (k keptAnswer) oldest() int64 { return k.now - answersKept.Milliseconds() }
 func (k keptAnswer) newest() int64 { return k.now + answersKept.Milliseconds() }
 
-// find gives the answer that the call had before.
+// pruneAnswers forgets the oldest of the answers that no longer count, of all projects,
+// and reports whether there may be more.
+func pruneAnswers(ctx context.Context, tx *backend.Tx, now int64) (more bool, err error) {
+	at := keptAnswer{now: now}
+	gone, err := tx.PruneAnswers(ctx, db.PruneAnswersParams{
+		CreatedBefore: at.oldest(), CreatedAfter: at.newest(), AtMost: answersPruned,
+	})
+	return gone > 0, err
+}
+
+// find returns the answer that the call got before, if any.
 func (k keptAnswer) find(ctx context.Context, tx *backend.Tx) (answer Answer, found bool, err error) {
 	known, err := tx.GetAnswer(ctx, db.GetAnswerParams{ProjectID: k.project, KeyHash: k.key})
 	switch {
@@ -146,22 +163,31 @@ func (k keptAnswer) find(ctx context.Context, tx *backend.Tx) (answer Answer, fo
 		return Answer{}, false, nil
 	case err != nil:
 		return Answer{}, false, err
+	case known.Status == inSteps:
+		return Answer{}, false, usedKey()
 	case known.CreatedAt <= k.oldest() || known.CreatedAt > k.newest():
 		return Answer{}, false, tx.DeleteAnswer(ctx, db.DeleteAnswerParams{ProjectID: k.project, KeyHash: k.key})
 	case subtle.ConstantTimeCompare(known.RequestHash, k.request) != 1:
-		return Answer{}, false, conflict("Idempotency-Key", "was used for another request")
+		return Answer{}, false, usedKey()
 	case known.Status == withheld:
 		id, err := strconv.ParseInt(string(known.Body), 10, 64)
 		if err != nil {
-			return Answer{}, false, fmt.Errorf("%w: the id that an answer is about: %w", ErrDamaged, err)
+			return Answer{}, false, fmt.Errorf("%w: the id in a withheld answer: %w", ErrDamaged, err)
 		}
-		return Answer{SecretOf: id}, true, conflict("Idempotency-Key",
-			"was used already, for the thing with id %d: the answer showed its secret, and is not kept", id)
+		return Answer{SecretOf: id}, true, taken(id, "Idempotency-Key",
+			"was already used, for the thing with id %d: the answer showed its secret, and is not kept", id)
+	case known.Status == erasure.Gone:
+		return Answer{}, true, erased("Idempotency-Key",
+			"was already used: the answer named somebody who was erased or deleted, and is not kept")
+	}
+	if known.Status == tooLong {
+		return Answer{}, true, conflict("Idempotency-Key",
+			"was already used, and its call was done: the answer was longer than %d bytes, and is not kept", MaxAnswer)
 	}
 	return Answer{Status: int(known.Status), Body: known.Body}, true, nil
 }
 
-// pruned says in a transaction's memo that old answers were pruned in it.
+// pruned marks in a transaction's memo that it has pruned old answers.
 type pruned struct{}
 
 // keep stores an answer, and prunes old ones.
@@ -176,8 +202,11 @@ func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (An
 	if answer.SecretOf != 0 {
 		status, body = withheld, strconv.AppendInt(nil, answer.SecretOf, 10)
 	}
+	if len(body) > MaxAnswer {
+		status, body = tooLong, []byte{}
+	}
 	if _, done := tx.Memo[pruned{}]; !done {
-		if err := tx.PruneAnswers(ctx, db.PruneAnswersParams{CreatedBefore: k.oldest(), CreatedAfter: k.newest(), AtMost: answersPruned}); err != nil {
+		if _, err := pruneAnswers(ctx, tx, k.now); err != nil {
 			return Answer{}, err
 		}
 		tx.Memo[pruned{}] = true
@@ -187,16 +216,16 @@ func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (An
 	})
 }
 
-// digests checks the key, and gives what is stored of it and of the request.
+// digests checks the key, and returns what is stored of it and of the request.
 func (call Idempotency) digests(project int64) (key, request []byte, err error) {
-	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !printable(call.Key) {
+	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !form.Printable(call.Key) {
 		return nil, nil, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
 	}
 	return digest(strconv.FormatInt(project, 10), call.Caller, call.Key), digest(string(call.Request)), nil
 }
 
-// digest is 16 bytes of a hash over parts that cannot be shifted against each
-// other.
+// digest returns 16 bytes of a hash over the parts. Moving text from one part to the
+// next changes it.
 func digest(parts ...string) []byte {
 	h := sha256.New()
 	for _, part := range parts {

@@ -14,11 +14,14 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/recent"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
-// An API key is rgk_, 12 characters that find its row, _, and 32 characters of
-// secret: 160 random bits. All of it has a fixed length, because bcrypt ignores
-// what comes after 72 bytes.
+// An API key is rgk_, 12 characters that identify its row, _, and 32 characters of
+// secret: 160 random bits. All parts have a fixed length, because bcrypt ignores
+// whatever follows the first 72 bytes.
 const (
 	keyPrefix   = "rgk_"
 	publicChars = 12
@@ -26,19 +29,16 @@ const (
 	keyChars    = len(keyPrefix) + publicChars + 1 + secretChars
 	// keyAlphabet has 32 characters, so that each takes 5 bits of a random byte.
 	keyAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
-	// recheckAfter is how long a verified key is trusted before its row is read
-	// again: a key that another process revoked works for no longer than this.
-	recheckAfter = time.Second
 )
 
-// A Key opens one project through the REST API. The secret itself is shown once,
-// when the key is made, and stored as a bcrypt hash only.
+// A Key opens one project through the REST API. The secret itself is shown once, when
+// the key is created, and stored only as a bcrypt hash.
 type Key struct {
 	ID          int64
 	ProjectID   int64
 	ProjectName string
 	Name        string
-	// ReadOnly keys can read only.
+	// ReadOnly keys can only read.
 	ReadOnly  bool
 	CreatedAt time.Time
 	RevokedAt *time.Time // nil while the key works
@@ -51,13 +51,13 @@ type CreateKeyParams struct {
 	ReadOnly bool
 }
 
-// CreateKey makes an API key for a project and gives its text, which cannot be
-// had again.
+// CreateKey creates an API key for a project and returns its text, which cannot be
+// retrieved later.
 func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyParams) (token string, key *Key, err error) {
 	if err := e.open(); err != nil {
 		return "", nil, err
 	}
-	if err := optionalText("name", params.Name, 100); err != nil {
+	if err := at("name", form.Text(params.Name, 100)); err != nil {
 		return "", nil, err
 	}
 	public, secret := randomText(publicChars), randomText(secretChars)
@@ -68,9 +68,9 @@ func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyPara
 	key = &Key{ProjectID: p.id, ProjectName: p.name, Name: params.Name, ReadOnly: params.ReadOnly}
 	err = p.backend.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
 		now := e.millis()
-		key.CreatedAt = instant(now)
+		key.CreatedAt = stored.Instant(now)
 		key.ID, err = tx.InsertKey(ctx, db.InsertKeyParams{
-			ProjectID: p.id, Name: params.Name, ReadOnly: flag(params.ReadOnly), PublicID: public,
+			ProjectID: p.id, Name: params.Name, ReadOnly: stored.Flag(params.ReadOnly), PublicID: public,
 			SecretHash: string(hash), SecretCheck: secretCheck(secret), CreatedAt: now,
 		})
 		return err
@@ -81,8 +81,8 @@ func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyPara
 	return keyPrefix + public + "_" + secret, key, nil
 }
 
-// RevokeKey ends a key: at once in this process, within a second in others.
-// Errors: ErrNotFound for an unknown key, ErrConflict for one that was revoked.
+// RevokeKey ends a key: at once in this process, within a second in others. Errors:
+// ErrNotFound for an unknown key, ErrConflict for one that is already revoked.
 func (e *Engine) RevokeKey(ctx context.Context, id int64) error {
 	if err := e.open(); err != nil {
 		return err
@@ -93,15 +93,15 @@ func (e *Engine) RevokeKey(ctx context.Context, id int64) error {
 		}
 		n, err := tx.RevokeKey(ctx, db.RevokeKeyParams{KeyID: id, RevokedAt: new(e.millis())})
 		if err == nil && n == 0 {
-			return conflict("", "the key is revoked already")
+			return conflict("", "the key is already revoked")
 		}
 		return err
 	}})
-	e.keys.forget(id)
+	e.keys.Forget(id)
 	return failed("revoking a key", err)
 }
 
-// Keys lists all keys of all projects, the oldest first.
+// Keys returns all keys of all projects, oldest first.
 func (e *Engine) Keys(ctx context.Context) ([]Key, error) {
 	if err := e.open(); err != nil {
 		return nil, err
@@ -113,15 +113,14 @@ func (e *Engine) Keys(ctx context.Context) ([]Key, error) {
 	return convert(rows, func(r db.ListKeysRow) Key {
 		return Key{
 			ID: r.ID, ProjectID: r.ProjectID, ProjectName: r.ProjectName, Name: r.Name, ReadOnly: r.ReadOnly == 1,
-			CreatedAt: instant(r.CreatedAt), RevokedAt: optionalInstant(r.RevokedAt),
+			CreatedAt: stored.Instant(r.CreatedAt), RevokedAt: stored.OptionalInstant(r.RevokedAt),
 		}
 	}), nil
 }
 
-// Authenticate finds the key that a token is, and its project. A wrong token
-// costs microseconds and takes the same time whether its row exists or not;
-// bcrypt runs once for a right one, which is remembered. Errors:
-// ErrUnauthorized.
+// Authenticate finds the key that a token belongs to, and its project. A wrong token
+// costs microseconds, and takes the same time whether or not its row exists; bcrypt
+// runs once for a valid one, which is then remembered. Errors: ErrUnauthorized.
 func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project, error) {
 	if err := e.open(); err != nil {
 		return nil, nil, err
@@ -132,12 +131,14 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	}
 	digest := sha256.Sum256([]byte(token))
 	now := e.now()
-	known, fresh, revocations := e.keys.find(digest, now)
+	known, fresh, revocations := e.keys.Find(digest, now)
 	if fresh {
-		return known.opens(e)
+		return e.opened(known)
 	}
-	// This gives a check of zeros where there is no such key, so that a wrong secret
-	// and an unknown id cost the same. The row is read for a right secret only.
+	// Where there is no such key this returns a check of zeros, so that a wrong secret
+	// and an unknown id cost the same. The row is read only for a secret that passes
+	// the check.
+	ctx = inLane(ctx, backend.Keys)
 	check, err := e.backend.Reader().GetSecretCheck(ctx, public)
 	if err != nil {
 		return nil, nil, failed("finding a key", err)
@@ -147,43 +148,51 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	}
 	row, err := e.backend.Reader().GetKeyByPublicID(ctx, public)
 	switch {
-	case errors.Is(err, sql.ErrNoRows): // the secret of no key has a check of zeros, by chance
+	case errors.Is(err, sql.ErrNoRows): // a guess whose check is zeros, by chance
 		return nil, nil, unauthorized()
 	case err != nil:
 		return nil, nil, failed("finding a key", err)
-	case row.RevokedAt != nil: // just now
+	case row.RevokedAt != nil: // a moment ago
 		return nil, nil, unauthorized()
 	}
-	if known.hash != row.SecretHash {
-		if err := e.keys.once(digest, func() error {
+	if known.Hash != row.SecretHash {
+		if err := e.keys.Once(digest, func() error {
 			return bcrypt.CompareHashAndPassword([]byte(row.SecretHash), []byte(secret))
 		}); err != nil {
 			return nil, nil, unauthorized()
 		}
 	}
-	key := verifiedKey{
-		Key: Key{
-			ID: row.ID, ProjectID: row.ProjectID, ProjectName: row.ProjectName, Name: row.Name, ReadOnly: row.ReadOnly == 1,
-			CreatedAt: instant(row.CreatedAt),
-		},
-		hash: row.SecretHash, checkedAt: now,
+	key := recent.Key{
+		ID: row.ID, ProjectID: row.ProjectID, ProjectName: row.ProjectName, Name: row.Name, ReadOnly: row.ReadOnly == 1,
+		CreatedAt: stored.Instant(row.CreatedAt), Hash: row.SecretHash,
 	}
-	e.keys.keep(digest, key, revocations)
-	return key.opens(e)
+	e.keys.Keep(digest, key, now, revocations)
+	return e.opened(key)
+}
+
+// opened returns a key that was verified, and the project that it opens.
+func (e *Engine) opened(k recent.Key) (*Key, *Project, error) {
+	key := &Key{
+		ID: k.ID, ProjectID: k.ProjectID, ProjectName: k.ProjectName, Name: k.Name, ReadOnly: k.ReadOnly,
+		CreatedAt: k.CreatedAt,
+	}
+	return key, &Project{
+		engine: e, backend: e.backend, timeout: e.timeout, id: k.ProjectID, name: k.ProjectName,
+	}, nil
 }
 
 func unauthorized() error {
 	return &Error{Code: CodeUnauthorized, Message: "Invalid or missing API key"}
 }
 
-// splitKey takes a token apart, if it has the form of one.
+// splitKey takes a token apart, and reports whether it has the form of one.
 func splitKey(token string) (public, secret string, ok bool) {
 	if len(token) != keyChars || !strings.HasPrefix(token, keyPrefix) {
 		return "", "", false
 	}
 	public, secret = token[len(keyPrefix):len(keyPrefix)+publicChars], token[len(keyPrefix)+publicChars+1:]
 	ok = token[len(keyPrefix)+publicChars] == '_' &&
-		consistsOf(public+secret, func(c rune) bool { return strings.ContainsRune(keyAlphabet, c) })
+		form.ConsistsOf(public+secret, func(c rune) bool { return strings.ContainsRune(keyAlphabet, c) })
 	return public, secret, ok
 }
 
@@ -196,7 +205,7 @@ func randomText(chars int) string {
 	return string(b)
 }
 
-// secretCheck is what bcrypt's turn depends on.
+// secretCheck is compared first; bcrypt runs only when it matches.
 func secretCheck(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:8]

@@ -1,15 +1,20 @@
 package refgrow
 
 import (
+	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"iter"
 	"math"
+	"slices"
+
+	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// MaxLimit is the largest page.
+// MaxLimit is the size of the largest page.
 const MaxLimit = 500
 
 // A Page is one part of a list, newest first.
@@ -19,8 +24,8 @@ type Page[T any] struct {
 	Next Cursor
 }
 
-// A Cursor is opaque text that marks a place in a list. It stays right while
-// rows are being added, and belongs to the filters it was made with.
+// A Cursor is opaque text that marks a place in a list. It stays valid while rows are
+// being added, and belongs to the filters it was made with.
 type Cursor string
 
 // position is where a page begins: before this row in the order of created_at
@@ -33,7 +38,7 @@ type position struct {
 
 var start = position{time: math.MaxInt64, id: math.MaxInt64} //nolint:gochecknoglobals // a constant in all but name
 
-// follows tells whether a row is one of those before a position.
+// follows reports whether a position comes after another in the order of the list.
 func (p position) follows(from position) bool {
 	return p.time < from.time || p.time == from.time && p.id < from.id
 }
@@ -48,7 +53,7 @@ func (p position) cursor() Cursor {
 	return Cursor(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// paging is a list's validated place and size.
+// paging is where a page begins and how large it is, validated.
 type paging struct {
 	from    position
 	filters uint64
@@ -56,8 +61,8 @@ type paging struct {
 	offset  int64
 }
 
-// pageOf validates what the params of every list have in common. filters are
-// all values that narrow the list, so that a cursor is refused with others.
+// pageOf validates what the params of all lists have in common. filters are all values
+// that narrow the list: a cursor is refused with any others.
 func pageOf(list string, limit, standard int, after Cursor, offset int, filters ...any) (paging, error) {
 	p := paging{from: start, filters: hashFilters(list, filters), limit: int64(limit), offset: int64(offset)}
 	switch {
@@ -77,7 +82,7 @@ func pageOf(list string, limit, standard int, after Cursor, offset int, filters 
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(string(after))
 	if err != nil || len(b) != cursorBytes {
-		return p, invalid("cursor", "is not one that a list gave")
+		return p, invalid("cursor", "is not one that a list returned")
 	}
 	if binary.BigEndian.Uint64(b) != p.filters {
 		return p, invalid("cursor", "was made by another list or with other filters")
@@ -96,11 +101,50 @@ func hashFilters(list string, filters []any) uint64 {
 	return h.Sum64()
 }
 
-// fetch is how many rows to ask for: one more than the page shows whether
+// fetch is how many rows to ask for: one more than the page has, which shows whether
 // another page follows.
 func (p paging) fetch() int64 { return p.limit + 1 }
 
-// cut makes a page of the rows of a query with fetch() as its limit.
+// isBeyond reports whether a page begins behind the last row, of which the project's
+// totals say how many there are at most: then nothing has to be read.
+func (p paging) isBeyond(
+	ctx context.Context, q db.Querier, project int64, atMost func(*db.ProjectTotals) int64,
+) (bool, error) {
+	if p.offset == 0 {
+		return false, nil
+	}
+	totals, err := q.GetProjectTotals(ctx, project)
+	return p.offset >= atMost(&totals), err
+}
+
+// within leaves out of the rows of a list what the page does not reach.
+func within[R any](p paging, rows []R, at func(*R) (time, id int64)) []R {
+	rows = rows[min(p.offset, int64(len(rows))):]
+	return slices.DeleteFunc(rows, func(r R) bool {
+		var here position
+		here.time, here.id = at(&r)
+		return !here.follows(p.from)
+	})
+}
+
+// atMostOne is the list of what a unique name leads to, if it passes the other filters.
+func atMostOne[R any](find func() (R, error), passes func(*R) bool) ([]R, error) {
+	row, err := find()
+	if err != nil || !passes(&row) {
+		return nil, ignoring(err, sql.ErrNoRows)
+	}
+	return []R{row}, nil
+}
+
+// named is an optional name as a filter of pageOf: none differs from an empty one.
+func named(name *string) string {
+	if name == nil {
+		return ""
+	}
+	return "=" + *name
+}
+
+// cut makes a page from the rows of a query that had fetch() as its limit.
 func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
 	var page Page[T]
 	if int64(len(rows)) > p.limit {
@@ -108,7 +152,8 @@ func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*
 		last := position{filters: p.filters}
 		last.time, last.id = at(&rows[len(rows)-1])
 		if !last.follows(p.from) { // or walking the list would never end
-			return page, fmt.Errorf("%w: a list goes back from %d of %d to %d of %d", ErrDamaged, p.from.id, p.from.time, last.id, last.time)
+			return page, fmt.Errorf("%w: a list goes back from %d of %d to %d of %d",
+				ErrDamaged, p.from.id, p.from.time, last.id, last.time)
 		}
 		page.Next = last.cursor()
 	}
@@ -124,19 +169,9 @@ func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*
 	return page, nil
 }
 
-// sound is for rows that can be shown whatever is in them.
+// sound adapts a function that can show every row, whatever is in it.
 func sound[R, T any](show func(*R) *T) func(*R) (*T, error) {
 	return func(r *R) (*T, error) { return show(r), nil }
-}
-
-// onward gives the id of the last of some rows, from which to go on. Rows in the order
-// of their ids come behind the one that was last before them, unless their index is
-// damaged: then going on might never end.
-func onward(before, last int64) (int64, error) {
-	if last <= before {
-		return before, fmt.Errorf("%w: behind %d comes %d", ErrDamaged, before, last)
-	}
-	return last, nil
 }
 
 // all walks a list page by page. No rows are held open between the items.
@@ -163,7 +198,7 @@ func all[T any](list func(after Cursor) (Page[T], error)) iter.Seq2[T, error] {
 	}
 }
 
-// convert gives rows of another query the type of the first one's.
+// convert converts rows, such as those of one query to the type of another's.
 func convert[A, B any](rows []A, to func(A) B) []B {
 	converted := make([]B, len(rows))
 	for i, row := range rows {

@@ -8,15 +8,21 @@ import (
 	"iter"
 	"time"
 
+	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/outbox"
+	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 // A ReferralStatus says how far a referred user has come.
 type ReferralStatus string
 
 const (
-	// ReferralPending: attributed or entered by hand, has not bought yet.
+	// ReferralPending: attributed or entered by hand, but has not bought yet.
 	ReferralPending ReferralStatus = "pending"
 	// ReferralConverted: has bought, and an affiliate got the credit.
 	ReferralConverted ReferralStatus = "converted"
@@ -26,7 +32,7 @@ const (
 	ReferralDirectSignup ReferralStatus = "direct_signup"
 )
 
-// converts tells whether the status is of somebody who has bought.
+// converts reports whether the status is that of someone who has bought.
 func (s ReferralStatus) converts() bool { return s == ReferralConverted || s == ReferralDirect }
 
 func (s ReferralStatus) check() error {
@@ -37,13 +43,15 @@ func (s ReferralStatus) check() error {
 	return invalid("status", `must be "pending", "converted", "direct" or "direct_signup"`)
 }
 
-// A Referral is a referred user: a customer, attributed to an affiliate or to
-// nobody. It is known by its email, the app's own id for it, or both.
+// A Referral is a referred user: a customer, attributed to an affiliate or to nobody.
+// They are known by email, by the app's own id for them, or by both.
 type Referral struct {
 	ID         int64
-	Email      string // "" when only the external id is known
-	ExternalID string // "" when only the email is known
-	// AffiliateID and AffiliateCode are 0 and "" when attributed to nobody.
+	Email      string // "" if only an external id is known
+	ExternalID string // the first one; "" if only the email is known
+	// ExternalIDs are all of them, the first one first.
+	ExternalIDs []string
+	// AffiliateID and AffiliateCode are 0 and "" if attributed to nobody.
 	AffiliateID   int64
 	AffiliateCode string
 	Status        ReferralStatus
@@ -54,7 +62,7 @@ type Referral struct {
 
 // CreateReferralParams describe a new referred user.
 type CreateReferralParams struct {
-	// Email must be unique in the project. It may be left out when there is an
+	// Email must be unique in the project. It may be left out if there is an
 	// ExternalID.
 	Email      string
 	ExternalID string
@@ -65,8 +73,8 @@ type CreateReferralParams struct {
 	Status ReferralStatus
 }
 
-// UpdateReferralParams change what is not nil, and given. A new affiliate gets
-// later conversions only.
+// UpdateReferralParams change the fields that are not nil or, for AffiliateID, given. A
+// new affiliate is credited with later conversions only.
 type UpdateReferralParams struct {
 	Email       *string
 	AffiliateID Null[int64]
@@ -78,14 +86,17 @@ type ListReferralsParams struct {
 	// AffiliateID and Status are 0 and "" for all.
 	AffiliateID int64
 	Status      ReferralStatus
+	// ExternalID is the app's own id for the user. It is nil for all; an empty one
+	// finds nobody.
+	ExternalID *string
 	// Limit is 1 to 500; 0 means 20.
 	Limit  int
 	After  Cursor
 	Offset int
 }
 
-// CreateReferral adds a referred user. Errors: ErrInvalid, ErrNotFound for an
-// unknown affiliate, ErrConflict when the email or the external id is taken.
+// CreateReferral adds a referred user. Errors: ErrInvalid, ErrNotFound for an unknown
+// affiliate, ErrConflict if the email or the external id is taken.
 func (p *Project) CreateReferral(ctx context.Context, params CreateReferralParams) (*Referral, error) {
 	if err := params.check(); err != nil {
 		return nil, err
@@ -95,44 +106,46 @@ func (p *Project) CreateReferral(ctx context.Context, params CreateReferralParam
 		if err != nil {
 			return nil, err
 		}
-		return showReferral(row), nil
+		return showReferral(row, nil), nil
 	})
 }
 
 func (params *CreateReferralParams) check() error {
+	params.ExternalID = form.Trim(params.ExternalID)
 	if params.Email != "" || params.ExternalID == "" {
-		email, err := address("email", params.Email)
+		email, err := customerEmail(params.Email)
+		err = cmp.Or(err, at("email", erasure.Free(email)))
 		if err != nil {
 			return err
 		}
 		params.Email = email
 	}
 	if params.AffiliateID < 0 {
-		return positive("affiliate_id", params.AffiliateID)
+		return at("affiliate_id", form.ID(params.AffiliateID))
 	}
 	if params.Status != "" {
 		if err := params.Status.check(); err != nil {
 			return err
 		}
 	}
-	return cmp.Or(optionalText("external_id", params.ExternalID, maxText))
+	return at("external_id", form.Text(params.ExternalID, form.MaxText))
 }
 
 func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*db.FindReferralRow, error) {
 	row := &db.FindReferralRow{
-		Email: textOrNull(params.Email), ExternalID: textOrNull(params.ExternalID), AffiliateID: idOrNull(params.AffiliateID),
-		Status: string(params.Status), CreatedAt: o.now,
+		Email: stored.TextOrNull(params.Email), ExternalID: stored.TextOrNull(params.ExternalID),
+		AffiliateID: stored.IDOrNull(params.AffiliateID), Status: string(params.Status), CreatedAt: o.now,
 	}
 	claim, err := o.claimOf(ctx, params.Email, nil, o.now)
 	if err != nil {
 		return nil, err
 	}
 	if params.AffiliateID == 0 && params.Status == "" && claim != nil {
-		decision, _, err := o.attribute(ctx, evidence{email: params.Email, claim: claim})
+		decision, _, err := o.attribute(ctx, attribution.Evidence{Email: params.Email, Claim: claim})
 		if err != nil {
 			return nil, err
 		}
-		row.AffiliateID = idOrNull(decision.Chosen)
+		row.AffiliateID = stored.IDOrNull(decision.Chosen)
 	}
 	switch {
 	case params.Status.converts():
@@ -166,10 +179,10 @@ func (o *op) createReferral(ctx context.Context, params CreateReferralParams) (*
 	if row.AffiliateID == nil {
 		return row, nil
 	}
-	return row, o.emit(ctx, referralCreated, -row.ID, row.AffiliateID, &row.ID, []byte("{}"))
+	return row, o.emitReferralCreated(ctx, row)
 }
 
-// insertReferral writes a referred user, but not for a conversion whose reference
+// insertReferral writes a referred user, unless it is for a conversion whose reference
 // is taken.
 func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow, reference *string) (err error) {
 	row.ID, err = backend.Inserted(o.InsertReferral(ctx, db.InsertReferralParams{
@@ -178,7 +191,7 @@ func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow, refere
 		Reference: reference,
 	}))
 	if errors.Is(err, sql.ErrNoRows) {
-		return referenceTaken()
+		return o.conflicting(ctx, reference)
 	}
 	o.countReferral(ReferralStatus(row.Status), 1)
 	return err
@@ -195,21 +208,6 @@ func (o *op) nameAffiliate(ctx context.Context, row *db.FindReferralRow) error {
 	return missing(err, "Affiliate")
 }
 
-func (o *op) countReferral(status ReferralStatus, by int64) {
-	delta := db.AddTotalsParams{ProjectID: o.project}
-	switch status {
-	case ReferralPending:
-		delta.ReferralsPending = by
-	case ReferralConverted:
-		delta.ReferralsConverted = by
-	case ReferralDirect:
-		delta.ReferralsDirect = by
-	case ReferralDirectSignup:
-		delta.ReferralsDirectSignup = by
-	}
-	o.Add(delta)
-}
-
 // GetReferral finds a referred user by its id. Errors: ErrNotFound.
 func (p *Project) GetReferral(ctx context.Context, id int64) (*Referral, error) {
 	return p.findReferral(ctx, findByID(id))
@@ -218,7 +216,7 @@ func (p *Project) GetReferral(ctx context.Context, id int64) (*Referral, error) 
 // ReferralByEmail finds a referred user by its email, in any case. Errors:
 // ErrNotFound, ErrInvalid.
 func (p *Project) ReferralByEmail(ctx context.Context, email string) (*Referral, error) {
-	email, err := address("email", email)
+	email, err := customerEmail(email)
 	if err != nil {
 		return nil, err
 	}
@@ -232,42 +230,50 @@ func (p *Project) ReferralByExternalID(ctx context.Context, id string) (*Referra
 }
 
 func (p *Project) findReferral(ctx context.Context, find finder) (*Referral, error) {
-	row, err := read(p, "finding a referred user", func(q db.Querier) (db.FindReferralRow, error) {
+	var shown *Referral
+	err := p.snapshot(ctx, "finding a referred user", func(ctx context.Context, q db.Querier) error {
 		row, err := find(ctx, q, p.id)
-		return row, missing(err, "Referred user")
+		if err != nil {
+			return missing(err, "Referred user")
+		}
+		shown, err = wholeReferral(ctx, q, p.id, &row)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return showReferral(&row), nil
+	return shown, nil
 }
 
-// UpdateReferral changes a referred user. A status of converted or direct sets
-// the conversion date, the others clear it. Errors: ErrInvalid, ErrNotFound for
-// an unknown user or affiliate, ErrConflict when the new email is taken.
+// wholeReferral shows a user with all external ids.
+func wholeReferral(ctx context.Context, q db.Querier, project int64, row *db.FindReferralRow) (*Referral, error) {
+	further, err := furtherExternalIDs(ctx, q, project, row.ID)
+	return showReferral(row, further[row.ID]), err
+}
+
+// UpdateReferral changes a referred user. A status of converted or direct sets the
+// conversion date, the others clear it. Errors: ErrInvalid, ErrNotFound for an unknown
+// user or affiliate, ErrConflict if the new email is taken.
 func (p *Project) UpdateReferral(ctx context.Context, id int64, params UpdateReferralParams) (*Referral, error) {
 	if err := params.check(); err != nil {
 		return nil, err
 	}
 	return change(ctx, p, "updating a referral", backend.Work{}, func(ctx context.Context, o *op) (*Referral, error) {
-		row, err := o.updateReferral(ctx, id, params)
-		if err != nil {
-			return nil, err
-		}
-		return showReferral(row), nil
+		return o.updateReferral(ctx, id, params)
 	})
 }
 
 func (u *UpdateReferralParams) check() error {
 	if u.Email != nil {
-		email, err := address("email", *u.Email)
+		email, err := customerEmail(*u.Email)
+		err = cmp.Or(err, at("email", erasure.Free(email)))
 		if err != nil {
 			return err
 		}
 		u.Email = &email
 	}
 	if id := u.AffiliateID.Value(); id != nil {
-		if err := positive("affiliate_id", *id); err != nil {
+		if err := at("affiliate_id", form.ID(*id)); err != nil {
 			return err
 		}
 	}
@@ -277,13 +283,19 @@ func (u *UpdateReferralParams) check() error {
 	return nil
 }
 
-func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParams) (*db.FindReferralRow, error) {
+func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParams) (*Referral, error) {
 	row, err := o.FindReferral(ctx, db.FindReferralParams{ProjectID: o.project, ReferralID: id})
 	if err != nil {
 		return nil, missing(err, "Referred user")
 	}
-	was := showReferral(&row)
-	if u.Email != nil && *u.Email != orZero(row.Email) {
+	was, err := wholeReferral(ctx, o, o.project, &row)
+	if err != nil {
+		return nil, err
+	}
+	if u.Email != nil && erasure.Is(id, stored.OrZero(row.Email)) {
+		return nil, erased("email", "cannot be set: the referred user was erased")
+	}
+	if u.Email != nil && *u.Email != stored.OrZero(row.Email) {
 		if err := o.customerIsFree(ctx, "email", findByEmail(*u.Email), id); err != nil {
 			return nil, err
 		}
@@ -306,11 +318,14 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 	if err := o.saveReferral(ctx, &row, before, nil); err != nil {
 		return nil, err
 	}
-	return &row, o.emitReferral(ctx, was, showReferral(&row))
+	now := showReferral(&row, was.ExternalIDs[min(len(was.ExternalIDs), 1):])
+	return now, o.emitReferralChange(ctx, was, now)
 }
 
-// saveReferral is insertReferral for a user that is there.
-func (o *op) saveReferral(ctx context.Context, row *db.FindReferralRow, before ReferralStatus, reference *string) error {
+// saveReferral is insertReferral for a user that already exists.
+func (o *op) saveReferral(
+	ctx context.Context, row *db.FindReferralRow, before ReferralStatus, reference *string,
+) error {
 	saved, err := o.Tx.UpdateReferral(ctx, db.UpdateReferralParams{
 		ProjectID: o.project, ReferralID: row.ID, Email: row.Email, ExternalID: row.ExternalID, AffiliateID: row.AffiliateID,
 		Status: row.Status, ConversionDate: row.ConversionDate, Reference: reference,
@@ -319,7 +334,7 @@ func (o *op) saveReferral(ctx context.Context, row *db.FindReferralRow, before R
 	case err != nil:
 		return err
 	case saved == 0:
-		return referenceTaken()
+		return o.conflicting(ctx, reference)
 	}
 	if after := ReferralStatus(row.Status); after != before {
 		o.countReferral(before, -1)
@@ -328,61 +343,149 @@ func (o *op) saveReferral(ctx context.Context, row *db.FindReferralRow, before R
 	return nil
 }
 
-// DeleteReferral removes a referred user for good. Its conversions stay, without
-// the user. Errors: ErrNotFound.
+// DeleteReferral permanently removes a referred user. Their conversions stay, without
+// the user and the page's URL, and so do the affiliate's entries, without notes. No
+// copy remains: events that name the user are emptied and not sent, stored answers that
+// do so go (a repeated call gets ErrConflict with CodeErased), and so does a claim. It
+// works in steps: what cannot be done now is done by Upkeep, or when an engine starts.
+// Errors: ErrNotFound.
 func (p *Project) DeleteReferral(ctx context.Context, id int64) error {
-	return p.write(ctx, "deleting a referral", func(ctx context.Context, o *op) error {
-		row, err := o.FindReferral(ctx, db.FindReferralParams{ProjectID: o.project, ReferralID: id})
-		if err != nil {
-			return missing(err, "Referred user")
-		}
-		if err := o.DetachReferral(ctx, db.DetachReferralParams{ProjectID: o.project, ReferralID: id}); err != nil {
-			return err
-		}
-		o.countReferral(ReferralStatus(row.Status), -1)
-		return o.Tx.DeleteReferral(ctx, db.DeleteReferralParams{ProjectID: o.project, ReferralID: id})
-	})
+	return p.eraseReferral(ctx, "deleting a referral", id, 1)
 }
 
-// ListReferrals gives a page of referred users, newest first. Errors: ErrInvalid.
+// eraseReferral removes the names of a referred user, then the copies of them and, if
+// it deletes, the user.
+func (p *Project) eraseReferral(ctx context.Context, doing string, id, deletes int64) error {
+	var job int64
+	if err := p.write(ctx, doing, func(ctx context.Context, o *op) (err error) {
+		job, err = o.eraseReferral(ctx, id, deletes)
+		return err
+	}); err != nil {
+		return err
+	}
+	// What has begun is finished even if the caller does not wait for it.
+	return p.finishErasure(context.WithoutCancel(ctx), job)
+}
+
+// eraseReferral does the first step, in which the names go and nothing finds the user
+// by them any more, and returns the job for the rest.
+func (o *op) eraseReferral(ctx context.Context, id, deletes int64) (int64, error) {
+	row, err := o.FindReferral(ctx, db.FindReferralParams{ProjectID: o.project, ReferralID: id})
+	if err != nil {
+		return 0, missing(err, "Referred user")
+	}
+	if deletes == 0 && erasure.Is(id, stored.OrZero(row.Email)) {
+		job, err := o.GetErasureOfReferral(ctx, db.GetErasureOfReferralParams{ProjectID: o.project, ReferralID: id})
+		return job, ignoring(err, sql.ErrNoRows)
+	}
+	further, err := furtherExternalIDs(ctx, o, o.project, id)
+	if err != nil {
+		return 0, err
+	}
+	person := erasure.Person{
+		Emails: erasure.Lower(nil, stored.OrZero(row.Email)),
+		Others: erasure.Lower(nil, append(further[id], stored.OrZero(row.ExternalID))...),
+	}
+	if row.Email != nil {
+		if err := o.forgetClaim(ctx, *row.Email); err != nil {
+			return 0, err
+		}
+	}
+	if err := o.DeleteExternalIDs(ctx, db.DeleteExternalIDsParams{ProjectID: o.project, ReferralID: id}); err != nil {
+		return 0, err
+	}
+	job := db.Erasure{ProjectID: o.project, ReferralID: &id, Deletes: deletes}
+	if job.ID, err = o.beginErasure(ctx, job, person); err != nil {
+		return 0, err
+	}
+	job.Part = string(erasure.First(&job))
+	row.Email, row.ExternalID = new(erasure.Email(id)), nil
+	if err := o.saveReferral(ctx, &row, ReferralStatus(row.Status), nil); err != nil {
+		return 0, err
+	}
+	return job.ID, o.customerStep(ctx, &job)
+}
+
+// ListReferrals returns a page of referred users, newest first. Errors: ErrInvalid.
 func (p *Project) ListReferrals(ctx context.Context, params ListReferralsParams) (Page[Referral], error) {
 	var page Page[Referral]
 	if err := params.check(); err != nil {
 		return page, err
 	}
-	at, err := pageOf("referrals", params.Limit, 20, params.After, params.Offset, p.id, params.AffiliateID, params.Status)
+	at, err := pageOf("referrals", params.Limit, 20, params.After, params.Offset,
+		p.id, params.AffiliateID, params.Status, named(params.ExternalID))
 	if err != nil {
 		return page, err
 	}
 	from, to := textRange(string(params.Status))
-	rows, err := read(p, "listing referred users", func(q db.Querier) ([]db.ListReferralsRow, error) {
+	list := func(ctx context.Context, q db.Querier) ([]db.ListReferralsRow, error) {
+		if params.ExternalID != nil {
+			rows, err := p.referralOfExternalID(ctx, q, params)
+			return within(at, rows, func(r *db.ListReferralsRow) (int64, int64) { return r.CreatedAt, r.ID }), err
+		}
+		if beyond, err := at.isBeyond(ctx, q, p.id, params.countIn); beyond || err != nil {
+			return nil, err
+		}
 		if params.AffiliateID != 0 {
 			rows, err := q.ListReferralsOfAffiliate(ctx, db.ListReferralsOfAffiliateParams{
 				ProjectID: p.id, AffiliateID: params.AffiliateID, BeforeTime: at.from.time, BeforeID: at.from.id,
 				StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 			})
-			return convert(rows, func(r db.ListReferralsOfAffiliateRow) db.ListReferralsRow { return db.ListReferralsRow(r) }), err
+			return convert(rows, func(r db.ListReferralsOfAffiliateRow) db.ListReferralsRow {
+				return db.ListReferralsRow(r)
+			}), err
 		}
 		return q.ListReferrals(ctx, db.ListReferralsParams{
 			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id,
 			StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 		})
-	})
-	if err != nil {
-		return page, err
 	}
-	return cut(at, rows, func(r *db.ListReferralsRow) (int64, int64) { return r.CreatedAt, r.ID },
-		sound(func(r *db.ListReferralsRow) *Referral {
-			return showReferral(&db.FindReferralRow{
-				ID: r.ID, Email: r.Email, ExternalID: r.ExternalID, AffiliateID: r.AffiliateID, Status: r.Status,
-				ConversionDate: r.ConversionDate, CreatedAt: r.CreatedAt, AffiliateCode: r.AffiliateCode,
-			})
-		}))
+	err = p.snapshot(ctx, "listing referred users", func(ctx context.Context, q db.Querier) error {
+		rows, err := list(ctx, q)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, len(rows))
+		for i := range rows {
+			ids[i] = rows[i].ID
+		}
+		further, err := furtherExternalIDs(ctx, q, p.id, ids...)
+		if err != nil {
+			return err
+		}
+		page, err = cut(at, rows, func(r *db.ListReferralsRow) (int64, int64) { return r.CreatedAt, r.ID },
+			sound(func(r *db.ListReferralsRow) *Referral {
+				return showReferral(&db.FindReferralRow{
+					ID: r.ID, Email: r.Email, ExternalID: r.ExternalID, AffiliateID: r.AffiliateID, Status: r.Status,
+					ConversionDate: r.ConversionDate, CreatedAt: r.CreatedAt, AffiliateCode: r.AffiliateCode,
+				}, further[r.ID])
+			}))
+		return err
+	})
+	return page, err
+}
+
+// referralOfExternalID is the one user, at most, that a list by an external id has.
+func (p *Project) referralOfExternalID(
+	ctx context.Context, q db.Querier, params ListReferralsParams,
+) ([]db.ListReferralsRow, error) {
+	rows, err := atMostOne(func() (db.FindReferralRow, error) {
+		return findByExternalID(*params.ExternalID)(ctx, q, p.id)
+	}, func(r *db.FindReferralRow) bool {
+		return (params.AffiliateID == 0 || params.AffiliateID == stored.OrZero(r.AffiliateID)) &&
+			(params.Status == "" || params.Status == ReferralStatus(r.Status))
+	})
+	return convert(rows, func(r db.FindReferralRow) db.ListReferralsRow {
+		return db.ListReferralsRow{
+			ID: r.ID, Email: r.Email, ExternalID: r.ExternalID, AffiliateID: r.AffiliateID, Status: r.Status,
+			ConversionDate: r.ConversionDate, CreatedAt: r.CreatedAt, AffiliateCode: r.AffiliateCode,
+		}
+	}), err
 }
 
 func (params ListReferralsParams) check() error {
 	if params.AffiliateID < 0 {
-		return positive("affiliate_id", params.AffiliateID)
+		return at("affiliate_id", form.ID(params.AffiliateID))
 	}
 	if params.Status == "" {
 		return nil
@@ -395,7 +498,11 @@ func (p *Project) CountReferrals(ctx context.Context, params ListReferralsParams
 	if err := params.check(); err != nil {
 		return 0, err
 	}
-	return read(p, "counting referred users", func(q db.Querier) (int64, error) {
+	return read(ctx, p, "counting referred users", func(ctx context.Context, q db.Querier) (int64, error) {
+		if params.ExternalID != nil {
+			rows, err := p.referralOfExternalID(ctx, q, params)
+			return int64(len(rows)), err
+		}
 		if params.AffiliateID != 0 {
 			from, to := textRange(string(params.Status))
 			return q.CountReferralsOfAffiliate(ctx, db.CountReferralsOfAffiliateParams{
@@ -403,18 +510,23 @@ func (p *Project) CountReferrals(ctx context.Context, params ListReferralsParams
 			})
 		}
 		totals, err := q.GetProjectTotals(ctx, p.id)
-		switch params.Status {
-		case ReferralPending:
-			return totals.ReferralsPending, err
-		case ReferralConverted:
-			return totals.ReferralsConverted, err
-		case ReferralDirect:
-			return totals.ReferralsDirect, err
-		case ReferralDirectSignup:
-			return totals.ReferralsDirectSignup, err
-		}
-		return totals.ReferralsPending + totals.ReferralsConverted + totals.ReferralsDirect + totals.ReferralsDirectSignup, err
+		return params.countIn(&totals), err
 	})
+}
+
+// countIn is how many referrals there are in all of the status that the list has.
+func (params ListReferralsParams) countIn(totals *db.ProjectTotals) int64 {
+	switch params.Status {
+	case ReferralPending:
+		return totals.ReferralsPending
+	case ReferralConverted:
+		return totals.ReferralsConverted
+	case ReferralDirect:
+		return totals.ReferralsDirect
+	case ReferralDirectSignup:
+		return totals.ReferralsDirectSignup
+	}
+	return totals.ReferralsPending + totals.ReferralsConverted + totals.ReferralsDirect + totals.ReferralsDirectSignup
 }
 
 // AllReferrals walks the whole list. It fetches page by page and holds no rows
@@ -428,10 +540,55 @@ func (p *Project) AllReferrals(ctx context.Context, params ListReferralsParams) 
 	})
 }
 
-func showReferral(r *db.FindReferralRow) *Referral {
-	return &Referral{
-		ID: r.ID, Email: orZero(r.Email), ExternalID: orZero(r.ExternalID), AffiliateID: orZero(r.AffiliateID),
-		AffiliateCode: orZero(r.AffiliateCode), Status: ReferralStatus(r.Status),
-		ConversionDate: optionalInstant(r.ConversionDate), CreatedAt: instant(r.CreatedAt),
+// showReferral shows a user with the external ids that follow the first one.
+func showReferral(r *db.FindReferralRow, further []string) *Referral {
+	var ids []string
+	if r.ExternalID != nil {
+		ids = append([]string{*r.ExternalID}, further...)
 	}
+	return &Referral{
+		ID: r.ID, Email: stored.OrZero(r.Email), ExternalID: stored.OrZero(r.ExternalID), ExternalIDs: ids,
+		AffiliateID: stored.OrZero(r.AffiliateID), AffiliateCode: stored.OrZero(r.AffiliateCode),
+		Status:         ReferralStatus(r.Status),
+		ConversionDate: stored.OptionalInstant(r.ConversionDate), CreatedAt: stored.Instant(r.CreatedAt),
+	}
+}
+
+// AppendJSON appends the referred user to b in the form that the REST API and webhooks
+// use.
+func (r *Referral) AppendJSON(b []byte) []byte {
+	o := wire.Begin(b)
+	o.Integer("id", r.ID)
+	o.Optional("user_email", r.Email)
+	o.Optional("external_id", r.ExternalID)
+	o.Texts("external_ids", r.ExternalIDs)
+	o.Text("conversion_status", string(r.Status))
+	o.OptionalInstant("conversion_date", r.ConversionDate)
+	o.Instant("created_at", r.CreatedAt)
+	o.ID("affiliate_id", r.AffiliateID)
+	o.Optional("affiliate_code", r.AffiliateCode)
+	return o.End()
+}
+
+// emitReferralCreated writes that a referred user was created for an affiliate. Every
+// event names the user, so there is nothing to add.
+func (o *op) emitReferralCreated(ctx context.Context, row *db.FindReferralRow) error {
+	return o.emit(ctx, row.AffiliateID, &row.ID, outbox.Change{
+		Kind: outbox.ReferralCreated, Lane: outbox.ReferralLane(row.ID), Data: []byte("{}"),
+	})
+}
+
+// emitReferralChange writes that a referred user was changed, unless nothing visible
+// changed.
+func (o *op) emitReferralChange(ctx context.Context, before, after *Referral) error {
+	if !o.state.watched {
+		return nil
+	}
+	data, err := outbox.WithChanges(before.AppendJSON(nil), after.AppendJSON(nil))
+	if err != nil || data == nil {
+		return err
+	}
+	return o.emit(ctx, stored.IDOrNull(after.AffiliateID), &after.ID, outbox.Change{
+		Kind: outbox.ReferralChanged, Lane: outbox.ReferralLane(after.ID), Data: data,
+	})
 }

@@ -1,13 +1,16 @@
 package refgrow
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
+	"iter"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/pricing"
+	"github.com/refgrow-go/refgrow/internal/stored"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -16,12 +19,12 @@ import (
 type Commission struct {
 	rate  money.Rate
 	fixed money.Amount // set for a fixed commission
-	wrong string       // why it is unusable; reported by the method it is given to
+	wrong string       // why it is unusable; reported by the method that gets it
 }
 
-// Percent is a commission in percent of the base value: 0 to 100 with up to
-// four decimals, such as "8.2" or "20%". A text that is no such number is
-// reported, as ErrInvalid, by the method that is given the commission.
+// Percent is a commission in percent of the base value: 0 to 100 with up to four
+// decimals, such as "8.2" or "20%". A text that is not such a number is reported, as
+// ErrInvalid, by the method that gets the commission.
 func Percent(text string) Commission {
 	rate, err := money.ParseRate(text)
 	if err != nil {
@@ -49,170 +52,61 @@ func ParseCommission(text string, currency money.Currency) (Commission, error) {
 	}
 	amount, err := number.In(currency)
 	if err != nil {
-		return Commission{}, invalid("commission", "%v", err)
+		return Commission{}, at("commission", err)
 	}
 	return Fixed(amount), nil
 }
 
 // String is "20%" or "5.00 USD".
-func (c Commission) String() string {
-	if c.fixed.IsSet() {
-		return c.fixed.String()
-	}
-	return c.rate.String()
-}
+func (c Commission) String() string { return c.paying().String() }
 
-// in checks a commission that comes in as the named field. A fixed one is
-// carried over to the project's currency: it is the same number there.
+// in checks a commission that was passed as the named field. A fixed one is carried
+// over to the project's currency: the number stays the same.
 func (c Commission) in(field string, currency money.Currency) (Commission, error) {
 	if c.wrong != "" {
 		return c, invalid(field, "%s", c.wrong)
 	}
-	if !c.fixed.IsSet() {
-		return c, nil
-	}
-	if c.fixed.Sign() < 0 || c.fixed.Minor() > money.MaxMinor {
-		return c, invalid(field, "must be from 0 to 9 * 10^15 minor units")
-	}
-	fixed, err := c.fixed.As(currency)
+	carried, err := c.paying().In(currency)
 	if err != nil {
-		return c, invalid(field, "%v", err)
+		return c, at(field, err)
 	}
-	return Fixed(fixed), nil
+	return showCommission(carried), nil
 }
 
-const (
-	kindPercent = "percent"
-	kindFixed   = "fixed"
-)
-
-// A scope is what a rule is for: one type of conversion, and, for an override,
-// an affiliate, a product or both.
-type scope struct {
-	kind      ConversionType
-	affiliate int64  // 0 for all
-	product   string // "" for all
+// paying is the commission in the form that rules use.
+func (c Commission) paying() pricing.Commission {
+	return pricing.Commission{Rate: c.rate, Fixed: c.fixed}
 }
 
-func scopeOf(rule db.CommissionRule) scope {
-	return scope{ConversionType(rule.ConversionType), orZero(rule.AffiliateID), orZero(rule.Product)}
+func showCommission(c pricing.Commission) Commission {
+	return Commission{rate: c.Rate, fixed: c.Fixed}
 }
 
-// terms are what a rule pays, and for how long.
-type terms struct {
-	commission Commission
-	duration   CommissionDuration
+// termsOf returns the terms of a rule with a commission and a duration.
+func termsOf(c Commission, d CommissionDuration) (pricing.Terms, error) {
+	duration, err := pricing.ParseDuration(string(d))
+	return pricing.Terms{Commission: c.paying(), Duration: duration}, at("commission_duration", err)
 }
 
-func termsOf(rule db.CommissionRule) (terms, error) {
-	commission, err := commissionOf(rule)
-	if err != nil {
-		return terms{}, err
-	}
-	duration, err := durationOf(rule)
-	return terms{commission, duration}, err
-}
-
-// version is the row of a new version of a rule.
-func (p terms) version(project int64, of scope, version, now int64) (db.InsertRuleParams, error) {
-	kind, n, err := p.duration.parts()
-	if err != nil {
-		return db.InsertRuleParams{}, err
-	}
-	row := db.InsertRuleParams{
-		ProjectID: project, ConversionType: string(of.kind), AffiliateID: idOrNull(of.affiliate), Product: textOrNull(of.product),
-		Version: version, Kind: kindPercent, Rate: p.commission.rate.Millionths(), Duration: kind, DurationCount: int64(n), CreatedAt: now,
-	}
-	if fixed := p.commission.fixed; fixed.IsSet() {
-		row.Kind, row.Amount, row.Currency = kindFixed, fixed.Minor(), string(fixed.Currency())
-	}
-	return row, nil
-}
-
-func commissionOf(rule db.CommissionRule) (Commission, error) {
-	if rule.Kind == kindFixed {
-		currency, err := storedCurrency(rule.Currency)
-		if err != nil {
-			return Commission{}, fmt.Errorf("commission rule %d: %w", rule.ID, err)
-		}
-		return Fixed(money.New(rule.Amount, currency)), nil
-	}
-	rate, err := money.RateFromMillionths(rule.Rate)
-	if err != nil {
-		return Commission{}, fmt.Errorf("%w: commission rule %d: %w", ErrDamaged, rule.ID, err)
-	}
-	return Commission{rate: rate}, nil
-}
-
-// changeRule ends the version in force and begins the next one, unless it pays
-// the same. It gives the id of the one that is in force then.
-func (o *op) changeRule(ctx context.Context, rule db.CommissionRule, next terms) (int64, error) {
-	now, err := termsOf(rule)
-	if err != nil || now == next {
-		return rule.ID, err
-	}
-	if err := o.endRule(ctx, rule.ID); err != nil {
-		return 0, err
-	}
-	return o.beginRule(ctx, scopeOf(rule), next, rule.Version+1)
-}
-
-func (o *op) beginRule(ctx context.Context, of scope, pays terms, version int64) (int64, error) {
-	row, err := pays.version(o.project, of, version, o.now)
-	if err != nil {
-		return 0, err
-	}
-	return o.InsertRule(ctx, row)
-}
-
-func (o *op) endRule(ctx context.Context, id int64) error {
-	return o.EndRule(ctx, db.EndRuleParams{ProjectID: o.project, RuleID: id, EndedAt: &o.now})
-}
-
-// ruleFor picks the rule that prices a conversion, the most specific one in
-// force: that of its affiliate and product together, then that of the affiliate,
-// then that of the product, then the project's.
-func (o *op) ruleFor(ctx context.Context, c *db.Conversion) (db.CommissionRule, error) {
-	kind := ConversionType(c.Type)
-	if !o.state.overridden || kind != Purchase {
-		return o.state.rules[kind], nil
-	}
-	rules, err := o.ListRulesFor(ctx, db.ListRulesForParams{
-		ProjectID: o.project, ConversionType: c.Type, AffiliateID: orZero(c.AffiliateID), Product: orZero(c.Product),
-	})
-	if err != nil {
-		return db.CommissionRule{}, err
-	}
-	specific := func(r db.CommissionRule) int {
-		rank := 0
-		if r.AffiliateID != nil {
-			rank += 2
-		}
-		if r.Product != nil {
-			rank++
-		}
-		return rank
-	}
-	if len(rules) == 0 {
-		return db.CommissionRule{}, fmt.Errorf("project %d has no commission rule in force for a %s", o.project, kind)
-	}
-	return slices.MaxFunc(rules, func(a, b db.CommissionRule) int { return cmp.Compare(specific(a), specific(b)) }), nil
+// versions returns what changes the rules of the operation's project.
+func (o *op) versions() pricing.Versions {
+	return pricing.Versions{Queries: o, Project: o.project, Now: o.now}
 }
 
 // A CommissionReason says where a conversion's value comes from.
 type CommissionReason string
 
 const (
-	// CommissionByRule: a version of a commission rule computed it.
+	// CommissionByRule: it follows from a version of a commission rule.
 	CommissionByRule CommissionReason = "rule"
-	// CommissionCustomerUnknown: a rule that does not last for life computed it as
+	// CommissionCustomerUnknown: it follows from a rule that does not last for life, as
 	// for a first purchase, because the customer is not known.
 	CommissionCustomerUnknown CommissionReason = "customer_unknown"
 	// CommissionGiven: the caller gave it, which wins over the rule.
 	CommissionGiven CommissionReason = "value_given"
 	// CommissionUnattributed: 0, because the conversion is attributed to nobody.
 	CommissionUnattributed CommissionReason = "unattributed"
-	// CommissionBeyondDuration: 0, because the rule's duration was over for this
+	// CommissionBeyondDuration: 0, because the rule's duration had ended for this
 	// customer.
 	CommissionBeyondDuration CommissionReason = "beyond_duration"
 	// CommissionOtherCurrency: 0, because the rule is a fixed amount and the sale
@@ -220,53 +114,262 @@ const (
 	CommissionOtherCurrency CommissionReason = "currency_mismatch"
 )
 
-// inputs are what a rule is applied to. They stay with the conversion, so that
-// its commission can be explained and computed again.
-type inputs struct {
-	currency money.Currency
-	base     *int64 // minor units, nil for none
-	happened int64
-	// For a rule of some months: when the customer's first purchase was, which may
-	// be this one. nil for an unknown customer.
-	firstAt *int64
-	// For a rule of one or some purchases: how many of those that count there were
-	// before, no further than the rule asks. nil for an unknown customer.
-	before *int64
+// A Rule is an override of what the project pays for purchases: for one
+// affiliate, for one product, or for an affiliate and a product together. The
+// most specific rule prices a purchase: affiliate and product, then affiliate,
+// then product, then the project's own. A signup has no overrides.
+type Rule struct {
+	ID int64
+	// AffiliateID is 0 for all affiliates, Product "" for all products.
+	AffiliateID int64
+	Product     string
+	Commission  Commission
+	Duration    CommissionDuration
+	// Version counts the versions of the rule for this affiliate and product, starting
+	// at 1. Each version has an id of its own.
+	Version   int64
+	CreatedAt time.Time
 }
 
-func inputsOf(c *db.Conversion) inputs {
-	return inputs{money.Currency(c.PricedCurrency), c.PricedBaseValue, c.CreatedAt, c.PricedFirstAt, c.PricedBefore}
+// CreateRuleParams describe an override.
+type CreateRuleParams struct {
+	// AffiliateID or Product must be given, or both.
+	AffiliateID int64
+	// Product is compared exactly with that of a conversion.
+	Product    string
+	Commission Commission
+	// Duration defaults to Lifetime.
+	Duration CommissionDuration
 }
 
-// priced is what a conversion earns and why.
-type priced struct {
-	value  int64 // minor units of the conversion's currency
-	reason CommissionReason
+// ListRulesParams narrow and page the list of overrides.
+type ListRulesParams struct {
+	AffiliateID int64  // 0 for all
+	Product     string // "" for all
+	// Limit is 1 to 500; 0 means 50.
+	Limit  int
+	After  Cursor
+	Offset int
 }
 
-// price is the only place that computes a commission: a share of the base value,
-// rounded once, half away from zero, to the minor unit; or a fixed amount.
-func price(rule db.CommissionRule, in inputs) (priced, error) {
-	pays, err := termsOf(rule)
+// CreateRule sets what purchases earn for an affiliate, a product, or both, from now
+// on. Where they already have an override, this is its next version. Conversions that
+// were already recorded keep their commissions. Errors: ErrInvalid, ErrNotFound for an
+// unknown affiliate.
+func (p *Project) CreateRule(ctx context.Context, params CreateRuleParams) (*Rule, error) {
+	switch {
+	case params.AffiliateID < 0:
+		return nil, at("affiliate_id", form.ID(params.AffiliateID))
+	case params.AffiliateID == 0 && params.Product == "":
+		return nil, invalid("affiliate_id", "or product is required: what the whole project pays is one of its settings")
+	}
+	if err := at("product", form.Text(params.Product, form.MaxText)); err != nil {
+		return nil, err
+	}
+	var id int64
+	var rule db.CommissionRule
+	err := p.write(ctx, "setting a commission rule", func(ctx context.Context, o *op) error {
+		commission, err := params.Commission.in("commission", o.state.settings.Currency)
+		if err != nil {
+			return err
+		}
+		pays, err := termsOf(commission, params.Duration)
+		if err != nil {
+			return err
+		}
+		if params.AffiliateID != 0 {
+			if err := affiliateExists(ctx, o, o.project, params.AffiliateID); err != nil {
+				return err
+			}
+		}
+		of := pricing.Scope{Type: pricing.Purchase, Affiliate: params.AffiliateID, Product: params.Product}
+		if id, err = o.versions().Set(ctx, of, pays); err != nil {
+			return err
+		}
+		if rule, err = o.Tx.GetRule(ctx, db.GetRuleParams{ProjectID: o.project, RuleID: id}); err != nil {
+			return err
+		}
+		return o.reload(ctx)
+	})
 	if err != nil {
-		return priced{}, err
+		return nil, err
 	}
-	fixed := pays.commission.fixed
-	known, within := in.within(rule)
-	p := priced{reason: CommissionByRule}
-	switch {
-	case !within:
-		return priced{reason: CommissionBeyondDuration}, nil
-	case fixed.IsSet() && fixed.Currency() != in.currency:
-		return priced{reason: CommissionOtherCurrency}, nil
-	case !known:
-		p.reason = CommissionCustomerUnknown
-	}
-	switch {
-	case fixed.IsSet():
-		p.value = fixed.Minor()
-	case in.base != nil:
-		p.value = pays.commission.rate.Of(money.New(*in.base, in.currency)).Minor()
-	}
-	return p, nil
+	return showRule(&rule)
 }
+
+// carryOverrides carries fixed amounts over to the project's new currency: the numbers
+// stay the same.
+func (o *op) carryOverrides(ctx context.Context, currency money.Currency) error {
+	rules, err := o.ListFixedOverrides(ctx, o.project)
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		pays, err := pricing.TermsOf(rule)
+		if err != nil {
+			return err
+		}
+		if pays.Commission, err = pays.Commission.In(currency); err != nil {
+			return at("currency", err)
+		}
+		if _, err := o.versions().Change(ctx, rule, pays); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetRule finds an override that is in force. Errors: ErrNotFound.
+func (p *Project) GetRule(ctx context.Context, id int64) (*Rule, error) {
+	row, err := read(ctx, p, "finding a commission rule", func(ctx context.Context, q db.Querier) (db.CommissionRule,
+		error) {
+		return overrideInForce(ctx, q, p.id, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return showRule(&row)
+}
+
+func overrideInForce(ctx context.Context, q db.Querier, project, id int64) (db.CommissionRule, error) {
+	row, err := q.GetRule(ctx, db.GetRuleParams{ProjectID: project, RuleID: id})
+	switch {
+	case err != nil:
+		return row, missing(err, "Commission rule")
+	case row.EndedAt != nil || !pricing.ScopeOf(row).Override():
+		return row, notFound("Commission rule")
+	}
+	return row, nil
+}
+
+// DeleteRule ends an override: later purchases are priced by the next less
+// specific rule. Errors: ErrNotFound.
+func (p *Project) DeleteRule(ctx context.Context, id int64) error {
+	return p.write(ctx, "ending a commission rule", func(ctx context.Context, o *op) error {
+		if _, err := overrideInForce(ctx, o, o.project, id); err != nil {
+			return err
+		}
+		if err := o.versions().End(ctx, id); err != nil {
+			return err
+		}
+		return o.reload(ctx)
+	})
+}
+
+// ListRules returns a page of the overrides in force, newest first. Errors: ErrInvalid.
+func (p *Project) ListRules(ctx context.Context, params ListRulesParams) (Page[Rule], error) {
+	var page Page[Rule]
+	of, err := params.filter(p.id)
+	if err != nil {
+		return page, err
+	}
+	at, err := pageOf("rules", params.Limit, 50, params.After, params.Offset, p.id, params.AffiliateID, params.Product)
+	if err != nil {
+		return page, err
+	}
+	rows, err := read(ctx, p, "listing commission rules", func(ctx context.Context, q db.Querier) ([]db.CommissionRule,
+		error) {
+		return q.ListOverrides(ctx, db.ListOverridesParams{
+			ProjectID: p.id, AffiliateFrom: of.AffiliateFrom, AffiliateTo: of.AffiliateTo,
+			ProductFrom: of.ProductFrom, ProductTo: of.ProductTo,
+			BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
+		})
+	})
+	if err != nil {
+		return page, err
+	}
+	return cut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, showRule)
+}
+
+// filter turns the params of a list into closed ranges.
+func (params ListRulesParams) filter(project int64) (db.CountOverridesParams, error) {
+	of := db.CountOverridesParams{ProjectID: project, AffiliateTo: math.MaxInt64}
+	if params.AffiliateID < 0 {
+		return of, at("affiliate_id", form.ID(params.AffiliateID))
+	}
+	if params.AffiliateID != 0 {
+		of.AffiliateFrom, of.AffiliateTo = params.AffiliateID, params.AffiliateID
+	}
+	of.ProductFrom, of.ProductTo = params.Product, params.Product
+	if params.Product == "" {
+		of.ProductTo = strings.Repeat("\U0010FFFF", form.MaxText+1) // after every product
+	}
+	return of, nil
+}
+
+// CountRules counts all pages of a list. Errors: ErrInvalid.
+func (p *Project) CountRules(ctx context.Context, params ListRulesParams) (int64, error) {
+	of, err := params.filter(p.id)
+	if err != nil {
+		return 0, err
+	}
+	return read(ctx, p, "counting commission rules", func(ctx context.Context, q db.Querier) (int64,
+		error) {
+		return q.CountOverrides(ctx, of)
+	})
+}
+
+// AllRules walks the whole list. It fetches page by page and holds no rows open.
+func (p *Project) AllRules(ctx context.Context, params ListRulesParams) iter.Seq2[Rule, error] {
+	return all(func(after Cursor) (Page[Rule], error) {
+		if after != "" {
+			params.After, params.Offset = after, 0
+		}
+		return p.ListRules(ctx, params)
+	})
+}
+
+func showRule(r *db.CommissionRule) (*Rule, error) {
+	pays, err := pricing.TermsOf(*r)
+	if err != nil {
+		return nil, failed("reading a commission rule", err)
+	}
+	return &Rule{
+		ID: r.ID, AffiliateID: stored.OrZero(r.AffiliateID), Product: stored.OrZero(r.Product),
+		Commission: showCommission(pays.Commission), Duration: showDuration(pays.Duration),
+		Version: r.Version, CreatedAt: stored.Instant(r.CreatedAt),
+	}, nil
+}
+
+// A CommissionDuration is how long a customer's purchases earn: Lifetime,
+// FirstPurchase, Months or Payments. Its text is that of the REST API, such as "12
+// months". The zero value is Lifetime.
+type CommissionDuration string
+
+const (
+	// Lifetime: every purchase of the customer earns.
+	Lifetime CommissionDuration = "lifetime"
+	// FirstPurchase: only the customer's earliest purchase that was not deleted earns,
+	// of those that an affiliate is credited with and that were paid for or earned
+	// something. A refunded purchase counts.
+	FirstPurchase CommissionDuration = "first_purchase"
+)
+
+// MaxDuration is the largest number of months or payments.
+const MaxDuration = 1200
+
+// Months is a duration that ends n calendar months (UTC) after the customer's first
+// purchase. If the last month has no such day, it ends on the last day of that month. n
+// is 1 to MaxDuration.
+func Months(n int) CommissionDuration {
+	return showDuration(pricing.Duration{Span: pricing.Months, Count: int64(n)})
+}
+
+// Payments is a duration of n purchases that earn something; one that was refunded in
+// full does not count. n is 1 to MaxDuration.
+func Payments(n int) CommissionDuration {
+	return showDuration(pricing.Duration{Span: pricing.Payments, Count: int64(n)})
+}
+
+// ParseCommissionDuration reads "lifetime", "first_purchase", "12 months" or "6
+// payments", and returns the one form of each. The empty text is Lifetime. Errors:
+// ErrInvalid.
+func ParseCommissionDuration(text string) (CommissionDuration, error) {
+	d, err := pricing.ParseDuration(text)
+	if err != nil {
+		return "", at("commission_duration", err)
+	}
+	return showDuration(d), nil
+}
+
+func showDuration(d pricing.Duration) CommissionDuration { return CommissionDuration(d.String()) }

@@ -2,14 +2,17 @@ package refgrow
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/pricing"
+	"github.com/refgrow-go/refgrow/internal/stored"
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// SelfReferral says what happens when a customer is his own affiliate: when
-// their emails are equal but for case and +tags.
+// SelfReferral says what happens when a customer is their own affiliate: when they have
+// the affiliate's email or one of the addresses it is paid to, however it is written
+// (see Attribution in the package's documentation).
 type SelfReferral string
 
 const (
@@ -21,55 +24,53 @@ const (
 	SelfReferralAllow SelfReferral = "allow"
 )
 
-// Touch says which of several links that a visitor came by counts.
+// Touch says which link counts if a visitor came through several.
 type Touch string
 
 const (
 	// TouchLast: the link that was followed last. The default.
 	TouchLast Touch = "last"
-	// TouchFirst: the first one, until its cookie ends.
+	// TouchFirst: the first one, until its cookie expires.
 	TouchFirst Touch = "first"
 )
 
 // Settings are the rules of a project. The zero value is a program in USD that
 // pays nothing yet.
 type Settings struct {
-	// Currency is that of fixed commissions, and of amounts that come without
-	// one. Defaults to USD. It is fixed once there is a ledger entry.
+	// Currency is that of fixed commissions, and of amounts that come without one.
+	// Defaults to USD. It cannot change once there is a ledger entry.
 	Currency money.Currency
 	// Commission is what a purchase earns. Defaults to 0 %.
 	Commission Commission
-	// CommissionDuration is for how long a customer's purchases earn it. Defaults to
+	// CommissionDuration is how long a customer's purchases earn it. Defaults to
 	// Lifetime.
 	CommissionDuration CommissionDuration
 	// SignupCommission is what a signup earns. Defaults to nothing.
 	SignupCommission Commission
-	// HoldDays is how many days of 24 hours, 0 to 365, a commission waits before
-	// it is eligible for payout. A change affects later conversions only.
+	// HoldDays is how many days of 24 hours, 0 to 365, a commission waits before it is
+	// eligible for payout. A change affects only later conversions.
 	HoldDays int
-	// MinimumPayout is the least that a payout run pays out, in the project's
-	// currency. Defaults to nothing. Other currencies have no minimum but the one
-	// that a run is given.
+	// MinimumPayout is the least that a payout run pays out, in the project's currency.
+	// Defaults to nothing. Other currencies have no minimum except the one passed to a
+	// run.
 	MinimumPayout money.Amount
-	// CouponFirst lets a coupon win over the affiliate that the customer has
-	// already.
+	// CouponFirst lets a coupon win over the affiliate that the customer already has.
 	CouponFirst bool
 	// SelfReferral defaults to SelfReferralRefuse.
 	SelfReferral SelfReferral
 	// Touch defaults to TouchLast.
 	Touch Touch
-	// CookieDays is for how many days, 1 to 400, a visitor is remembered. Defaults
-	// to 60.
+	// CookieDays is how many days, 1 to 400, a visitor is remembered. Defaults to 60.
 	CookieDays int
-	// ClickDays is for how many days, 1 to 3650, the single clicks are kept.
-	// Their number is kept for ever. Defaults to 90.
+	// ClickDays is how many days, 1 to 3650, individual clicks are kept. Their counts
+	// are kept forever. Defaults to 90.
 	ClickDays int
 	// LandingURL is where referral links lead: an http or https URL, or a path of
 	// the same host that begins with "/". Defaults to none.
 	LandingURL string
 	// AllowedOrigins are the sites, such as https://example.com, whose pages may use
-	// the browser script, and to whose hosts a referral link may lead. Without one
-	// the script tells nothing.
+	// the browser script, and to whose hosts a referral link may lead. Without any the
+	// script reports nothing.
 	AllowedOrigins []string
 }
 
@@ -86,11 +87,12 @@ type UpdateSettingsParams struct {
 	Touch              *Touch
 	CookieDays         *int
 	ClickDays          *int
-	LandingURL         *string   // "" takes it away
-	AllowedOrigins     *[]string // all of them anew
+	LandingURL         *string   // "" removes it
+	AllowedOrigins     *[]string // replaces them all
 }
 
-// The most that Settings take. A browser keeps no cookie for longer than 400 days.
+// The largest values that Settings accept. No browser keeps a cookie longer than 400
+// days.
 const (
 	MaxHoldDays       = 365
 	MaxCookieDays     = 400
@@ -103,16 +105,15 @@ const (
 	defaultClickDays  = 90
 )
 
-// complete fills in the defaults and refuses what cannot be. Fixed commissions
-// and the minimum of a payout come out in the project's currency: they are the
-// same number there.
+// complete fills in the defaults and refuses what is invalid. Fixed commissions and the
+// minimum payout come out in the project's currency: their numbers stay the same.
 func (s Settings) complete() (Settings, error) {
 	if s.Currency == "" {
 		s.Currency = "USD"
 	}
 	currency, err := money.ParseCurrency(string(s.Currency))
 	if err != nil {
-		return s, invalid("currency", "%v", err)
+		return s, at("currency", err)
 	}
 	s.Currency = currency
 	if s.Commission, err = s.Commission.in("commission", currency); err != nil {
@@ -161,29 +162,47 @@ func (s Settings) completeTracking() (Settings, error) {
 	if s.ClickDays < 1 || s.ClickDays > MaxClickDays {
 		return s, invalid("click_days", "must be from 1 to %d", MaxClickDays)
 	}
-	if err := landing("landing_url", s.LandingURL); err != nil {
+	if err := at("landing_url", form.Landing(s.LandingURL)); err != nil {
 		return s, err
 	}
 	var err error
-	s.AllowedOrigins, err = origins("allowed_origins", s.AllowedOrigins)
-	return s, err
+	s.AllowedOrigins, err = form.Origins(s.AllowedOrigins, MaxAllowedOrigins)
+	return s, at("allowed_origins", err)
 }
 
 func minimumIn(minimum money.Amount, currency money.Currency) (money.Amount, error) {
 	if !minimum.IsSet() {
 		return money.New(0, currency), nil
 	}
-	if err := amount("minimum_payout", minimum); err != nil {
+	if err := at("minimum_payout", form.Amount(minimum)); err != nil {
 		return minimum, err
 	}
 	minimum, err := minimum.As(currency)
 	if err != nil {
-		return minimum, invalid("minimum_payout", "%v", err)
+		return minimum, at("minimum_payout", err)
 	}
 	return minimum, nil
 }
 
-// Settings gives the rules in force.
+// An ownRule is one of the two rules that apply to the whole project.
+type ownRule struct {
+	of   pricing.Scope
+	pays pricing.Terms
+}
+
+func (s Settings) rules() ([]ownRule, error) {
+	purchases, err := termsOf(s.Commission, s.CommissionDuration)
+	if err != nil {
+		return nil, err
+	}
+	signups, err := termsOf(s.SignupCommission, Lifetime)
+	return []ownRule{
+		{pricing.Scope{Type: pricing.Purchase}, purchases},
+		{pricing.Scope{Type: pricing.Signup}, signups},
+	}, err
+}
+
+// Settings returns the rules in force.
 func (p *Project) Settings(ctx context.Context) (Settings, error) {
 	var settings Settings
 	err := p.snapshot(ctx, "reading the settings", func(ctx context.Context, q db.Querier) error {
@@ -197,9 +216,9 @@ func (p *Project) Settings(ctx context.Context) (Settings, error) {
 	return settings, err
 }
 
-// UpdateSettings changes some of the rules and gives those in force then. A
-// commission that changes becomes a new version of its rule; no conversion that
-// was recorded before earns more or less by it.
+// UpdateSettings changes some of the rules and returns those in force afterwards. A
+// commission that changes becomes a new version of its rule; conversions that were
+// already recorded keep their commissions.
 func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParams) (Settings, error) {
 	var settings Settings
 	switch {
@@ -222,7 +241,6 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 		if settings, err = o.changeSettings(ctx, next); err != nil {
 			return err
 		}
-		o.visits = true
 		return o.reload(ctx)
 	})
 	return settings, err
@@ -257,9 +275,9 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 			return next, err
 		}
 		if totals.LedgerEntries > 0 {
-			return next, conflict("currency", "is fixed: there are ledger entries in this project already")
+			return next, conflict("currency", "is fixed: this project already has ledger entries")
 		}
-		// What was recorded in the old currency without naming it, names it now.
+		// What was recorded in the old currency without naming it names it from now on.
 		if err := o.NameCurrencies(ctx, o.project); err != nil {
 			return next, err
 		}
@@ -267,96 +285,27 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 			return next, err
 		}
 	}
-	if _, err := o.changeRule(ctx, o.state.rules[Purchase], terms{next.Commission, next.CommissionDuration}); err != nil {
+	rules, err := next.rules()
+	if err != nil {
 		return next, err
 	}
-	if _, err := o.changeRule(ctx, o.state.rules[Signup], terms{next.SignupCommission, Lifetime}); err != nil {
-		return next, err
+	for _, rule := range rules {
+		if _, err := o.versions().Change(ctx, o.state.rules.Own[rule.of.Type], rule.pays); err != nil {
+			return next, err
+		}
 	}
 	return next, o.saveProject(ctx, o.state.name, next)
 }
 
 func (o *op) saveProject(ctx context.Context, name string, s Settings) error {
-	list, err := originsText(s.AllowedOrigins)
+	list, err := stored.Texts(s.AllowedOrigins)
 	if err != nil {
 		return err
 	}
 	return o.UpdateProject(ctx, db.UpdateProjectParams{
 		ProjectID: o.project, Name: name, Currency: string(s.Currency), HoldDays: int64(s.HoldDays),
-		CouponFirst: flag(s.CouponFirst), SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(),
-		Touch: string(s.Touch), CookieDays: int64(s.CookieDays), ClickDays: int64(s.ClickDays), LandingURL: textOrNull(s.LandingURL),
-		Origins: list,
+		CouponFirst: stored.Flag(s.CouponFirst), SelfReferral: string(s.SelfReferral), MinimumPayout: s.MinimumPayout.Minor(),
+		Touch: string(s.Touch), CookieDays: int64(s.CookieDays), ClickDays: int64(s.ClickDays),
+		LandingURL: stored.TextOrNull(s.LandingURL), Origins: list,
 	})
-}
-
-// state is what every operation needs to know of its project. It is read once
-// for all operations that commit together, inside their transaction.
-type state struct {
-	name     string
-	settings Settings
-	rules    map[ConversionType]db.CommissionRule // the project's own
-	// overridden tells whether there are other rules in force.
-	overridden bool
-	// watched tells whether there is an endpoint for events.
-	watched   bool
-	lastStamp int64 // of the newest ledger entry, Unix milliseconds
-	claims    int64 // that browsers made and nobody has used
-}
-
-type stateKey int64
-
-func readState(ctx context.Context, q db.Querier, project int64) (*state, error) {
-	row, err := q.GetProject(ctx, project)
-	if err != nil {
-		return nil, missing(err, "Project")
-	}
-	totals, err := q.GetProjectTotals(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := q.ListProjectRulesInForce(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	s := &state{name: row.Name, lastStamp: totals.LastStamp, claims: totals.Claims, rules: make(map[ConversionType]db.CommissionRule, len(rules))}
-	for _, r := range rules {
-		s.rules[ConversionType(r.CommissionRule.ConversionType)] = r.CommissionRule
-		s.overridden, s.watched = r.Overridden == 1, r.Watched == 1
-	}
-	if len(s.rules) != 2 {
-		return nil, fmt.Errorf("%w: project %d has not one commission rule in force for each type of conversion", ErrDamaged, project)
-	}
-	currency, err := storedCurrency(row.Currency)
-	if err != nil {
-		return nil, fmt.Errorf("project %d: %w", project, err)
-	}
-	s.settings = Settings{
-		Currency: currency, HoldDays: int(row.HoldDays),
-		CouponFirst: row.CouponFirst == 1, SelfReferral: SelfReferral(row.SelfReferral),
-		MinimumPayout: money.New(row.MinimumPayout, currency),
-		Touch:         Touch(row.Touch), CookieDays: int(row.CookieDays), ClickDays: int(row.ClickDays), LandingURL: orZero(row.LandingURL),
-	}
-	if s.settings.AllowedOrigins, err = storedOrigins(row.Origins); err != nil {
-		return nil, fmt.Errorf("project %d: %w", project, err)
-	}
-	purchases, err := termsOf(s.rules[Purchase])
-	if err != nil {
-		return nil, err
-	}
-	s.settings.Commission, s.settings.CommissionDuration = purchases.commission, purchases.duration
-	s.settings.SignupCommission, err = commissionOf(s.rules[Signup])
-	return s, err
-}
-
-// reload reads the state again, after something in it was changed.
-func (o *op) reload(ctx context.Context) error {
-	fresh, err := readState(ctx, o, o.project)
-	if err != nil {
-		return err
-	}
-	// The totals of this transaction are not written yet.
-	fresh.lastStamp, fresh.claims = max(fresh.lastStamp, o.state.lastStamp), o.state.claims
-	o.state = fresh
-	o.Memo[stateKey(o.project)] = fresh
-	return nil
 }

@@ -4,20 +4,39 @@ import (
 	"context"
 	"math"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/ledger"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // upkeepStep is how many accounts one transaction of the upkeep rolls forward, so that
-// nobody waits long behind it.
+// nobody waits long for it.
 const upkeepStep = 200
 
-// Upkeep does what makes reading fast and keeps the file small, where the passing of
-// time alone has left something to do: the balances of accounts that nothing was
-// posted to take in what has become available since, and old clicks are pruned
-// (PruneClicks). No answer changes by it. It goes in small transactions, and is meant
-// to be called once an hour or so; "refgrow serve" does. Errors: that of ctx,
-// ErrBusy, ErrClosed.
+// Upkeep keeps reads fast and the file small by doing what only the passing of time
+// makes necessary: it adds what has become available to the balances of accounts that
+// nothing was posted to since, prunes old clicks (PruneClicks) and old answers to calls
+// with an Idempotency-Key, and goes on with deletions that were interrupted. It changes
+// no answer. It works in small transactions, and is meant to be called about once an
+// hour; "refgrow serve" does. Errors: that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := failed("pruning answers", e.backend.Atomic(ctx, backend.Work{
+			Run: func(ctx context.Context, tx *backend.Tx) (err error) {
+				more, err = pruneAnswers(ctx, tx, e.millis())
+				return err
+			},
+		})); err != nil {
+			return err
+		}
+	}
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -27,11 +46,17 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.resumeErasures(ctx); err != nil {
+		return err
+	}
 	projects, err := e.Projects(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range projects {
+		if err := p.putBack(ctx); err != nil { // what a reset of the last stamp has left
+			return err
+		}
 		for after := int64(0); after < math.MaxInt64; {
 			if after, err = p.rollAccounts(ctx, after); err != nil {
 				return err
@@ -41,13 +66,14 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 	return nil
 }
 
-// rollAccounts rolls some accounts forward, from behind an affiliate on, and gives the
-// last affiliate that was looked at.
+// rollAccounts rolls some accounts forward, starting after an affiliate, and returns
+// the last affiliate that it looked at.
 func (p *Project) rollAccounts(ctx context.Context, after int64) (last int64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	due, err := read(p, "looking for balances to roll forward", func(q db.Querier) ([]int64, error) {
+	due, err := read(ctx, p, "looking for balances to roll forward", func(ctx context.Context, q db.Querier) ([]int64,
+		error) {
 		return q.ListAccountsToRoll(ctx, db.ListAccountsToRollParams{
 			ProjectID: p.id, AfterID: after, Instant: p.engine.millis(), AtMost: upkeepStep,
 		})
@@ -55,20 +81,21 @@ func (p *Project) rollAccounts(ctx context.Context, after int64) (last int64, er
 	if err != nil || len(due) == 0 {
 		return math.MaxInt64, err
 	}
-	if last, err = onward(after, due[len(due)-1]); err != nil {
+	if last, err = stored.Onward(after, due[len(due)-1]); err != nil {
 		return after, err
 	}
 	return last, p.write(ctx, "rolling balances forward", func(ctx context.Context, o *op) error {
 		stamp := o.stamp()
-		// Those that are there: one may have been deleted since.
-		accounts, err := o.ListAccounts(ctx, db.ListAccountsParams{ProjectID: o.project, AffiliateIDs: jsonIDs(due), Instant: stamp})
+		// Only those that still exist: one may have been deleted since.
+		accounts, err := o.ListAccounts(ctx, db.ListAccountsParams{
+			ProjectID: o.project, AffiliateIDs: stored.IDs(due), Instant: stamp,
+		})
 		if err != nil {
 			return err
 		}
 		for _, a := range accounts {
-			if err := o.PostToAccount(ctx, db.PostToAccountParams{
-				AffiliateID: a.AffiliateID, Currency: a.Currency, ProjectID: o.project, RolledTo: stamp,
-			}); err != nil {
+			of := ledger.Account{Affiliate: a.AffiliateID, Currency: a.Currency}
+			if err := ledger.Roll(ctx, o.Tx, o.project, stamp, of); err != nil {
 				return err
 			}
 		}

@@ -2,13 +2,32 @@ package refgrow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"iter"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/outbox"
+	"github.com/refgrow-go/refgrow/internal/stored"
+)
+
+// ErrSecretKey says that a secret in the database is encrypted with a key other than
+// Config.SecretKey.
+var ErrSecretKey = outbox.ErrSecretKey
+
+// The bounds of a secret that is not generated, in bytes.
+const (
+	MinSecret = 24
+	MaxSecret = 75
+)
+
+// Hours for which a former secret can go on signing.
+const (
+	// DefaultOverlapHours is how long it does if nothing else is said.
+	DefaultOverlapHours = 24
+	// MaxOverlapHours is the longest time.
+	MaxOverlapHours = 72
 )
 
 // A WebhookStatus says whether events are sent to an endpoint.
@@ -17,8 +36,8 @@ type WebhookStatus string
 const (
 	// WebhookActive endpoints get events.
 	WebhookActive WebhookStatus = "active"
-	// WebhookInactive endpoints get none. What happens meanwhile can be sent later, by
-	// ReplayWebhook.
+	// WebhookInactive endpoints get none. ReplayWebhook can later send what happened in
+	// the meantime.
 	WebhookInactive WebhookStatus = "inactive"
 )
 
@@ -36,13 +55,59 @@ type Webhook struct {
 	URL    string
 	Events []Event // in alphabetical order
 	Status WebhookStatus
-	// Signed tells whether there is a secret. Secret is only there when it was just
-	// made: by CreateWebhook and RotateWebhook.
-	Signed    bool
+	// Signed reports whether there is a secret. Secret is set only when it was just
+	// made, by CreateWebhook or RotateWebhook.
+	Signed bool
+	// Encrypted reports whether the secret is kept encrypted. It can then be used only
+	// with the Config.SecretKey that it was made with.
+	Encrypted bool
 	Secret    string
 	CreatedAt time.Time
+	// FormerSecretUntil is until when a former secret signs alongside: until then the
+	// header X-Refgrow-Signature is made with that one. Nil if there is none.
+	FormerSecretUntil *time.Time
 
-	startsAfter int64 // the event before the first one that is sent by itself
+	startsAfter int64 // the event before the first one that is sent without a replay
+}
+
+// An Event is what a webhook reports.
+type Event string
+
+// The events.
+const (
+	// EventReferralSignedUp: a customer signed up, or was created without a conversion
+	// for an affiliate.
+	EventReferralSignedUp Event = "referral_signed_up"
+	// EventReferralConverted: a conversion was recorded.
+	EventReferralConverted Event = "referral_converted"
+	// EventReferralUpdated: a conversion was recorded, changed or partly refunded, or a
+	// referred user was changed.
+	EventReferralUpdated Event = "referral_updated"
+	// EventReferralCanceled: a conversion was fully refunded, or deleted.
+	EventReferralCanceled Event = "referral_canceled"
+
+	// EventPayoutUpdated: a payout was made, paid, canceled or returned. Only endpoints
+	// that name it get it.
+	EventPayoutUpdated Event = "payout_updated"
+	// EventAffiliateUpdated: an affiliate was created, activated or deactivated. Only
+	// endpoints that name it get it.
+	EventAffiliateUpdated Event = "affiliate_updated"
+)
+
+// Events returns all events, in alphabetical order.
+func Events() []Event { return eventsAs[Event](outbox.Events()) }
+
+// DefaultEvents returns the events that an endpoint gets which names none: those of
+// conversions and of referred users, in alphabetical order.
+func DefaultEvents() []Event { return eventsAs[Event](outbox.DefaultEvents()) }
+
+// eventsAs converts events from the public type to the outbox's, or back.
+func eventsAs[To, From ~string](events []From) []To {
+	as := make([]To, len(events))
+	for i, event := range events {
+		as[i] = To(event)
+	}
+	return as
 }
 
 // MaxWebhooks is how many endpoints a project can have.
@@ -50,23 +115,23 @@ const MaxWebhooks = 50
 
 // CreateWebhookParams describe an endpoint.
 type CreateWebhookParams struct {
-	// URL is http or https, without a user and password in it.
+	// URL is http or https, without a user or password in it.
 	URL string
-	// Events are those to send. Defaults to all.
+	// Events are those to send. Nil stands for DefaultEvents.
 	Events []Event
-	// Secret signs what is sent: MinSecret to MaxSecret bytes. Not given, one is
-	// made; cleared, nothing is signed.
+	// Secret signs what is sent: MinSecret to MaxSecret bytes. If it is absent, one is
+	// made; if it is cleared, nothing is signed.
 	Secret Null[string]
 	// Status defaults to WebhookActive.
 	Status WebhookStatus
 }
 
-// UpdateWebhookParams change what is not nil.
+// UpdateWebhookParams change the fields that are not nil.
 type UpdateWebhookParams struct {
 	URL    *string
 	Events *[]Event
-	// Status WebhookInactive cancels what waits to be sent. WebhookActive sends
-	// nothing by itself.
+	// Status WebhookInactive cancels what is waiting to be sent. WebhookActive does not
+	// send anything retroactively.
 	Status *WebhookStatus
 }
 
@@ -78,16 +143,18 @@ type ListWebhooksParams struct {
 	Offset int
 }
 
-// CreateWebhook adds an endpoint. From now on every change that it wants to hear
-// of is sent to it by a webhook.Worker. Errors: ErrInvalid; ErrConflict where there
-// are MaxWebhooks already.
+// CreateWebhook adds an endpoint. From now on a webhook.Worker sends it every event
+// that it wants. Errors: ErrInvalid; ErrConflict if there are already MaxWebhooks.
 func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams) (*Webhook, error) {
-	if err := endpoint(params.URL); err != nil {
+	if err := at("url", form.Endpoint(params.URL)); err != nil {
 		return nil, err
 	}
-	events, err := eventsText(params.Events)
+	if params.Events == nil {
+		params.Events = DefaultEvents()
+	}
+	events, err := outbox.EventsText(eventsAs[outbox.Event](params.Events))
 	if err != nil {
-		return nil, err
+		return nil, at("events", err)
 	}
 	if params.Status == "" {
 		params.Status = WebhookActive
@@ -95,33 +162,33 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 	if err := params.Status.check(); err != nil {
 		return nil, err
 	}
-	secret := orZero(params.Secret.Value())
+	secret := stored.OrZero(params.Secret.Value())
 	switch {
 	case !params.Secret.Given():
-		secret = newSecret()
+		secret = outbox.NewSecret()
 	case params.Secret.Value() != nil:
-		if err := checkSecret(secret); err != nil {
+		if err := at("secret", outbox.CheckSecret(secret)); err != nil {
 			return nil, err
 		}
 	}
 	return change(ctx, p, "creating a webhook", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row := db.Webhook{
 			ProjectID: o.project, URL: params.URL, Events: events, Status: string(params.Status),
-			Secret: p.engine.vault.seal(o.project, secret), CreatedAt: o.now,
+			Secret: p.engine.vault.Seal(o.project, secret), CreatedAt: o.now,
 		}
 		there, err := o.CountWebhooks(ctx, o.project)
 		if err != nil {
 			return nil, err
 		}
 		if there >= MaxWebhooks {
-			return nil, conflict("url", "cannot be added: the project has %d webhooks already", there)
+			return nil, conflict("url", "cannot be added: the project already has %d webhooks", there)
 		}
 		if row.StartsAfter, err = o.GetLastEventID(ctx); err != nil {
 			return nil, err
 		}
 		if row.ID, err = o.InsertWebhook(ctx, db.InsertWebhookParams{
-			ProjectID: o.project, URL: row.URL, Events: row.Events, Status: row.Status, Secret: row.Secret, StartsAfter: row.StartsAfter,
-			CreatedAt: row.CreatedAt,
+			ProjectID: o.project, URL: row.URL, Events: row.Events, Status: row.Status, Secret: row.Secret,
+			StartsAfter: row.StartsAfter, CreatedAt: row.CreatedAt,
 		}); err != nil {
 			return nil, err
 		}
@@ -136,7 +203,9 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 
 // GetWebhook finds an endpoint. Errors: ErrNotFound.
 func (p *Project) GetWebhook(ctx context.Context, id int64) (*Webhook, error) {
-	row, err := read(p, "finding a webhook", func(q db.Querier) (db.Webhook, error) { return getWebhook(ctx, q, p.id, id) })
+	row, err := read(ctx, p, "finding a webhook", func(ctx context.Context, q db.Querier) (db.Webhook, error) {
+		return getWebhook(ctx, q, p.id, id)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -151,15 +220,15 @@ func getWebhook(ctx context.Context, q db.Querier, project, id int64) (db.Webhoo
 // UpdateWebhook changes an endpoint. Errors: ErrInvalid, ErrNotFound.
 func (p *Project) UpdateWebhook(ctx context.Context, id int64, params UpdateWebhookParams) (*Webhook, error) {
 	if params.URL != nil {
-		if err := endpoint(*params.URL); err != nil {
+		if err := at("url", form.Endpoint(*params.URL)); err != nil {
 			return nil, err
 		}
 	}
 	var events *string
 	if params.Events != nil {
-		text, err := eventsText(append([]Event{}, *params.Events...))
+		text, err := outbox.EventsText(eventsAs[outbox.Event](*params.Events))
 		if err != nil {
-			return nil, err
+			return nil, at("events", err)
 		}
 		events = &text
 	}
@@ -183,7 +252,11 @@ func (p *Project) UpdateWebhook(ctx context.Context, id int64, params UpdateWebh
 		if err := o.saveWebhook(ctx, &row); err != nil {
 			return nil, err
 		}
-		return showWebhook(&row)
+		shown, err := showWebhook(&row)
+		if err != nil {
+			return nil, err
+		}
+		return shown, o.reload(ctx)
 	})
 }
 
@@ -194,7 +267,7 @@ func (o *op) setStatus(ctx context.Context, row *db.Webhook, status WebhookStatu
 	}
 	row.Status = string(status)
 	var err error
-	if status == WebhookActive { // what happened meanwhile is sent by a replay only
+	if status == WebhookActive { // what happened meanwhile is sent only by a replay
 		row.StartsAfter, err = o.GetLastEventID(ctx)
 		return err
 	}
@@ -210,26 +283,44 @@ func (o *op) saveWebhook(ctx context.Context, row *db.Webhook) error {
 	})
 }
 
-// RotateWebhook makes a new secret. The one before signs beside it for 24 hours, so
-// that the receiver can be told in the meantime; unless it cannot be read, because
-// Config.SecretKey is another one now. A second rotation within the 24 hours ends
-// that of the first one. Errors: ErrNotFound; ErrConflict where the secret is encrypted and there is no key: the new one would not be.
-func (p *Project) RotateWebhook(ctx context.Context, id int64) (*Webhook, error) {
-	secret := newSecret()
-	return change(ctx, p, "rotating a webhook's secret", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
+// RotateWebhookParams say how to rotate a secret.
+type RotateWebhookParams struct {
+	// OverlapHours is how long the former secret still signs, 0 to MaxOverlapHours.
+	// Nil stands for DefaultOverlapHours.
+	OverlapHours *int
+}
+
+// RotateWebhook makes a new secret. The former one signs alongside it for a while, in
+// which the receiver is updated: Webhook-Signature then has both signatures, and
+// X-Refgrow-Signature that of the former secret until the time is over. A former secret
+// that cannot be read, because Config.SecretKey has changed, is dropped. Rotating again
+// in the meantime drops it as well. Errors: ErrNotFound; ErrInvalid; ErrConflict if the
+// secret is encrypted and there is no key: the new one would not be encrypted.
+func (p *Project) RotateWebhook(ctx context.Context, id int64, params RotateWebhookParams) (*Webhook, error) {
+	overlap := DefaultOverlapHours
+	if params.OverlapHours != nil {
+		overlap = *params.OverlapHours
+	}
+	if overlap < 0 || overlap > MaxOverlapHours {
+		return nil, invalid("overlap_hours", "must be 0 to %d", MaxOverlapHours)
+	}
+	secret := outbox.NewSecret()
+	const doing = "rotating a webhook's secret"
+	return change(ctx, p, doing, backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row, err := getWebhook(ctx, o, o.project, id)
 		if err != nil {
 			return nil, err
 		}
-		former, err := p.engine.vault.open(o.project, row.Secret)
-		if err != nil && p.engine.vault.aead == nil {
-			return nil, conflict("secret", "is encrypted, and the key for it is missing: rotate it where the key is")
+		former, err := p.engine.vault.Open(o.project, row.Secret)
+		if err != nil && !p.engine.vault.HasKey() {
+			return nil, conflict("secret", "is encrypted, and its key is missing: rotate it where the key is")
 		}
 		row.FormerSecret, row.FormerUntil = nil, nil
-		if err == nil && former != "" { // what cannot be read signs nothing
-			row.FormerSecret, row.FormerUntil = p.engine.vault.seal(o.project, former), new(o.now+rotation.Milliseconds())
+		if err == nil && former != "" && overlap > 0 { // what cannot be read signs nothing
+			until := o.now + (time.Duration(overlap) * time.Hour).Milliseconds()
+			row.FormerSecret, row.FormerUntil = p.engine.vault.Seal(o.project, former), &until
 		}
-		row.Secret = p.engine.vault.seal(o.project, secret)
+		row.Secret = p.engine.vault.Seal(o.project, secret)
 		if err := o.saveWebhook(ctx, &row); err != nil {
 			return nil, err
 		}
@@ -242,8 +333,7 @@ func (p *Project) RotateWebhook(ctx context.Context, id int64) (*Webhook, error)
 	})
 }
 
-// DeleteWebhook removes an endpoint with the log of its deliveries. Errors:
-// ErrNotFound.
+// DeleteWebhook removes an endpoint and the log of its deliveries. Errors: ErrNotFound.
 func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
 	for {
 		done := false
@@ -253,7 +343,7 @@ func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
 			if err != nil {
 				return err
 			}
-			if WebhookStatus(row.Status) == WebhookActive { // nothing more is sent while the log goes in steps
+			if WebhookStatus(row.Status) == WebhookActive { // sends no more while the log goes
 				if err := o.setStatus(ctx, &row, WebhookInactive); err != nil {
 					return err
 				}
@@ -261,8 +351,8 @@ func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
 					return err
 				}
 			}
-			gone, err := o.DeleteDeliveriesOf(ctx, db.DeleteDeliveriesOfParams{WebhookID: id, AtMost: deletionStep})
-			if err != nil || gone == deletionStep {
+			more, err := outbox.DeleteLog(ctx, o, id)
+			if err != nil || more {
 				return err
 			}
 			done = true
@@ -277,14 +367,14 @@ func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
 	}
 }
 
-// ListWebhooks gives a page of endpoints, newest first. Errors: ErrInvalid.
+// ListWebhooks returns a page of endpoints, newest first. Errors: ErrInvalid.
 func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (Page[Webhook], error) {
 	var page Page[Webhook]
 	at, err := pageOf("webhooks", params.Limit, 50, params.After, params.Offset, p.id)
 	if err != nil {
 		return page, err
 	}
-	rows, err := read(p, "listing webhooks", func(q db.Querier) ([]db.Webhook, error) {
+	rows, err := read(ctx, p, "listing webhooks", func(ctx context.Context, q db.Querier) ([]db.Webhook, error) {
 		return q.ListWebhooks(ctx, db.ListWebhooksParams{
 			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
 		})
@@ -297,7 +387,10 @@ func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (
 
 // CountWebhooks counts all pages of the list.
 func (p *Project) CountWebhooks(ctx context.Context) (int64, error) {
-	return read(p, "counting webhooks", func(q db.Querier) (int64, error) { return q.CountWebhooks(ctx, p.id) })
+	return read(ctx, p, "counting webhooks", func(ctx context.Context, q db.Querier) (int64,
+		error) {
+		return q.CountWebhooks(ctx, p.id)
+	})
 }
 
 // AllWebhooks walks the whole list. It fetches page by page and holds no rows open.
@@ -311,12 +404,19 @@ func (p *Project) AllWebhooks(ctx context.Context, params ListWebhooksParams) it
 }
 
 func showWebhook(r *db.Webhook) (*Webhook, error) {
-	shown := &Webhook{
-		ID: r.ID, URL: r.URL, Status: WebhookStatus(r.Status), Signed: len(r.Secret) > 0, CreatedAt: instant(r.CreatedAt),
-		startsAfter: r.StartsAfter,
+	endpoint, err := outbox.EndpointOf(r)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal([]byte(r.Events), &shown.Events); err != nil {
-		return nil, fmt.Errorf("%w: the events of webhook %d: %w", ErrDamaged, r.ID, err)
-	}
-	return shown, nil
+	return &Webhook{
+		ID: r.ID, URL: r.URL, Events: eventsAs[Event](endpoint.Events), Status: WebhookStatus(r.Status),
+		Signed: len(r.Secret) > 0, Encrypted: outbox.Sealed(r.Secret),
+		CreatedAt: stored.Instant(r.CreatedAt), startsAfter: r.StartsAfter,
+		FormerSecretUntil: stored.OptionalInstant(r.FormerUntil),
+	}, nil
+}
+
+// endpoint returns the webhook as the outbox knows it.
+func (w *Webhook) endpoint() outbox.Endpoint {
+	return outbox.Endpoint{ID: w.ID, Events: eventsAs[outbox.Event](w.Events), StartsAfter: w.startsAfter}
 }

@@ -32,7 +32,7 @@ func dial(ctx context.Context, addr string) (*client, error) {
 	return &client{conn: conn, in: bufio.NewReaderSize(conn, 16<<10), out: make([]byte, 0, 1<<10)}, nil
 }
 
-// do sends a whole request and reads the answer, of which it gives the status.
+// do sends a whole request, reads the answer, and returns its status.
 func (c *client) do(request []byte) (int, error) {
 	if _, err := c.conn.Write(request); err != nil {
 		return 0, err
@@ -113,7 +113,7 @@ func (c *client) read(n int) error {
 	return err
 }
 
-// get asks for one path and wants 200.
+// get requests one path and expects 200.
 func get(ctx context.Context, addr, token, path string) (body []byte, err error) {
 	c, err := dial(ctx, addr)
 	if err != nil {

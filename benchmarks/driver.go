@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A source makes the requests of one client: it puts a whole one behind b.
+// A source makes the requests of one client: it appends a whole one to b.
 type source func(b []byte) ([]byte, expected)
 
 // expected is the right answer to a request.
@@ -19,7 +19,7 @@ type expected struct {
 	writes bool // adds a conversion
 }
 
-// An outcome is what a load came to. Every operation of it was answered rightly.
+// An outcome is the result of a load. Every operation of it was answered correctly.
 type outcome struct {
 	Operations int
 	Writes     int64 // conversions added
@@ -84,9 +84,10 @@ func (f *fleet) load(length time.Duration) (outcome, error) {
 	}, &writes)
 }
 
-// clock runs operations of so many clients side by side for a while, and times
+// clock runs the operations of that many clients concurrently for a while, and times
 // each. writes is read at the end.
-func clock(clients int, length time.Duration, operations func(i int) func() error, writes *atomic.Int64) (outcome, error) {
+func clock(clients int, length time.Duration, operations func(i int) func() error,
+	writes *atomic.Int64) (outcome, error) {
 	latencies := make([][]time.Duration, clients)
 	failures := make([]error, clients)
 	var failed atomic.Bool

@@ -19,7 +19,9 @@ func TestClient(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = fmt.Fprint(w, r.Header.Get("Authorization"), r.ContentLength)
 	})
-	mux.HandleFunc("GET /chunks", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, long[:5000], long[5000:]) })
+	mux.HandleFunc("GET /chunks", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, long[:5000], long[5000:])
+	})
 	mux.HandleFunc("GET /nothing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -106,11 +108,11 @@ func TestVerdict(t *testing.T) {
 		r.samples[0] = append(r.samples[0], sample{rate: ours, p99: 10})
 		r.samples[1] = append(r.samples[1], sample{rate: 100, p99: float64(10 * (i + 1))})
 	}
-	found, met := r.verdict(atLeast(rate, 2))
+	found, met := r.verdict(atLeast(2))
 	if found != (spread{2, 1, 3}) || !met {
 		t.Errorf("the rate is %v, %v", found, met)
 	}
-	if _, met := r.verdict(atLeast(rate, 2.1)); met {
+	if _, met := r.verdict(atLeast(2.1)); met {
 		t.Error("2 is at least 2.1")
 	}
 	if found, met := r.verdict(atMost(p99, 0.5)); found.median != 0.5 || !met {

@@ -17,9 +17,9 @@ import (
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// serveFloor serves the least that a purchase can cost: net/http, the engine's own
-// statements for it, prepared, and a batch for each transaction; no key, no rules,
-// no validation, no errors but those of the database.
+// serveFloor serves a purchase at the least possible cost: net/http, the engine's own
+// statements for it, prepared, and one transaction per batch; no key, no rules, no
+// validation, no errors but those of the database.
 func serveFloor(ctx context.Context, s servant) (err error) {
 	pool, err := openFile(s.file)
 	if err != nil {
@@ -58,7 +58,7 @@ type recording struct {
 	done chan error
 }
 
-// base is the base value in minor units. It comes with two digits.
+// base is the base value in minor units. It has two decimals.
 func (c *recording) base() (int64, error) {
 	return strconv.ParseInt(strings.Replace(c.BaseValue.String(), ".", "", 1), 10, 64)
 }
@@ -86,7 +86,7 @@ func (f *floor) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(strconv.AppendInt([]byte(`{"success":true,"data":{"id":`), c.id, 10), "}}\n"...))
 }
 
-// mostTogether is the most that is committed at once.
+// mostTogether is the most recordings that are committed at once.
 const mostTogether = 256
 
 // write commits what has arrived, again and again, until the queue is closed.
@@ -142,7 +142,9 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 	var affiliate, referral *int64
 	event := db.InsertEventParams{ProjectID: project, Kind: "purchase_recorded", CreatedAt: now, ReferralEmail: &c.Email}
 	if c.ReferralCode != "" {
-		a, err := f.queries.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: project, Code: strings.ToLower(c.ReferralCode)})
+		a, err := f.queries.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{
+			ProjectID: project, Code: strings.ToLower(c.ReferralCode),
+		})
 		if err != nil {
 			return err
 		}
@@ -156,7 +158,8 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 		if customer.AffiliateID != nil {
 			affiliate = customer.AffiliateID
 			event.AffiliateEmail, event.AffiliateCode = customer.AffiliateEmail, customer.AffiliateCode
-			event.PaypalEmail, event.WiseAccountID, event.WiseEmail = customer.PaypalEmail, customer.WiseAccountID, customer.WiseEmail
+			event.PaypalEmail, event.WiseAccountID, event.WiseEmail =
+				customer.PaypalEmail, customer.WiseAccountID, customer.WiseEmail
 		}
 	} else if !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -176,10 +179,11 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 		value = 0
 	}
 	c.id, err = backend.Inserted(f.queries.InsertConversion(ctx, db.InsertConversionParams{
-		ProjectID: project, Type: "purchase", AffiliateID: affiliate, ReferralID: referral, Currency: c.Currency, CurrencyGiven: 1,
-		Value: value, BaseValue: &paid, Reference: &c.Reference, ReferralCode: &c.ReferralCode,
-		Reason: "customer", Candidates: fmt.Sprintf(`[{"source":"customer","affiliate_id":%d,"outcome":"credited"}]`, orZero(affiliate)),
-		CommissionReason: "rule", RuleID: &rule, RuleVersion: &rule,
+		ProjectID: project, Type: "purchase", AffiliateID: affiliate, ReferralID: referral,
+		Currency: c.Currency, CurrencyGiven: 1, Value: value, BaseValue: &paid,
+		Reference: &c.Reference, ReferralCode: &c.ReferralCode,
+		Candidates: fmt.Sprintf(`[{"source":"customer","affiliate_id":%d,"outcome":"credited"}]`, orZero(affiliate)),
+		Reason:     "customer", CommissionReason: "rule", RuleID: &rule, RuleVersion: &rule,
 		PricedBaseValue: &paid, PricedCurrency: c.Currency, PricedValue: value, CreatedAt: now, AvailableAt: available,
 	}))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -190,7 +194,9 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 	}
 	totals.Add(db.AddTotalsParams{ProjectID: project, PurchasesUnpaid: 1, LastStamp: now})
 	day := now / (24 * time.Hour).Milliseconds()
-	totals.AddProjectDay(db.AddToProjectDayParams{ProjectID: project, Day: day, Currency: c.Currency, Purchases: 1, Earned: value})
+	totals.AddProjectDay(db.AddToProjectDayParams{
+		ProjectID: project, Day: day, Currency: c.Currency, Purchases: 1, Earned: value,
+	})
 	if affiliate != nil {
 		totals.Add(db.AddTotalsParams{ProjectID: project, LedgerEntries: 1})
 		totals.AddAffiliateDay(db.AddToAffiliateDayParams{
@@ -201,7 +207,8 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 		}
 	}
 	event.Lane, event.AffiliateID, event.ReferralID = c.id, affiliate, referral
-	event.Data = fmt.Sprintf(`{"id":%d,"type":"purchase","affiliate_id":%d,"referred_user_id":%d,"value":%d,"base_value":%d,"base_value_currency":%q,"reference":%q,"referral_code":%q,"paid":false,"created_at":%d}`,
+	event.Data = fmt.Sprintf(`{"id":%d,"type":"purchase","affiliate_id":%d,"referred_user_id":%d,"value":%d,`+
+		`"base_value":%d,"base_value_currency":%q,"reference":%q,"referral_code":%q,"paid":false,"created_at":%d}`,
 		c.id, orZero(affiliate), orZero(referral), value, paid, c.Currency, c.Reference, c.ReferralCode, now)
 	_, err = f.queries.InsertEvent(ctx, event)
 	return err
@@ -216,7 +223,7 @@ func (f *floor) post(ctx context.Context, affiliate int64, c *recording, value, 
 		return err
 	}
 	return f.queries.PostToAccount(ctx, db.PostToAccountParams{
-		AffiliateID: affiliate, Currency: c.Currency, ProjectID: 1, Gross: value, Total: value, RolledTo: now,
+		AffiliateID: affiliate, Currency: c.Currency, ProjectID: 1, Total: value, RolledTo: now,
 		NextReleaseAt: &available, Purchases: 1,
 	})
 }

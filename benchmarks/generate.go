@@ -16,7 +16,7 @@ import (
 )
 
 // together is how many operations a generator does at one reading of its clock, and
-// callers how many of them side by side.
+// callers how many of them concurrently.
 const (
 	together = 1000
 	callers  = 128
@@ -33,9 +33,12 @@ type generator struct {
 
 // generate makes the database of a world in a new file, through the public API
 // alone.
-func generate(ctx context.Context, world *population.World, file string, log func(format string, args ...any)) (err error) {
-	// Who loses the power here generates again; a long log means few checkpoints.
-	db, err := sqlite.Open(ctx, file, sqlite.Options{Durability: sqlite.Normal, CheckpointPages: 64_000, CacheKiB: 128 << 10})
+func generate(ctx context.Context, world *population.World, file string,
+	log func(format string, args ...any)) (err error) {
+	// After a power cut here one generates again; a long log means few checkpoints.
+	db, err := sqlite.Open(ctx, file, sqlite.Options{
+		Durability: sqlite.Normal, CheckpointPages: 64_000, CacheKiB: 128 << 10,
+	})
 	if err != nil {
 		return err
 	}
@@ -90,7 +93,9 @@ func (g *generator) affiliates(ctx context.Context) error {
 	return g.batches(ctx, g.world.Affiliates, func(p *refgrow.Project, i int) error {
 		rank := g.world.Affiliates - 1 - i
 		g.at(g.world.AppliedAt(rank))
-		a, err := p.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: population.AffiliateEmail(rank), ReferralCode: population.Code(rank)})
+		a, err := p.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+			Email: population.AffiliateEmail(rank), ReferralCode: population.Code(rank),
+		})
 		if err == nil && a.ID != affiliateID(g.world, rank) {
 			err = fmt.Errorf("affiliate %d has the id %d", rank, a.ID)
 		}
@@ -98,10 +103,9 @@ func (g *generator) affiliates(ctx context.Context) error {
 	})
 }
 
-// sideBySide runs n operations from many goroutines, so that those that meet commit
-// together. It is faster than one transaction made of savepoints, but in which
-// order they get their ids is not the same every time. The clock stands still
-// meanwhile.
+// sideBySide runs n operations from many goroutines, so that those that coincide commit
+// together. It is faster than one transaction made of savepoints, but the order in
+// which they get their ids differs each time. The clock stands still meanwhile.
 func (g *generator) sideBySide(n int, do func(i int) error) error {
 	var next atomic.Int64
 	failures := make([]error, callers)
@@ -201,7 +205,7 @@ func (g *generator) record(ctx context.Context, events []population.Event) error
 	})
 }
 
-// payOut pays whoever has earned a hundred by now; of the last run half is still
+// payOut pays everybody who has earned a hundred by now; half of the last run is still
 // pending at the end.
 func (g *generator) payOut(ctx context.Context, quarter int) error {
 	for _, currency := range []money.Currency{money.USD, money.EUR} {
@@ -217,7 +221,9 @@ func (g *generator) payOut(ctx context.Context, quarter int) error {
 			return err
 		}
 		err = g.batches(ctx, len(made), func(p *refgrow.Project, i int) error {
-			_, err := p.PayPayout(ctx, made[i].ID, refgrow.PayPayoutParams{ExternalReference: fmt.Sprintf("transfer_%d", made[i].ID)})
+			_, err := p.PayPayout(ctx, made[i].ID, refgrow.PayPayoutParams{
+				ExternalReference: fmt.Sprintf("transfer_%d", made[i].ID),
+			})
 			return err
 		})
 		if err != nil {
@@ -228,8 +234,8 @@ func (g *generator) payOut(ctx context.Context, quarter int) error {
 	return nil
 }
 
-// finish adds the endpoint of a webhook, so that from now on every change goes into
-// the outbox too, and sets the clock to the end of the year.
+// finish adds the endpoint of a webhook, so that from now on every change also goes
+// into the outbox, and sets the clock to the end of the year.
 func (g *generator) finish(ctx context.Context) error {
 	g.at(population.End)
 	_, err := g.shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com/webhook"})

@@ -61,14 +61,14 @@ func runPlainInProcess(ctx context.Context, s servant) (err error) {
 	})
 }
 
-// load does what it is told until the standard input ends.
+// load runs the loads that it reads from the standard input, until that ends.
 func (s servant) load(record func(p population.Purchase, reference, email string) error) error {
 	world := population.New(s.seed, s.world.size())
 	draws := make([]func() (population.Purchase, string, string), s.clients)
 	for i := range draws {
 		draws[i] = addressee{world: world, client: i}.drawing()
 	}
-	if err := tell(ready{}); err != nil {
+	if err := send(ready{}); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(os.Stdin)
@@ -90,7 +90,7 @@ func (s servant) load(record func(p population.Purchase, reference, email string
 		if err != nil {
 			return err
 		}
-		if err := tell(done); err != nil {
+		if err := send(done); err != nil {
 			return err
 		}
 	}

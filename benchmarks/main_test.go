@@ -15,7 +15,7 @@ import (
 	"github.com/refgrow-go/refgrow/benchmarks/population"
 )
 
-// The depot starts its own program as a server, which in a test is this one.
+// The depot starts its own binary as a server, which in a test is this one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		main()
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-// shared is the depot of all tests, so that each program is built once.
+// shared is the depot of all tests, so that each command is built once.
 var shared *depot
 
 func runTests(m *testing.M) int {
@@ -44,7 +44,7 @@ func runTests(m *testing.M) int {
 func tiny() scale { return scaleOf(150, 300, 50, 1200, 60*time.Millisecond) }
 
 // Every row, and so every role, in one short round: each answer and the rows in each
-// file are checked on the way.
+// file are checked along the way.
 func TestRows(t *testing.T) {
 	t.Parallel()
 	once := &bench{depot: shared, rounds: 1, length: 40 * time.Millisecond, log: t.Logf}
@@ -90,9 +90,10 @@ func checkReport(t *testing.T, rep *report, all []row) {
 		return
 	}
 	text := string(rep.markdown())
-	for _, want := range append([]string{"`go run . -quick`", "PocketBase ", "goals met", "1 pairs of rounds"}, names(all)...) {
+	for _, want := range append([]string{"`go run . -quick`", "PocketBase ", "goals met", "1 pairs of rounds"},
+		names(all)...) {
 		if !strings.Contains(text, want) {
-			t.Errorf("the report does not have %q:\n%s", want, text)
+			t.Errorf("the report does not contain %q:\n%s", want, text)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(shared.folder, "round-*")); len(left) > 0 {
@@ -108,7 +109,7 @@ func names(rows []row) []string {
 	return all
 }
 
-// A server that has more or less than it acknowledged is found out.
+// A server that has more or less than it acknowledged is detected.
 func TestRowsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := tiny()
@@ -127,7 +128,7 @@ func TestRowsAreCounted(t *testing.T) {
 			t.Fatal(done, err)
 		}
 		if err := r.stop(t.Context(), done.Writes+1); err == nil || !strings.Contains(err.Error(), "were acknowledged") {
-			t.Errorf("%s: one that is missing gives %v", subject.label, err)
+			t.Errorf("%s: a missing one returns %v", subject.label, err)
 		}
 	}
 }
@@ -172,7 +173,8 @@ func TestSamePage(t *testing.T) {
 		for _, b := range list.Items[i].Expand.Balances {
 			purchases += b.Purchases
 		}
-		if a.Email != population.AffiliateEmail(i) || list.Items[i].Email != a.Email || purchases != a.Purchases || i < 5 && len(a.Currencies) != 1 {
+		if a.Email != population.AffiliateEmail(i) || list.Items[i].Email != a.Email || purchases != a.Purchases ||
+			i < 5 && len(a.Currencies) != 1 {
 			t.Errorf("%d: %+v and %+v", i, a, list.Items[i])
 		}
 	}
@@ -201,7 +203,9 @@ func firstPage(t *testing.T, d *depot, s subject, path string) []byte {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "shop.db")
-	if err := generateCommand(t.Context(), []string{"-affiliates", "150", "-customers", "300", "-conversions", "3000", "-to", file}); err != nil {
+	if err := generateCommand(t.Context(), []string{
+		"-affiliates", "150", "-customers", "300", "-conversions", "3000", "-to", file,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for table, least := range map[string]int64{
@@ -225,6 +229,6 @@ func TestChoose(t *testing.T) {
 		t.Error(names(chosen), err)
 	}
 	if _, err := choose(all, "flor"); err == nil {
-		t.Error("a row that there is not was chosen")
+		t.Error("a row that does not exist was chosen")
 	}
 }

@@ -24,8 +24,8 @@ func (s servant) options() sqlite.Options {
 	return sqlite.Options{}
 }
 
-// serveOurs serves our API over a file: with a key below /api/v1, and for
-// comparison without one below /open.
+// serveOurs serves our API over a file: with a key under /api/v1, and for comparison
+// without one under /open.
 func serveOurs(ctx context.Context, s servant) (err error) {
 	db, err := sqlite.Open(ctx, s.file, s.options())
 	if err != nil {
@@ -35,7 +35,7 @@ func serveOurs(ctx context.Context, s servant) (err error) {
 	return s.serveStore(ctx, db)
 }
 
-// serveSingle is the same with one durable transaction for each request.
+// serveSingle is the same with one durable transaction per request.
 func serveSingle(ctx context.Context, s servant) (err error) {
 	db, err := sqlite.Open(ctx, s.file, s.options())
 	if err != nil {
@@ -68,7 +68,7 @@ func (s servant) serveStore(ctx context.Context, store refgrow.Store) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(400) // as "refgrow serve" does, and the upkeep, once an hour
+	debug.SetGCPercent(400) // as "refgrow serve" does, like the hourly upkeep
 	if err := engine.Upkeep(ctx); err != nil {
 		return err
 	}
@@ -98,5 +98,5 @@ func switchOff(ctx context.Context, shop *refgrow.Project) error {
 	return nil
 }
 
-// affiliateID is the id that the generator's affiliate of a rank has in our files.
+// affiliateID returns the id that the generator's affiliate of a rank has in our files.
 func affiliateID(w *population.World, rank int) int64 { return int64(w.Affiliates - rank) }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A plainTable is what an app would write without any engine: one prepared insert
-// of a row of the size of a conversion's own, durable, in a transaction of its own.
+// A plainTable is what an app would write without any engine: one prepared insert of a
+// row as large as a conversion's, durable, in a transaction of its own.
 type plainTable struct {
 	db     *sql.DB
 	insert *sql.Stmt
@@ -22,9 +22,10 @@ func openPlain(ctx context.Context, file string) (*plainTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS conversions (id INTEGER PRIMARY KEY, affiliate_id INTEGER NOT NULL,
-		type TEXT NOT NULL, value INTEGER NOT NULL, base_value INTEGER NOT NULL, currency TEXT NOT NULL,
-		reference TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL) STRICT`)
+	_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS conversions (
+		id INTEGER PRIMARY KEY, affiliate_id INTEGER NOT NULL, type TEXT NOT NULL, value INTEGER NOT NULL,
+		base_value INTEGER NOT NULL, currency TEXT NOT NULL, reference TEXT NOT NULL UNIQUE,
+		created_at INTEGER NOT NULL) STRICT`)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -44,7 +45,8 @@ func (p *plainTable) record(ctx context.Context, base int64, currency, reference
 		return err
 	}
 	inside := tx.StmtContext(ctx, p.insert) //nolint:sqlclosecheck // ends with the transaction
-	if _, err := inside.ExecContext(ctx, base%1000+1, base/5, base, currency, reference, time.Now().UnixMilli()); err != nil {
+	if _, err := inside.ExecContext(ctx, base%1000+1, base/5, base, currency, reference,
+		time.Now().UnixMilli()); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()

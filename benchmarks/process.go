@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// A process is a server under test. It is a process of its own, so that its
-// processor time and memory are its own too. It prints a line of JSON when it is
-// ready, and ends when its standard input does, also when this program is killed.
+// A process is a server under test. It is a process of its own, so that its processor
+// time and memory are its own as well. It prints a line of JSON when it is ready, and
+// ends when its standard input does, even if the driver is killed.
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
@@ -95,8 +95,8 @@ func usageOf(pid int) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	// The name of the program stands in parentheses and may have spaces in it;
-	// utime and stime are the 12th and 13th field behind it.
+	// The name of the executable is in parentheses and may contain spaces; utime and
+	// stime are the 12th and 13th fields after it.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return usage{}, fmt.Errorf("%s/stat is %q", folder, stat)

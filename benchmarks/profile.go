@@ -23,7 +23,7 @@ func profile(name string) (stop func() error, err error) {
 	}
 	return func() error {
 		pprof.StopCPUProfile()
-		runtime.GC() // the profile of allocations is as of the last collection
+		runtime.GC() // the profile of allocations is that of the last collection
 		allocations, err := os.Create(name + ".allocs.pprof")
 		if err != nil {
 			return errors.Join(err, times.Close())

@@ -9,7 +9,7 @@ import (
 	"github.com/refgrow-go/refgrow/benchmarks/population"
 )
 
-// appendRequest puts a whole request behind b. headers are whole lines.
+// appendRequest appends a whole request to b. headers are whole lines.
 func appendRequest(b []byte, method, path, token, headers string) []byte {
 	b = append(b, method...)
 	b = append(b, ' ')
@@ -24,7 +24,7 @@ func appendRequest(b []byte, method, path, token, headers string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendPost puts a request with a JSON body behind b.
+// appendPost appends a request with a JSON body to b.
 func appendPost(b []byte, path, token, headers string, body []byte) []byte {
 	headers += "Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
 	return append(appendRequest(b, "POST", path, token, headers), body...)
@@ -37,7 +37,7 @@ type addressee struct {
 	client int
 }
 
-// A workload makes the sources of so many clients.
+// A workload makes the sources of that many clients.
 type workload func(ctx context.Context, to addressee, clients int) ([]source, error)
 
 // each makes the same source for every client.
@@ -51,7 +51,7 @@ func each(sourceOf func(to addressee) source) workload {
 	}
 }
 
-// newcomers of a hundred customers were not known before.
+// newcomers is how many of a hundred customers were not known before.
 const newcomers = 5
 
 // purchases posts purchases, each with a reference of its own, to our API.
@@ -91,7 +91,7 @@ func appendAmount(b []byte, minor int64) []byte {
 	return append(b, '.', byte('0'+minor/10%10), byte('0'+minor%10))
 }
 
-// drawing gives the purchases of one client: no two clients have the same.
+// drawing returns the purchases of one client: no two clients have the same.
 func (to addressee) drawing() func() (p population.Purchase, reference, email string) {
 	shopper := to.world.Shopper(uint64(1000+to.client), newcomers)
 	n := 0
@@ -106,8 +106,8 @@ func (to addressee) drawing() func() (p population.Purchase, reference, email st
 	}
 }
 
-// plainPurchases creates conversions in PocketBase as a client does that has
-// worked out everything itself: who is credited, and with how much.
+// plainPurchases creates conversions in PocketBase like a client that has worked out
+// everything itself: who is credited, and with how much.
 func plainPurchases(to addressee) source {
 	draw := to.drawing()
 	return func(b []byte) ([]byte, expected) {
@@ -119,7 +119,8 @@ func plainPurchases(to addressee) source {
 		if p.Customer < to.world.Customers {
 			customer = population.RecordID('c', p.Customer)
 		}
-		body := fmt.Appendf(make([]byte, 0, 256), `{"type":"purchase","customer":%q,"affiliate":%q,"reference":%q,"base_value":%d,"value":%d,"currency":%q}`,
+		body := fmt.Appendf(make([]byte, 0, 256),
+			`{"type":"purchase","customer":%q,"affiliate":%q,"reference":%q,"base_value":%d,"value":%d,"currency":%q}`,
 			customer, affiliate, reference, p.Base, p.Commission(), p.Currency)
 		return appendPost(b, "/api/collections/conversions/records", to.Token, "", body), expected{200, true}
 	}
@@ -134,7 +135,8 @@ func equalPurchases(to addressee) source {
 		if p.Code != population.Nobody {
 			code = population.Code(p.Code)
 		}
-		body := fmt.Appendf(make([]byte, 0, 256), `{"type":"purchase","email":%q,"reference":%q,"referral_code":%q,"base_value":%d,"currency":%q}`,
+		body := fmt.Appendf(make([]byte, 0, 256),
+			`{"type":"purchase","email":%q,"reference":%q,"referral_code":%q,"base_value":%d,"currency":%q}`,
 			email, reference, code, p.Base, p.Currency)
 		return appendPost(b, "/api/collections/conversions/records", to.Token, "", body), expected{200, true}
 	}

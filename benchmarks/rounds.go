@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// A row is one comparison: our side, and mostly another one beside it.
+// A row is one comparison: our side, and usually another one.
 type row struct {
 	name, what   string
 	ours, theirs subject // theirs without a start: there is nothing to compare with
 	clients      int
-	// kept sides live through all rounds, because nothing they do changes
+	// kept sides live through all rounds, because nothing that they do changes
 	// anything. Others begin each round with a fresh copy of their state.
 	kept   bool
 	length time.Duration // 0: that of the run
@@ -22,15 +22,15 @@ type row struct {
 	note   string
 }
 
-// A goal is a bound of one measure: of ours divided by theirs, or where there is no
-// other side of ours.
+// A goal is a bound on one measure: on ours divided by theirs, or on ours where there
+// is no other side.
 type goal struct {
 	measure measure
-	least   bool // the bound is the least, and not the most
+	least   bool // the bound is a minimum, not a maximum
 	bound   float64
 }
 
-// A result is the samples of a row, those of a round at the same place.
+// A result is the samples of a row, those of one round at the same index.
 type result struct {
 	row
 	samples [2][]sample
@@ -49,12 +49,12 @@ type bench struct {
 	rounds int
 	length time.Duration
 	// profiles is the folder for profiles of our servers, "" for none. Those of a later
-	// round take the place of the ones before.
+	// round replace the earlier ones.
 	profiles string
 	log      func(format string, args ...any)
 }
 
-// run measures a row in pairs of rounds: ours, theirs, theirs, ours, ours ...
+// run measures a row in pairs of rounds, the order of ours and theirs changing from pair to pair.
 func (b *bench) run(ctx context.Context, r row) (result, error) {
 	length := b.length
 	if r.length != 0 {
@@ -125,8 +125,8 @@ func (s *stay) round(ctx context.Context, length time.Duration, keep bool) (samp
 	}
 	s.added += warm.Writes + done.Writes
 	measured := sampleOf(done, server, driver)
-	s.bench.log("  %-36s %9.0f/s  p50 %8.3f ms  p99 %8.3f ms  CPU %8.1f us (clients %5.1f us)  RSS %6.1f MiB", s.subject.label,
-		measured[rate], measured[p50], measured[p99], measured[cpu], measured[clients], measured[rss])
+	s.bench.log("  %-36s %9.0f/s  p50 %8.3f ms  p99 %8.3f ms  CPU %8.1f us (clients %5.1f us)  RSS %6.1f MiB",
+		s.subject.label, measured[rate], measured[p50], measured[p99], measured[cpu], measured[clients], measured[rss])
 	if keep {
 		return measured, nil
 	}

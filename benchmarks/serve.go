@@ -17,7 +17,7 @@ import (
 	_ "modernc.org/sqlite" // for the files of peers, and of the floor
 )
 
-// roles are what this program can be as a server under test.
+// roles are what this command can be as a server under test.
 var roles = map[string]func(ctx context.Context, o servant) error{
 	"ours":             serveOurs,
 	"ours-normal":      serveOurs,
@@ -29,18 +29,18 @@ var roles = map[string]func(ctx context.Context, o servant) error{
 	"in-process-plain": runPlainInProcess,
 }
 
-// A servant is what a role is told.
+// A servant is what a role is started with.
 type servant struct {
 	role    string
 	file    string    // the database
-	at      time.Time // what the clock of the engine shows first
-	clients int       // of those that are in the process
+	at      time.Time // what the clock of the engine shows at first
+	clients int       // number of clients, if they are in the process
 	seed    uint64
 	world   sizeFlags
 	profile string // where profiles go, "" for none
 }
 
-// serve is the program as a server under test.
+// serve runs this command as a server under test.
 func serve(ctx context.Context, args []string) error {
 	if len(args) == 0 || roles[args[0]] == nil {
 		return errors.New("serve needs a role")
@@ -51,7 +51,7 @@ func serve(ctx context.Context, args []string) error {
 	flags.IntVar(&s.clients, "clients", 64, "clients in the process")
 	flags.Uint64Var(&s.seed, "seed", 1, "seed of the shop")
 	flags.StringVar(&s.profile, "profile", "", "write `NAME`.cpu.pprof and NAME.allocs.pprof")
-	at := flags.Int64("at", 0, "what the clock shows first, in Unix `MILLISECONDS`")
+	at := flags.Int64("at", 0, "what the clock shows at first, in Unix `MILLISECONDS`")
 	s.world.define(flags)
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -70,8 +70,8 @@ func (s servant) now() func() time.Time {
 	return func() time.Time { return s.at.Add(time.Since(begun)) }
 }
 
-// listen serves until the standard input ends, with the time limits that the
-// program refgrow has, too.
+// listen serves until the standard input ends, with the same time limits as the command
+// refgrow.
 func listen(handler http.Handler, token string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -83,7 +83,7 @@ func listen(handler http.Handler, token string) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	if err := tell(ready{Addr: listener.Addr().String(), Token: token}); err != nil {
+	if err := send(ready{Addr: listener.Addr().String(), Token: token}); err != nil {
 		return err
 	}
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
@@ -100,15 +100,16 @@ func listen(handler http.Handler, token string) error {
 	return nil
 }
 
-// tell tells the driver something: one line of JSON.
-func tell(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
+// send sends the driver one line of JSON.
+func send(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 // openFile opens a database file as the engine's own writer does by default:
 // durable, with the same page cache and length of the log.
 func openFile(file string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?_txlock=immediate"+
-		"&_pragma=busy_timeout(5000)&_pragma=page_size(2048)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"+
-		"&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)")
+		"&_pragma=busy_timeout(5000)&_pragma=page_size(2048)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"+
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-8192)&_pragma=temp_store(MEMORY)"+
+		"&_pragma=wal_autocheckpoint(4000)&_pragma=journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func openFile(file string) (*sql.DB, error) {
 	return db, nil
 }
 
-// count counts the rows of a table in a file that nobody else has open any more.
+// count counts the rows of a table in a file that nobody else has open any longer.
 func count(ctx context.Context, file, table string) (n int64, err error) {
 	db, err := openFile(file)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 )
 
 // single is an engine's store without group commit: every operation is a durable
-// transaction of its own, one after the other, on one connection with prepared
-// statements. All else is that of the file it is made of, so that the difference
-// is the group commit alone.
+// transaction of its own, one after another, on one connection with prepared
+// statements. Everything else is that of the file that it is made of, so that the
+// difference is the group commit alone.
 type single struct {
 	backend.Backend
 	pool  *sql.DB

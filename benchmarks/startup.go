@@ -16,8 +16,8 @@ import (
 	"github.com/refgrow-go/refgrow/benchmarks/population"
 )
 
-// startingUp is the program refgrow as people run it: an operation is one start,
-// from its exec to the first answer of /healthz.
+// startingUp is the command refgrow as people run it: an operation is one start, from
+// its exec to the first answer of /healthz.
 func startingUp(label string, shop population.Size) subject {
 	return subject{label, func(ctx context.Context, d *depot, at place, _ int) (running, error) {
 		program, err := d.program(ctx, "refgrow", ".", "github.com/refgrow-go/refgrow/cmd/refgrow")
@@ -28,7 +28,10 @@ func startingUp(label string, shop population.Size) subject {
 		if err != nil {
 			return nil, err
 		}
-		s := &starting{ctx: ctx, program: program, file: filepath.Join(at.folder, "refgrow.db"), rows: map[string]int64{"refgrow_conversions": int64(shop.Conversions)}}
+		s := &starting{
+			ctx: ctx, program: program, file: filepath.Join(at.folder, "refgrow.db"),
+			rows: map[string]int64{"refgrow_conversions": int64(shop.Conversions)},
+		}
 		return s, copyState(template, s.file)
 	}}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// generatorVersion is raised when the generator, or what PocketBase is filled
-// with, changes: files from before are not used any more.
+// generatorVersion is raised when the generator, or what PocketBase is filled with,
+// changes: older files are no longer used.
 const generatorVersion = "1"
 
 // sizeFlags are a population.Size on the command line.
@@ -44,17 +44,17 @@ func arguments(seed uint64, s population.Size) []string {
 	}
 }
 
-// A depot keeps what takes long to make: databases by their seed, size and schema,
-// and the programs that are measured.
+// A depot keeps what takes long to make: databases by their seed, size and schema, and
+// the commands that are measured.
 type depot struct {
 	folder string
 	seed   uint64
-	self   string // this program
+	self   string // this command
 	log    func(format string, args ...any)
 
 	mu     sync.Mutex // held while something is made
 	worlds map[population.Size]*population.World
-	built  map[string]string // programs, by their packages
+	built  map[string]string // commands, by their packages
 	schema string
 }
 
@@ -72,8 +72,10 @@ func newDepot(folder string, seed uint64, log func(format string, args ...any)) 
 	if folder, err = filepath.Abs(folder); err != nil {
 		return nil, err
 	}
-	return &depot{folder: folder, seed: seed, self: self, log: log, worlds: make(map[population.Size]*population.World), built: make(map[string]string)},
-		os.MkdirAll(folder, 0o755)
+	return &depot{
+		folder: folder, seed: seed, self: self, log: log,
+		worlds: make(map[population.Size]*population.World), built: make(map[string]string),
+	}, os.MkdirAll(folder, 0o755)
 }
 
 func (d *depot) world(size population.Size) *population.World {
@@ -89,7 +91,7 @@ func (d *depot) lockedWorld(size population.Size) *population.World {
 	return d.worlds[size]
 }
 
-// ours gives our database of a size, which is generated the first time.
+// ours returns our database of a size, which is generated the first time.
 func (d *depot) ours(ctx context.Context, size population.Size) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,7 +106,7 @@ func (d *depot) ours(ctx context.Context, size population.Size) (string, error) 
 	})
 }
 
-// pocketBase gives the data folder of PocketBase with the same shop.
+// pocketBase returns the data folder of PocketBase with the same shop.
 func (d *depot) pocketBase(ctx context.Context, size population.Size) (string, error) {
 	program, err := d.program(ctx, "pocketbase", "pocketbase", ".")
 	if err != nil {
@@ -121,8 +123,8 @@ func (d *depot) name(side string, s population.Size, version string) string {
 	return fmt.Sprintf("%s-%d-%d-%d-%d-%s", side, d.seed, s.Affiliates, s.Customers, s.Conversions, version)
 }
 
-// keep makes a thing once. It is made under another name, so that one that was
-// interrupted is not taken for the whole.
+// keep makes a thing once. It is made under another name, so that an interrupted one is
+// not taken for a complete one.
 func (d *depot) keep(name string, fill func(path string) error) (string, error) {
 	path := filepath.Join(d.folder, name)
 	if _, err := os.Stat(path); err == nil {
@@ -141,7 +143,7 @@ func (d *depot) keep(name string, fill func(path string) error) (string, error) 
 	return path, errors.Join(err, os.RemoveAll(scratch))
 }
 
-// program builds a program of this repository, once in a run.
+// program builds a command of this repository, once per run.
 func (d *depot) program(ctx context.Context, name, folder, pkg string) (string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -150,7 +152,7 @@ func (d *depot) program(ctx context.Context, name, folder, pkg string) (string, 
 	}
 	path := filepath.Join(d.folder, name)
 	if err := d.command(ctx, "go", "build", "-C", folder, "-o", path, pkg); err != nil {
-		return "", fmt.Errorf("%w (this program runs in the folder benchmarks)", err)
+		return "", fmt.Errorf("%w (this command runs in the folder benchmarks)", err)
 	}
 	d.built[name] = path
 	return path, nil
@@ -165,8 +167,8 @@ func (d *depot) command(ctx context.Context, program string, args ...string) err
 	return nil
 }
 
-// schemaDigest stands for everything about our files that a generated one has to
-// agree with: the schema's steps and the size of a page.
+// schemaDigest identifies everything about our files that a generated one has to agree
+// with: the schema's steps and the size of a page.
 func schemaDigest(ctx context.Context) (string, error) {
 	hash := sha256.New()
 	fmt.Fprint(hash, generatorVersion)
@@ -191,7 +193,8 @@ func schemaDigest(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(refgrow.Migrate(ctx, db), db.Close()); err != nil {
+	_, err = refgrow.Migrate(ctx, db)
+	if err := errors.Join(err, db.Close()); err != nil {
 		return "", err
 	}
 	header := make([]byte, 18) // its last two bytes are the size of a page

@@ -8,10 +8,10 @@ import (
 // A measure is one of the figures of a round.
 type measure int
 
-// What is measured in each round: operations a second, the median and the 99th
+// What is measured in each round: operations per second, the median and the 99th
 // percentile of their times, the processor time of each in the server, the memory of
-// the server at the end, and the processor time of each in the clients, which says
-// how much of the machine the server did not have.
+// the server at the end, and the processor time of each in the clients, which shows how
+// much of the machine the server did not have.
 const (
 	rate measure = iota
 	p50
@@ -23,10 +23,10 @@ const (
 )
 
 func (m measure) String() string {
-	return [measures]string{"rate", "p50", "p99", "CPU an operation", "resident memory", "CPU of the clients"}[m]
+	return [measures]string{"rate", "p50", "p99", "CPU per operation", "resident memory", "CPU of the clients"}[m]
 }
 
-// A sample is what one round measured: operations a second, milliseconds,
+// A sample is what one round measured: operations per second, two times in
 // milliseconds, microseconds, MiB, microseconds.
 type sample [measures]float64
 

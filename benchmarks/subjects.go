@@ -28,12 +28,12 @@ type place struct {
 type running interface {
 	load(length time.Duration) (outcome, error)
 	usage() (usage, error)
-	// stop ends it and checks that its database has what it said to have done: so
-	// many purchases more than at first.
+	// stop ends it and checks that its database has what it reported: added purchases
+	// more than at first.
 	stop(ctx context.Context, added int64) error
 }
 
-// ours is our server in one of its roles, under a workload, with the clock so long
+// ours is our server in one of its roles, under a workload, with the clock set to idle
 // after the end of the shop's history.
 func ours(label, role string, shop population.Size, idle time.Duration, work workload) subject {
 	return subject{label, func(ctx context.Context, d *depot, at place, clients int) (running, error) {
@@ -56,9 +56,10 @@ func inProcess(label, role string, shop population.Size) subject {
 	}}
 }
 
-// startRole starts this program in one of its roles, on a copy of our database of
-// a shop; the plain table begins empty.
-func (d *depot) startRole(ctx context.Context, role string, at place, shop population.Size, idle time.Duration, clients int) (*started, error) {
+// startRole starts this command in one of its roles, on a copy of our database of a
+// shop; the plain table begins empty.
+func (d *depot) startRole(ctx context.Context, role string, at place, shop population.Size, idle time.Duration,
+	clients int) (*started, error) {
 	s := &started{file: filepath.Join(at.folder, "refgrow.db")}
 	if strings.HasSuffix(role, "plain") {
 		s.rows = map[string]int64{"conversions": 0}
@@ -73,7 +74,9 @@ func (d *depot) startRole(ctx context.Context, role string, at place, shop popul
 		}
 	}
 	clock := population.End.Add(time.Minute + idle).UnixMilli()
-	args := append([]string{"serve", role, "-db", s.file, "-at", strconv.FormatInt(clock, 10), "-clients", strconv.Itoa(clients)}, arguments(d.seed, shop)...)
+	args := append([]string{
+		"serve", role, "-db", s.file, "-at", strconv.FormatInt(clock, 10), "-clients", strconv.Itoa(clients),
+	}, arguments(d.seed, shop)...)
 	if at.profile != "" {
 		args = append(args, "-profile", at.profile)
 	}
@@ -108,7 +111,7 @@ func pocketBase(label, role string, shop population.Size, work workload) subject
 type started struct {
 	*process
 	file string
-	rows map[string]int64 // at first, of the tables that get one for each purchase
+	rows map[string]int64 // at first, of the tables that get one per purchase
 }
 
 // under puts a server under a load of clients.
@@ -153,7 +156,7 @@ func (s *inside) load(length time.Duration) (done outcome, err error) {
 	return done, s.answer(&done)
 }
 
-// checkRows wants so many rows more in each table than there were before.
+// checkRows expects added rows more in each table than there were before.
 func checkRows(ctx context.Context, file string, before map[string]int64, added int64) error {
 	for table, had := range before {
 		n, err := count(ctx, file, table)

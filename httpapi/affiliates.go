@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/wire"
@@ -13,8 +12,9 @@ func listAffiliates(c *call) (work, error) {
 	q := c.query()
 	at := q.paging(20)
 	params := refgrow.ListAffiliatesParams{
-		Status: refgrow.AffiliateStatus(q.text("status")),
-		Limit:  at.limit, Offset: at.offset, After: at.cursor,
+		Status:       refgrow.AffiliateStatus(q.text("status")),
+		ReferralCode: q.name("referral_code"),
+		Limit:        at.limit, Offset: at.offset, After: at.cursor,
 	}
 	if err := q.end(); err != nil {
 		return nil, err
@@ -24,12 +24,7 @@ func listAffiliates(c *call) (work, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		settings, err := p.Settings(ctx)
-		if err != nil {
-			return answer{}, err
-		}
-		return many(at, page, func() (int64, error) { return p.CountAffiliates(ctx, params) },
-			func(o *wire.Object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) })
+		return many(at, page, func() (int64, error) { return p.CountAffiliates(ctx, params) }, showAffiliate)
 	}, nil
 }
 
@@ -43,22 +38,21 @@ func createAffiliate(c *call) (work, error) {
 		ReferralCode: b.text("referral_code"),
 		PartnerSlug:  b.text("partner_slug"),
 	}
+	preferences := b.preferences()
+	if wanted := preferences.apply(params.PayoutPreferences).Value(); wanted != nil {
+		params.PayoutPreferences = *wanted
+	}
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return giving(http.StatusCreated, showNewAffiliate, func(ctx context.Context, p *refgrow.Project) (*refgrow.Affiliate, error) {
-		return p.CreateAffiliate(ctx, params)
-	}), nil
+	return giving(http.StatusCreated, showNewAffiliate,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Affiliate, error) {
+			return p.CreateAffiliate(ctx, params)
+		}), nil
 }
 
 func retrieveAffiliate(c *call) (work, error) {
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		a, err := p.AffiliateByEmail(ctx, c.value)
-		if err != nil {
-			return answer{}, err
-		}
-		return oneAffiliate(ctx, p, a)
-	}, nil
+	return giving(http.StatusOK, showAffiliate, c.affiliate), nil
 }
 
 func updateAffiliate(c *call) (work, error) {
@@ -67,10 +61,11 @@ func updateAffiliate(c *call) (work, error) {
 		return nil, err
 	}
 	params := refgrow.UpdateAffiliateParams{
-		Email:        b.newText("email"),
-		ReferralCode: b.newText("referral_code"),
-		PartnerSlug:  b.nullText("partner_slug"),
-		Status:       as[refgrow.AffiliateStatus](b.newText("status")),
+		Email:         b.newText("email"),
+		ReferralCode:  b.newText("referral_code"),
+		PartnerSlug:   b.nullText("partner_slug"),
+		Status:        as[refgrow.AffiliateStatus](b.newText("status")),
+		PayoutsPaused: b.newFlag("payouts_paused"),
 	}
 	preferences := b.preferences()
 	if err := b.change(); err != nil {
@@ -78,7 +73,7 @@ func updateAffiliate(c *call) (work, error) {
 	}
 	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
 		err = p.Atomic(ctx, func(p *refgrow.Project) error {
-			now, err := p.AffiliateByEmail(ctx, c.value)
+			now, err := c.affiliate(ctx, p)
 			if err != nil {
 				return err
 			}
@@ -88,8 +83,8 @@ func updateAffiliate(c *call) (work, error) {
 			if err != nil {
 				return err
 			}
-			done, err = oneAffiliate(ctx, p, updated)
-			return err
+			done = one(http.StatusOK, updated, showAffiliate)
+			return nil
 		})
 		return done, err
 	}, nil
@@ -98,7 +93,7 @@ func updateAffiliate(c *call) (work, error) {
 func deleteAffiliate(c *call) (work, error) {
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
 		// Not in one transaction: a deletion goes in steps.
-		a, err := p.AffiliateByEmail(ctx, c.value)
+		a, err := c.affiliate(ctx, p)
 		if err != nil {
 			return answer{}, err
 		}
@@ -106,13 +101,60 @@ func deleteAffiliate(c *call) (work, error) {
 	}, nil
 }
 
-// preferences is a change of where an affiliate wants to be paid. What it does
-// not name stays as it is.
+func eraseAffiliate(c *call) (work, error) {
+	return c.erasing(func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		now, err := c.affiliate(ctx, p)
+		if err != nil {
+			return answer{}, err
+		}
+		left, err := p.EraseAffiliate(ctx, now.ID)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusOK, left, showAffiliate), nil
+	})
+}
+
+// erasing is the work of erasing somebody, without a body. It goes in steps, also with an
+// Idempotency-Key: an answer to the same call is found by the key, when nobody has the
+// email of the path any more.
+func (c *call) erasing(erase work) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
+		kept, replayed, err := c.caller.project.OnceAfter(ctx, key, func(p *refgrow.Project) (refgrow.Answer, error) {
+			done, err := erase(ctx, p)
+			return done.kept(), err
+		})
+		return again(kept), replayed, err
+	}
+	return erase, nil
+}
+
+// affiliate is the one that the path names, by its email or its id.
+func (c *call) affiliate(ctx context.Context, p *refgrow.Project) (*refgrow.Affiliate, error) {
+	if !c.hasID() {
+		return p.AffiliateByEmail(ctx, c.value)
+	}
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	return p.GetAffiliate(ctx, id)
+}
+
+// preferences is a change to where an affiliate wants to be paid. What it does not name
+// stays as it is.
 type preferences struct {
-	given, clear     bool
-	payPalEmail      refgrow.Null[string]
-	clearWise        bool
-	wiseID, wiseMail refgrow.Null[string]
+	given, clear          bool
+	payPalEmail, wiseName refgrow.Null[string]
+	clearWise             bool
+	wiseID, wiseMail      refgrow.Null[string]
 }
 
 func (b *body) preferences() preferences {
@@ -120,7 +162,7 @@ func (b *body) preferences() preferences {
 	if inner == nil {
 		return preferences{given: null, clear: null}
 	}
-	change := preferences{given: true, payPalEmail: inner.nullText("paypal_email")}
+	change := preferences{given: true, payPalEmail: inner.nullText("paypal_email"), wiseName: inner.nullText("wise_name")}
 	wise, null := inner.nullObject("wise_details")
 	change.clearWise = null
 	if wise != nil {
@@ -143,6 +185,7 @@ func (c preferences) apply(now refgrow.PayoutPreferences) refgrow.Null[refgrow.P
 	set(&now.PayPalEmail, c.payPalEmail)
 	set(&now.WiseAccountID, c.wiseID)
 	set(&now.WiseEmail, c.wiseMail)
+	set(&now.WiseName, c.wiseName)
 	return refgrow.Set(now)
 }
 
@@ -156,15 +199,8 @@ func set(text *string, change refgrow.Null[string]) {
 	}
 }
 
-func oneAffiliate(ctx context.Context, p *refgrow.Project, a *refgrow.Affiliate) (answer, error) {
-	settings, err := p.Settings(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	return one(http.StatusOK, a, func(o *wire.Object, a *refgrow.Affiliate) { showAffiliate(o, a, settings) }), nil
-}
-
-// showNewAffiliate is the form of a create's answer: no earnings yet.
+// showNewAffiliate shows an affiliate in the form of a create's answer: no earnings
+// yet.
 func showNewAffiliate(o *wire.Object, a *refgrow.Affiliate) {
 	o.Integer("id", a.ID)
 	o.Text("user_email", a.Email)
@@ -174,40 +210,8 @@ func showNewAffiliate(o *wire.Object, a *refgrow.Affiliate) {
 	o.Null("total_earnings")
 	o.Instant("created_at", a.CreatedAt)
 	o.Text("status", string(a.Status))
+	pp := &a.PayoutPreferences
+	o.PayoutPreferences(pp.PayPalEmail, pp.WiseAccountID, pp.WiseEmail, pp.WiseName)
 }
 
-func showAffiliate(o *wire.Object, a *refgrow.Affiliate, settings refgrow.Settings) {
-	o.Integer("id", a.ID)
-	o.Text("user_email", a.Email)
-	o.Text("referral_code", a.ReferralCode)
-	o.Instant("created_at", a.CreatedAt)
-	o.Text("status", string(a.Status))
-	o.Integer("clicks", a.Clicks)
-	o.Integer("signups", a.Signups)
-	o.Integer("purchases", a.Purchases)
-	holds := settings.HoldDays > 0 ||
-		slices.ContainsFunc(a.Earnings, func(b refgrow.Balance) bool { return !b.Held.IsZero() })
-	showEarnings(o, a.Earnings[0], holds)
-	o.Optional("partner_slug", a.PartnerSlug)
-	if others := a.Earnings[1:]; len(others) > 0 {
-		o.Member("earnings_by_currency")
-		o.B = appendList(o.B, others, func(inner *wire.Object, balance *refgrow.Balance) {
-			inner.Text("currency", string(balance.Currency))
-			showEarnings(inner, *balance, holds)
-		})
-	}
-	pp := a.PayoutPreferences
-	o.PayoutPreferences(pp.PayPalEmail, pp.WiseAccountID, pp.WiseEmail)
-}
-
-// showEarnings shows a balance. What is held is shown where there are holds.
-func showEarnings(o *wire.Object, balance refgrow.Balance, holds bool) {
-	o.Decimal("unpaid_earnings", balance.Unpaid)
-	o.Decimal("total_earnings", balance.Total)
-	o.Decimal("paid_earnings", balance.Paid)
-	if holds {
-		o.Decimal("eligible_earnings", balance.Eligible)
-		o.Decimal("held_earnings", balance.Held)
-		o.OptionalInstant("next_release_date", balance.NextRelease)
-	}
-}
+func showAffiliate(o *wire.Object, a *refgrow.Affiliate) { o.Merge(a.AppendJSON) }

@@ -15,7 +15,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// crowded is how many clients ask for the same at the same time.
+// crowded is how many clients ask for the same thing at once.
 const crowded = 50
 
 // A crowd is many clients of one server, each with a connection of its own.
@@ -29,7 +29,8 @@ func gather(t *testing.T) *crowd {
 	t.Helper()
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`).ok(t, 201)
-	c := &crowd{world: w, server: httptest.NewServer(w.mux), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * crowded}}}
+	c := &crowd{world: w, server: httptest.NewServer(w.mux),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * crowded}}}
 	t.Cleanup(func() {
 		c.client.CloseIdleConnections()
 		c.server.Close()
@@ -37,7 +38,7 @@ func gather(t *testing.T) *crowd {
 	return c
 }
 
-// post sends a request over the network, and gives what came back.
+// post sends a request over the network, and returns what came back.
 func (c *crowd) post(ctx context.Context, path, body, key string) (reply, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server.URL+prefix+path, strings.NewReader(body))
 	if err != nil {
@@ -59,7 +60,7 @@ func (c *crowd) post(ctx context.Context, path, body, key string) (reply, error)
 	return got, json.Unmarshal(got.body, &got.json)
 }
 
-// all posts as many requests at once as there are members, and gives their answers.
+// all sends as many requests at once as there are members, and returns their answers.
 func (c *crowd) all(t *testing.T, members int, path string, of func(member int) (body, key string)) []reply {
 	t.Helper()
 	got, errs := make([]reply, members), make([]error, members)
@@ -96,12 +97,12 @@ type contest struct {
 	fields     []string // that are taken, of one member and the next
 	names      int
 	body       func(member, n int) string
-	find       func(id json.Number, n int) (path string) // of the thing that the winner made
-	same       []string                                  // the members of its answer that are shown there, too
+	find       func(id json.Number, n int) (path string) // to the thing that the winner made
+	same       []string                                  // the members of its answer that are shown there too
 }
 
-// What is unique is given to one client of those who post it at once; the others get
-// 409 with the field that is taken, and what is kept is what the one has sent.
+// What is unique goes to one of the clients that post it at once; the others get 409
+// with the field that is taken, and what is kept is what the winner sent.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := gather(t)
@@ -113,14 +114,16 @@ func TestManyAtOnce(t *testing.T) {
 		{
 			"references", "/conversions", []string{"reference"}, references,
 			func(member, n int) string {
-				return fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "base_value": %d, "reference": "order-%d"}`, 100+member, n)
+				return fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "base_value": %d, "reference": "order-%d"}`,
+					100+member, n)
 			},
 			func(id json.Number, _ int) string { return "/conversions/" + id.String() },
 			[]string{"id", "reference", "base_value", "value", "created_at"},
 		}, {
 			"customers' emails", "/referrals", []string{"email"}, others,
 			func(member, n int) string {
-				return fmt.Sprintf(`{"email": "carl-%d@example.com", "status": %q}`, n, []string{"pending", "converted"}[member%2])
+				return fmt.Sprintf(`{"email": "carl-%d@example.com", "status": %q}`,
+					n, []string{"pending", "converted"}[member%2])
 			},
 			func(_ json.Number, n int) string { return fmt.Sprintf("/referrals/carl-%d%%40example.com", n) },
 			[]string{"id", "conversion_status"},
@@ -132,11 +135,13 @@ func TestManyAtOnce(t *testing.T) {
 			func(_ json.Number, n int) string { return fmt.Sprintf("/affiliates/bob-%d%%40example.com", n) },
 			[]string{"id", "referral_code"},
 		}, {
-			// Codes and slugs share one namespace, whatever the case.
-			"referral codes and slugs", "/affiliates", []string{"referral_code", "partner_slug", "referral_code"}, others,
+			// Codes and slugs share one namespace, whatever their case.
+			"referral codes and slugs", "/affiliates",
+			[]string{"referral_code", "partner_slug", "referral_code"}, others,
 			func(member, n int) string {
 				name := []string{
-					fmt.Sprintf(`"referral_code": "code-%d"`, n), fmt.Sprintf(`"partner_slug": "code-%d"`, n), fmt.Sprintf(`"referral_code": "CODE-%d"`, n),
+					fmt.Sprintf(`"referral_code": "code-%d"`, n),
+					fmt.Sprintf(`"partner_slug": "code-%d"`, n), fmt.Sprintf(`"referral_code": "CODE-%d"`, n),
 				}[member%3]
 				return fmt.Sprintf(`{"email": "ina-%d-%d@example.com", %s}`, n, member, name)
 			},
@@ -144,7 +149,8 @@ func TestManyAtOnce(t *testing.T) {
 		}, {
 			"coupon codes", "/coupons", []string{"coupon_code"}, others,
 			func(member, n int) string {
-				return fmt.Sprintf(`{"affiliate_id": 1, "coupon_code": "SAVE-%d", "stripe_coupon_id": "s-%d"}`, n, member)
+				return fmt.Sprintf(`{"affiliate_id": 1, "coupon_code": "SAVE-%d", "stripe_coupon_id": "s-%d"}`,
+					n, member)
 			},
 			func(id json.Number, _ int) string { return "/coupons/" + id.String() },
 			[]string{"id", "coupon_code", "stripe_coupon_id"},
@@ -161,11 +167,12 @@ func (c *crowd) hold(t *testing.T, of contest) {
 	before := c.total(t, of.path)
 	for n := range of.names {
 		var won *reply
-		for member, got := range c.all(t, crowded, of.path, func(member int) (string, string) { return of.body(member, n), "" }) {
+		for member, got := range c.all(t, crowded, of.path,
+			func(member int) (string, string) { return of.body(member, n), "" }) {
 			switch got.status {
 			case http.StatusCreated:
 				if won != nil {
-					t.Errorf("number %d of the %s was given to two: %s and %s", n, of.what, won.body, got.body)
+					t.Errorf("number %d of the %s went to two: %s and %s", n, of.what, won.body, got.body)
 				}
 				won = &got
 			default:
@@ -173,7 +180,7 @@ func (c *crowd) hold(t *testing.T, of contest) {
 			}
 		}
 		if won == nil {
-			t.Fatalf("number %d of the %s was given to nobody", n, of.what)
+			t.Fatalf("number %d of the %s went to nobody", n, of.what)
 		}
 		c.shows(t, won, n, of.find, of.same)
 	}
@@ -182,12 +189,12 @@ func (c *crowd) hold(t *testing.T, of contest) {
 	}
 }
 
-// shows checks that the API shows what the winner was told.
+// shows checks that the API shows what it answered the winner.
 func (c *crowd) shows(t *testing.T, won *reply, n int, find func(json.Number, int) string, same []string) {
 	t.Helper()
 	told := parse(t, string(won.body))["data"].(map[string]any)
 	var path string
-	if find == nil { // by the email, which is the winner's alone
+	if find == nil { // by the email, which only the winner has
 		path = "/affiliates/" + url.PathEscape(text(told["user_email"]))
 	} else {
 		path = find(told["id"].(json.Number), n)
@@ -211,7 +218,7 @@ func (c *crowd) total(t *testing.T, list string) int64 {
 // senders is how many clients send one Idempotency-Key at the same time.
 const senders = 100
 
-// One key at once from many clients: one change, and all get its answer.
+// One key from many clients at once: one change, and all get its answer.
 func TestOneKeyAtOnce(t *testing.T) {
 	t.Parallel()
 	c := gather(t)
@@ -236,22 +243,22 @@ func TestOneKeyAtOnce(t *testing.T) {
 // oneChange checks that all answers are those of one change.
 func (c *crowd) oneChange(t *testing.T, answers []reply) {
 	t.Helper()
-	anew := 0
+	fresh := 0
 	for _, got := range answers {
 		if got.status >= 300 || got.status != answers[0].status || string(got.body) != string(answers[0].body) {
 			t.Fatalf("one gets %d %s, and another %d %s", answers[0].status, answers[0].body, got.status, got.body)
 		}
 		if got.header.Get("Idempotent-Replayed") == "" {
-			anew++
+			fresh++
 		}
 	}
-	if anew != 1 {
-		t.Errorf("%d were done", anew)
+	if fresh != 1 {
+		t.Errorf("%d were done", fresh)
 	}
 }
 
-// Two requests with one key: the one that comes first is done, once, and the other
-// one is told that the key was used.
+// Two requests with one key: the one that comes first is done, once, and the other one
+// is told that the key is already in use.
 func TestOneKeyForTwoRequestsAtOnce(t *testing.T) {
 	t.Parallel()
 	rounds := 10
@@ -280,7 +287,7 @@ func TestOneKeyForTwoRequestsAtOnce(t *testing.T) {
 			first = 1
 		}
 		if len(done[first]) != senders/2 || len(done[1-first]) != 0 {
-			t.Fatalf("of two requests with one key %d and %d were answered with 201", len(done[0]), len(done[1]))
+			t.Fatalf("of two requests with one key, %d and %d were answered with 201", len(done[0]), len(done[1]))
 		}
 		c.oneChange(t, done[first])
 		earned += 20 * int64(amount(first))
@@ -291,7 +298,7 @@ func TestOneKeyForTwoRequestsAtOnce(t *testing.T) {
 	}
 	jane := c.do(t, "GET", "/affiliates/jane%40example.com", "").ok(t, 200).data()
 	if want := fmt.Sprintf("%d.%02d", earned/100, earned%100); jane["total_earnings"] != want {
-		t.Errorf("she has earned %v, and should have %s", jane["total_earnings"], want)
+		t.Errorf("she has earned %v, want %s", jane["total_earnings"], want)
 	}
 	t.Logf("the first request was the first %d times, the second %d times", firsts[0], firsts[1])
 	c.verify(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// A compressed body is not unpacked, and is refused as what it is: no JSON.
+// A compressed body is not unpacked, and is refused for what it is: not JSON.
 func TestAttackCompressedBodies(t *testing.T) {
 	t.Parallel()
 	single(t)
@@ -48,18 +48,22 @@ func TestAttackCompressedBodies(t *testing.T) {
 		"x":              "\x00",
 	} {
 		began := time.Now()
-		w.do(t, "POST", "/affiliates", body, "Content-Encoding", encoding).refused(t, 400, "invalid", "")
-		w.do(t, "PUT", "/affiliates/jane@example.com", body, "Content-Encoding", encoding).refused(t, 400, "invalid", "")
+		w.do(t, "POST", "/affiliates", body, "Content-Encoding", encoding).
+			refused(t, 415, "unsupported_media_type", "")
+		w.do(t, "PUT", "/affiliates/jane@example.com", body, "Content-Encoding", encoding).
+			refused(t, 415, "unsupported_media_type", "")
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%s took %v", encoding, took)
 		}
 	}
-	// A body is what it is, whatever a header calls it.
-	w.do(t, "POST", "/affiliates", `{"email": "plain@example.com"}`, "Content-Encoding", "gzip").ok(t, 201)
+	for _, body := range []string{bomb(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }), "\x00"} {
+		w.do(t, "POST", "/affiliates", body).refused(t, 400, "invalid", "")
+	}
+	w.do(t, "POST", "/affiliates", `{"email": "plain@example.com"}`, "Content-Encoding", "Identity").ok(t, 201)
 }
 
-// A cursor that somebody has made up is refused, or is a place in the own list: it
-// shows nothing else, however far it is beyond all there is.
+// A cursor that somebody made up is refused, or is a place in their own list: it shows
+// nothing else, however far beyond the list it is.
 func TestAttackCursors(t *testing.T) {
 	t.Parallel()
 	single(t)
@@ -67,7 +71,8 @@ func TestAttackCursors(t *testing.T) {
 	w.addMoney(t)
 	w.addWebhooks(t)
 	for _, list := range []string{
-		"/affiliates", "/conversions", "/referrals", "/coupons", "/rules", "/payouts", "/webhooks", "/affiliates/zoe@example.com/ledger",
+		"/affiliates", "/conversions", "/referrals", "/coupons", "/rules",
+		"/payouts", "/webhooks", "/affiliates/zoe@example.com/ledger",
 		"/payouts/2/entries", "/webhooks/1/deliveries", "/conversions?type=signup", "/coupons?coupon_code=20",
 	} {
 		sep := "?"
@@ -83,8 +88,10 @@ func TestAttackCursors(t *testing.T) {
 			return w.do(t, "GET", list+sep+"limit=1&cursor="+url.QueryEscape(cursor), "")
 		}
 		for _, cursor := range []string{
-			" ", "0", "null", "../../etc/passwd", "' OR 1=1 --", "\x00", strings.Repeat("A", 31), strings.Repeat("A", 33), strings.Repeat("=", 32),
-			strings.Repeat("A", 60_000), strings.Repeat("/", 32), strings.Repeat("A", 32), strings.Repeat("_", 32), "\xf0\x9f\x92\xa9" + strings.Repeat("A", 28),
+			" ", "0", "null", "../../etc/passwd", "' OR 1=1 --", "\x00",
+			strings.Repeat("A", 31), strings.Repeat("A", 33), strings.Repeat("=", 32),
+			strings.Repeat("A", 60_000), strings.Repeat("/", 32),
+			strings.Repeat("A", 32), strings.Repeat("_", 32), "\xf0\x9f\x92\xa9" + strings.Repeat("A", 28),
 		} {
 			if cursor == "\x00" || len(all) == 0 {
 				continue
@@ -112,7 +119,8 @@ func TestAttackCursors(t *testing.T) {
 		for i := range raw {
 			changed := slices.Clone(raw)
 			changed[i] ^= 0x80
-			if got := with(base64.RawURLEncoding.EncodeToString(changed)); got.status != 200 && got.status != 400 || i < 8 && got.status != 400 {
+			if got := with(base64.RawURLEncoding.EncodeToString(changed)); got.status != 200 && got.status != 400 ||
+				i < 8 && got.status != 400 {
 				t.Errorf("%s with byte %d changed: %d %s", list, i, got.status, got.body)
 			}
 		}
@@ -122,28 +130,34 @@ func TestAttackCursors(t *testing.T) {
 	}
 }
 
-// The method of a request is that of its first line, whatever else it says.
+// The method of a request is the one in its first line, whatever else it says.
 func TestAttackMethodOverride(t *testing.T) {
 	t.Parallel()
 	single(t)
 	w := populated(t, noLimit)
 	readOnly := w.newKey(t, w.shop, refgrow.CreateKeyParams{ReadOnly: true})
 	before := w.dump(t)
-	for _, header := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "_method"} {
+	for _, header := range []string{"X-HTTP-Method-Override", "X-HTTP-Method",
+		"X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "_method"} {
 		for _, key := range []string{w.key, readOnly} {
 			w.do(t, "GET", "/coupons/1", "", header, "DELETE", "Authorization", "Bearer "+key).ok(t, 200)
 			w.do(t, "HEAD", "/coupons/1", "", header, "DELETE", "Authorization", "Bearer "+key).ok(t, 200)
-			w.do(t, "GET", "/coupons", `{"affiliate_id": 1, "coupon_code": "SNEAKY"}`, header, "POST", "Authorization", "Bearer "+key).ok(t, 200)
+			w.do(t, "GET", "/coupons", `{"affiliate_id": 1, "coupon_code": "SNEAKY"}`,
+				header, "POST", "Authorization", "Bearer "+key).ok(t, 200)
 		}
-		w.do(t, "POST", "/coupons/1", `{"_method": "DELETE"}`, header, "DELETE").refused(t, 405, "method_not_allowed", "")
+		w.do(t, "POST", "/coupons/1", `{"_method": "DELETE"}`, header, "DELETE").
+			refused(t, 405, "method_not_allowed", "")
 	}
-	for _, query := range []string{"_method=DELETE", "method=DELETE", "X-HTTP-Method-Override=DELETE"} {
+	w.do(t, "GET", "/coupons/1?_method=DELETE&_method=PUT", "").ok(t, 200)
+	w.do(t, "POST", "/coupons/1?_method=DELETE", "").refused(t, 405, "method_not_allowed", "")
+	for _, query := range []string{"method=DELETE", "X-HTTP-Method-Override=DELETE"} {
 		name, _, _ := strings.Cut(query, "=")
 		w.do(t, "GET", "/coupons/1?"+query, "").refused(t, 400, "invalid", name)
 		w.do(t, "POST", "/coupons/1?"+query, "").refused(t, 405, "method_not_allowed", "")
 	}
-	// Nor is the path another one for what a proxy may have meant.
-	for _, header := range []string{"X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Host", "X-Forwarded-Uri"} {
+	// Nor does the path change for what a proxy may have meant.
+	for _, header := range []string{"X-Original-URL", "X-Rewrite-URL",
+		"X-Forwarded-Prefix", "X-Forwarded-Host", "X-Forwarded-Uri"} {
 		w.do(t, "GET", "/coupons/9", "", header, prefix+"/coupons/1").refused(t, 404, "not_found", "")
 	}
 	if w.dump(t) != before {
@@ -166,11 +180,13 @@ func TestAttackHeaderInjection(t *testing.T) {
 		calls++
 		got := s.do(t, method, path, body, headers...)
 		for name, values := range got.header {
-			if strings.ContainsFunc(name+strings.Join(values, ""), func(c rune) bool { return c < ' ' || c > '~' }) || name == "X-Evil" {
+			if strings.ContainsFunc(name+strings.Join(values, ""), func(c rune) bool { return c < ' ' || c > '~' }) ||
+				name == "X-Evil" {
 				t.Errorf("%s %s %s: the header %s is %q", method, path, body, name, values)
 			}
 		}
-		if got.status >= 500 || bytes.ContainsAny(got.body, "\r\n\x00") && got.header.Get("Content-Type") == "application/json" {
+		if got.status >= 500 ||
+			bytes.ContainsAny(got.body, "\r\n\x00") && got.header.Get("Content-Type") == "application/json" {
 			t.Errorf("%s %s %s: %d %q", method, path, body, got.status, got.body)
 		}
 	}
@@ -192,7 +208,8 @@ func TestAttackHeaderInjection(t *testing.T) {
 		for _, parameter := range w.discover(t, method, path+"?no_such_thing=1&"+a.query, body) {
 			check(method, path+"?"+parameter+"="+escaped, body)
 		}
-		check(method, path+"?"+a.query, body, "Idempotency-Key", "evil\r\nX-Evil: 1", "X-Request-Id", "evil\r\nX-Evil: 1", "Origin", "evil\r\nX-Evil: 1")
+		check(method, path+"?"+a.query, body, "Idempotency-Key", "evil\r\nX-Evil: 1",
+			"X-Request-Id", "evil\r\nX-Evil: 1", "Origin", "evil\r\nX-Evil: 1")
 		if body == "" {
 			continue
 		}

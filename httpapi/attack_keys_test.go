@@ -29,8 +29,8 @@ const (
 	secretBegins = publicBegins + 12 + 1
 )
 
-// replaced is a key with other characters of its alphabet from a place on, which n
-// chooses.
+// replaced is a key in which other characters of its alphabet, which n chooses, replace
+// those between from and to.
 func replaced(key string, from, to, n int) string {
 	b := []byte(key)
 	for i := to - 1; i >= from; i-- {
@@ -41,15 +41,15 @@ func replaced(key string, from, to, n int) string {
 }
 
 // A vault is a program whose owner has three keys; each has a row with a bcrypt hash
-// that nobody lives to see computed.
+// that nobody will live to see computed.
 type vault struct {
 	*world
 	file                *sqlite.DB
 	key, other, revoked string
 }
 
-// newVault gives the keys hashes of a cost of 31: a run of bcrypt on one of them takes
-// a day, so that whoever begins one is found in it.
+// newVault gives the keys hashes with a cost of 31: bcrypt takes a day for one of them,
+// so that a goroutine that begins one will be found in it.
 func newVault(t testing.TB) *vault {
 	t.Helper()
 	file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
@@ -74,14 +74,14 @@ func (v *vault) exec(t testing.TB, statement string, args ...any) {
 	}))
 }
 
-// wrong gives a key that is not right, another one for each n.
+// wrong returns an invalid key, a different one for each n.
 func (v *vault) wrong(n int) string {
 	switch n % 6 {
 	case 0: // an unknown id
 		return replaced(v.key, publicBegins, publicBegins+12, n)
 	case 1: // a wrong secret
 		return replaced(v.key, secretBegins, len(v.key), n)
-	case 2: // a secret that is right but for one character
+	case 2: // a secret that is right except for one character
 		at := secretBegins + n%(len(v.key)-secretBegins)
 		other := replaced(v.key, at, at+1, 0)
 		if other == v.key {
@@ -108,17 +108,18 @@ func inBcrypt() int {
 	}
 }
 
-// Wrong keys of every kind never make the engine run bcrypt. It looks at all goroutines
-// of the process, so that no other test runs at the same time.
+// Wrong keys of every kind never make the engine run bcrypt. This looks at all
+// goroutines of the process, so no other test may run at the same time.
 func TestAttackWrongKeysRunNoBcrypt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs bcrypt many times")
 	}
 	v := newVault(t)
-	// Whoever is in it is found.
+	// A goroutine that is in bcrypt is found.
 	cheaper, err := bcrypt.GenerateFromPassword([]byte(v.other[secretBegins:]), 12)
 	must(t, err)
-	v.exec(t, "UPDATE refgrow_api_keys SET secret_hash = ?1 WHERE public_id = ?2", string(cheaper), v.other[publicBegins:secretBegins-1])
+	v.exec(t, "UPDATE refgrow_api_keys SET secret_hash = ?1 WHERE public_id = ?2",
+		string(cheaper), v.other[publicBegins:secretBegins-1])
 	var seen int
 	var calls sync.WaitGroup
 	for range 20 {
@@ -134,9 +135,9 @@ func TestAttackWrongKeysRunNoBcrypt(t *testing.T) {
 			seen = max(seen, inBcrypt())
 		}
 	}
-	// And a right key is checked once, however many come with it at the same time.
+	// And a valid key is checked once, however many requests bring it at the same time.
 	if seen != 1 {
-		t.Fatalf("with a right key %d goroutines were seen in bcrypt", seen)
+		t.Fatalf("with a valid key %d goroutines were seen in bcrypt", seen)
 	}
 
 	const many = 600
@@ -164,8 +165,8 @@ func TestAttackWrongKeysRunNoBcrypt(t *testing.T) {
 	}
 }
 
-// TestAttackWrongKeysDelayNobody sends 200 wrong keys a second for 30 seconds, second
-// by second in turn with as many seconds of quiet, while somebody reads.
+// TestAttackWrongKeysDelayNobody sends 200 wrong keys a second for 30 seconds,
+// alternating with as many quiet seconds, while somebody reads.
 func TestAttackWrongKeysDelayNobody(t *testing.T) {
 	if !fullAttack() {
 		t.Skip("set REFGROW_ATTACK=1 to measure for a minute")
@@ -225,9 +226,9 @@ func TestAttackWrongKeysDelayNobody(t *testing.T) {
 		<-tick.C
 		status, d := ask(w.key)
 		if status != 200 {
-			t.Fatalf("a right key is answered with %d", status)
+			t.Fatalf("a valid key is answered with %d", status)
 		}
-		if n%rate >= rate/20 { // the first of a second may be of the one before
+		if n%rate >= rate/20 { // the first of a second may belong to the one before
 			took[during] = append(took[during], d)
 		}
 	}
@@ -235,20 +236,21 @@ func TestAttackWrongKeysDelayNobody(t *testing.T) {
 	attackers.Wait()
 	quiet, attacked := percentile(took[false], 99), percentile(took[true], 99)
 	t.Logf("%d wrong keys in %d s: valid reads take p50 %v, p99 %v (%d reads); without them p50 %v, p99 %v (%d reads)",
-		wrong.Load(), seconds/2, percentile(took[true], 50), attacked, len(took[true]), percentile(took[false], 50), quiet, len(took[false]))
+		wrong.Load(), seconds/2, percentile(took[true], 50), attacked,
+		len(took[true]), percentile(took[false], 50), quiet, len(took[false]))
 	if attacked > 2*quiet+time.Millisecond {
 		t.Errorf("the p99 is %v, and %v without the attack", attacked, quiet)
 	}
 }
 
-// percentile sorts what it is given.
+// percentile sorts its argument.
 func percentile(of []time.Duration, p int) time.Duration {
 	slices.Sort(of)
 	return of[(len(of)-1)*p/100]
 }
 
-// TestAttackKeysByTime: how long a refusal takes tells nobody whether a key's id
-// exists. That the work is the same is shown by TestRefusedKeysCostTheSame.
+// TestAttackKeysByTime: how long a refusal takes does not reveal whether a key's id
+// exists. TestRefusedKeysCostTheSame, in tests/budget, shows that the work is the same.
 func TestAttackKeysByTime(t *testing.T) {
 	if !fullAttack() {
 		t.Skip("set REFGROW_ATTACK=1 to measure")
@@ -296,9 +298,8 @@ func TestAttackKeysByTime(t *testing.T) {
 	}
 }
 
-// A revoked key is refused from the next request on, whatever runs at the same time;
-// by another process on the same file a second later at the latest, also when its
-// clock is set back.
+// A revoked key is refused from the next request on, whatever runs at the same time; by
+// another process on the same file within a second, even when its clock is set back.
 func TestAttackRevokedKey(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "refgrow.db")
@@ -315,7 +316,8 @@ func TestAttackRevokedKey(t *testing.T) {
 		httpapi.Register(worlds[i].mux, prefix, engine, noLimit)
 	}
 	here, there := worlds[0], worlds[1]
-	token, key, err := here.engine.CreateKey(t.Context(), here.project(t, "shop", refgrow.Settings{}), refgrow.CreateKeyParams{})
+	token, key, err := here.engine.CreateKey(t.Context(), here.project(t, "shop", refgrow.Settings{}),
+		refgrow.CreateKeyParams{})
 	must(t, err)
 	opens := func(of *world) bool {
 		got := of.do(t, "GET", "/coupons", "", "Authorization", "Bearer "+token)
@@ -324,17 +326,18 @@ func TestAttackRevokedKey(t *testing.T) {
 		}
 		return got.status == 200
 	}
-	// Checking its secret takes no time worth mentioning, so that this can be done often.
+	// Checking its secret takes next to no time, so that this can be done often.
 	cheap, err := bcrypt.GenerateFromPassword([]byte(token[secretBegins:]), bcrypt.MinCost)
 	must(t, err)
 	for round := range 40 {
-		(&vault{file: files[0]}).exec(t, "UPDATE refgrow_api_keys SET revoked_at = NULL, secret_hash = ?1", string(cheap))
+		(&vault{file: files[0]}).exec(t, "UPDATE refgrow_api_keys SET revoked_at = NULL, secret_hash = ?1",
+			string(cheap))
 		clock.Advance(time.Second)
 		if !opens(here) || !opens(there) {
 			t.Fatal("the key opens nothing")
 		}
-		// While the clock runs the row is read for each request; then it stands, and what
-		// was read of it last is believed.
+		// While the clock runs, the row is read for each request; then the clock stands
+		// still, and what was last read is believed.
 		var revoked atomic.Bool
 		var clients sync.WaitGroup
 		for range 4 {

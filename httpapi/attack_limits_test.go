@@ -17,7 +17,7 @@ import (
 )
 
 // Of 50 clients with one key, over real connections, exactly 100 requests pass in a
-// window, all are told the same reset, and another key has its own 100.
+// window, all are told the same reset, and another key has 100 of its own.
 func TestAttackLimitTogether(t *testing.T) {
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, httpapi.Options{})
@@ -33,7 +33,8 @@ func TestAttackLimitTogether(t *testing.T) {
 			clients.Go(func() {
 				for n := range 6 {
 					key := (client + n) % 2
-					r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+prefix+"/coupons/1", nil)
+					r, err := http.NewRequestWithContext(t.Context(),
+						http.MethodGet, server.URL+prefix+"/coupons/1", nil)
 					if err != nil {
 						t.Error(err)
 						return
@@ -64,7 +65,7 @@ func TestAttackLimitTogether(t *testing.T) {
 			"key 0: 404": 100, "key 0: 429": 50, "key 1: 404": 100, "key 1: 429": 50, "after 60, left 0": 100,
 			"reset " + strconv.FormatInt(w.clock.Now().Add(time.Minute).Unix(), 10): 300,
 		}
-		for left := range 100 { // each number is told once
+		for left := range 100 { // each number occurs once
 			want[fmt.Sprintf("key 0 has %d left", left)], want[fmt.Sprintf("key 1 has %d left", left)] = 1, 1
 		}
 		if fmt.Sprint(seen) != fmt.Sprint(want) {
@@ -74,7 +75,7 @@ func TestAttackLimitTogether(t *testing.T) {
 	}
 }
 
-// sessions lets in whoever has one.
+// sessions lets in whoever has a session.
 func sessions(p **refgrow.Project) func(*http.Request) (httpapi.Caller, error) {
 	return func(r *http.Request) (httpapi.Caller, error) {
 		if id := r.Header.Get("Session"); id != "" {
@@ -84,8 +85,8 @@ func sessions(p **refgrow.Project) func(*http.Request) (httpapi.Caller, error) {
 	}
 }
 
-// However the clock jumps, nobody is locked out for longer than a minute of it, and
-// within a minute nobody gets more than the limit.
+// However the clock jumps, nobody is locked out for longer than a minute of its time,
+// and within a minute nobody gets more than the limit.
 func TestAttackLimitByTheClock(t *testing.T) {
 	t.Parallel()
 	single(t)
@@ -100,9 +101,11 @@ func TestAttackLimitByTheClock(t *testing.T) {
 		free bool // the window is over, or void
 	}{
 		{noon.Add(time.Minute - 1), false}, {noon.Add(time.Second), false}, {noon, false},
-		{noon.Add(-1), true}, {noon.Add(-time.Second), true}, {noon.Add(-time.Hour), true}, {noon.AddDate(-50, 0, 0), true}, {time.Unix(0, 0), true},
+		{noon.Add(-1), true}, {noon.Add(-time.Second), true}, {noon.Add(-time.Hour), true},
+		{noon.AddDate(-50, 0, 0), true}, {time.Unix(0, 0), true},
 		{time.Time{}, true}, {time.Unix(-1<<40, 0), true},
-		{noon.Add(time.Minute), true}, {noon.AddDate(0, 0, 1), true}, {noon.AddDate(100, 0, 0), true}, {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), true},
+		{noon.Add(time.Minute), true}, {noon.AddDate(0, 0, 1), true},
+		{noon.AddDate(100, 0, 0), true}, {time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), true},
 		{time.Unix(1<<40, 0), true},
 	} {
 		w.clock.Set(noon)
@@ -122,7 +125,7 @@ func TestAttackLimitByTheClock(t *testing.T) {
 				t.Errorf("from %v to %v: request %d is answered with %d, not %d", noon, jump.to, n, got, want)
 			}
 		}
-		// And back: there is a window again.
+		// And back: then there is a window again.
 		w.clock.Set(noon)
 		if got := ask(session); jump.to.After(noon) && jump.free && got != 200 {
 			t.Errorf("back from %v: %d", jump.to, got)
@@ -139,7 +142,7 @@ func TestAttackLimitByTheClock(t *testing.T) {
 			t.Fatalf("after many failures: %d", got)
 		}
 		if got := ask("right " + to.String()); got != 200 {
-			t.Errorf("somebody with a right to is answered with %d", got)
+			t.Errorf("somebody with a valid session is answered with %d", got)
 		}
 		w.clock.Set(to)
 		for n := range failures {
@@ -154,8 +157,8 @@ func TestAttackLimitByTheClock(t *testing.T) {
 }
 
 // A million callers and a million addresses (the short form: 50,000) take no more
-// memory than the 10,000 of each that are counted at once. It measures the memory of
-// the process, so that no other test runs at the same time.
+// memory than the 10,000 of each that are counted at once. This measures the memory of
+// the process, so no other test may run at the same time.
 func TestAttackLimitMemory(t *testing.T) {
 	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
@@ -183,14 +186,16 @@ func TestAttackLimitMemory(t *testing.T) {
 		r.Header.Del("Session")
 		r.RemoteAddr = netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String()
 		if n%2 == 0 {
-			r.RemoteAddr = netip.AddrFrom16([16]byte{0x20, 0x01, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 1}).String()
+			r.RemoteAddr = netip.AddrFrom16([16]byte{0x20, 0x01, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 1}).
+				String()
 		}
 		api.ServeHTTP(nowhere, r)
 		clear(nowhere)
 	}
 	after := inUse()
 	callers, addresses, most := httpapi.Counted(api)
-	t.Logf("%d callers and as many addresses in %v: %d and %d are counted, in %d KiB", many, time.Since(began), callers, addresses, (int64(after)-int64(before))>>10)
+	t.Logf("%d callers and as many addresses in %v: %d and %d are counted, in %d KiB",
+		many, time.Since(began), callers, addresses, (int64(after)-int64(before))>>10)
 	if callers > most || addresses > most || after > before+16<<20 {
 		t.Errorf("%d callers and %d addresses are counted, in %d bytes", callers, addresses, after-before)
 	}

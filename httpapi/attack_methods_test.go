@@ -15,16 +15,17 @@ import (
 
 // TestAttackEveryMethod is TestAttackEveryRoute without HTTP, for apps that take ids
 // from their users: every method of a project gets every id and text of another one, in
-// its arguments and in the fields of its params. It gives the same in a database where
-// these never existed, and what names an id is not found.
+// its arguments and in the fields of its params. It returns the same in a database
+// where these never existed, and what names an id is not found.
 func TestAttackEveryMethod(t *testing.T) {
 	t.Parallel()
 	single(t)
 	w := &twins{with: besiege(t, true, false), without: besiege(t, false, false)}
 	w.harvest(t)
 	before := w.with.rowsOf(t, w.with.victim)
-	// These call what the app gives them, with a project whose methods are attacked, too.
-	app := "Atomic Once RecordConversionOnce WithTx"
+	// These call the app's function, with a project whose methods are attacked too.
+	// Reports have what the lists have that PreviewPayouts and MakePayoutRun return.
+	app := "Atomic Once OnceAfter RecordConversionOnce MergeReferralsOnce WithTx ReportPayoutPreview ReportPayoutRun"
 	project := reflect.TypeFor[*refgrow.Project]()
 	byID := 0
 	for method := range project.Methods() {
@@ -35,17 +36,19 @@ func TestAttackEveryMethod(t *testing.T) {
 			if a, names := w.arguments(t, method, id, ""); names {
 				byID++
 				err := w.call(t, method, a, id)
-				if takesID(method) && !errors.Is(err, refgrow.ErrNotFound) && method.Name != "CountDeliveries" { // which are none
-					t.Fatalf("%s of %s gives %v", method.Name, id, err)
+				// CountDeliveries of an unknown webhook counts none.
+				if takesID(method) && !errors.Is(err, refgrow.ErrNotFound) && method.Name != "CountDeliveries" {
+					t.Fatalf("%s of %s returns %v", method.Name, id, err)
 				}
 			}
 		}
 	}
-	// Then the names, those that look for something first: what the attacker gives a name
-	// to is the attacker's own.
-	for _, gives := range []bool{false, true} {
+	// Then the names, first with the methods that look for something: what the attacker
+	// names is the attacker's own.
+	for _, naming := range []bool{false, true} {
 		for method := range project.Methods() {
-			if strings.Contains(app, method.Name) || gives != (strings.HasPrefix(method.Name, "Create") || method.Name == "Rename") {
+			if strings.Contains(app, method.Name) ||
+				naming != (strings.HasPrefix(method.Name, "Create") || method.Name == "Rename") {
 				continue
 			}
 			for _, text := range w.texts {
@@ -62,16 +65,17 @@ func TestAttackEveryMethod(t *testing.T) {
 		must(t, s.engine.FlushClicks(t.Context()))
 	}
 	same(t, "a method has changed", w.with.rowsOf(t, w.with.victim), before)
-	same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...), w.without.rowsOf(t, w.without.attacker, made()...))
+	same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...),
+		w.without.rowsOf(t, w.without.attacker, made()...))
 }
 
-// takesID tells whether a method is about a thing by its id.
+// takesID reports whether a method is about a thing by its id.
 func takesID(method reflect.Method) bool {
 	return method.Type.NumIn() > 2 && method.Type.In(2).Kind() == reflect.Int64
 }
 
-// arguments are those of a method, with an id or a text wherever there is room for one,
-// and reports whether there is any.
+// arguments returns those of a method, with an id or a text wherever there is room for
+// one, and reports whether there was any.
 func (w *twins) arguments(t *testing.T, method reflect.Method, id, text string) (all []reflect.Value, names bool) {
 	t.Helper()
 	number, _ := strconv.ParseInt(id, 10, 64)
@@ -88,7 +92,8 @@ func (w *twins) arguments(t *testing.T, method reflect.Method, id, text string) 
 		case reflect.TypeFor[string]():
 			value, names = reflect.ValueOf(text), names || text != ""
 		case reflect.TypeFor[[]refgrow.Click]():
-			value, names = reflect.ValueOf([]refgrow.Click{{ReferralCode: "attacker-BOB"}, {ReferralCode: text}}), names || text != ""
+			value, names = reflect.ValueOf([]refgrow.Click{{ReferralCode: "attacker-BOB"}, {ReferralCode: text}}),
+				names || text != ""
 		default:
 			value = reflect.New(of).Elem()
 			for _, right := range rightOnes() {
@@ -105,21 +110,27 @@ func (w *twins) arguments(t *testing.T, method reflect.Method, id, text string) 
 	return all, names
 }
 
-// rightOnes are arguments that a method takes.
+// rightOnes are arguments that methods accept.
 func rightOnes() []any {
 	return []any{
-		refgrow.EventReferralConverted, refgrow.PayPalFile, money.USD, 2026, time.January, time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC),
+		refgrow.EventReferralConverted, refgrow.PayPalFile, money.USD,
+		2026, time.January, time.Date(2026, 1, 15, 0, 0, 0, 0, time.UTC),
+		refgrow.ReturnPayoutParams{Note: "a closed account"},
 		refgrow.CreateAdjustmentParams{Amount: money.New(1, money.USD), Note: "a prize"},
-		refgrow.CreateCouponParams{Code: "attacker-new"}, refgrow.CreateReferralParams{Email: "attacker-new@example.com"},
-		refgrow.RecordConversionParams{Type: refgrow.Signup}, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateActive)},
-		refgrow.UpdateConversionParams{Paid: new(true)}, refgrow.UpdateReferralParams{Status: new(refgrow.ReferralPending)},
-		refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)}, refgrow.CreateWebhookParams{URL: "https://example.com/"},
+		refgrow.CreateCouponParams{Code: "attacker-new"},
+		refgrow.CreateReferralParams{Email: "attacker-new@example.com"},
+		refgrow.RecordConversionParams{Type: refgrow.Signup},
+		refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateActive)},
+		refgrow.UpdateConversionParams{Paid: new(true)},
+		refgrow.UpdateReferralParams{Status: new(refgrow.ReferralPending)},
+		refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)},
+		refgrow.CreateWebhookParams{URL: "https://example.com/"},
 		refgrow.CreateAffiliateParams{Email: "attacker-new@example.com"},
 		refgrow.CreateRuleParams{Product: "attacker-new", Commission: refgrow.Percent("1")},
 	}
 }
 
-// fill names an id or a text in the fields of params.
+// fill puts an id or a text into the fields of params.
 func fill(params reflect.Value, id int64, text string) (names bool) {
 	for _, field := range params.Fields() {
 		if !field.CanSet() {
@@ -138,12 +149,16 @@ func fill(params reflect.Value, id int64, text string) (names bool) {
 			if id != 0 {
 				*v, names = refgrow.Set(id), true
 			}
+		case *[]int64:
+			if id != 0 {
+				*v, names = []int64{id}, true
+			}
 		case *string:
 			if text != "" {
 				*v, names = text, true
 			}
 		case *refgrow.Customer:
-			// One that is named twice is another one each time.
+			// A field that takes several gets a different one each time.
 			switch {
 			case id != 0:
 				v.ID, names = id, true
@@ -157,18 +172,18 @@ func fill(params reflect.Value, id int64, text string) (names bool) {
 	return names
 }
 
-// call calls a method of the attacker's project in both databases and compares what it
-// gives.
+// call calls a method of the attacker's project in both databases and compares the
+// results.
 func (w *twins) call(t *testing.T, method reflect.Method, arguments []reflect.Value, given string) error {
 	t.Helper()
 	w.calls++
-	var gave [2][]any
+	var got [2][]any
 	var failed error
 	for i, s := range []*siege{w.with, w.without} {
 		for _, value := range method.Func.Call(append([]reflect.Value{reflect.ValueOf(s.attacker)}, arguments...)) {
 			if value.Type().CanSeq2() && value.Kind() == reflect.Func {
 				for item, err := range value.Seq2() {
-					gave[i] = append(gave[i], item.Interface(), err.Interface())
+					got[i] = append(got[i], item.Interface(), err.Interface())
 				}
 				continue
 			}
@@ -176,16 +191,16 @@ func (w *twins) call(t *testing.T, method reflect.Method, arguments []reflect.Va
 			if webhook, ok := v.(*refgrow.Webhook); ok && webhook != nil {
 				webhook.Secret = "" // is random
 			}
-			gave[i] = append(gave[i], v)
+			got[i] = append(got[i], v)
 		}
 	}
-	for _, v := range gave[0] {
+	for _, v := range got[0] {
 		if err, is := v.(error); is {
 			failed = err
 		}
 	}
-	if !reflect.DeepEqual(gave[0], gave[1]) {
-		t.Fatalf("%s of %s tells whether there is a victim:\n%+v\n%+v", method.Name, given, gave[0], gave[1])
+	if !reflect.DeepEqual(got[0], got[1]) {
+		t.Fatalf("%s of %s reveals whether there is a victim:\n%+v\n%+v", method.Name, given, got[0], got[1])
 	}
 	return failed
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/refgrow-go/refgrow/httpapi"
 )
 
-// TestAttackEveryRoute sends every route of the table everything that names a thing
-// of another program: each id, email, code, reference and cursor, wherever a call
-// takes one, which the API's own refusals tell. A second database, which is the same
-// but for the victim, gets the same calls: there these things never existed. The two
-// have to answer alike, byte for byte, so that nothing tells what others have, or that
-// there are any. Names of ids are refused, every row of the victim stays as it was, and
-// the attacker's rows are the same in both.
+// TestAttackEveryRoute sends every route of the table everything that names a thing of
+// another program: each id, email, code, reference and cursor, wherever a call takes
+// one, which it learns from the API's own refusals. A second database, the same except
+// that the victim is missing, gets the same calls: there these things never existed.
+// The two have to answer alike, byte for byte, so that nothing reveals what others
+// have, or that there are any. Ids are refused, every row of the victim stays as it
+// was, and the attacker's rows are the same in both.
 func TestAttackEveryRoute(t *testing.T) {
 	t.Parallel()
 	single(t)
@@ -31,21 +31,23 @@ func TestAttackEveryRoute(t *testing.T) {
 		t.Run(fmt.Sprintf("victim first %v", victimFirst), func(t *testing.T) {
 			t.Parallel()
 			if victimFirst && !fullAttack() {
-				t.Skip("REFGROW_ATTACK=1 does it the other way round, too")
+				t.Skip("REFGROW_ATTACK=1 does it the other way round too")
 			}
 			w := &twins{with: besiege(t, true, victimFirst), without: besiege(t, false, victimFirst)}
 			w.harvest(t)
 			before := w.with.rowsOf(t, w.with.victim)
 			for table, rows := range w.with.valuesOf(t, w.with.attacker) {
-				if len(rows) == 0 || len(before[table]) == 0 {
+				// Nothing is left of an erasure that is done.
+				if table != "refgrow_erasures" && (len(rows) == 0 || len(before[table]) == 0) {
 					t.Errorf("there is nothing of the attacker or of the victim in %s", table)
 				}
 			}
-			// The very call that the victim has made, with its Idempotency-Key.
-			w.both(t, "victim-once", "POST", "/referrals", `{"email": "victim-once@example.com"}`, "Idempotency-Key", "victim-once").ok(t, 201)
+			// The very call that the victim made, with its Idempotency-Key.
+			w.both(t, "victim-once", "POST", "/referrals", `{"email": "victim-once@example.com"}`,
+				"Idempotency-Key", "victim-once").ok(t, 201)
 			w.both(t, "", "DELETE", "/referrals/victim-once@example.com", "").ok(t, 204)
 			known := attacks()
-			// First what the victim's things are asked for by: later the attacker has things
+			// First what looks for the victim's things: later the attacker has things
 			// of the same names.
 			for _, step := range []func(*testing.T, string, string, attack){
 				w.lookAround, w.attackPath, w.attackQuery, w.attackBody, w.destroy,
@@ -68,22 +70,24 @@ func TestAttackEveryRoute(t *testing.T) {
 			}
 			w.attackFresh(t)
 			same(t, "a fresh program has changed", w.with.rowsOf(t, w.with.victim), before)
-			same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...), w.without.rowsOf(t, w.without.attacker, made()...))
+			same(t, "the victim has made a difference to", w.with.rowsOf(t, w.with.attacker, made()...),
+				w.without.rowsOf(t, w.without.attacker, made()...))
 			for _, s := range []*siege{w.with, w.without} {
 				report, err := s.engine.Verify(t.Context())
 				if must(t, err); len(report.Differences) > 0 {
 					t.Errorf("the books: %v", report.Differences)
 				}
 			}
-			t.Logf("%d calls with %d ids, %d texts and %d cursors of the victim", w.calls, len(w.ids), len(w.texts), len(w.cursors))
+			t.Logf("%d calls with %d ids, %d texts and %d cursors of the victim",
+				w.calls, len(w.ids), len(w.texts), len(w.cursors))
 		})
 	}
 }
 
-// inOrder puts the calls first that look for names, before those that give names: a
-// name that the attacker has given leads to the attacker's own.
+// inOrder puts calls that look for names before those that set them: a name that the
+// attacker set leads to the attacker's own.
 func inOrder(routes [][2]string) [][2]string {
-	first := []string{"/clicks", "/conversions"}
+	first := []string{"/clicks", "/refunds", "/conversions"}
 	slices.SortStableFunc(routes, func(a, b [2]string) int {
 		return slices.Index(first, b[1]) - slices.Index(first, a[1])
 	})
@@ -95,13 +99,14 @@ func same(t *testing.T, what string, got, want map[string][]string) {
 	t.Helper()
 	for table := range want {
 		if !slices.Equal(got[table], want[table]) {
-			t.Fatalf("%s %s:\n%s\nwas\n%s", what, table, strings.Join(got[table], "\n"), strings.Join(want[table], "\n"))
+			t.Fatalf("%s %s:\n%s\nwas\n%s",
+				what, table, strings.Join(got[table], "\n"), strings.Join(want[table], "\n"))
 		}
 	}
 }
 
-// made are the columns with what is random in them, and one with the id of the last
-// event of anybody.
+// made are the columns with something random in them, and one with the id of anybody's
+// last event.
 func made() []string {
 	return strings.Fields(`refgrow_api_keys.public_id refgrow_api_keys.secret_hash refgrow_api_keys.secret_check
 		refgrow_webhooks.secret refgrow_webhooks.former_secret refgrow_clicks.address refgrow_webhooks.starts_after`)
@@ -114,8 +119,8 @@ type twins struct {
 	n, calls            int
 }
 
-// harvest finds all that names a thing of the victim, in its rows and in what its own
-// key is shown. The short form keeps one text of each column.
+// harvest finds everything that names a thing of the victim, in its rows and in what
+// the API shows its own key. The short form keeps one text of each column.
 func (w *twins) harvest(t *testing.T) {
 	t.Helper()
 	ids, texts := map[string]bool{}, map[string]bool{}
@@ -125,12 +130,14 @@ func (w *twins) harvest(t *testing.T) {
 			for column, value := range row {
 				switch value := value.(type) {
 				case int64:
-					if (column == "id" || strings.HasSuffix(column, "_id")) && firstOfVictim <= value && value < afterVictim {
+					if (column == "id" || strings.HasSuffix(column, "_id")) &&
+						firstOfVictim <= value && value < afterVictim {
 						ids[strconv.FormatInt(value, 10)] = true
 					}
 				case string:
-					// Rows have words of ours such as "active", too.
-					if ofVictim.MatchString(value) && (fullAttack() || !kept[column] || column == "email" || column == "code") {
+					// Rows have words of ours too, such as "active".
+					if ofVictim.MatchString(value) &&
+						(fullAttack() || !kept[column] || column == "email" || column == "code") {
 						texts[value], kept[column] = true, true
 					}
 				}
@@ -144,7 +151,9 @@ func (w *twins) harvest(t *testing.T) {
 	show := func(path string) reply {
 		return w.with.do(t, "GET", path, "", "Authorization", "Bearer "+w.with.victimKey).ok(t, 200)
 	}
-	lists := strings.Fields("/affiliates /conversions /referrals /coupons /payouts /webhooks /affiliates/victim-jane@example.com/ledger")
+	lists := strings.Fields(
+		"/affiliates /conversions /referrals /coupons /payouts /payouts/runs /webhooks " +
+			"/affiliates/victim-jane@example.com/ledger")
 	for _, hook := range show("/webhooks").items() {
 		lists = append(lists, "/webhooks/"+asText(hook["id"])+"/deliveries")
 	}
@@ -153,7 +162,7 @@ func (w *twins) harvest(t *testing.T) {
 			w.cursors = append(w.cursors, cursor)
 		}
 	}
-	if len(w.cursors) < 7 {
+	if len(w.cursors) < 8 {
 		t.Fatalf("the victim has the cursors %q", w.cursors)
 	}
 }
@@ -161,7 +170,7 @@ func (w *twins) harvest(t *testing.T) {
 // ofVictim finds a text or an id of the victim.
 var ofVictim = regexp.MustCompile(`(?i)victim|"[a-z_]*id":"?5[0-9]{3}\b`)
 
-// lookAround calls what is the attacker's own.
+// lookAround calls what the attacker may call.
 func (w *twins) lookAround(t *testing.T, method, pattern string, a attack) {
 	t.Helper()
 	if method == http.MethodDelete {
@@ -181,8 +190,8 @@ func (w *twins) lookAround(t *testing.T, method, pattern string, a attack) {
 	}
 }
 
-// variants are queries that a call takes beside the one that it must have: parts of a
-// list, and what narrows it to a part whose length somebody has to count.
+// variants are queries that a call takes in addition to the one it must have: parts of
+// a list, and filters that select a part whose length has to be counted.
 func (w *twins) variants(t *testing.T, method, path string, a attack) []string {
 	t.Helper()
 	all := []string{""}
@@ -191,7 +200,8 @@ func (w *twins) variants(t *testing.T, method, path string, a attack) []string {
 	}
 	taken := w.discover(t, method, path+"?no_such_thing=1&"+a.query, "")
 	for _, variant := range []string{
-		"limit=1", "limit=1&offset=1", "limit=2&offset=1000", "limit=1&from=2020-01-01&to=2030-01-01", "limit=1&type=purchase", "limit=1&paid=false",
+		"limit=1", "limit=1&offset=1", "limit=2&offset=1000", "limit=1&from=2020-01-01&to=2030-01-01",
+		"limit=1&type=purchase", "limit=1&paid=false",
 		"limit=1&coupon_code=o", "from=2026-01-01", "as_of=2026-01-15",
 	} {
 		fits := true
@@ -223,8 +233,8 @@ func (w *twins) attackPath(t *testing.T, method, pattern string, a attack) {
 	}
 	for i, given := range slices.Concat(w.ids, w.texts) {
 		status := http.StatusNotFound
-		if isID := i < len(w.ids); isID != (kind == "id") || !isID && !strings.HasSuffix(given, "@example.com") {
-			status = http.StatusBadRequest // a text is no id, and a code no email
+		if i >= len(w.ids) && (kind == "id" || !strings.HasSuffix(given, "@example.com")) {
+			status = http.StatusBadRequest // a text is not an id, nor a code an email
 		}
 		for _, body := range append(slices.Clone(a.bodies), "")[:max(len(a.bodies), 1)] {
 			path := before + url.PathEscape(given) + after + "?" + a.query
@@ -268,7 +278,7 @@ func (w *twins) mine(t *testing.T, list string) string {
 	return asText(items[0]["id"])
 }
 
-// discover asks a call what it takes, by sending what it does not.
+// discover asks a call what it takes, by sending it something that it does not.
 func (w *twins) discover(t *testing.T, method, path, body string) (names []string) {
 	t.Helper()
 	says := text(w.with.do(t, method, path, w.filled(t, body)).ok(t, 400).json["error"])
@@ -319,7 +329,7 @@ func (w *twins) attackQuery(t *testing.T, method, pattern string, a attack) {
 	}
 }
 
-// attackBody names everything in the fields of bodies that are taken otherwise.
+// attackBody names everything in the fields of bodies that are otherwise accepted.
 func (w *twins) attackBody(t *testing.T, method, pattern string, a attack) {
 	t.Helper()
 	if len(a.bodies) == 0 {
@@ -331,24 +341,28 @@ func (w *twins) attackBody(t *testing.T, method, pattern string, a attack) {
 			send := func(given string, value any) reply {
 				return w.both(t, given, method, path, w.saying(t, body, field, value))
 			}
-			switch meanings()[field] {
+			meaning := meanings()[field]
+			if field == "from" { // which is an instant in a query
+				meaning = namesID
+			}
+			switch meaning {
 			case namesID:
 				for _, id := range w.ids {
 					send(id, json.Number(id)).ok(t, 404)
 				}
 			case namesText:
 				for _, text := range w.texts {
-					if method+" "+path+" "+field+" "+text == "PUT /project name victim" {
-						// The names of programs are the one thing that all share, as the URLs of their
-						// referral links are.
-						w.with.do(t, method, path, `{"name": "victim"}`).refused(t, 409, "conflict", "name")
-						continue
+					got := send(text, text)
+					if method+" "+path+" "+field == "PUT /project name" {
+						// The names of programs are the one thing that all share, as they
+						// share the URLs of their referral links: no key can try them out.
+						got.refused(t, 403, "name_fixed", "name")
 					}
-					send(text, text)
 				}
 			case namesCodes:
 				for _, text := range w.texts {
-					send(text, []any{map[string]any{"referral_code": "attacker-BOB"}, map[string]any{"referral_code": text}})
+					send(text,
+						[]any{map[string]any{"referral_code": "attacker-BOB"}, map[string]any{"referral_code": text}})
 				}
 			case namesNobody:
 			case namesCursor, unknown:
@@ -358,7 +372,8 @@ func (w *twins) attackBody(t *testing.T, method, pattern string, a attack) {
 	}
 }
 
-// saying is a body with one field that says something else. What excludes the field goes.
+// saying is a body with one field that says something else. Fields that exclude it are
+// left out.
 func (w *twins) saying(t *testing.T, body, field string, value any) string {
 	t.Helper()
 	members := map[string]any{}
@@ -368,6 +383,8 @@ func (w *twins) saying(t *testing.T, body, field string, value any) string {
 	switch field {
 	case "delivery_id":
 		delete(members, "since")
+	case "conversion_id":
+		delete(members, "reference")
 	case "clicks":
 		clear(members)
 	}
@@ -389,24 +406,29 @@ func (w *twins) filled(t *testing.T, body string) string {
 	if strings.Contains(body, "{affiliates}") {
 		body = strings.ReplaceAll(body, "{affiliates}", w.mine(t, "affiliates"))
 	}
+	if strings.Contains(body, "{referrals}") {
+		body = strings.ReplaceAll(body, "{referrals}", w.mine(t, "referrals"))
+	}
 	return body
 }
 
-// random is what the engine makes up, which differs between the twins.
+// random matches what the engine generates, which differs between the twins.
 var random = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]{44}`)
 
-// both sends a call to both, and compares the answers: beside what was given, which may
-// come back, nothing of the victim is in them.
+// both sends a call to both, and compares the answers: except for given, which may come
+// back, nothing of the victim's is in them.
 func (w *twins) both(t *testing.T, given, method, path, body string, headers ...string) reply {
 	t.Helper()
 	w.calls++
 	got, want := w.with.do(t, method, path, body, headers...), w.without.do(t, method, path, body, headers...)
 	if got.status != want.status || !bytes.Equal(random.ReplaceAll(got.body, nil), random.ReplaceAll(want.body, nil)) {
-		t.Fatalf("%s %s %s tells whether there is a victim:\n%d %s\n%d %s", method, path, body, got.status, got.body, want.status, want.body)
+		t.Fatalf("%s %s %s reveals whether there is a victim:\n%d %s\n%d %s",
+			method, path, body, got.status, got.body, want.status, want.body)
 	}
 	for name, values := range got.header {
 		if name != "X-Request-Id" && !slices.Equal(values, want.header[name]) {
-			t.Fatalf("%s %s %s tells whether there is a victim: %s is %q, else %q", method, path, body, name, values, want.header[name])
+			t.Fatalf("%s %s %s reveals whether there is a victim: %s is %q, else %q",
+				method, path, body, name, values, want.header[name])
 		}
 	}
 	if got.status >= 500 || got.status >= 400 && ofVictim.Match(bytes.ReplaceAll(got.body, []byte(given), nil)) {
@@ -415,16 +437,18 @@ func (w *twins) both(t *testing.T, given, method, path, body string, headers ...
 	return got
 }
 
-// attackFresh changes what can be changed only where nothing was earned yet.
+// attackFresh changes what can only be changed while nothing has been earned.
 func (w *twins) attackFresh(t *testing.T) {
 	t.Helper()
 	for _, s := range []*siege{w.with, w.without} {
 		fresh := s.project(t, "fresh", refgrow.Settings{Commission: refgrow.Percent("10")})
-		_, err := fresh.CreateRule(t.Context(), refgrow.CreateRuleParams{Product: "book", Commission: refgrow.Percent("20")})
+		_, err := fresh.CreateRule(t.Context(),
+			refgrow.CreateRuleParams{Product: "book", Commission: refgrow.Percent("20")})
 		must(t, err)
 		_, err = fresh.RecordConversion(t.Context(), refgrow.RecordConversionParams{Type: refgrow.Signup})
 		must(t, err)
-		_, err = fresh.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{Currency: new(refgrow.Settings{Currency: "EUR"}.Currency)})
+		_, err = fresh.UpdateSettings(t.Context(),
+			refgrow.UpdateSettingsParams{Currency: new(refgrow.Settings{Currency: "EUR"}.Currency)})
 		must(t, err)
 	}
 }

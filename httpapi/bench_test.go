@@ -11,8 +11,8 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// BenchmarkPostConversion records purchases from many clients at once. It says,
-// too, how many of them were committed together.
+// BenchmarkPostConversion records purchases from many clients at once. It also reports
+// how many of them were committed together.
 func BenchmarkPostConversion(b *testing.B) {
 	for name, currency := range map[string]string{"named": `, "base_value_currency": "USD"`, "project's": ""} {
 		b.Run(name, func(b *testing.B) {
@@ -28,8 +28,9 @@ func BenchmarkPostConversion(b *testing.B) {
 				for pb.Next() {
 					i := n.Add(1)
 					recorder := httptest.NewRecorder()
-					w.mux.ServeHTTP(recorder, w.request("POST", "/conversions", `{"type": "purchase", "affiliate_id": `+strconv.FormatInt(1+i%100, 10)+
-						`, "base_value": 49.90, "reference": "order-`+strconv.FormatInt(i, 10)+`"`+currency+`}`))
+					w.mux.ServeHTTP(recorder, w.request("POST", "/conversions",
+						`{"type": "purchase", "affiliate_id": `+strconv.FormatInt(1+i%100, 10)+
+							`, "base_value": 49.90, "reference": "order-`+strconv.FormatInt(i, 10)+`"`+currency+`}`))
 					if recorder.Code != 201 {
 						b.Error(recorder.Body)
 						return
@@ -37,7 +38,8 @@ func BenchmarkPostConversion(b *testing.B) {
 				}
 			})
 			after := w.engine.Stats()
-			b.ReportMetric(float64(after.Operations-before.Operations)/float64(max(1, after.Commits-before.Commits)), "ops/commit")
+			b.ReportMetric(float64(after.Operations-before.Operations)/float64(max(1, after.Commits-before.Commits)),
+				"ops/commit")
 		})
 	}
 }

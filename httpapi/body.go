@@ -1,25 +1,28 @@
 package httpapi
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
-// A body is the object that a request carries. A call asks for each field that
-// it knows by the method for what the field is; end then finds what it did not
-// ask for, and gives the first thing that was wrong. In the meantime a wrong
-// field reads as if it were absent.
+// A body is the object that a request carries. A call asks for each field that it knows
+// with the method for the field's type; end then finds what it did not ask for, and
+// returns the first thing that was wrong. Until then a wrong field reads as if it were
+// absent.
 //
 // Fields of a new thing may be null, which is the same as absent. Fields of a
 // change are pointers, nil when absent, and may not be null, unless null means
 // something: those are refgrow.Null.
 type body struct {
 	members []member
-	inside  string // the name of the field that the object is, "" for the whole body
-	lenient bool
+	inside  string    // the name of the field that the object is, "" for the whole body
+	ignored *[]string // where unknown fields are noted that are ignored, nil if they are errors
 	asked   []string
 	found   int
 	first   error
 }
 
-// find gives the value of a field, nil when it is absent.
+// find returns the value of a field, nil when it is absent.
 func (b *body) find(name string) *value {
 	b.asked = append(b.asked, name)
 	for i := range b.members {
@@ -41,7 +44,7 @@ func (b *body) fail(name, message string) {
 
 func (b *body) path(name string) string { return under(b.inside, name) }
 
-// optional gives the value of a field that may be absent or null, else nil.
+// optional returns the value of a field that may be absent or null: then it is nil.
 func (b *body) optional(name string, of kind) *value {
 	v := b.find(name)
 	if v == nil || v.kind == kindNull {
@@ -50,7 +53,7 @@ func (b *body) optional(name string, of kind) *value {
 	return b.check(name, v, of)
 }
 
-// changed gives the value of a field that may be absent but not null.
+// changed returns the value of a field that may be absent but not null.
 func (b *body) changed(name string, of kind) *value {
 	v := b.find(name)
 	if v == nil {
@@ -63,7 +66,7 @@ func (b *body) changed(name string, of kind) *value {
 	return b.check(name, v, of)
 }
 
-// cleared reports whether a field is null, and gives its value if it has one.
+// cleared reports whether a field is null, and returns its value if it has one.
 func (b *body) cleared(name string, of kind) (v *value, null bool) {
 	if v = b.find(name); v == nil {
 		return nil, false
@@ -75,18 +78,22 @@ func (b *body) cleared(name string, of kind) (v *value, null bool) {
 }
 
 func (b *body) check(name string, v *value, of kind) *value {
-	if v.kind == of {
+	switch {
+	case v.kind == kindString && of == kindString && !utf8.ValidString(v.text):
+		b.fail(name, "has "+halfText)
+		return nil
+	case v.kind == of:
 		return v
+	case v.kind == kindString && of == kindNumber && isNumber(v.text),
+		v.kind == kindString && of == kindBool && (v.text == "true" || v.text == "false"):
+		// What many languages and all forms send.
+		return &value{kind: of, text: v.text}
 	}
 	switch of {
 	case kindString:
 		b.fail(name, "must be a string")
 	case kindNumber:
-		if v.kind == kindString {
-			b.fail(name, "must be a number, without quotes around it")
-		} else {
-			b.fail(name, "must be a number")
-		}
+		b.fail(name, "must be a number")
 	case kindBool:
 		b.fail(name, "must be true or false")
 	case kindArray:
@@ -97,7 +104,14 @@ func (b *body) check(name string, v *value, of kind) *value {
 	return nil
 }
 
-// fixed refuses a field that one could expect in a change, and says what to do
+// isNumber reports whether a text is a JSON number and nothing else.
+func isNumber(text string) bool {
+	p := parser{text: text}
+	v, err := p.number()
+	return err == nil && v.text == text
+}
+
+// fixed refuses a field that one might expect in a change, and says what to do
 // instead.
 func (b *body) fixed(name, instead string) {
 	for i := range b.members {
@@ -109,8 +123,8 @@ func (b *body) fixed(name, instead string) {
 	}
 }
 
-// full gives a text that is there, and refuses an empty one: it could mean that
-// the field is absent, or that it is to be cleared.
+// full returns a text that is present, and refuses an empty one: it could mean that the
+// field is absent, or that it is to be cleared.
 func (b *body) full(name string, v *value) *string {
 	if v == nil {
 		return nil
@@ -122,7 +136,7 @@ func (b *body) full(name string, v *value) *string {
 	return &v.text
 }
 
-// end gives the first thing that is wrong with the body.
+// end returns the first thing that is wrong with the body.
 func (b *body) end() error {
 	if err := b.unknown(); err != nil {
 		return err
@@ -136,26 +150,31 @@ func (b *body) change() error {
 		return err
 	}
 	if b.found == 0 {
-		return refused(b.inside, "has no field that can be changed; there are "+strings.Join(b.asked, ", "))
+		return refused(b.inside, "has no field that can be changed; it can have "+strings.Join(b.asked, ", "))
 	}
 	return nil
 }
 
-// unknown finds a field that was not asked for. It goes before everything else
-// that is wrong: a required field may be missing because its name is misspelled.
+// unknown finds a field that was not asked for. It comes before everything else that is
+// wrong: a required field may be missing because its name is misspelled.
 func (b *body) unknown() error {
-	if b.lenient || b.found == len(b.members) {
+	if b.found == len(b.members) {
 		return nil
 	}
 	for i := range b.members {
-		if m := &b.members[i]; !m.taken {
+		m := &b.members[i]
+		switch {
+		case m.taken:
+		case b.ignored == nil:
 			return wrong(b.path(m.name), unknownName(m.name, "field", b.asked))
+		default:
+			*b.ignored = append(*b.ignored, b.path(m.name))
 		}
 	}
 	return nil
 }
 
-// unknownName tells somebody who used a name that is not known which ones are.
+// unknownName tells whoever used an unknown name which ones are known.
 func unknownName(name, what string, known []string) string {
 	for _, right := range known {
 		if strings.EqualFold(name, right) {

@@ -8,7 +8,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
-// recordClicks takes one click as the body, or a list of them in it.
+// recordClicks takes one click as the body, or a list of clicks in it.
 func recordClicks(c *call) (work, error) {
 	b, err := c.body()
 	if err != nil {
@@ -31,24 +31,28 @@ func recordClicks(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return giving(http.StatusAccepted, showCounts, func(ctx context.Context, p *refgrow.Project) (refgrow.ClickCounts, error) {
-		counts, err := p.RecordClicks(ctx, clicks)
-		if list == nil {
-			err = renamed(err, "clicks[0].referral_code", "referral_code")
-		}
-		return counts, err
-	}), nil
+	return giving(http.StatusAccepted, showCounts,
+		func(ctx context.Context, p *refgrow.Project) (refgrow.ClickCounts, error) {
+			if err := c.countClicks(c.caller.callerKey, len(clicks)); err != nil {
+				return refgrow.ClickCounts{}, err
+			}
+			counts, err := p.RecordClicks(ctx, clicks)
+			if list == nil {
+				err = renamed(err, "clicks[0].referral_code", "referral_code")
+			}
+			return counts, err
+		}), nil
 }
 
-// click reads one. What a browser says of itself is taken as it is: nobody can
-// mend it, and it refuses no click.
+// click reads one click. What a browser says about itself is taken as it is: nobody can
+// correct it, so no click is refused for it.
 func (b *body) click() refgrow.Click {
 	return refgrow.Click{
 		ReferralCode: b.required("referral_code"),
-		URL:          b.told("url"),
-		Referrer:     b.told("referrer"),
+		URL:          b.reported("url"),
+		Referrer:     b.reported("referrer"),
 		Address:      b.address("ip_address"),
-		UserAgent:    b.told("user_agent"),
+		UserAgent:    b.reported("user_agent"),
 	}
 }
 

@@ -15,7 +15,7 @@ func (got reply) counts(t testing.TB, counted, ignored int) {
 	got.is(t, 202, fmt.Sprintf(`{"success": true, "data": {"counted": %d, "ignored": %d}}`, counted, ignored))
 }
 
-// clicksOf are those of an affiliate, as it is shown.
+// clicksOf is how many clicks the API shows for an affiliate.
 func (w *world) clicksOf(t testing.TB, email string) string {
 	t.Helper()
 	return asText(w.do(t, "GET", "/affiliates/"+email, "").ok(t, 200).data()["clicks"])
@@ -29,22 +29,25 @@ func TestClicks(t *testing.T) {
 		body    string
 		counted bool
 	}{
-		{`{"referral_code": "JANE", "url": "https://example.com/?ref=JANE", "referrer": "https://example.org/", "ip_address": "203.0.113.9", "user_agent": "Mozilla/5.0"}`, true},
+		{`{"referral_code": "JANE", "url": "https://example.com/?ref=JANE",
+			"referrer": "https://example.org/", "ip_address": "203.0.113.9", "user_agent": "Mozilla/5.0"}`, true},
 		{`{"referral_code": "JANE", "ip_address": "203.0.113.9"}`, false}, // a repeat
 		{`{"referral_code": "jane", "ip_address": "::ffff:203.0.113.9"}`, false},
 		{`{"referral_code": "JANE", "ip_address": "203.0.113.10"}`, true},
 		{`{"referral_code": "BOB", "ip_address": "203.0.113.9"}`, true},
 		{`{"referral_code": "JANE"}`, true},
 		{`{"referral_code": "JANE", "ip_address": null}`, true},
-		{`{"referral_code": "jane"}`, true}, // as in another case, and the slug
+		{`{"referral_code": "jane"}`, true}, // in another case, and the slug
 		{`{"referral_code": "NOBODY"}`, false},
 		{`{"referral_code": "JANE", "user_agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}`, false},
 		{`{"referral_code": "JANE", "user_agent": "curl/8.5.0"}`, true},
-		// What a browser says of itself is no reason to refuse a click.
+		// What a browser says about itself is no reason to refuse a click.
 		{`{"referral_code": "JANE", "url": "", "referrer": "", "user_agent": ""}`, true},
 		{`{"referral_code": "JANE", "url": null, "referrer": null, "user_agent": null}`, true},
-		{`{"referral_code": "JANE", "url": "https://example.com/` + long + `", "referrer": "` + long + `", "user_agent": "` + long + `"}`, true},
-		{`{"referral_code": "JANE", "url": "no url at all", "referrer": "\u0000\n", "user_agent": "` + strings.Repeat("é", 600) + `"}`, true},
+		{`{"referral_code": "JANE", "url": "https://example.com/` +
+			long + `", "referrer": "` + long + `", "user_agent": "` + long + `"}`, true},
+		{`{"referral_code": "JANE", "url": "no url at all", "referrer": "\u0000\n", "user_agent": "` +
+			strings.Repeat("é", 600) + `"}`, true},
 	} {
 		counted, ignored := 0, 1
 		if c.counted {
@@ -91,7 +94,7 @@ func TestClicksInAList(t *testing.T) {
 	}
 }
 
-// A call that is sent again, because its answer was lost, counts once.
+// A call that is sent again because its answer was lost counts once.
 func TestClicksWithAnIdempotencyKey(t *testing.T) {
 	single(t)
 	t.Parallel()
@@ -100,9 +103,30 @@ func TestClicksWithAnIdempotencyKey(t *testing.T) {
 	for range 3 {
 		w.do(t, "POST", "/clicks", body, "Idempotency-Key", "page view 7").counts(t, 2, 1)
 	}
-	w.do(t, "POST", "/clicks", `{"clicks": [{"referral_code": "JANE"}, {}]}`, "Idempotency-Key", "another").refused(t, 400, "invalid", "clicks[1].referral_code")
+	w.do(t, "POST", "/clicks", `{"clicks": [{"referral_code": "JANE"}, {}]}`, "Idempotency-Key", "another").
+		refused(t, 400, "invalid", "clicks[1].referral_code")
 	w.do(t, "POST", "/clicks", `{"referral_code": "JANE"}`, "Idempotency-Key", "another").counts(t, 1, 0)
 	if jane := w.clicksOf(t, "jane@example.com"); jane != "3" {
 		t.Errorf("jane has %s clicks", jane)
 	}
+}
+
+// A key records 10,000 clicks a minute.
+func TestClicksHaveAQuota(t *testing.T) {
+	t.Parallel()
+	w := populated(t, noLimit)
+	other := w.newKey(t, w.shop, refgrow.CreateKeyParams{})
+	many := `{"clicks": [` + strings.Repeat(`{"referral_code": "NOBODY"}, `, 499) + `{"referral_code": "NOBODY"}]}`
+	for range 20 {
+		w.do(t, "POST", "/clicks", many).counts(t, 0, 500)
+	}
+	w.clock.Advance(18 * time.Second)
+	one := `{"referral_code": "NOBODY"}`
+	got := w.do(t, "POST", "/clicks", one)
+	if got.status != 429 || text(got.json["code"]) != "rate_limited" || got.header.Get("Retry-After") != "42" {
+		t.Errorf("beyond the quota: %d, Retry-After %q, %s", got.status, got.header.Get("Retry-After"), got.body)
+	}
+	w.do(t, "POST", "/clicks", one, "Authorization", "Bearer "+other).counts(t, 0, 1)
+	w.clock.Advance(42 * time.Second)
+	w.do(t, "POST", "/clicks", one).counts(t, 0, 1)
 }

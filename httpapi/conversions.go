@@ -16,6 +16,7 @@ func listConversions(c *call) (work, error) {
 		Type:           refgrow.ConversionType(q.text("type")),
 		AffiliateID:    q.id("affiliate_id"),
 		ReferredUserID: q.id("referred_user_id"),
+		Reference:      q.name("reference"),
 		Paid:           q.flag("paid"),
 		From:           q.instant("from"),
 		To:             q.instant("to"),
@@ -38,28 +39,49 @@ func createConversion(c *call) (work, error) {
 	if err != nil {
 		return nil, err
 	}
+	var leftOut []string
 	params := refgrow.RecordConversionParams{
 		Type:        refgrow.ConversionType(b.required("type")),
 		AffiliateID: b.id("affiliate_id"),
 		Currency:    b.currency("base_value_currency"),
 		Paid:        b.flag("paid"),
 		Reference:   b.text("reference"),
-		CouponCode:  b.text("coupon_code_used"),
+		CouponCode:  b.tolerant("coupon_code_used", &leftOut),
 		Customer: refgrow.Customer{
-			ID: b.id("referred_user_id"), ExternalID: b.text("external_id"), Email: b.text("email"),
+			ID:         b.id("referred_user_id"),
+			ExternalID: b.tolerant("external_id", &leftOut),
+			Email:      b.tolerant("email", &leftOut),
 		},
-		ReferralCode: b.text("referral_code"),
-		Product:      b.text("product"),
-		URL:          b.text("url"),
+		ReferralCode: b.tolerant("referral_code", &leftOut),
+		Product:      b.tolerant("product", &leftOut),
+		URL:          b.tolerant("url", &leftOut),
+		OccurredAt:   b.instant("occurred_at"),
 	}
+	params.LeftOut = leftOut
 	params.BaseNumber, params.ValueNumber = b.number("base_value"), b.number("value")
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	c.recording = &params
-	return giving(http.StatusCreated, showConversion, func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
-		return p.RecordConversion(ctx, params)
-	}), nil
+	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
+		kept, replayed, err := c.caller.project.RecordConversionOnce(ctx, key, params,
+			func(recorded *refgrow.Conversion) refgrow.Answer { return oneRecorded(recorded).kept() })
+		return again(kept), replayed, err
+	}
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		recorded, err := p.RecordConversion(ctx, params)
+		if err != nil {
+			return answer{}, err
+		}
+		return oneRecorded(recorded), nil
+	}, nil
+}
+
+// oneRecorded shows a new conversion, or the signup that the call repeated.
+func oneRecorded(c *refgrow.Conversion) answer {
+	if c.Repeated {
+		return one(http.StatusOK, c, showConversion)
+	}
+	return one(http.StatusCreated, c, showConversion)
 }
 
 // numbers are amounts whose currency has to be found; nil when absent.
@@ -84,7 +106,7 @@ func (n numbers) change(params *refgrow.UpdateConversionParams, c money.Currency
 	return nil
 }
 
-// amount gives a number its currency. Nothing is ever rounded.
+// amount is a number in its currency. Nothing is ever rounded.
 func amount(field string, number money.Decimal, c money.Currency) (money.Amount, error) {
 	a, err := number.In(c)
 	if err != nil {
@@ -95,9 +117,10 @@ func amount(field string, number money.Decimal, c money.Currency) (money.Amount,
 
 func retrieveConversion(c *call) (work, error) {
 	id, err := c.id()
-	return giving(http.StatusOK, showConversion, func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
-		return p.GetConversion(ctx, id)
-	}), err
+	return giving(http.StatusOK, showConversion,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Conversion, error) {
+			return p.GetConversion(ctx, id)
+		}), err
 }
 
 func updateConversion(c *call) (work, error) {
@@ -113,6 +136,7 @@ func updateConversion(c *call) (work, error) {
 		Type:        as[refgrow.ConversionType](b.newText("type")),
 		AffiliateID: b.nullID("affiliate_id"),
 		Currency:    b.newCurrency("base_value_currency"),
+		Reprice:     orFalse(b.newFlag("reprice")),
 		Paid:        b.newFlag("paid"),
 		Reference:   b.nullText("reference"),
 		CouponCode:  b.nullText("coupon_code_used"),

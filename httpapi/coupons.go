@@ -44,9 +44,10 @@ func createCoupon(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return giving(http.StatusCreated, showCoupon, func(ctx context.Context, p *refgrow.Project) (*refgrow.Coupon, error) {
-		return p.CreateCoupon(ctx, params)
-	}), nil
+	return giving(http.StatusCreated, showCoupon,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Coupon, error) {
+			return p.CreateCoupon(ctx, params)
+		}), nil
 }
 
 func retrieveCoupon(c *call) (work, error) {

@@ -18,8 +18,8 @@ type problem struct {
 	message    string // for people
 	allow      string // the header Allow, or ""
 	retryAfter int64  // seconds, or 0
-	requestID  string // shown where the person has to ask the program's owner
-	id         int64  // of what the problem is about, where a client needs it, or 0
+	requestID  string // shown where the person has to ask those who run the app
+	id         int64  // of the thing that the problem is about, where a client needs it, or 0
 	cause      error  // for the log alone
 }
 
@@ -30,7 +30,7 @@ func wrong(field, message string) *problem {
 	return &problem{status: http.StatusBadRequest, code: string(refgrow.CodeInvalid), field: field, message: message}
 }
 
-// statusOf is the only place that gives an error of the engine its status.
+// statusOf is the only place that turns the engine's error codes into statuses.
 func statusOf(code refgrow.Code) int {
 	switch code {
 	case refgrow.CodeInvalid:
@@ -39,20 +39,20 @@ func statusOf(code refgrow.Code) int {
 		return http.StatusUnauthorized
 	case refgrow.CodeNotFound:
 		return http.StatusNotFound
-	case refgrow.CodeConflict:
+	case refgrow.CodeConflict, refgrow.CodeErased:
 		return http.StatusConflict
-	case refgrow.CodeBusy, refgrow.CodeClosed:
+	case refgrow.CodeBusy, refgrow.CodeTooSlow, refgrow.CodeClosed:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
 }
 
-// retrySoon is the Retry-After of a database that takes no writes: nobody knows
-// when it will.
+// retrySoon is the Retry-After, in seconds, of a database that takes no writes: nobody
+// knows when it will again.
 const retrySoon = 1
 
-// problemOf is the only place that decides what a caller is told of an error.
-// What is unexpected is told to the log.
+// problemOf is the only place that decides what a caller learns about an error. What is
+// unexpected goes to the log.
 func problemOf(err error) *problem {
 	if known, ok := errors.AsType[*problem](err); ok {
 		return known
@@ -60,16 +60,17 @@ func problemOf(err error) *problem {
 	own := engineError(err)
 	if own == nil {
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-			own = &refgrow.Error{Code: refgrow.CodeBusy, Message: "the request ended before its turn came; nothing was changed"}
+			own = &refgrow.Error{Code: refgrow.CodeBusy,
+				Message: "the request ended before its turn came; nothing was changed"}
 		} else {
 			return internal(err)
 		}
 	}
-	p := &problem{status: statusOf(own.Code), code: string(own.Code), field: own.Field, message: own.Message}
+	p := &problem{status: statusOf(own.Code), code: string(own.Code), field: own.Field, message: own.Message, id: own.ID}
 	switch {
 	case p.status == http.StatusInternalServerError:
 		return internal(err)
-	case own.Code == refgrow.CodeBusy:
+	case own.Code == refgrow.CodeBusy, own.Code == refgrow.CodeTooSlow:
 		p.retryAfter = retrySoon
 	}
 	return p
@@ -80,7 +81,7 @@ func internal(cause error) *problem {
 }
 
 // engineError finds the engine's error in err, nil if there is none. A host's own
-// functions may give the bare sentinels.
+// functions may return the bare sentinels.
 func engineError(err error) *refgrow.Error {
 	if own, ok := errors.AsType[*refgrow.Error](err); ok {
 		return own
@@ -91,7 +92,8 @@ func engineError(err error) *refgrow.Error {
 	}{
 		{refgrow.ErrUnauthorized, refgrow.CodeUnauthorized}, {refgrow.ErrNotFound, refgrow.CodeNotFound},
 		{refgrow.ErrConflict, refgrow.CodeConflict}, {refgrow.ErrInvalid, refgrow.CodeInvalid},
-		{refgrow.ErrBusy, refgrow.CodeBusy}, {refgrow.ErrClosed, refgrow.CodeClosed},
+		{refgrow.ErrBusy, refgrow.CodeBusy}, {refgrow.ErrTooSlow, refgrow.CodeTooSlow},
+		{refgrow.ErrClosed, refgrow.CodeClosed},
 	} {
 		if errors.Is(err, bare.sentinel) {
 			return &refgrow.Error{Code: bare.code, Message: bare.sentinel.Error()}
@@ -100,7 +102,7 @@ func engineError(err error) *refgrow.Error {
 	return nil
 }
 
-// renamed gives the engine's error about a field the name that the field has in
+// renamed returns the engine's error about a field under the name that the field has in
 // the call.
 func renamed(err error, field, name string) error {
 	own, ok := errors.AsType[*refgrow.Error](err)
@@ -135,7 +137,7 @@ func (p *problem) body() []byte {
 	return o.End()
 }
 
-// shortened is a text from outside for a message: as much as people can use.
+// shortened is untrusted text for a message: as much of it as people can use.
 func shortened(text string) string {
 	const most = 64
 	if text == "" {

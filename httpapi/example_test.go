@@ -67,7 +67,7 @@ func ExampleRegister() {
 
 	call(mux, "POST", "/api/v1/coupons", `{"affiliate_id": 1, "coupon_code": "JANE20"}`, "Authorization", "Bearer "+key)
 	call(mux, "GET", "/api/v1/payments", "", "Authorization", "Bearer "+key)
-	call(mux, "GET", "/api/v1/coupons", "", "Authorization", "Bearer wrong")
+	call(mux, "GET", "/api/v1/coupons", "", "Authorization", "Bearer rgk_wrong")
 	// Output:
 	// 404 {"success":false,"error":"Affiliate not found","code":"not_found"}
 	// 404 {"success":false,"error":"There is nothing at this path","code":"not_found"}
@@ -85,14 +85,14 @@ func ExampleNew() {
 	// 200 {"success":true,"data":[],"pagination":{"limit":10,"offset":0,"total":0,"has_more":false,"next_cursor":null}}
 }
 
-// A program with sessions of its own needs no API keys.
+// An app with sessions of its own needs no API keys.
 func ExampleOptions() {
 	engine, shop, _, closing := open(context.Background())
 	defer closing()
 
 	api := httpapi.New(engine, httpapi.Options{
 		Authenticate: func(r *http.Request) (httpapi.Caller, error) {
-			user := r.Header.Get("X-User") // what the program's own middleware has set
+			user := r.Header.Get("X-User") // set by the app's own middleware
 			if user == "" {
 				return httpapi.Caller{}, refgrow.ErrUnauthorized
 			}

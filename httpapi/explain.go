@@ -10,9 +10,10 @@ import (
 
 func explainConversion(c *call) (work, error) {
 	id, err := c.id()
-	return giving(http.StatusOK, showExplanation, func(ctx context.Context, p *refgrow.Project) (*refgrow.Explanation, error) {
-		return p.ExplainConversion(ctx, id)
-	}), err
+	return giving(http.StatusOK, showExplanation,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Explanation, error) {
+			return p.ExplainConversion(ctx, id)
+		}), err
 }
 
 func showExplanation(o *wire.Object, e *refgrow.Explanation) {
@@ -35,6 +36,16 @@ func showDecision(o *wire.Object, d *refgrow.Decision) {
 	o.Flag("self_referral", d.SelfReferral)
 	o.Member("candidates")
 	o.B = appendList(o.B, d.Candidates, showCandidate)
+	o.Member("notes")
+	o.B = appendList(o.B, d.Notes, showNote)
+}
+
+func showNote(o *wire.Object, n *refgrow.Note) {
+	o.Text("code", string(n.Code))
+	o.Text("field", n.Field)
+	if n.ReferredUserID != 0 {
+		o.Integer("referred_user_id", n.ReferredUserID)
+	}
 }
 
 // showCandidate leaves out what a candidate does not have.
@@ -52,6 +63,9 @@ func showCandidate(o *wire.Object, c *refgrow.Candidate) {
 	}
 	if c.Claimed {
 		o.Flag("claimed", true)
+	}
+	if c.Repeated {
+		o.Flag("repeated", true)
 	}
 }
 

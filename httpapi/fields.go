@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -13,6 +14,23 @@ import (
 func (b *body) text(name string) string {
 	if text := b.full(name, b.optional(name, kindString)); text != nil {
 		return *text
+	}
+	return ""
+}
+
+// tolerant is an optional text of a sale that is recorded without it, "" when absent. A
+// number is its digits. What is no text at all is left out, and named in leftOut.
+func (b *body) tolerant(name string, leftOut *[]string) string {
+	v := b.find(name)
+	if v == nil {
+		return ""
+	}
+	switch v.kind {
+	case kindString, kindNumber:
+		return v.text
+	case kindBool, kindArray, kindObject:
+		*leftOut = append(*leftOut, name)
+	case kindNull:
 	}
 	return ""
 }
@@ -42,9 +60,9 @@ func (b *body) newText(name string) *string {
 	return b.full(name, v)
 }
 
-// told is an optional text that somebody's browser has told, "" when absent: an
-// empty one is the same there.
-func (b *body) told(name string) string {
+// reported is an optional text that somebody's browser reported, "" when absent: here
+// an empty text is the same.
+func (b *body) reported(name string) string {
 	if v := b.optional(name, kindString); v != nil {
 		return v.text
 	}
@@ -72,7 +90,7 @@ func (b *body) elements(name string, v *value) []string {
 	texts := make([]string, len(v.members))
 	for i := range v.members {
 		content := &v.members[i].value
-		if content.kind != kindString {
+		if content.kind != kindString || !utf8.ValidString(content.text) {
 			b.fail(name, mustBeTexts)
 			return nil
 		}
@@ -88,6 +106,31 @@ func (b *body) id(name string) int64 {
 	}
 	return 0
 }
+
+// ids is an optional list of ids in a new thing, nil when absent.
+func (b *body) ids(name string) []int64 {
+	v := b.find(name)
+	switch {
+	case v == nil || v.kind == kindNull:
+		return nil
+	case v.kind != kindArray:
+		b.fail(name, mustBeIDs)
+		return nil
+	}
+	ids := make([]int64, len(v.members))
+	for i := range v.members {
+		content := &v.members[i].value
+		id, ok := positive(content.text)
+		if content.kind != kindNumber && content.kind != kindString || !ok {
+			b.fail(name, mustBeIDs)
+			return nil
+		}
+		ids[i] = id
+	}
+	return ids
+}
+
+const mustBeIDs = "must be an array of ids, which are positive integers"
 
 // requiredID is an id that a new thing must have.
 func (b *body) requiredID(name string) int64 {
@@ -134,13 +177,13 @@ func positive(text string) (id int64, ok bool) {
 	return id, err == nil
 }
 
-// flag is an optional truth in a new thing, false when absent.
+// flag is an optional boolean in a new thing, false when absent.
 func (b *body) flag(name string) bool {
 	v := b.optional(name, kindBool)
 	return v != nil && v.text == "true"
 }
 
-// newFlag is the truth that a field is changed to.
+// newFlag is the boolean that a field is changed to.
 func (b *body) newFlag(name string) *bool {
 	if v := b.changed(name, kindBool); v != nil {
 		return new(v.text == "true")
@@ -148,7 +191,9 @@ func (b *body) newFlag(name string) *bool {
 	return nil
 }
 
-// newWhole is the whole number, of 0 or more, that a field is changed to.
+func orFalse(flag *bool) bool { return flag != nil && *flag }
+
+// newWhole is the whole number of 0 or more that a field is changed to.
 func (b *body) newWhole(name string) *int {
 	v := b.changed(name, kindNumber)
 	if v == nil {
@@ -162,16 +207,23 @@ func (b *body) newWhole(name string) *int {
 	return &n
 }
 
-// instant is an optional instant in a new thing, in the forms that a query has
-// too; zero when absent, and only then.
+// instant is an optional instant in a new thing, in the forms that a query takes too,
+// of which the Unix ones may be numbers; zero when absent, and only then.
 func (b *body) instant(name string) time.Time {
-	text := b.full(name, b.optional(name, kindString))
+	v := b.find(name)
+	if v == nil || v.kind == kindNull {
+		return time.Time{}
+	}
+	if v.kind != kindNumber && b.check(name, v, kindString) == nil {
+		return time.Time{}
+	}
+	text := b.full(name, v)
 	if text == nil {
 		return time.Time{}
 	}
-	t, ok := instantOf(*text)
-	if !ok {
-		b.fail(name, mustBeInstant)
+	t, err := refgrow.ParseInstant(*text)
+	if err != nil {
+		b.fail(name, err.Error())
 	}
 	return t
 }
@@ -263,14 +315,14 @@ func (b *body) nullObject(name string) (inner *body, null bool) {
 	if v == nil {
 		return nil, null
 	}
-	return &body{members: v.members, inside: b.path(name), lenient: b.lenient}, false
+	return &body{members: v.members, inside: b.path(name), ignored: b.ignored}, false
 }
 
 // within takes over what is wrong inside an object that has to have a field.
 func (b *body) within(inner *body) { b.takeOver(inner.change()) }
 
-// objects is an optional list of objects in a new thing: one to so many of them,
-// nil when absent. What is wrong in one of them shows when each is called.
+// objects is an optional list of 1 to most objects in a new thing, nil when absent.
+// What is wrong in one of them shows when each is called.
 func (b *body) objects(name string, most int) []*body {
 	v := b.find(name)
 	switch {
@@ -289,7 +341,16 @@ func (b *body) objects(name string, most int) []*body {
 		if content.kind != kindObject {
 			b.fail(at, "must be an object")
 		}
-		list[i] = &body{members: content.members, inside: b.path(at), lenient: b.lenient}
+		list[i] = &body{members: content.members, inside: b.path(at), ignored: b.ignored}
+	}
+	return list
+}
+
+// requiredObjects is a list of 1 to most objects that a call must have.
+func (b *body) requiredObjects(name string, most int) []*body {
+	list := b.objects(name, most)
+	if list == nil {
+		b.fail(name, "is required: 1 to "+strconv.Itoa(most)+" objects")
 	}
 	return list
 }
@@ -314,7 +375,7 @@ func three[T any](v *T, null bool) refgrow.Null[T] {
 	return refgrow.Null[T]{}
 }
 
-// as gives a text the type that the engine has for it.
+// as converts a text to the type that the engine has for it.
 func as[T ~string](text *string) *T {
 	if text == nil {
 		return nil

@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// FuzzQuery asks with queries for everything that takes one: a list has exactly what
-// the query selects of it, and a query that is none is refused.
+// FuzzQuery sends queries to everything that takes one: a list has exactly what the
+// query selects, and an invalid query is refused.
 func FuzzQuery(f *testing.F) {
 	others := []string{
-		"/payouts/export", "/affiliates/first@example.com/earnings", "/affiliates/first@example.com/statement", "/statistics", "/project", "/conversions/1/explain",
+		"/payouts/export", "/affiliates/first@example.com/earnings",
+		"/affiliates/first@example.com/statement", "/statistics", "/project", "/conversions/1/explain",
 	}
 	paths := make([]string, 0, 16)
 	for _, list := range fuzzedLists() {
@@ -21,20 +22,37 @@ func FuzzQuery(f *testing.F) {
 	}
 	paths = append(paths, others...)
 	for _, seed := range []string{
-		"/affiliates?limit=10&status=active", "/conversions?type=purchase&affiliate_id=123&paid=true", "/referrals?affiliate_id=123&status=converted",
-		"/affiliates?limit=2&offset=3&status=inactive", "/affiliates?limit=0500", "/affiliates?limit=500", "/affiliates?limit=501", "/affiliates?limit=0", "/affiliates?limit=-1", "/affiliates?offset=9223372036854775807", "/affiliates?status=Active",
-		"/conversions?type=purchase&affiliate_id=2&paid=true&limit=1", "/conversions?from=2026-01-16&to=2026-01-17T13:00:00.000Z", "/conversions?from=2026-01-18", "/conversions?paid=false",
-		"/conversions?from=2026-01-16T13:00:00Z", "/conversions?to=2026-01-16T13:00:00Z", "/conversions?from=2026-01-16T13:00:00.0001Z&to=2026-01-16T13:00:00.0001Z",
-		"/conversions?to=9999-12-31T23:59:59.999999999-23:59&from=0001-01-01", "/conversions?from=2026-01-16T12:59:59.9999999%2B01:00&referred_user_id=3",
-		"/conversions?to=0001-01-01", "/conversions?from=2026-01-17&to=2026-01-16", "/referrals?status=pending&affiliate_id=1&offset=0", "/referrals?cursor=AAAA",
-		"/coupons?coupon_code=cODE-&status=inactive", "/coupons?coupon_code=a%25", "/coupons?coupon_code=%00", "/coupons?coupon_code=%C5%BF", "/coupons?affiliate_id=01",
-		"/rules?product=P1&affiliate_id=1", "/rules?product=%C3%89", "/rules?limit=2&offset=1", "/payouts?status=paid&affiliate_id=1", "/payouts?status=canceled",
-		"/payouts/1/entries?limit=1", "/affiliates/first@example.com/ledger?limit=3&offset=2", "/webhooks?limit=%31", "/webhooks/1/deliveries?status=pending&limit=4",
-		"/affiliates?%zz", "/affiliates?a=b=c&&=&", "/affiliates?;", "/affiliates?limit=1&limit=1", "/affiliates?Limit=1", "/affiliates?limit=%EF%BC%91", "/affiliates?=1",
-		"/payouts/export?format=paypal&currency=usd", "/payouts/export?format=wise&currency=XXX", "/affiliates/first@example.com/earnings?as_of=2026-01-16",
-		"/affiliates/first@example.com/earnings?as_of=0001-01-01T00:00:00Z", "/affiliates/first@example.com/statement?month=2026-01",
-		"/affiliates/first@example.com/statement?month=1970-01&format=csv", "/affiliates/first@example.com/statement?month=9999-12", "/statistics",
-		"/statistics?affiliate_id=1&from=2026-01-01&to=2026-01-15T12:00:00Z", "/statistics?to=0001-01-01", "/project?x=1", "/conversions/1/explain?",
+		"/affiliates?limit=10&status=active", "/conversions?type=purchase&affiliate_id=123&paid=true",
+		"/referrals?affiliate_id=123&status=converted",
+		"/affiliates?limit=2&offset=3&status=inactive", "/affiliates?limit=0500",
+		"/affiliates?limit=500", "/affiliates?limit=501", "/affiliates?limit=0",
+		"/affiliates?limit=-1", "/affiliates?offset=9223372036854775807", "/affiliates?status=Active",
+		"/conversions?type=purchase&affiliate_id=2&paid=true&limit=1",
+		"/conversions?from=2026-01-16&to=2026-01-17T13:00:00.000Z",
+		"/conversions?from=2026-01-18", "/conversions?paid=false",
+		"/conversions?from=2026-01-16T13:00:00Z", "/conversions?to=2026-01-16T13:00:00Z",
+		"/conversions?from=2026-01-16T13:00:00.0001Z&to=2026-01-16T13:00:00.0001Z",
+		"/conversions?to=9999-12-31T23:59:59.999999999-23:59&from=0001-01-01",
+		"/conversions?from=2026-01-16T12:59:59.9999999%2B01:00&referred_user_id=3",
+		"/conversions?to=0001-01-01", "/conversions?from=2026-01-17&to=2026-01-16",
+		"/referrals?status=pending&affiliate_id=1&offset=0", "/referrals?cursor=AAAA",
+		"/coupons?coupon_code=cODE-&status=inactive", "/coupons?coupon_code=a%25",
+		"/coupons?coupon_code=%00", "/coupons?coupon_code=%C5%BF", "/coupons?affiliate_id=01",
+		"/rules?product=P1&affiliate_id=1", "/rules?product=%C3%89",
+		"/rules?limit=2&offset=1", "/payouts?status=paid&affiliate_id=1", "/payouts?status=canceled",
+		"/payouts/1/entries?limit=1", "/affiliates/first@example.com/ledger?limit=3&offset=2",
+		"/webhooks?limit=%31", "/webhooks/1/deliveries?status=pending&limit=4",
+		"/conversions?paid=True", "/conversions?paid=0&type=", "/conversions?_=1732&_=1&from=", "/affiliates?limit=&offset=",
+		"/affiliates?offset=&cursor=", "/affiliates?x=", "/affiliates?%zz", "/affiliates?a=b=c&&=&", "/affiliates?;",
+		"/affiliates?limit=1&limit=1", "/affiliates?Limit=1", "/affiliates?limit=%EF%BC%91", "/affiliates?=1",
+		"/payouts/export?format=paypal&currency=usd", "/payouts/export?format=wise&currency=XXX",
+		"/affiliates/first@example.com/earnings?as_of=2026-01-16",
+		"/affiliates/first@example.com/earnings?as_of=0001-01-01T00:00:00Z",
+		"/affiliates/first@example.com/statement?month=2026-01",
+		"/affiliates/first@example.com/statement?month=1970-01&format=csv",
+		"/affiliates/first@example.com/statement?month=9999-12", "/statistics",
+		"/statistics?affiliate_id=1&from=2026-01-01&to=2026-01-15T12:00:00Z",
+		"/statistics?to=0001-01-01", "/project?x=1", "/conversions/1/explain?",
 	} {
 		path, query, _ := strings.Cut(seed, "?")
 		f.Add(uint8(slices.Index(paths, path)), query)
@@ -57,7 +75,7 @@ func FuzzQuery(f *testing.F) {
 					t.Errorf("%s?%s: %v in %s", paths[at], query, err, got.body)
 				}
 			}
-			l.sameBut(t, paths[at]+"?"+query, "project_totals") // who asks for the past fixes it
+			l.sameBut(t, paths[at]+"?"+query, "project_totals") // asking for the past fixes it
 			return
 		}
 		l.unchanged(t, paths[at]+"?"+query)
@@ -76,8 +94,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// FuzzCursor asks for lists with cursors. One that is taken begins a page strictly
-// behind its place in this list, and belongs to no other list, filter or program.
+// FuzzCursor asks for lists with cursors. One that is accepted begins a page strictly
+// after its place in this list, and belongs to no other list, filter or program.
 func FuzzCursor(f *testing.F) {
 	var second string
 	l := newLab(f, fillLists(f, &second))
@@ -98,8 +116,9 @@ func FuzzCursor(f *testing.F) {
 				if cursor := text(got.pagination()["next_cursor"]); cursor != "" {
 					f.Add(uint8(i), filter != "", uint8(2), cursor)
 					if limit == "limit=1" {
-						// At the ends of all time, shorter and longer.
-						for _, end := range []string{"AAAAAAAAAAAAAAAAAAAAA", "_____________________", "A", "AAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAA"} {
+						// At the ends of time, shorter and longer.
+						for _, end := range []string{"AAAAAAAAAAAAAAAAAAAAA",
+							"_____________________", "A", "AAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAA"} {
 							f.Add(uint8(i), filter != "", uint8(200), cursor[:11]+end)
 						}
 					}
@@ -107,10 +126,14 @@ func FuzzCursor(f *testing.F) {
 			}
 		}
 	}
-	for _, cursor := range []string{"", "AAAA", strings.Repeat("A", 32), strings.Repeat("A", 31) + "=", strings.Repeat("_", 32), "%41", "é"} {
+	for _, cursor := range []string{"AAAA", strings.Repeat("A", 32),
+		strings.Repeat("A", 31) + "=", strings.Repeat("_", 32), "%41", "é"} {
 		f.Add(uint8(0), false, uint8(3), cursor)
 	}
 	f.Fuzz(func(t *testing.T, which uint8, filtered bool, limit uint8, cursor string) {
+		if cursor == "" { // which is as good as none
+			t.Skip()
+		}
 		list := lists[int(which)%len(lists)]
 		filter := ""
 		if filtered {
@@ -120,7 +143,9 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func (l *lab) checkCursor(t *testing.T, list fuzzedList, filter string, limit int64, cursor string, lists []fuzzedList, second string) {
+func (l *lab) checkCursor(
+	t *testing.T, list fuzzedList, filter string, limit int64, cursor string, lists []fuzzedList, second string,
+) {
 	t.Helper()
 	ask := func(path, filter, cursor, key string) reply {
 		r := l.request("GET", path, "", "Authorization", "Bearer "+key)
@@ -138,7 +163,7 @@ func (l *lab) checkCursor(t *testing.T, list fuzzedList, filter string, limit in
 	}
 	q, ok := list.read(filter)
 	if !ok {
-		t.Fatalf("%s is no filter of %s", filter, list.path)
+		t.Fatalf("%s is not a filter of %s", filter, list.path)
 	}
 	q.limit, q.cursor = limit, cursor
 	for page := 0; ; page++ {
@@ -153,12 +178,12 @@ func (l *lab) checkCursor(t *testing.T, list fuzzedList, filter string, limit in
 			break
 		}
 		if page > len(q.selected) {
-			t.Fatalf("%s%s: %q leads round and round", list.path, filter, cursor)
+			t.Fatalf("%s%s: %q goes round in circles", list.path, filter, cursor)
 		}
 		q.cursor = next
 		got = ask(list.path, filter, next, l.key).ok(t, 200)
 	}
-	// To everything else it is no cursor.
+	// Everywhere else it is not a cursor.
 	for _, other := range lists {
 		if other.path != list.path {
 			ask(other.path, "", cursor, l.key).ok(t, 400)

@@ -7,7 +7,7 @@ import (
 )
 
 // FuzzValues is FuzzBody for what is in the fields: texts and numbers, in bodies that
-// are objects. An empty one leaves its field out.
+// are objects. An empty value leaves its field out.
 func FuzzValues(f *testing.F) {
 	for i, v := range awkwardValues() {
 		if i < len(fuzzedForms()) || i%4 == 0 { // the others are for TestAwkwardValues alone
@@ -40,7 +40,7 @@ type formValues struct {
 	a, b, c, d string
 }
 
-// awkwardValues begin with usual ones, in the order of the forms.
+// awkwardValues begin with ordinary ones, in the order of the forms.
 func awkwardValues() []formValues {
 	values := []formValues{
 		{0, "x@example.com", "CODE", "slug", ""},
@@ -62,32 +62,49 @@ func awkwardValues() []formValues {
 		{16, "https://example.com/hook", "a secret of at least 24 bytes", "referral_updated", ""},
 		{17, "https://example.com/hook", "referral_canceled", "inactive", ""},
 		{18, "JANE", "2001:db8::1", "https://example.com/", "Mozilla/5.0"},
+		{19, "2024-07-29T13:00:00", "", "", ""},
 	}
-	for _, number := range []string{"0.1", "1e2", "250.00", "0e9", "1e-2", "9e13", "0.005", "1e999999999", "00", "-0", "12.345"} {
-		values = append(values, formValues{7, number, "", "", ""}, formValues{9, number, "", "", "1"}, formValues{12, number, "KWD", "note", "1"})
+	for _, number := range []string{"0.1", "1e2", "250.00", "0e9",
+		"1e-2", "9e13", "0.005", "1e999999999", "00", "-0", "12.345"} {
+		values = append(values, formValues{7, number, "", "", ""},
+			formValues{9, number, "", "", "1"}, formValues{12, number, "KWD", "note", "1"})
 	}
 	for _, email := range []string{
-		strings.Repeat("Ⱥ", 32) + "@example.com", "\u212a@example.com", "o'neil+tag@example.com", "a/b@example.com", "50%@example.com", "=x@example.com", "a@b.c.", "\x00@b.co",
+		strings.Repeat("Ⱥ", 32) + "@example.com", "\u212a@example.com",
+		"o'neil+tag@example.com", "a/b@example.com", "50%@example.com", "=x@example.com", "a@b.c.", "\x00@b.co",
 	} {
-		values = append(values, formValues{0, email, "", "", ""}, formValues{2, email, "", email, ""}, formValues{8, email, "", "", ""})
+		values = append(values, formValues{0, email, "", "", ""},
+			formValues{2, email, "", email, ""}, formValues{8, email, "", "", ""})
 	}
-	for _, code := range []string{"abc", "JaNe", "ab", "a b c", "\u212a12", "ſss", "-_-", strings.Repeat("x", 64), strings.Repeat("x", 65), "../", "A%42"} {
-		values = append(values, formValues{0, "code@example.com", code, "", ""}, formValues{5, code, "", "", ""}, formValues{8, "", "", code, code}, formValues{18, code, "", "", ""})
+	for _, code := range []string{"abc", "JaNe", "ab", "a b c", "\u212a12",
+		"ſss", "-_-", strings.Repeat("x", 64), strings.Repeat("x", 65), "../", "A%42"} {
+		values = append(values, formValues{0, "code@example.com", code, "", ""},
+			formValues{5, code, "", "", ""}, formValues{8, "", "", code, code}, formValues{18, code, "", "", ""})
 	}
 	for _, site := range []string{
-		"https://EXAMPLE.com.", "https://example.com:", "https://example.com:0443", "http://[::FFFF:1.2.3.4]:80", "http://[fe80::1%25eth0]", "https://ex%41mple.com",
-		"https://münchen.example", "https://example.com/?", "https://user@example.com", "https://1.2.3", "https://[::1]:00443", "HTTP://Localhost:8080",
+		"https://EXAMPLE.com.", "https://example.com:", "https://example.com:0443",
+		"http://[::FFFF:1.2.3.4]:80", "http://[fe80::1%25eth0]", "https://ex%41mple.com",
+		"https://münchen.example", "https://example.com/?", "https://user@example.com",
+		"https://1.2.3", "https://[::1]:00443", "HTTP://Localhost:8080",
 	} {
 		values = append(values, formValues{14, site, site, "", ""}, formValues{16, site, "", "", ""})
 	}
-	for _, text := range []string{"\U0010FFFFx", " x", "x\u00a0", "\ufeff", "e\u0301", "\u202e", strings.Repeat("é", 255), strings.Repeat("é", 256), "'", "=1+1", "null"} {
-		values = append(values, formValues{7, "1", "", "", text}, formValues{15, text, "1e1%", "1 payment", ""}, formValues{13, "0e-5%", "1e0", "01 months", text}, formValues{12, "1", "", text, "1"})
+	for _, at := range []string{
+		"2024-07-29", "1722258000", "1722258000999", "2024-07-29T13:00:00.1259+14:00", "2024-07-29T13:00:00.5",
+		"1969-12-31T23:59:59Z", "0001-01-01", "2026-01-15T12:00:00.001Z", "2024-07-29 13:00:00", "now", "172225800",
+	} {
+		values = append(values, formValues{19, at, "", "", ""})
+	}
+	for _, text := range []string{"\U0010FFFFx", " x", "x\u00a0",
+		"\ufeff", "e\u0301", "\u202e", strings.Repeat("é", 255), strings.Repeat("é", 256), "'", "=1+1", "null"} {
+		values = append(values, formValues{7, "1", "", "", text}, formValues{15, text, "1e1%", "1 payment", ""},
+			formValues{13, "0e-5%", "1e0", "01 months", text}, formValues{12, "1", "", text, "1"})
 	}
 	return values
 }
 
 // A fuzzedForm is a body with blanks: fields, each with one of the letters A to D in
-// place of a text, or with # before it in place of a number. A dot leads into an
+// place of a text, or with # and the letter in place of a number. A dot leads into an
 // object, [] into an array.
 type fuzzedForm struct {
 	call   fuzzedCall
@@ -99,7 +116,9 @@ func fuzzedForms() []fuzzedForm {
 	for _, form := range []string{
 		`POST /affiliates email=A referral_code=B partner_slug=C`,
 		`PUT /affiliates/zoe@example.com email=A referral_code=B partner_slug=C status=D`,
-		`PUT /affiliates/zoe@example.com payout_preferences.paypal_email=A payout_preferences.wise_details.accountId=B payout_preferences.wise_details.email=C`,
+		`PUT /affiliates/zoe@example.com payout_preferences.paypal_email=A ` +
+			`payout_preferences.wise_details.accountId=B payout_preferences.wise_details.email=C ` +
+			`payout_preferences.wise_name=D`,
 		`POST /referrals email=A status=B`,
 		`PUT /referrals/carl@example.com email=A affiliate_id=#B`,
 		`POST /coupons coupon_code=A stripe_coupon_id=B lemonsqueezy_discount_code=C status=D affiliate_id=1`,
@@ -109,6 +128,8 @@ func fuzzedForms() []fuzzedForm {
 		`POST /conversions base_value=#A product=B url=C affiliate_id=#D type="purchase"`,
 		`PUT /conversions/1 base_value=#A value=#B base_value_currency=C reference=D`,
 		`POST /conversions/1/refund amount=#A reason=B`,
+		`POST /refunds refunded_total=#A told_at=C reason=B reference="one"`,
+		`POST /refunds amount=#A refund_reference=B reason=C conversion_id=#D`,
 		`POST /adjustments amount=#A currency=B note=C affiliate_id=#D`,
 		`PUT /project commission=A signup_commission=B commission_duration=C name=D`,
 		`PUT /project landing_url=A allowed_origins[]=B minimum_payout=#C hold_days=#D`,
@@ -116,6 +137,7 @@ func fuzzedForms() []fuzzedForm {
 		`POST /webhooks url=A secret=B events[]=C`,
 		`PUT /webhooks/1 url=A events[]=B status=C`,
 		`POST /clicks referral_code=A ip_address=B url=C user_agent=D`,
+		`POST /conversions occurred_at=A affiliate_id=1 type="signup"`,
 	} {
 		parts := strings.Fields(form)
 		forms = append(forms, fuzzedForm{callTo(parts[0] + " " + parts[1]), parts[2:]})
@@ -130,7 +152,7 @@ func (f fuzzedForm) filled(t testing.TB, values ...string) string {
 	for _, field := range f.fields {
 		name, blank, _ := strings.Cut(field, "=")
 		letter, isNumber := strings.CutPrefix(blank, "#")
-		var v any = json.RawMessage(blank) // no blank
+		var v any = json.RawMessage(blank) // not a blank
 		if 'A' <= letter[0] && letter[0] <= 'D' {
 			value := values[letter[0]-'A']
 			if value == "" {

@@ -33,15 +33,19 @@ func TestIdempotencyKey(t *testing.T) {
 	if left := again.header.Get("X-RateLimit-Remaining"); left != "99" { // of a new minute
 		t.Errorf("after the replay %s are left", left)
 	}
-	if left := w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").header.Get("X-RateLimit-Remaining"); left != "98" {
+	left := w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1").header.Get("X-RateLimit-Remaining")
+	if left != "98" {
 		t.Errorf("after another replay %s are left: replays do not count", left)
 	}
 
-	w.do(t, "POST", "/conversions", strings.Replace(sale, "50", "51", 1), "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/conversions", strings.Replace(sale, "50", "51", 1), "Idempotency-Key", "k1").
+		refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/conversions", sale+" ", "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
-	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k1").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k1").
+		refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/affiliates", `{"email": "x@example.com"}`, "Idempotency-Key", "k2").ok(t, 201)
-	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k2").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/referrals", `{"email": "x@example.com"}`, "Idempotency-Key", "k2").
+		refused(t, 409, "conflict", "Idempotency-Key")
 	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "K1").ok(t, 201)
 	second := w.newKey(t, w.shop, refgrow.CreateKeyParams{})
 	w.do(t, "POST", "/conversions", sale, "Idempotency-Key", "k1", "Authorization", "Bearer "+second).ok(t, 201)
@@ -56,19 +60,22 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// Only answers of 2xx are kept.
+// Only 2xx answers are kept.
 func TestIdempotencyKeyAfterAnError(t *testing.T) {
 	single(t)
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
-	w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").refused(t, 404, "not_found", "")
-	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").refused(t, 400, "invalid", "value")
+	w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").
+		refused(t, 404, "not_found", "")
+	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").
+		refused(t, 400, "invalid", "value")
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`).ok(t, 201)
 	got := w.do(t, "POST", "/conversions", `{"type": "signup", "affiliate_id": 1}`, "Idempotency-Key", "k").ok(t, 201)
 	if got.header.Get("Idempotent-Replayed") != "" {
 		t.Error("an error was replayed")
 	}
-	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").refused(t, 409, "conflict", "Idempotency-Key")
+	w.do(t, "POST", "/conversions", `{"type": "signup", "value": 1.234}`, "Idempotency-Key", "k").
+		refused(t, 409, "conflict", "Idempotency-Key")
 	if n := len(w.do(t, "GET", "/conversions", "").items()); n != 1 {
 		t.Errorf("there are %d conversions", n)
 	}
@@ -79,7 +86,8 @@ func TestIdempotencyKeysThatAreNone(t *testing.T) {
 	t.Parallel()
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, key := range []string{"", strings.Repeat("k", 256), "a\tb", "\xff"} {
-		w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", key).refused(t, 400, "invalid", "Idempotency-Key")
+		w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", key).
+			refused(t, 400, "invalid", "Idempotency-Key")
 	}
 	r := w.request("POST", "/affiliates", `{"email": "jane@example.com"}`)
 	r.Header["Idempotency-Key"] = []string{"a", "b"}
@@ -87,9 +95,10 @@ func TestIdempotencyKeysThatAreNone(t *testing.T) {
 	if n := len(w.do(t, "GET", "/affiliates", "").items()); n != 0 {
 		t.Errorf("there are %d affiliates", n)
 	}
-	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", strings.Repeat("k", 255)).ok(t, 201)
+	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com"}`, "Idempotency-Key", strings.Repeat("k", 255)).
+		ok(t, 201)
 
-	// It belongs to POST alone.
+	// It is for POST alone.
 	w.do(t, "PUT", "/affiliates/jane@example.com", `{"status": "inactive"}`, "Idempotency-Key", "k").ok(t, 200)
 	w.do(t, "PUT", "/affiliates/jane@example.com", `{"status": "active"}`, "Idempotency-Key", "k").ok(t, 200)
 	w.do(t, "GET", "/affiliates", "", "Idempotency-Key", "").ok(t, 200)
@@ -111,16 +120,21 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 		first := w.do(t, "POST", path, body, "Idempotency-Key", path).ok(t, 201)
 		before := w.dump(t)
 		again := w.do(t, "POST", path, body, "Idempotency-Key", path).ok(t, 201)
-		if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" || w.dump(t) != before {
+		if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" ||
+			w.dump(t) != before {
 			t.Errorf("%s: %s and %s", path, first.body, again.body)
 		}
 		w.do(t, "POST", path, body).ok(t, 409)
 	}
 	for _, call := range []string{
-		`/rules {"product": "Lite", "commission": "1%"}`, `/adjustments {"affiliate_id": 1, "amount": 5, "note": "new"}`, `/payouts {"preview": true}`, "/payouts",
-		`/conversions/1/refund {"amount": 1}`, `/conversions/1/undo-refund {"amount": 1}`, "/payouts/2/pay", "/payouts/3/cancel",
-		`/webhooks {"url": "https://example.com", "secret": null}`, `/webhooks/1/test {"event": "referral_updated"}`, `/webhooks/1/replay {"delivery_id": 1}`,
-		`/webhooks/1/replay {"since": "2026-01-15"}`, `/clicks {"referral_code": "JANE"}`, `/clicks {"clicks": [{"referral_code": "JANE"}]}`,
+		`/rules {"product": "Lite", "commission": "1%"}`,
+		`/adjustments {"affiliate_id": 1, "amount": 5, "note": "new"}`, "/payouts",
+		`/conversions/1/refund {"amount": 1}`, `/conversions/1/undo-refund {"amount": 1}`,
+		"/payouts/2/pay", "/payouts/3/cancel",
+		`/webhooks {"url": "https://example.com", "secret": null}`,
+		`/webhooks/1/test {"event": "referral_updated"}`, `/webhooks/1/replay {"delivery_id": 1}`,
+		`/webhooks/1/replay {"since": "2026-01-15"}`, `/clicks {"referral_code": "JANE"}`,
+		`/clicks {"clicks": [{"referral_code": "JANE"}]}`,
 	} {
 		path, body, _ := strings.Cut(call, " ")
 		first := w.do(t, "POST", path, body, "Idempotency-Key", call)
@@ -131,12 +145,21 @@ func TestIdempotencyKeyOnEveryPost(t *testing.T) {
 			t.Errorf("%s: %d %s and %d %s", call, first.status, first.body, again.status, again.body)
 		}
 	}
+	// A preview writes nothing, and is worked out each time.
+	const preview = `{"preview": true}`
+	before := w.dump(t)
+	w.do(t, "POST", "/payouts", preview, "Idempotency-Key", "preview").ok(t, 200)
+	again := w.do(t, "POST", "/payouts", preview, "Idempotency-Key", "preview").ok(t, 200)
+	if again.header.Get("Idempotent-Replayed") != "" || w.dump(t) != before {
+		t.Errorf("a preview with a key: %v", again.header)
+	}
 }
 
 func TestTwinsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	w := populated(t, noLimit)
-	handlers := []http.Handler{w.mux, http.StripPrefix(prefix, httpapi.New(w.engine, noLimit))} // as in two servers on one engine
+	// As if two servers shared one engine.
+	handlers := []http.Handler{w.mux, http.StripPrefix(prefix, httpapi.New(w.engine, noLimit))}
 	replies := make([]reply, 20)
 	var twins sync.WaitGroup
 	for i := range replies {
@@ -157,5 +180,37 @@ func TestTwinsAtTheSameTime(t *testing.T) {
 	}
 	if n := len(w.do(t, "GET", "/conversions", "").items()); firsts != 1 || n != 3 {
 		t.Errorf("%d were done, and there are %d conversions", firsts, n)
+	}
+}
+
+// Customers are merged once, and a repeated signup is one with its key too.
+func TestCustomersOnce(t *testing.T) {
+	single(t)
+	t.Parallel()
+	w := populated(t, noLimit)
+	merge := func(key string) reply {
+		return w.do(t, "POST", "/referrals/1/merge", `{"from": 2}`, "Idempotency-Key", key)
+	}
+	first := merge("m").ok(t, 200)
+	again := merge("m").ok(t, 200)
+	if string(again.body) != string(first.body) || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the merge was answered %s and is answered %s (%v)", first.body, again.body, again.header)
+	}
+	merge("n").refused(t, 404, "not_found", "")
+
+	signup := func(key string) reply {
+		return w.do(t, "POST", "/conversions", `{"type": "signup", "external_id": "u-1", "value": 1}`, "Idempotency-Key", key)
+	}
+	made := signup("a").ok(t, 201)
+	if replay := signup("a").ok(t, 201); string(replay.body) != string(made.body) {
+		t.Errorf("the replay is %s", replay.body)
+	}
+	repeated := signup("b").ok(t, 200)
+	if repeated.data()["repeated"] != true || repeated.data()["id"] != made.data()["id"] {
+		t.Errorf("the repeated signup is %s", repeated.body)
+	}
+	if replay := signup("b").ok(t, 200); string(replay.body) != string(repeated.body) ||
+		replay.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the replay is %s (%v)", replay.body, replay.header)
 	}
 }

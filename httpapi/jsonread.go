@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// A kind is what a JSON value is.
+// A kind is the type of a JSON value.
 type kind int
 
 const (
@@ -23,7 +25,7 @@ const (
 type value struct {
 	kind    kind
 	text    string   // of a string, decoded; of a number or a boolean, as written
-	members []member // of an object; the elements of an array, without names
+	members []member // of an object; of an array its elements, without names
 }
 
 type member struct {
@@ -35,29 +37,29 @@ type member struct {
 const (
 	// maxDepth is far beyond what any call takes.
 	maxDepth = 32
-	// maxMembers of one object is so, too.
+	// maxMembers of one object is, too.
 	maxMembers = 1000
 	// maxValues of a whole body: a value takes far more memory than its text.
 	maxValues = 10_000
 )
 
 // parseObject reads a text that is one JSON object (RFC 8259) and nothing else,
-// more strictly than encoding/json: a name that comes twice, bytes that are not
-// UTF-8 and halves of surrogate pairs are errors.
+// more strictly than encoding/json: a name that occurs twice and bytes that are not
+// UTF-8 are errors. Halves of surrogate pairs are left to whoever takes the string.
 func parseObject(text string) ([]member, error) {
 	if !utf8.ValidString(text) {
 		return nil, wrong("", "The body is not valid UTF-8")
 	}
-	p := parser{text: text}
+	p := parser{text: strings.TrimPrefix(text, byteOrderMark)}
 	p.space()
-	if p.at < len(text) && text[p.at] != '{' {
-		return nil, wrong("", "The body must be a JSON object, such as {\"name\": \"value\"}")
+	if p.at < len(p.text) && p.text[p.at] != '{' {
+		return nil, p.noObject()
 	}
 	v, err := p.value(0, "")
 	if err != nil {
 		return nil, err
 	}
-	if p.space(); p.at < len(text) {
+	if p.space(); p.at < len(p.text) {
 		return nil, p.unexpected("after the object")
 	}
 	return v.members, nil
@@ -66,19 +68,58 @@ func parseObject(text string) ([]member, error) {
 type parser struct {
 	text   string
 	at     int
-	values int // how many were begun
+	values int // how many have begun
 }
 
-// unexpected is the error for what stands at the parser's place.
+// unexpected is the error for what is at the parser's position.
 func (p *parser) unexpected(where string) error {
 	if p.at >= len(p.text) {
 		return wrong("", "The body is not valid JSON: it ends too early")
 	}
 	r, _ := utf8.DecodeRuneInString(p.text[p.at:])
-	return wrong("", "The body is not valid JSON: unexpected "+strconv.QuoteRune(r)+" "+where+", at byte "+strconv.Itoa(p.at+1))
+	return wrong("", "The body is not valid JSON: unexpected "+strconv.QuoteRune(r)+
+		" "+where+", "+p.position())
 }
 
-// refused is the error for what is JSON, and still not taken.
+// position is where the parser is, for the person who wrote the text: the line, and in
+// it the character, each counted from 1.
+func (p *parser) position() string {
+	before := p.text[:p.at]
+	line := strings.Count(before, "\n") + 1
+	column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+	return "in line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column)
+}
+
+// byteOrderMark may come before a text that is otherwise JSON (RFC 8259, section 8.1).
+const byteOrderMark = "\ufeff"
+
+// noObject is the error for a body that does not begin like an object. What it is instead
+// shows in its bytes, whatever its content type says.
+func (p *parser) noObject() error {
+	const right = "send a JSON object, such as {\"name\": \"value\"}"
+	text := p.text[p.at:]
+	if inner := (parser{text: text}); text[0] == '"' {
+		if content, err := inner.string(); err == nil && strings.HasPrefix(strings.TrimSpace(content), "{") {
+			return unsupported("The body is a JSON string that holds JSON, as if it was encoded twice: " + right)
+		}
+	}
+	switch {
+	case strings.HasPrefix(text, "--") && strings.Contains(text, "Content-Disposition"):
+		return unsupported("The body is a multipart form: " + right)
+	case formFields.MatchString(text):
+		return unsupported("The body is a form: " + right)
+	}
+	return wrong("", "The body must be a JSON object, such as {\"name\": \"value\"}")
+}
+
+// formFields are the names and values of a form that is sent without files.
+var formFields = regexp.MustCompile(`^[\w.\-+%\[\]]+=[^\s"{}]*\s*$`)
+
+func unsupported(message string) *problem {
+	return &problem{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: message}
+}
+
+// refused is the error for what is valid JSON but not accepted.
 func refused(path, message string) error {
 	if path == "" {
 		message = "The body " + message
@@ -97,7 +138,7 @@ func (p *parser) space() {
 	}
 }
 
-// next skips a character that has to be there.
+// next skips a character that must come next.
 func (p *parser) next(c byte, where string) error {
 	if p.at >= len(p.text) || p.text[p.at] != c {
 		return p.unexpected(where)
@@ -106,7 +147,7 @@ func (p *parser) next(c byte, where string) error {
 	return nil
 }
 
-// is skips a character if it is there.
+// is skips a character if it comes next.
 func (p *parser) is(c byte) bool {
 	if p.at < len(p.text) && p.text[p.at] == c {
 		p.at++
@@ -115,7 +156,7 @@ func (p *parser) is(c byte) bool {
 	return false
 }
 
-// value reads the value at the parser's place; path names it in errors.
+// value reads the value at the parser's position; path names it in errors.
 func (p *parser) value(depth int, path string) (value, error) {
 	if depth > maxDepth {
 		return value{}, refused(path, "is nested more than "+strconv.Itoa(maxDepth)+" deep")
@@ -132,7 +173,7 @@ func (p *parser) value(depth int, path string) (value, error) {
 	case c == '[':
 		return p.array(depth, path)
 	case c == '"':
-		text, err := p.string(path)
+		text, err := p.string()
 		return value{kind: kindString, text: text}, err
 	case c == '-' || '0' <= c && c <= '9':
 		return p.number()
@@ -162,13 +203,16 @@ func (p *parser) object(depth int, path string) (value, error) {
 		if p.at >= len(p.text) || p.text[p.at] != '"' {
 			return v, p.unexpected("where a name should be")
 		}
-		name, err := p.string(path)
-		if err != nil {
+		name, err := p.string()
+		switch {
+		case err != nil:
 			return v, err
+		case !utf8.ValidString(name):
+			return v, refused(path, "has a name with "+halfText)
 		}
 		inside := under(path, name)
 		if seen.has(v.members, name) {
-			return v, wrong(inside, "is there twice")
+			return v, wrong(inside, "is given twice")
 		}
 		if len(v.members) == maxMembers {
 			return v, refused(path, "has more than "+strconv.Itoa(maxMembers)+" fields")
@@ -206,10 +250,11 @@ func under(path, name string) string {
 // element is the name of a value in an array, counted from 0.
 func element(path string, at int) string { return path + "[" + strconv.Itoa(at) + "]" }
 
-// names tells whether an object has a name already.
+// names says which names an object already has.
 type names map[string]bool
 
-// has looks through the members as long as they are few.
+// has reports whether the members so far include name. While they are few it searches
+// them; then n remembers their names, and name too.
 func (n *names) has(members []member, name string) bool {
 	const few = 24
 	if len(members) < few {
@@ -278,7 +323,7 @@ func (p *parser) number() (value, error) {
 	return value{kind: kindNumber, text: p.text[begin:p.at]}, nil
 }
 
-// digits skips them and reports whether there were any.
+// digits skips digits and reports whether there were any.
 func (p *parser) digits() bool {
 	begin := p.at
 	for p.at < len(p.text) && '0' <= p.text[p.at] && p.text[p.at] <= '9' {

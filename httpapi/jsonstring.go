@@ -6,8 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// string reads one without escapes as a part of the text.
-func (p *parser) string(path string) (string, error) {
+const (
+	// halfOfPair stands for half of a surrogate pair, which is not a character.
+	halfOfPair rune = -1
+	// notUTF8 is where a string has one. The body is valid UTF-8, so that no other string
+	// is not.
+	notUTF8  = 0xff
+	halfText = "half of a surrogate pair, which is not a character"
+)
+
+// string reads a string. One without escapes is a substring of the text.
+func (p *parser) string() (string, error) {
 	p.at++
 	begin := p.at
 	for p.at < len(p.text) {
@@ -16,7 +25,7 @@ func (p *parser) string(path string) (string, error) {
 			p.at++
 			return p.text[begin : p.at-1], nil
 		case c == '\\':
-			return p.escaped(begin, path)
+			return p.escaped(begin)
 		case c < ' ':
 			return "", p.unexpected("in a string")
 		}
@@ -25,8 +34,8 @@ func (p *parser) string(path string) (string, error) {
 	return "", p.unexpected("in a string")
 }
 
-// escaped reads on where string has found the first backslash.
-func (p *parser) escaped(begin int, path string) (string, error) {
+// escaped continues where string found the first backslash.
+func (p *parser) escaped(begin int) (string, error) {
 	b := []byte(p.text[begin:p.at])
 	for p.at < len(p.text) {
 		c := p.text[p.at]
@@ -42,9 +51,13 @@ func (p *parser) escaped(begin int, path string) (string, error) {
 			continue
 		}
 		p.at++
-		r, err := p.escape(path)
+		r, err := p.escape()
 		if err != nil {
 			return "", err
+		}
+		if r == halfOfPair {
+			b = append(b, notUTF8)
+			continue
 		}
 		b = utf8.AppendRune(b, r)
 	}
@@ -52,7 +65,7 @@ func (p *parser) escaped(begin int, path string) (string, error) {
 }
 
 // escape reads what follows a backslash.
-func (p *parser) escape(path string) (rune, error) {
+func (p *parser) escape() (rune, error) {
 	if p.at >= len(p.text) {
 		return 0, p.unexpected("")
 	}
@@ -69,6 +82,7 @@ func (p *parser) escape(path string) (rune, error) {
 		return r, err
 	}
 	if strings.HasPrefix(p.text[p.at:], `\u`) {
+		next := p.at
 		p.at++
 		low, err := p.hex()
 		if err != nil {
@@ -77,8 +91,9 @@ func (p *parser) escape(path string) (rune, error) {
 		if whole := utf16.DecodeRune(r, low); whole != utf8.RuneError {
 			return whole, nil
 		}
+		p.at = next
 	}
-	return 0, refused(path, "has half of a surrogate pair, which is no character")
+	return halfOfPair, nil
 }
 
 // hex reads the u and the four digits of an escape.

@@ -19,7 +19,7 @@ func one[T any](status int, thing T, show func(*wire.Object, T)) answer {
 	return answer{status: status, body: o.End()}
 }
 
-// list is the answer with the whole of a list that has no pages.
+// list is the answer with all of a list that has no pages.
 func list[T any](status int, things []T, show func(*wire.Object, *T)) answer {
 	o := wire.Begin(make([]byte, 0, 256+256*len(things)))
 	o.Flag("success", true)
@@ -28,7 +28,7 @@ func list[T any](status int, things []T, show func(*wire.Object, *T)) answer {
 	return answer{status: status, body: o.End()}
 }
 
-// appendList puts things behind b as a JSON array of objects.
+// appendList appends things to b as a JSON array of objects.
 func appendList[T any](b []byte, things []T, show func(*wire.Object, *T)) []byte {
 	b = append(b, '[')
 	for i := range things {
@@ -66,9 +66,11 @@ func giving[T any](status int, show func(*wire.Object, T), do func(context.Conte
 	}
 }
 
-// many is the answer with a page of a list. count is asked only when the page
-// does not show by itself how many there are.
-func many[T any](at paging, page refgrow.Page[T], count func() (int64, error), show func(*wire.Object, *T)) (answer, error) {
+// many is the answer with a page of a list. count is called only when the page alone
+// does not show how many there are.
+func many[T any](
+	at paging, page refgrow.Page[T], count func() (int64, error), show func(*wire.Object, *T),
+) (answer, error) {
 	total, err := at.total(len(page.Items), page.Next != "", count)
 	if err != nil {
 		return answer{}, err

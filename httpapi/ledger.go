@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/wire"
@@ -18,7 +19,7 @@ func retrieveEarnings(c *call) (work, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		a, err := p.AffiliateByEmail(ctx, c.value)
+		a, err := c.affiliate(ctx, p)
 		if err != nil {
 			return answer{}, err
 		}
@@ -38,7 +39,7 @@ func listLedger(c *call) (work, error) {
 	}
 	params := refgrow.ListLedgerParams{Limit: at.limit, Offset: at.offset, After: at.cursor}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		a, err := p.AffiliateByEmail(ctx, c.value)
+		a, err := c.affiliate(ctx, p)
 		if err != nil {
 			return answer{}, err
 		}
@@ -93,6 +94,16 @@ func showBalance(o *wire.Object, b *refgrow.Balance) {
 	o.Decimal("reserved", b.Reserved)
 	o.Decimal("payable", b.Payable)
 	o.OptionalInstant("next_release_date", b.NextRelease)
+	showClosed(o, b.ClosedUntil)
+}
+
+// showClosed shows until when no entry will be stamped any more, null where nobody asked.
+func showClosed(o *wire.Object, until time.Time) {
+	if until.IsZero() {
+		o.Null("closed_until")
+		return
+	}
+	o.Instant("closed_until", until)
 }
 
 func showEntry(o *wire.Object, e *refgrow.LedgerEntry) {
@@ -107,7 +118,7 @@ func showEntry(o *wire.Object, e *refgrow.LedgerEntry) {
 	o.Optional("note", e.Note)
 }
 
-// showEntryOf is showEntry where the call does not tell whose the entry is.
+// showEntryOf is showEntry where the call does not say whose the entry is.
 func showEntryOf(o *wire.Object, e *refgrow.LedgerEntry) {
 	showEntry(o, e)
 	o.Integer("affiliate_id", e.AffiliateID)

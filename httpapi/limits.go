@@ -9,7 +9,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/limit"
 )
 
-// A standing is what a client is told of a limit.
+// A standing is what a client is told about a limit.
 type standing struct {
 	limit, remaining int
 	reset            int64 // Unix seconds
@@ -20,6 +20,14 @@ func (s standing) write(h http.Header) {
 	h.Set("X-RateLimit-Limit", strconv.Itoa(s.limit))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(s.remaining))
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.reset, 10))
+}
+
+// unlimited is what a client is told where there is no limit: more than it can use, in
+// the headers that it reads.
+const unlimited = 1_000_000
+
+func (a *api) unlimited() standing {
+	return standing{limit: unlimited, remaining: unlimited, reset: unixCeil(a.engine.Now().Add(windowLength))}
 }
 
 // windows count the requests of callers in fixed windows of a minute, each of
@@ -43,13 +51,13 @@ func newWindows(limit int, now func() time.Time) *windows {
 	return &windows{limit: limit, now: now, open: make(map[callerKey]*window)}
 }
 
-// take counts a request and reports whether it is within the limit.
-func (ws *windows) take(of callerKey) (standing, bool) {
+// take counts n requests, and reports whether they are within the limit: all of them, or
+// none.
+func (ws *windows) take(of callerKey, n int) (standing, bool) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	// The clock is read under the lock, so that it stands before a window's
-	// beginning only when it was set back: then the window is void, because
-	// nobody knows when it would end.
+	// The clock is read under the lock, so it is before a window's beginning only if it
+	// was set back: then the window is void, because nobody knows when it would end.
 	now := ws.now()
 	w := ws.open[of]
 	if w == nil || !w.covers(now) {
@@ -59,9 +67,9 @@ func (ws *windows) take(of callerKey) (standing, bool) {
 		w = &window{begin: now}
 		ws.open[of] = w
 	}
-	within := w.count < ws.limit
+	within := n <= ws.limit-w.count
 	if within {
-		w.count++
+		w.count += n
 	}
 	end := w.begin.Add(windowLength)
 	return standing{
@@ -75,10 +83,26 @@ func (w *window) covers(now time.Time) bool {
 	return 0 <= age && age < windowLength
 }
 
+// maxClicks is how many clicks a key can record in a minute.
+const maxClicks = 10_000
+
+// countClicks counts clicks. Errors: 429.
+func (a *api) countClicks(of callerKey, n int) error {
+	s, within := a.clicks.take(of, n)
+	if within {
+		return nil
+	}
+	return &problem{
+		status: http.StatusTooManyRequests, code: "rate_limited", retryAfter: s.retryAfter,
+		message: "The limit is " + strconv.Itoa(s.limit) + " clicks a minute; try again in " +
+			strconv.FormatInt(s.retryAfter, 10) + " s",
+	}
+}
+
 // maxFailures is how many failed authentications an address has in a minute.
 const maxFailures = 60
 
-// ofFailures is what a client is told of its failed authentications.
+// ofFailures is what a client is told about its failed authentications.
 func ofFailures(s limit.Standing) standing {
 	return standing{limit: maxFailures, remaining: s.Left, reset: unixCeil(s.Full), retryAfter: 1}
 }

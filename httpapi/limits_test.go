@@ -43,9 +43,10 @@ func TestRateLimit(t *testing.T) {
 	if got.header.Get("Retry-After") != "50" {
 		t.Errorf("Retry-After is %s", got.header.Get("Retry-After"))
 	}
-	take(second, 200, 99, strconv.FormatInt(begin.Unix()+71, 10)) // other keys are not touched, and have their own window
+	// Other keys are not affected, and have windows of their own.
+	take(second, 200, 99, strconv.FormatInt(begin.Unix()+71, 10))
 
-	// Refused requests make nothing longer: the window ends when it was said.
+	// Refused requests prolong nothing: the window ends when the answers said it would.
 	w.clock.Set(begin.Add(time.Minute - time.Millisecond))
 	if got := take(w.key, 429, 0, reset); got.header.Get("Retry-After") != "1" {
 		t.Errorf("Retry-After is %s", got.header.Get("Retry-After"))
@@ -71,10 +72,12 @@ func TestEverythingCountsAgainstTheLimit(t *testing.T) {
 	w := setup(t, refgrow.Settings{}, httpapi.Options{RateLimit: 7})
 	for i, call := range []struct{ method, path, body string }{
 		{"GET", "/nothing", ""}, {"PATCH", "/coupons", ""}, {"POST", "/coupons", "{"}, {"GET", "/coupons/1", ""},
-		{"HEAD", "/coupons", ""}, {"POST", "/affiliates", `{"email": "a@example.com"}`}, {"DELETE", "/affiliates/a@example.com", ""},
+		{"HEAD", "/coupons", ""}, {"POST", "/affiliates", `{"email": "a@example.com"}`},
+		{"DELETE", "/affiliates/a@example.com", ""},
 	} {
 		got := w.do(t, call.method, call.path, call.body)
-		if left := got.header.Get("X-RateLimit-Remaining"); left != strconv.Itoa(6-i) || got.header.Get("X-RateLimit-Limit") != "7" {
+		if left := got.header.Get("X-RateLimit-Remaining"); left != strconv.Itoa(6-i) ||
+			got.header.Get("X-RateLimit-Limit") != "7" {
 			t.Errorf("%s %s: %d with %s left", call.method, call.path, got.status, left)
 		}
 	}
@@ -98,7 +101,7 @@ func TestRateLimitOfParallelClients(t *testing.T) {
 	}
 	clients.Wait()
 	if passed.Load() != 99 {
-		t.Errorf("%d passed beside the first", passed.Load())
+		t.Errorf("%d passed in addition to the first", passed.Load())
 	}
 }
 
@@ -108,8 +111,9 @@ func TestNoLimit(t *testing.T) {
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for range 150 {
 		got := w.do(t, "GET", "/coupons/1", "").ok(t, 404)
-		if got.header.Get("X-RateLimit-Limit") != "" {
-			t.Fatalf("there is a limit: %v", got.header)
+		if h := got.header; h.Get("X-RateLimit-Limit") != "1000000" || h.Get("X-RateLimit-Remaining") != "1000000" ||
+			h.Get("X-RateLimit-Reset") == "" {
+			t.Fatalf("there is a limit: %v", h)
 		}
 	}
 }
@@ -121,7 +125,8 @@ func TestFailedAuthentications(t *testing.T) {
 	fail := func(status, left int, reset time.Time) {
 		t.Helper()
 		got := w.do(t, "GET", "/coupons", "", "Authorization", "Bearer rgk_wrong").ok(t, status)
-		if got.header.Get("X-RateLimit-Limit") != "60" || got.header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) ||
+		if got.header.Get("X-RateLimit-Limit") != "60" ||
+			got.header.Get("X-RateLimit-Remaining") != strconv.Itoa(left) ||
 			got.header.Get("X-RateLimit-Reset") != strconv.FormatInt(reset.Unix(), 10) {
 			t.Errorf("headers %v, want %d left until %d", got.header, left, reset.Unix())
 		}
@@ -135,7 +140,7 @@ func TestFailedAuthentications(t *testing.T) {
 	}
 	fail(429, 0, now.Add(time.Minute))
 	fail(429, 0, now.Add(time.Minute))
-	for i := range 100 { // a right key is never refused for others' failures
+	for i := range 100 { // a valid key is never refused for others' failures
 		got := w.do(t, "GET", "/coupons", "").ok(t, 200)
 		if got.header.Get("X-RateLimit-Remaining") != strconv.Itoa(99-i) {
 			t.Fatalf("the key has %s left", got.header.Get("X-RateLimit-Remaining"))
@@ -181,17 +186,18 @@ func TestLimitsHaveBoundedMemory(t *testing.T) {
 			if status := ask("Session", strconv.Itoa(n)); status != 404 {
 				t.Fatalf("caller %d gets %d", n, status)
 			}
-			if status := ask("From", netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String()); status != 401 {
+			status := ask("From", netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String())
+			if status != 401 {
 				t.Fatalf("address %d gets %d", n, status)
 			}
 		}
 		if callers, addresses, _ := httpapi.Counted(api); callers != most || addresses != most {
-			t.Errorf("%d callers and %d addresses are counted for", callers, addresses)
+			t.Errorf("%d callers and %d addresses are counted", callers, addresses)
 		}
 	}
 	fill(0)
 
-	// What is over makes room first: callers of this minute are still counted.
+	// Windows that are over make room first: callers of this minute are still counted.
 	clock.Advance(2 * time.Minute)
 	for n := range 100 {
 		ask("Session", "now "+strconv.Itoa(n))

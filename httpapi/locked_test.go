@@ -26,8 +26,9 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// holder is no test of its own: it is the other process, which takes the write lock of
-// a file at each line of its input, and gives it up at the next.
+// holder is the variable with which TestHolder, not a test of its own, becomes the
+// other process: it takes the write lock of the file at one line of its input, and
+// releases it at the next.
 const holder = "REFGROW_TEST_HOLDS_LOCK_OF"
 
 func TestHolder(t *testing.T) {
@@ -48,7 +49,7 @@ func TestHolder(t *testing.T) {
 	}
 }
 
-// A lock is that of the other process.
+// A lock is the one that the other process holds.
 type lock struct {
 	t     *testing.T
 	stdin io.Writer
@@ -73,7 +74,7 @@ func lockOf(t *testing.T, path string) *lock {
 	return &lock{t, stdin, bufio.NewReader(stdout)}
 }
 
-// next takes the lock, or gives it up.
+// next takes the lock, or releases it.
 func (l *lock) next(want string) {
 	l.t.Helper()
 	_, err := io.WriteString(l.stdin, "\n")
@@ -83,9 +84,9 @@ func (l *lock) next(want string) {
 	}
 }
 
-// While another process holds the write lock, every call that writes is answered
-// within its time, with 503 and JSON, reads are served, and once the lock is free the
-// very same calls are done: nothing of them was half-done.
+// While another process holds the write lock, every call that writes is answered within
+// its time, with 503 and JSON, reads are served, and once the lock is free the very
+// same calls succeed: nothing was half done.
 func TestLockedByAnotherProcess(t *testing.T) {
 	t.Parallel()
 	const wait = 200 * time.Millisecond
@@ -107,7 +108,8 @@ func TestLockedByAnotherProcess(t *testing.T) {
 			must(t, err)
 			t.Cleanup(func() { database.Close() })
 			engine, clock := refgrowtest.On(t, database)
-			w := serve(t, engine, clock, refgrow.Settings{Commission: refgrow.Percent("20")}, httpapi.Options{RateLimit: -1})
+			w := serve(t, engine, clock, refgrow.Settings{Commission: refgrow.Percent("20")},
+				httpapi.Options{RateLimit: -1})
 			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				if c.deadline > 0 {
 					ctx, cancel := context.WithTimeout(r.Context(), c.deadline)
@@ -130,15 +132,17 @@ func TestLockedByAnotherProcess(t *testing.T) {
 					case got.method == http.MethodGet && got.status != http.StatusOK:
 						t.Errorf("%s %s: %d %s", got.method, got.path, got.status, got.answer)
 					case got.method == http.MethodGet:
-					case got.status != http.StatusServiceUnavailable || got.code() != "busy" || got.header.Get("Retry-After") == "":
-						t.Errorf("%s %s: %d %s, with Retry-After %q", got.method, got.path, got.status, got.answer, got.header.Get("Retry-After"))
+					case got.status != http.StatusServiceUnavailable ||
+						got.code() != "busy" || got.header.Get("Retry-After") == "":
+						t.Errorf("%s %s: %d %s, with Retry-After %q",
+							got.method, got.path, got.status, got.answer, got.header.Get("Retry-After"))
 					}
 					if got.took > bound {
 						t.Errorf("%s %s took %v", got.method, got.path, got.took)
 					}
 				}
 				other.next("free")
-				for _, call := range calls { // one after the other: some are about the same
+				for _, call := range calls { // one after the other: some are about the same thing
 					got := sendAll(t, server, w.key, []sent{call})[0]
 					if got.status >= 300 || got.header.Get("Idempotent-Replayed") != "" {
 						t.Errorf("afterwards, %s %s: %d %s", got.method, got.path, got.status, got.answer)
@@ -147,20 +151,24 @@ func TestLockedByAnotherProcess(t *testing.T) {
 			}
 			w.sound(t)
 			slices.Sort(took)
-			t.Logf("%d calls while the lock was held: median %v, slowest %v", len(took), took[len(took)/2], took[len(took)-1])
+			t.Logf("%d calls while the lock was held: median %v, slowest %v",
+				len(took), took[len(took)/2], took[len(took)-1])
 		})
 	}
 }
 
-// calls makes things, and gives calls of all kinds that are about them.
+// calls makes things, and returns calls of all kinds about them.
 func (w *world) calls(t *testing.T, round int) []sent {
 	t.Helper()
 	ctx := t.Context()
-	jane, err := w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: fmt.Sprintf("jane%d@example.com", round)})
+	jane, err := w.shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: fmt.Sprintf("jane%d@example.com", round)})
 	must(t, err)
-	gone, err := w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: fmt.Sprintf("gone%d@example.com", round)})
+	gone, err := w.shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: fmt.Sprintf("gone%d@example.com", round)})
 	must(t, err)
-	coupon, err := w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE%d", round)})
+	coupon, err := w.shop.CreateCoupon(ctx,
+		refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE%d", round)})
 	must(t, err)
 	var sold [2]*refgrow.Conversion
 	for i := range sold {
@@ -176,9 +184,12 @@ func (w *world) calls(t *testing.T, round int) []sent {
 	return []sent{
 		{method: "POST", path: "/affiliates", body: fmt.Sprintf(`{"email": "new%d@example.com"}`, round)},
 		{method: "PUT", path: "/affiliates/" + jane.Email, body: fmt.Sprintf(`{"partner_slug": "slug-%d"}`, round)},
-		{method: "POST", path: "/conversions", body: fmt.Sprintf(`{"type": "purchase", "affiliate_id": %d, "base_value": 5, "reference": "r%d"}`, id, round)},
-		{method: "POST", path: "/conversions", body: fmt.Sprintf(`{"type": "signup", "affiliate_id": %d}`, id), once: fmt.Sprint("signup", round)},
-		{method: "POST", path: "/adjustments", body: fmt.Sprintf(`{"affiliate_id": %d, "amount": 1, "note": "bonus"}`, id), once: fmt.Sprint("bonus", round)},
+		{method: "POST", path: "/conversions", body: fmt.Sprintf(
+			`{"type": "purchase", "affiliate_id": %d, "base_value": 5, "reference": "r%d"}`, id, round)},
+		{method: "POST", path: "/conversions", body: fmt.Sprintf(`{"type": "signup", "affiliate_id": %d}`, id),
+			once: fmt.Sprint("signup", round)},
+		{method: "POST", path: "/adjustments", body: fmt.Sprintf(`{"affiliate_id": %d, "amount": 1, "note": "bonus"}`,
+			id), once: fmt.Sprint("bonus", round)},
 		{method: "PUT", path: fmt.Sprint("/conversions/", sold[0].ID), body: `{"value": 3}`},
 		{method: "POST", path: fmt.Sprintf("/conversions/%d/refund", sold[1].ID), body: `{"amount": 2}`},
 		{method: "POST", path: "/referrals", body: fmt.Sprintf(`{"email": "dora%d@example.com"}`, round)},
@@ -194,7 +205,7 @@ func (w *world) calls(t *testing.T, round int) []sent {
 	}
 }
 
-// sent is a call, and once it was made its answer.
+// sent is a call, and once it has been made, its answer.
 type sent struct {
 	method, path, body string
 	once               string // its Idempotency-Key, or ""
@@ -211,7 +222,7 @@ func (s sent) code() string {
 		Code string `json:"code"`
 	}
 	if err := json.Unmarshal(s.answer, &said); err != nil || s.header.Get("Content-Type") != "application/json" {
-		return "no JSON"
+		return "not JSON"
 	}
 	return said.Code
 }

@@ -19,29 +19,31 @@ func number(v any) int64 {
 	return i
 }
 
-// A listed is a list, with the calls that make another item, the last one of
-// which answers with it, and a filter that all of these pass.
+// A listed is a list, with the calls that make another item, the last of which answers
+// with it, and a filter that all these items pass.
 type listed struct {
 	path, filter string
 	standard     int64 // the default of limit
 	posts        []string
-	has          int64 // 1 when the world has the item 1 of it before any is added
+	has          int64 // 1 when the world has item 1 before any is added
 }
 
-// lists are all lists. The payouts come last: what makes one is in the ledger too.
+// lists are all lists. Payouts come last: what makes one also adds to the ledger.
 var lists = []listed{
 	{"/affiliates", "status=active", 20, []string{`/affiliates {"email": "n%d@example.com"}`}, 1},
 	{"/conversions", "type=purchase", 50, []string{`/conversions {"type": "purchase", "base_value": %d}`}, 0},
 	{"/referrals", "status=direct_signup", 20, []string{`/referrals {"email": "n%d@example.com"}`}, 0},
 	{"/coupons", "affiliate_id=1", 50, []string{`/coupons {"affiliate_id": 1, "coupon_code": "CODE%d"}`}, 0},
 	{"/rules", "affiliate_id=1", 50, []string{`/rules {"affiliate_id": 1, "product": "P%d", "commission": "5%%"}`}, 0},
-	{"/affiliates/first@example.com/ledger", "", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`}, 0},
-	{"/payouts", "status=pending&affiliate_id=1", 50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`, "/payouts"}, 0},
+	{"/affiliates/first@example.com/ledger", "",
+		50, []string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`}, 0},
+	{"/payouts", "status=pending&affiliate_id=1", 50,
+		[]string{`/adjustments {"affiliate_id": 1, "amount": 5, "note": "%d"}`, "/payouts"}, 0},
 	{"/webhooks", "", 50, []string{`/webhooks {"url": "https://example.com/%d"}`}, 1},
 	{"/webhooks/1/deliveries", "status=pending", 50, []string{"/webhooks/1/test"}, 0},
 }
 
-// add makes the nth item and gives its id.
+// add makes the nth item and returns its id.
 func (list listed) add(t *testing.T, w *world, n int) int64 {
 	t.Helper()
 	var item map[string]any
@@ -77,7 +79,7 @@ func TestOffsetPaging(t *testing.T) {
 		for i := range 25 {
 			list.add(t, w, i)
 			if i%3 == 0 {
-				w.clock.Advance(time.Millisecond) // others are at the same instant
+				w.clock.Advance(time.Millisecond) // the others are at the same instant
 			}
 		}
 		seen := make(map[string]bool)
@@ -86,7 +88,8 @@ func TestOffsetPaging(t *testing.T) {
 			got := w.do(t, "GET", fmt.Sprintf("%s?%s&limit=7&offset=%d", list.path, list.filter, offset), "").ok(t, 200)
 			p := got.pagination()
 			left := total - offset - 7
-			if number(p["limit"]) != 7 || number(p["offset"]) != offset || number(p["total"]) != total || p["has_more"] != (left > 0) ||
+			if number(p["limit"]) != 7 || number(p["offset"]) != offset ||
+				number(p["total"]) != total || p["has_more"] != (left > 0) ||
 				(p["next_cursor"] != nil) != (left > 0) {
 				t.Errorf("%s at %d: %v", list.path, offset, p)
 			}
@@ -109,7 +112,8 @@ func TestOffsetPaging(t *testing.T) {
 			t.Errorf("%s: %d seen", list.path, len(seen))
 		}
 		for query, want := range map[string]int64{
-			"?offset=1000": total, "?offset=1000&" + list.filter: total, "?offset=26&limit=500": total, "?limit=500": total, "?limit=1&offset=3": total,
+			"?offset=1000": total, "?offset=1000&" + list.filter: total,
+			"?offset=26&limit=500": total, "?limit=500": total, "?limit=1&offset=3": total,
 		} {
 			got := w.do(t, "GET", list.path+query, "").ok(t, 200).pagination()
 			if number(got["total"]) != want {
@@ -129,17 +133,18 @@ func TestEmptyLists(t *testing.T) {
 	w := setup(t, refgrow.Settings{}, noLimit)
 	for _, list := range lists {
 		if strings.HasSuffix(list.path, "/ledger") || strings.HasSuffix(list.path, "/deliveries") {
-			continue // which is that of an affiliate, or of a webhook
+			continue // which belongs to an affiliate, or to a webhook
 		}
 		for _, query := range []string{"?limit=20", "?limit=20&" + list.filter} {
 			w.do(t, "GET", list.path+query, "").is(t, 200,
-				`{"success": true, "data": [], "pagination": {"limit": 20, "offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`)
+				`{"success": true, "data": [], "pagination": {"limit": 20,
+					"offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`)
 		}
 	}
 }
 
 // A walk by cursor sees everything that was there when it began exactly once,
-// whatever is added meanwhile.
+// whatever is added in the meantime.
 func TestCursorPaging(t *testing.T) {
 	single(t)
 	t.Parallel()
@@ -187,13 +192,15 @@ func TestCursorPaging(t *testing.T) {
 		}
 
 		cursor := text(w.do(t, "GET", list.path+"?limit=1&"+list.filter, "").pagination()["next_cursor"])
-		w.do(t, "GET", list.path+"?limit=500&"+list.filter+"&cursor="+cursor, "").ok(t, 200) // the limit is no filter
+		// The limit is not a filter.
+		w.do(t, "GET", list.path+"?limit=500&"+list.filter+"&cursor="+cursor, "").ok(t, 200)
 		if list.filter != "" {
 			w.do(t, "GET", list.path+"?cursor="+cursor, "").refused(t, 400, "invalid", "cursor")
 		}
 		for _, query := range []string{
 			list.filter + "&offset=0&cursor=" + cursor, list.filter + "&offset=1&cursor=" + cursor,
-			list.filter + "&cursor=" + cursor[1:], list.filter + "&cursor=" + strings.ToLower(cursor), list.filter + "&cursor=%20" + cursor,
+			list.filter + "&cursor=" + cursor[1:], list.filter + "&cursor=" + strings.ToLower(cursor),
+			list.filter + "&cursor=%20" + cursor,
 			list.filter + "&cursor=" + cursor + "&cursor=" + cursor,
 		} {
 			w.do(t, "GET", list.path+"?"+query, "").refused(t, 400, "invalid", "cursor")
@@ -265,14 +272,16 @@ func TestFiltersOfConversions(t *testing.T) {
 		if strings.Join(ids, " ") != want || number(got.pagination()["total"]) != int64(len(ids)) {
 			t.Errorf("%s: %v of %v, want %s", query, ids, got.pagination()["total"], want)
 		}
-		// The same count when the page does not tell it.
+		// The same count when the page alone does not show it.
 		if len(ids) > 1 {
-			if p := w.do(t, "GET", "/conversions?limit=1&"+query, "").ok(t, 200).pagination(); number(p["total"]) != int64(len(ids)) {
+			p := w.do(t, "GET", "/conversions?limit=1&"+query, "").ok(t, 200).pagination()
+			if number(p["total"]) != int64(len(ids)) {
 				t.Errorf("%s: the total is %v", query, p["total"])
 			}
 		}
-		if p := w.do(t, "GET", "/conversions?offset=100&"+query, "").ok(t, 200).pagination(); number(p["total"]) != int64(len(ids)) {
-			t.Errorf("%s: far behind the end the total is %v", query, p["total"])
+		p := w.do(t, "GET", "/conversions?offset=100&"+query, "").ok(t, 200).pagination()
+		if number(p["total"]) != int64(len(ids)) {
+			t.Errorf("%s: far beyond the end the total is %v", query, p["total"])
 		}
 	}
 }
@@ -283,14 +292,17 @@ func TestFiltersOfPeople(t *testing.T) {
 	w := pagingWorld(t)
 	w.do(t, "POST", "/affiliates", `{"email": "second@example.com"}`).ok(t, 201)
 	w.do(t, "PUT", "/affiliates/second@example.com", `{"status": "inactive"}`).ok(t, 200)
-	for i, body := range []string{`"affiliate_id": 1`, `"affiliate_id": 1, "status": "converted"`, `"affiliate_id": 2`, `"status": "direct"`, `"status": null`} {
+	for i, body := range []string{`"affiliate_id": 1`, `"affiliate_id": 1, "status": "converted"`,
+		`"affiliate_id": 2`, `"status": "direct"`, `"status": null`} {
 		w.do(t, "POST", "/referrals", fmt.Sprintf(`{"email": "r%d@example.com", %s}`, i, body)).ok(t, 201)
 	}
 	for query, want := range map[string]string{
 		"affiliates": "2 1", "affiliates?status=active": "1", "affiliates?status=inactive": "2",
-		"referrals": "5 4 3 2 1", "referrals?status=pending": "3 1", "referrals?status=converted": "2", "referrals?status=direct": "4",
-		"referrals?status=direct_signup": "5", "referrals?affiliate_id=1": "2 1", "referrals?affiliate_id=1&status=pending": "1",
-		"referrals?affiliate_id=2&status=direct": "", "referrals?affiliate_id=99": "",
+		"referrals": "5 4 3 2 1", "referrals?status=pending": "3 1",
+		"referrals?status=converted": "2", "referrals?status=direct": "4",
+		"referrals?status=direct_signup": "5", "referrals?affiliate_id=1": "2 1",
+		"referrals?affiliate_id=1&status=pending": "1",
+		"referrals?affiliate_id=2&status=direct":  "", "referrals?affiliate_id=99": "",
 	} {
 		got := w.do(t, "GET", "/"+query, "").ok(t, 200)
 		var ids []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/wire"
@@ -16,6 +17,7 @@ func listPayouts(c *call) (work, error) {
 	params := refgrow.ListPayoutsParams{
 		Status:      refgrow.PayoutStatus(q.text("status")),
 		AffiliateID: q.id("affiliate_id"),
+		RunID:       q.id("run_id"),
 		Limit:       at.limit, Offset: at.offset, After: at.cursor,
 	}
 	if err := q.end(); err != nil {
@@ -30,40 +32,88 @@ func listPayouts(c *call) (work, error) {
 	}, nil
 }
 
-// runPayouts makes each payout in a transaction of its own; with an
-// Idempotency-Key all of them are made in the one of the stored answer.
-func runPayouts(c *call) (work, error) {
+// keyedWork does what a call asks for, and knows itself what it did for its key before.
+type keyedWork func(
+	ctx context.Context, p *refgrow.Project, key refgrow.Idempotency,
+) (done answer, replayed bool, err error)
+
+// on is the work as a call's own way of doing it once.
+func (do keyedWork) on(c *call) func(context.Context, refgrow.Idempotency) (answer, bool, error) {
+	return func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
+		return do(ctx, c.caller.project, key)
+	}
+}
+
+// payPayouts notes many payments, each apart.
+func payPayouts(c *call) (work, error) {
 	b, err := c.body()
 	if err != nil {
 		return nil, err
 	}
-	params := refgrow.PayoutRunParams{Cutoff: b.instant("cutoff"), Currency: b.currency("currency")}
-	minimum := b.number("minimum")
-	preview := b.flag("preview")
+	var payouts []refgrow.PayoutPayment
+	for _, inner := range b.requiredObjects("payouts", refgrow.MaxPayouts) {
+		payouts = append(payouts, refgrow.PayoutPayment{
+			ID: inner.requiredID("id"), ExternalReference: inner.text("external_reference"),
+		})
+		b.each(inner)
+	}
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		params := params
-		if minimum != nil {
-			currency, err := ownCurrency(ctx, p, params.Currency)
-			if err != nil {
-				return answer{}, err
-			}
-			if params.Minimum, err = amount("minimum", *minimum, currency); err != nil {
-				return answer{}, err
-			}
-		}
-		status, run := http.StatusCreated, p.RunPayouts
-		if preview {
-			status, run = http.StatusOK, p.PreviewPayouts
-		}
-		payouts, err := run(ctx, params)
+	return c.each(func(
+		ctx context.Context, p *refgrow.Project, key refgrow.Idempotency,
+	) ([]refgrow.PayoutResult, bool, error) {
+		return p.PayPayouts(ctx, refgrow.PayPayoutsParams{Payouts: payouts, Idempotency: key})
+	}), nil
+}
+
+// cancelPayouts gives up many payouts, each apart.
+func cancelPayouts(c *call) (work, error) {
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	for _, inner := range b.requiredObjects("payouts", refgrow.MaxPayouts) {
+		ids = append(ids, inner.requiredID("id"))
+		b.each(inner)
+	}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	return c.each(func(
+		ctx context.Context, p *refgrow.Project, key refgrow.Idempotency,
+	) ([]refgrow.PayoutResult, bool, error) {
+		return p.CancelPayouts(ctx, refgrow.CancelPayoutsParams{IDs: ids, Idempotency: key})
+	}), nil
+}
+
+type endMany func(context.Context, *refgrow.Project, refgrow.Idempotency) ([]refgrow.PayoutResult, bool, error)
+
+// each is the work of a call that ends many payouts, with an Idempotency-Key and without.
+func (c *call) each(end endMany) work {
+	do := keyedWork(func(ctx context.Context, p *refgrow.Project, key refgrow.Idempotency) (answer, bool, error) {
+		results, replayed, err := end(ctx, p, key)
 		if err != nil {
-			return answer{}, err
+			return answer{}, false, err
 		}
-		return list(status, payouts, showPayout), nil
-	}, nil
+		return list(http.StatusOK, results, showPayoutResult), replayed, nil
+	})
+	c.ownOnce = do.on(c)
+	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		done, _, err := do(ctx, p, refgrow.Idempotency{})
+		return done, err
+	}
+}
+
+func showPayoutResult(o *wire.Object, r *refgrow.PayoutResult) {
+	o.Integer("id", r.ID)
+	if r.Err == nil {
+		o.Text("status", string(r.Status))
+		return
+	}
+	o.Text("error", r.Err.Message)
+	o.Text("code", string(r.Err.Code))
 }
 
 func retrievePayout(c *call) (work, error) {
@@ -109,7 +159,7 @@ func payPayout(c *call) (work, error) {
 	if err != nil {
 		return nil, err
 	}
-	params := refgrow.PayPayoutParams{ExternalReference: b.text("external_reference")}
+	params := refgrow.PayPayoutParams{ExternalReference: b.text("external_reference"), PaidAt: b.instant("paid_at")}
 	if err := b.end(); err != nil {
 		return nil, err
 	}
@@ -135,38 +185,50 @@ func cancelPayout(c *call) (work, error) {
 	}), nil
 }
 
+func returnPayout(c *call) (work, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	params := refgrow.ReturnPayoutParams{Note: b.required("note")}
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	return giving(http.StatusOK, showPayout, func(ctx context.Context, p *refgrow.Project) (*refgrow.Payout, error) {
+		return p.ReturnPayout(ctx, id, params)
+	}), nil
+}
+
 func exportPayouts(c *call) (work, error) {
 	q := c.query()
-	format := refgrow.PayoutFormat(q.text("format"))
-	currency := money.Currency(q.text("currency"))
+	params := refgrow.ExportPayoutsParams{
+		Format: refgrow.PayoutFormat(q.text("format")), Currency: money.Currency(q.text("currency")), After: q.id("after"),
+	}
 	if err := q.end(); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		file, err := p.ExportPayouts(ctx, format, currency)
+		file, err := p.ExportPayouts(ctx, params)
 		if err != nil {
 			return answer{}, err
 		}
-		done := csvFile("payouts-"+string(file.Format)+"-"+string(file.Currency)+".csv", file.CSV)
+		name := "payouts-" + strings.ReplaceAll(string(file.Format), "_", "-") + "-" + string(file.Currency)
+		last := strconv.FormatInt(file.LastID, 10)
+		if file.Payouts > 0 {
+			name += "-" + strconv.FormatInt(file.FirstID, 10) + "-" + last
+		}
+		done := csvFile(name+".csv", file.CSV)
 		done.header.Set("X-Payouts-Left-Out", strconv.Itoa(file.LeftOut))
+		done.header.Set("X-Payouts-Parts", strconv.Itoa(file.Parts))
+		if file.Payouts > 0 {
+			done.header.Set("X-Payouts-Last-Id", last)
+		}
 		return done, nil
 	}, nil
 }
 
-func showPayout(o *wire.Object, p *refgrow.Payout) {
-	o.ID("id", p.ID)
-	o.Integer("affiliate_id", p.AffiliateID)
-	o.Number("amount", p.Amount)
-	o.Text("currency", string(p.Amount.Currency()))
-	o.Text("status", string(p.Status))
-	o.Integer("entry_count", p.EntryCount)
-	o.Instant("cutoff", p.Cutoff)
-	o.Optional("external_reference", p.ExternalReference)
-	if p.CreatedAt.IsZero() { // a preview
-		o.Null("created_at")
-	} else {
-		o.Instant("created_at", p.CreatedAt)
-	}
-	o.OptionalInstant("paid_at", p.PaidAt)
-	o.OptionalInstant("canceled_at", p.CanceledAt)
-}
+func showPayout(o *wire.Object, p *refgrow.Payout) { o.Merge(p.AppendJSON) }

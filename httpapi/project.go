@@ -54,10 +54,8 @@ func updateProject(c *call) (work, error) {
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
 		var settings refgrow.Settings
 		err := p.Atomic(ctx, func(p *refgrow.Project) error {
-			if name != nil {
-				if err := p.Rename(ctx, *name); err != nil {
-					return err
-				}
+			if err := sameName(ctx, p, name); err != nil {
+				return err
 			}
 			now, err := p.Settings(ctx)
 			if err != nil {
@@ -95,6 +93,22 @@ func updateProject(c *call) (work, error) {
 	}, nil
 }
 
+// sameName refuses another name for a project: operators, links and scripts use the names
+// of all projects of a server, and a key is for one of them.
+func sameName(ctx context.Context, p *refgrow.Project, name *string) error {
+	if name == nil {
+		return nil
+	}
+	now, err := p.CurrentName(ctx)
+	if err != nil || *name == now {
+		return err
+	}
+	return &problem{
+		status: http.StatusForbidden, code: "name_fixed", field: "name",
+		message: "cannot be changed with a key: whoever runs the server does it with refgrow project set, or in Go",
+	}
+}
+
 // newCommission reads the commission that a field is changed to, nil when absent.
 func newCommission(field string, text *string, c money.Currency) (*refgrow.Commission, error) {
 	if text == nil {
@@ -110,7 +124,7 @@ func commission(field, text string, c money.Currency) (refgrow.Commission, error
 	return pays, renamed(err, "commission", field)
 }
 
-// ownCurrency is the currency that a call named, or without one the project's.
+// ownCurrency is the currency that a call named, or else the project's.
 func ownCurrency(ctx context.Context, p *refgrow.Project, named money.Currency) (money.Currency, error) {
 	if named != "" {
 		return named, nil
@@ -140,7 +154,7 @@ func oneProject(p *refgrow.Project, name string, settings refgrow.Settings) answ
 }
 
 // showTerms shows "20%", or a fixed amount without its currency, which is the
-// project's: the forms in which it is sent.
+// project's: the forms in which clients send it.
 func showTerms(o *wire.Object, name string, c refgrow.Commission) {
 	text, _, _ := strings.Cut(c.String(), " ")
 	o.Text(name, text)

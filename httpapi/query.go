@@ -10,12 +10,15 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// A query is the part of a request's address behind the question mark. It is
-// read in the manner of a body: what was not asked for is found in the end.
+// A query is the part of a request's URL after the question mark. It is read like a
+// body: what was not asked for is found at the end.
 type query struct {
 	params []param
 	asked  []string
 	first  error
+	// ignored is where unknown parameters are noted that are ignored, nil if they are
+	// errors. Then a limit above the largest one is the largest one.
+	ignored *[]string
 }
 
 type param struct {
@@ -23,10 +26,11 @@ type param struct {
 	taken       bool
 }
 
-// newQuery takes a query apart, more strictly than net/url: a parameter that
-// comes twice, a malformed escape and bytes that are not UTF-8 are errors.
-func newQuery(raw string) *query {
-	q := &query{}
+// newQuery takes a query apart, more strictly than net/url: a parameter that occurs
+// twice, a malformed escape and bytes that are not UTF-8 are errors. Parameters that begin
+// with _ are there to get around caches, and mean nothing.
+func newQuery(raw string, ignored *[]string) *query {
+	q := &query{ignored: ignored}
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
@@ -37,7 +41,9 @@ func newQuery(raw string) *query {
 			q.fail(shortened(strings.ToValidUTF8(name, "\ufffd")), "is not percent-encoded UTF-8")
 			continue
 		}
-		name = decoded
+		if name = decoded; strings.HasPrefix(name, "_") {
+			continue
+		}
 		if value, ok = unescape(value); !ok {
 			q.fail(shortened(name), "is not percent-encoded UTF-8")
 			value = ""
@@ -62,8 +68,14 @@ func (q *query) fail(name, message string) {
 	}
 }
 
-// find gives the value of a parameter, or reports that it is not there.
+// find returns the value of a parameter, and reports whether it is present.
 func (q *query) find(name string) (text string, ok bool) {
+	text, ok = q.given(name)
+	return text, ok && text != ""
+}
+
+// given is find for a parameter that may be empty.
+func (q *query) given(name string) (text string, ok bool) {
 	q.asked = append(q.asked, name)
 	for i := range q.params {
 		p := &q.params[i]
@@ -71,17 +83,23 @@ func (q *query) find(name string) (text string, ok bool) {
 		case p.name != name:
 		case ok:
 			p.taken = true
-			q.fail(name, "is there twice")
+			q.fail(name, "is given twice")
 		default:
 			p.taken = true
 			text, ok = p.value, true
 		}
 	}
-	if ok && text == "" {
-		q.fail(name, "must not be empty: leave it out")
-		return "", false
-	}
 	return text, ok
+}
+
+// name is what something in the list is called by, nil when absent. An empty one finds
+// nothing: an app that has lost a name must not get the whole list for it.
+func (q *query) name(name string) *string {
+	text, ok := q.given(name)
+	if !ok {
+		return nil
+	}
+	return &text
 }
 
 // text is a parameter as it was sent, "" when absent.
@@ -107,9 +125,9 @@ func (q *query) id(name string) int64 {
 func (q *query) flag(name string) *bool {
 	switch text, ok := q.find(name); {
 	case !ok:
-	case text == "true":
+	case text == "true" || text == "True" || text == "1":
 		return new(true)
-	case text == "false":
+	case text == "false" || text == "False" || text == "0":
 		return new(false)
 	default:
 		q.fail(name, "must be true or false")
@@ -117,43 +135,22 @@ func (q *query) flag(name string) *bool {
 	return nil
 }
 
-// instant is an instant of RFC 3339 or a day, which means its first instant in
-// UTC. It is zero when absent, and only then.
+// instant is an instant in a form that refgrow.ParseInstant reads. It is zero when
+// absent, and only then.
 func (q *query) instant(name string) time.Time {
 	text, ok := q.find(name)
 	if !ok {
 		return time.Time{}
 	}
-	t, ok := instantOf(text)
-	if !ok {
-		message := mustBeInstant
-		if strings.Contains(text, " ") {
-			message += "; write the + of a time zone as %2B"
-		}
-		q.fail(name, message)
+	// A + that is not escaped arrives as a blank.
+	t, err := refgrow.ParseInstant(strings.Replace(text, " ", "+", 1))
+	if err != nil {
+		q.fail(name, err.Error())
 	}
 	return t
 }
 
-const mustBeInstant = "must be a date such as 2024-07-29, or an instant such as 2024-07-29T13:00:00Z"
-
-// instantOf reads an instant of RFC 3339 or a day, which means its first instant
-// in UTC. The zero time, which stands for none, is not among them.
-func instantOf(text string) (t time.Time, ok bool) {
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		err = t.UnmarshalText([]byte(text))
-	}
-	switch {
-	case err != nil:
-		return time.Time{}, false
-	case t.IsZero():
-		t = t.Add(time.Nanosecond)
-	}
-	return t, true
-}
-
-// month is a calendar month that has to be there: its first instant in UTC.
+// month is a required calendar month: its first instant in UTC.
 func (q *query) month(name string) time.Time {
 	text, ok := q.find(name)
 	if !ok {
@@ -179,7 +176,11 @@ type paging struct {
 func (q *query) paging(standard int) paging {
 	at := paging{limit: standard}
 	if text, ok := q.find("limit"); ok {
-		if at.limit, ok = whole(text); !ok || at.limit < 1 || at.limit > refgrow.MaxLimit {
+		at.limit, ok = whole(text)
+		if q.ignored != nil {
+			at.limit = min(at.limit, refgrow.MaxLimit)
+		}
+		if !ok || at.limit < 1 || at.limit > refgrow.MaxLimit {
 			q.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(refgrow.MaxLimit))
 		}
 	}
@@ -209,13 +210,12 @@ func whole(text string) (int, bool) {
 	return n, err == nil
 }
 
-// total is how many things the list has in all. Where the page is the last one,
-// it tells by itself.
+// total is how many things the list has in all. The last page shows it without a count.
 func (at paging) total(shown int, more bool, count func() (int64, error)) (int64, error) {
 	upToHere := int64(at.offset) + int64(shown)
 	switch {
 	case at.cursor != "":
-		return 0, nil // not told
+		return 0, nil // not shown
 	case !more && (shown > 0 || at.offset == 0):
 		return upToHere, nil
 	}
@@ -227,11 +227,16 @@ func (at paging) total(shown int, more bool, count func() (int64, error)) (int64
 	return n, err
 }
 
-// end gives the first thing that is wrong with the query.
+// end returns the first thing that is wrong with the query.
 func (q *query) end() error {
 	for i := range q.params {
-		if p := &q.params[i]; !p.taken {
+		p := &q.params[i]
+		switch {
+		case p.taken:
+		case q.ignored == nil:
 			return wrong(shortened(p.name), unknownName(p.name, "query parameter", q.asked))
+		default:
+			*q.ignored = append(*q.ignored, shortened(p.name))
 		}
 	}
 	return q.first

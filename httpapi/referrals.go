@@ -14,6 +14,7 @@ func listReferrals(c *call) (work, error) {
 	params := refgrow.ListReferralsParams{
 		AffiliateID: q.id("affiliate_id"),
 		Status:      refgrow.ReferralStatus(q.text("status")),
+		ExternalID:  q.name("external_id"),
 		Limit:       at.limit, Offset: at.offset, After: at.cursor,
 	}
 	if err := q.end(); err != nil {
@@ -41,15 +42,14 @@ func createReferral(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return giving(http.StatusCreated, showNewReferral, func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
-		return p.CreateReferral(ctx, params)
-	}), nil
+	return giving(http.StatusCreated, showNewReferral,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+			return p.CreateReferral(ctx, params)
+		}), nil
 }
 
 func retrieveReferral(c *call) (work, error) {
-	return giving(http.StatusOK, showReferral, func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
-		return p.ReferralByEmail(ctx, c.value)
-	}), nil
+	return giving(http.StatusOK, showReferral, c.referral), nil
 }
 
 func updateReferral(c *call) (work, error) {
@@ -67,7 +67,7 @@ func updateReferral(c *call) (work, error) {
 	}
 	return func(ctx context.Context, p *refgrow.Project) (done answer, err error) {
 		err = p.Atomic(ctx, func(p *refgrow.Project) error {
-			now, err := p.ReferralByEmail(ctx, c.value)
+			now, err := c.referral(ctx, p)
 			if err != nil {
 				return err
 			}
@@ -84,17 +84,66 @@ func updateReferral(c *call) (work, error) {
 
 func deleteReferral(c *call) (work, error) {
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		return noContent(), p.Atomic(ctx, func(p *refgrow.Project) error {
-			now, err := p.ReferralByEmail(ctx, c.value)
-			if err != nil {
-				return err
-			}
-			return p.DeleteReferral(ctx, now.ID)
-		})
+		// Not in one transaction: a deletion goes in steps.
+		now, err := c.referral(ctx, p)
+		if err != nil {
+			return answer{}, err
+		}
+		return noContent(), p.DeleteReferral(ctx, now.ID)
 	}, nil
 }
 
-// showNewReferral is the form of a create's answer.
+func eraseReferral(c *call) (work, error) {
+	return c.erasing(func(ctx context.Context, p *refgrow.Project) (answer, error) {
+		now, err := c.referral(ctx, p)
+		if err != nil {
+			return answer{}, err
+		}
+		left, err := p.EraseReferral(ctx, now.ID)
+		if err != nil {
+			return answer{}, err
+		}
+		return one(http.StatusOK, left, showReferral), nil
+	})
+}
+
+func mergeReferrals(c *call) (work, error) {
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	from := b.requiredID("from")
+	if err := b.end(); err != nil {
+		return nil, err
+	}
+	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
+		kept, replayed, err := c.caller.project.MergeReferralsOnce(ctx, key, id, from,
+			func(merged *refgrow.Referral) refgrow.Answer { return one(http.StatusOK, merged, showReferral).kept() })
+		return again(kept), replayed, err
+	}
+	return giving(http.StatusOK, showReferral,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+			return p.MergeReferrals(ctx, id, from)
+		}), nil
+}
+
+// referral is the one that the path names, by its email or its id.
+func (c *call) referral(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+	if !c.hasID() {
+		return p.ReferralByEmail(ctx, c.value)
+	}
+	id, err := c.id()
+	if err != nil {
+		return nil, err
+	}
+	return p.GetReferral(ctx, id)
+}
+
+// showNewReferral shows a referral in the form of a create's answer.
 func showNewReferral(o *wire.Object, r *refgrow.Referral) {
 	o.Integer("id", r.ID)
 	o.Optional("user_email", r.Email)

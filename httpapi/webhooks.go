@@ -44,7 +44,7 @@ func createWebhook(c *call) (work, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		return withSecret(http.StatusCreated, created), nil
+		return withSecret(http.StatusCreated, created, showWebhook), nil
 	}, nil
 }
 
@@ -94,15 +94,19 @@ func rotateWebhook(c *call) (work, error) {
 	if err != nil {
 		return nil, err
 	}
+	params := refgrow.RotateWebhookParams{OverlapHours: b.newWhole("overlap_hours")}
 	if err := b.end(); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		rotated, err := p.RotateWebhook(ctx, id)
+		rotated, err := p.RotateWebhook(ctx, id, params)
 		if err != nil {
 			return answer{}, err
 		}
-		return withSecret(http.StatusOK, rotated), nil
+		return withSecret(http.StatusOK, rotated, func(o *wire.Object, w *refgrow.Webhook) {
+			showWebhook(o, w)
+			o.OptionalInstant("former_secret_until", w.FormerSecretUntil)
+		}), nil
 	}, nil
 }
 
@@ -119,9 +123,10 @@ func testWebhook(c *call) (work, error) {
 	if err := b.end(); err != nil {
 		return nil, err
 	}
-	return giving(http.StatusAccepted, showDelivery, func(ctx context.Context, p *refgrow.Project) (*refgrow.Delivery, error) {
-		return p.TestWebhook(ctx, id, event)
-	}), nil
+	return giving(http.StatusAccepted, showDelivery,
+		func(ctx context.Context, p *refgrow.Project) (*refgrow.Delivery, error) {
+			return p.TestWebhook(ctx, id, event)
+		}), nil
 }
 
 func replayWebhook(c *call) (work, error) {
@@ -183,8 +188,7 @@ func listDeliveries(c *call) (work, error) {
 	}, nil
 }
 
-// eventsOf gives a list of names the type that the engine has for them; nil stays
-// nil.
+// eventsOf converts a list of names to the engine's type; nil stays nil.
 func eventsOf(names []string) []refgrow.Event {
 	if names == nil {
 		return nil
@@ -196,11 +200,11 @@ func eventsOf(names []string) []refgrow.Event {
 	return events
 }
 
-// withSecret is the answer with a webhook whose secret was just made. It is the
-// only one that shows a secret.
-func withSecret(status int, w *refgrow.Webhook) answer {
+// withSecret is the answer with a webhook whose secret was just made. No other answer
+// shows a secret.
+func withSecret(status int, w *refgrow.Webhook, show func(*wire.Object, *refgrow.Webhook)) answer {
 	done := one(status, w, func(o *wire.Object, w *refgrow.Webhook) {
-		showWebhook(o, w)
+		show(o, w)
 		o.Optional("secret", w.Secret)
 	})
 	if w.Secret != "" {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,8 +26,8 @@ func TestWebhook(t *testing.T) {
 	const empty = `"pagination": {"limit": 50, "offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`
 	w.do(t, "GET", "/webhooks", "").is(t, 200, `{"success": true, "data": [], `+empty)
 	const first = `"id": 1, "url": "https://example.com/hooks?for=shop",
-		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"], "status": "active", "signed": true,
-		"created_at": ` + at
+		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"],
+		"status": "active", "signed": true, "created_at": ` + at
 	made := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/hooks?for=shop"}`).ok(t, 201)
 	secret := text(made.data()["secret"])
 	made.is(t, 201, `{"success": true, "data": {`+first+`, "secret": "`+secret+`"}}`)
@@ -34,31 +35,41 @@ func TestWebhook(t *testing.T) {
 	w.do(t, "GET", "/webhooks/1", "").is(t, 200, `{"success": true, "data": {`+first+`}}`)
 
 	w.clock.Advance(time.Minute)
-	const second = `"id": 2, "url": "http://127.0.0.1:9000/", "events": ["referral_canceled", "referral_updated"], "status": "inactive", "signed": %s,
-		"created_at": "2026-01-15T12:01:00.000Z"`
-	w.do(t, "POST", "/webhooks", `{"url": "http://127.0.0.1:9000/", "events": ["referral_updated", "referral_canceled"], "secret": null, "status": "inactive"}`).
+	const second = `"id": 2, "url": "http://127.0.0.1:9000/", "events": ["referral_canceled", "referral_updated"],
+		"status": "inactive", "signed": %s, "created_at": "2026-01-15T12:01:00.000Z"`
+	w.do(t, "POST", "/webhooks", `{"url": "http://127.0.0.1:9000/",
+		"events": ["referral_updated", "referral_canceled"], "secret": null, "status": "inactive"}`).
 		is(t, 201, `{"success": true, "data": {`+fmt.Sprintf(second, "false")+`, "secret": null}}`)
-	w.do(t, "GET", "/webhooks", "").is(t, 200, `{"success": true, "data": [{`+fmt.Sprintf(second, "false")+`}, {`+first+`}],
+	w.do(t, "GET", "/webhooks", "").
+		is(t, 200, `{"success": true, "data": [{`+fmt.Sprintf(second, "false")+`}, {`+first+`}],
 		"pagination": {"limit": 50, "offset": 0, "total": 2, "has_more": false, "next_cursor": null}}`)
-	w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "events": null, "secret": "`+ownSecret+`", "status": null}`).is(t, 201,
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "events": null, "secret": "`+
+		ownSecret+`", "status": null}`).is(t, 201,
 		`{"success": true, "data": {"id": 3, "url": "https://example.com",
-		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"], "status": "active", "signed": true,
-		"created_at": "2026-01-15T12:01:00.000Z", "secret": "`+ownSecret+`"}}`)
+		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"],
+		"status": "active", "signed": true, "created_at": "2026-01-15T12:01:00.000Z", "secret": "`+ownSecret+`"}}`)
 
-	// A change shows no secret; a rotation makes one, also where there was none.
-	w.do(t, "PUT", "/webhooks/3", `{"url": "https://example.com/new", "events": ["referral_signed_up"], "status": "inactive"}`).is(t, 200,
-		`{"success": true, "data": {"id": 3, "url": "https://example.com/new", "events": ["referral_signed_up"], "status": "inactive", "signed": true,
-		"created_at": "2026-01-15T12:01:00.000Z"}}`)
+	// A change shows no secret; a rotation makes one, even where there was none.
+	w.do(t, "PUT", "/webhooks/3",
+		`{"url": "https://example.com/new", "events": ["referral_signed_up"], "status": "inactive"}`).is(t, 200,
+		`{"success": true, "data": {"id": 3, "url": "https://example.com/new", "events": ["referral_signed_up"],
+		"status": "inactive", "signed": true, "created_at": "2026-01-15T12:01:00.000Z"}}`)
 	w.do(t, "PUT", "/webhooks/3", `{"status": "inactive"}`).ok(t, 200)
 	rotated := w.do(t, "POST", "/webhooks/1/rotate", "").ok(t, 200)
 	now := text(rotated.data()["secret"])
-	rotated.is(t, 200, `{"success": true, "data": {`+first+`, "secret": "`+now+`"}}`)
+	rotated.is(t, 200, `{"success": true, "data": {`+first+
+		`, "former_secret_until": "2026-01-16T12:01:00.000Z", "secret": "`+now+`"}}`)
+	short := w.do(t, "POST", "/webhooks/1/rotate", `{"overlap_hours": 1}`).ok(t, 200).data()
+	if short["former_secret_until"] != "2026-01-15T13:01:00.000Z" {
+		t.Errorf("rotated with an hour: %v", short)
+	}
 	if checkSecret(t, now); now == secret {
 		t.Error("the new secret is the old one")
 	}
 	signed := w.do(t, "POST", "/webhooks/2/rotate", "{}").ok(t, 200)
 	checkSecret(t, text(signed.data()["secret"]))
-	signed.is(t, 200, `{"success": true, "data": {`+fmt.Sprintf(second, "true")+`, "secret": "`+text(signed.data()["secret"])+`"}}`)
+	signed.is(t, 200, `{"success": true, "data": {`+fmt.Sprintf(second, "true")+
+		`, "former_secret_until": null, "secret": "`+text(signed.data()["secret"])+`"}}`)
 
 	w.do(t, "DELETE", "/webhooks/3", "").ok(t, 204)
 	w.do(t, "DELETE", "/webhooks/3", "").refused(t, 404, "not_found", "")
@@ -66,7 +77,8 @@ func TestWebhook(t *testing.T) {
 	if got := w.do(t, "GET", "/webhooks", ""); ids(got) != "2 1" {
 		t.Errorf("the list is %s", got.body)
 	}
-	if got := w.dump(t); strings.Contains(got, secret) || strings.Contains(got, now) || strings.Contains(got, "whsec_") || strings.Contains(got, "secret") {
+	if got := w.dump(t); strings.Contains(got, secret) || strings.Contains(got, now) ||
+		strings.Contains(got, "whsec_") || strings.Contains(got, "secret") {
 		t.Errorf("a secret is shown again: %s", got)
 	}
 }
@@ -85,20 +97,23 @@ func TestDeliveries(t *testing.T) {
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/webhooks", `{"url": "https://example.com/hooks", "events": ["referral_converted"]}`).ok(t, 201)
 	delivery := func(id, event, status, attempts, response, message, next, created, ended string) string {
-		return `{"id": ` + id + `, "event": "` + event + `", "status": "` + status + `", "attempts": ` + attempts + `, "response_status": ` + response +
-			`, "error": ` + message + `, "next_attempt_at": ` + next + `, "created_at": ` + created + `, "ended_at": ` + ended + `}`
+		return `{"id": ` + id + `, "event": "` + event + `", "status": "` + status +
+			`", "attempts": ` + attempts + `, "response_status": ` + response + `, "error": ` + message +
+			`, "next_attempt_at": ` + next + `, "created_at": ` + created + `, "ended_at": ` + ended + `}`
 	}
-	const noon, later, retried = `"2026-01-15T12:00:00.000Z"`, `"2026-01-15T12:00:01.000Z"`, `"2026-01-15T12:00:05.000Z"`
+	const noon, later, retried = `"2026-01-15T12:00:00.000Z"`, `"2026-01-15T12:00:01.000Z"`,
+		`"2026-01-15T12:00:05.000Z"`
 
 	// Tests are sent whatever the webhook wants.
 	one := delivery("1", "referral_converted", "pending", "0", "null", "null", noon, noon, "null")
 	w.do(t, "POST", "/webhooks/1/test", "").is(t, 202, `{"success": true, "data": `+one+`}`)
 	two := delivery("2", "referral_canceled", "pending", "0", "null", "null", noon, noon, "null")
-	w.do(t, "POST", "/webhooks/1/test", `{"event": "referral_canceled"}`).is(t, 202, `{"success": true, "data": `+two+`}`)
+	w.do(t, "POST", "/webhooks/1/test", `{"event": "referral_canceled"}`).
+		is(t, 202, `{"success": true, "data": `+two+`}`)
 	w.do(t, "GET", "/webhooks/1/deliveries", "").is(t, 200, `{"success": true, "data": [`+two+`, `+one+`],
 		"pagination": {"limit": 50, "offset": 0, "total": 2, "has_more": false, "next_cursor": null}}`)
 
-	// A worker tries both: the first is taken, the second is not.
+	// A worker tries both: the first is accepted, the second is not.
 	w.clock.Advance(time.Second)
 	attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
 	must(t, err)
@@ -109,7 +124,8 @@ func TestDeliveries(t *testing.T) {
 		result := refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}
 		if a.DeliveryID == 2 {
 			result = refgrow.AttemptResult{
-				Outcome: refgrow.AttemptRetry, RetryAt: w.clock.Now().Add(4 * time.Second), ResponseStatus: 500, Error: `the answer was "no"`,
+				Outcome: refgrow.AttemptRetry, RetryAt: w.clock.Now().Add(4 * time.Second),
+				ResponseStatus: 500, Error: `the answer was "no"`,
 			}
 		}
 		must(t, w.engine.FinishAttempt(t.Context(), a, result))
@@ -125,7 +141,7 @@ func TestDeliveries(t *testing.T) {
 	three := delivery("3", "referral_converted", "pending", "0", "null", "null", later, later, "null")
 	w.do(t, "POST", "/webhooks/1/replay", `{"delivery_id": 1}`).is(t, 202, `{"success": true, "data": `+three+`}`)
 
-	// Of what has happened since an instant, what the webhook wants.
+	// Everything since an instant that the webhook wants.
 	w.do(t, "POST", "/conversions", `{"type": "purchase", "base_value": 5}`).ok(t, 201)
 	w.do(t, "PUT", "/conversions/1", `{"reference": "in_1"}`).ok(t, 200)
 	w.clock.Advance(time.Second)
@@ -136,44 +152,95 @@ func TestDeliveries(t *testing.T) {
 		t.Error("there are more events")
 	}
 	// What is on its way is not sent twice.
-	w.do(t, "POST", "/webhooks/1/replay", `{"since": "2026-01-15"}`).is(t, 202, `{"success": true, "data": {"deliveries": 0}}`)
+	w.do(t, "POST", "/webhooks/1/replay", `{"since": "2026-01-15"}`).
+		is(t, 202, `{"success": true, "data": {"deliveries": 0}}`)
 	taken := func() {
 		t.Helper()
 		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
 		must(t, err)
 		for _, a := range attempts {
-			must(t, w.engine.FinishAttempt(t.Context(), a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}))
+			must(t, w.engine.FinishAttempt(t.Context(),
+				a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}))
 		}
 	}
 	taken()
 	for since, n := range map[string]string{
-		"2026-01-15": "2", "2026-01-15T12:00:01.001Z": "1", "2026-01-15T12:00:02Z": "1", "2026-01-15T14:00:02+02:00": "1",
+		"2026-01-15": "2", "2026-01-15T12:00:01.001Z": "1", "2026-01-15T12:00:02Z": "1",
+		"2026-01-15T14:00:02+02:00": "1",
 	} {
-		w.do(t, "POST", "/webhooks/1/replay", `{"since": "`+since+`"}`).is(t, 202, `{"success": true, "data": {"deliveries": `+n+`}}`)
+		w.do(t, "POST", "/webhooks/1/replay", `{"since": "`+since+`"}`).
+			is(t, 202, `{"success": true, "data": {"deliveries": `+n+`}}`)
 		taken()
 	}
 	if got := w.do(t, "GET", "/webhooks/1/deliveries", "").ok(t, 200); ids(got) != "10 9 8 7 6 5 4 3 2 1" {
 		t.Errorf("the log is %s", got.body)
 	}
 
-	// What waits is canceled with the webhook, and nothing is sent to it then.
+	// Deactivating the webhook cancels what waits, and then nothing is sent to it.
 	w.do(t, "PUT", "/webhooks/1", `{"status": "inactive"}`).ok(t, 200)
-	two = delivery("2", "referral_canceled", "canceled", "1", "500", `"the answer was \"no\""`, "null", noon, `"2026-01-15T12:00:02.000Z"`)
-	if got := w.do(t, "GET", "/webhooks/1/deliveries?status=canceled&limit=1", "").ok(t, 200); !strings.Contains(string(got.body), compact(t, two)) ||
-		number(got.pagination()["total"]) != 1 {
-		t.Errorf("canceled is %s", got.body)
+	two = delivery("2", "referral_canceled", "canceled", "1", "500",
+		`"the answer was \"no\""`, "null", noon, `"2026-01-15T12:00:02.000Z"`)
+	canceled := w.do(t, "GET", "/webhooks/1/deliveries?status=canceled&limit=1", "").ok(t, 200)
+	if !strings.Contains(string(canceled.body), compact(t, two)) || number(canceled.pagination()["total"]) != 1 {
+		t.Errorf("canceled is %s", canceled.body)
 	}
 	w.do(t, "POST", "/webhooks/1/test", "").refused(t, 409, "conflict", "")
 	w.do(t, "POST", "/webhooks/1/replay", `{"delivery_id": 1}`).refused(t, 409, "conflict", "")
 	w.do(t, "PUT", "/webhooks/1", `{"status": "active"}`).ok(t, 200)
 	w.do(t, "GET", "/webhooks/1/deliveries?status=pending", "").is(t, 200,
-		`{"success": true, "data": [], "pagination": {"limit": 50, "offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`)
+		`{"success": true, "data": [], "pagination": {"limit": 50,
+			"offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`)
 	w.do(t, "DELETE", "/webhooks/1", "").ok(t, 204)
 	w.do(t, "GET", "/webhooks/1/deliveries", "").refused(t, 404, "not_found", "")
 }
 
-// The secrets of a program whose host gives a key are nowhere in its files, in no
-// log and in no second answer; not even those of calls with an Idempotency-Key.
+// The data of the events of payouts and affiliates is what the API shows of them.
+func TestEventsOfPayoutsAndAffiliates(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com"}`).ok(t, 201)
+	w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "events": ["payout_updated", "affiliate_updated"]}`).
+		ok(t, 201)
+	sends := func(event, path string) {
+		t.Helper()
+		for more := true; more; {
+			var err error
+			more, err = w.engine.SpreadEvents(t.Context())
+			must(t, err)
+		}
+		if attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute); err != nil || len(attempts) > 0 {
+			t.Errorf("the webhook that does not ask got %v (%v)", attempts, err)
+		}
+		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 2, 10, time.Minute)
+		must(t, err)
+		if len(attempts) != 1 || string(attempts[0].Event) != event {
+			t.Fatalf("sent was %v, but should be %s", attempts, event)
+		}
+		var body struct{ Data json.RawMessage }
+		must(t, json.Unmarshal(attempts[0].Body, &body))
+		w.do(t, "GET", path, "").is(t, 200, `{"success": true, "data": `+string(body.Data)+`}`)
+		must(t, w.engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
+	}
+	const jane = "/affiliates/jane@example.com"
+	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "partner_slug": "jane-doe",
+		"payout_preferences": {"paypal_email": "pay@example.com", "wise_name": "Jane"}}`).ok(t, 201)
+	sends("affiliate_updated", jane)
+	w.do(t, "POST", "/adjustments", `{"affiliate_id": 1, "amount": 12.5, "note": "welcome"}`).ok(t, 201)
+	w.do(t, "PUT", jane, `{"status": "inactive"}`).ok(t, 200)
+	sends("affiliate_updated", jane)
+	w.do(t, "PUT", jane, `{"status": "inactive", "payouts_paused": false}`).ok(t, 200)
+	w.do(t, "POST", "/payouts", `{"preview": true}`).ok(t, 200)
+	w.do(t, "POST", "/payouts", "").ok(t, 201)
+	sends("payout_updated", "/payouts/1")
+	w.do(t, "POST", "/payouts/pay", `{"payouts": [{"id": 1, "external_reference": "bank 1"}]}`).ok(t, 200)
+	sends("payout_updated", "/payouts/1")
+	w.do(t, "POST", "/payouts/pay", `{"payouts": [{"id": 1, "external_reference": "bank 1"}]}`).ok(t, 200)
+	w.do(t, "POST", "/payouts/1/return", `{"note": "unclaimed"}`).ok(t, 200)
+	sends("payout_updated", "/payouts/1")
+}
+
+// When the host sets a key, a program's secrets are nowhere in the files, in no log and
+// in no second answer, not even those of calls with an Idempotency-Key.
 func TestSecretsAreNotKept(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "refgrow.db")
@@ -183,7 +250,8 @@ func TestSecretsAreNotKept(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	clock := refgrowtest.NewClock()
-	engine, err := refgrow.New(t.Context(), database, refgrow.Config{Now: clock.Now, Logger: log, SecretKey: bytes.Repeat([]byte{7}, 32)})
+	engine, err := refgrow.New(t.Context(), database,
+		refgrow.Config{Now: clock.Now, Logger: log, SecretKey: bytes.Repeat([]byte{7}, 32)})
 	must(t, err)
 	w := serve(t, engine, clock, refgrow.Settings{}, httpapi.Options{RateLimit: -1, Logger: log})
 
@@ -206,8 +274,10 @@ func TestSecretsAreNotKept(t *testing.T) {
 		before := w.dump(t)
 		for range 2 {
 			again := w.do(t, "POST", path, body, "Idempotency-Key", key)
-			again.is(t, 409, `{"success": false, "error": "Idempotency-Key: was used already, for the thing with id `+id+
-				`: the answer showed its secret, and is not kept", "code": "conflict", "field": "Idempotency-Key", "id": `+id+`}`)
+			again.is(t, 409, `{"success": false,
+				"error": "Idempotency-Key: was already used, for the thing with id `+id+
+				`: the answer showed its secret, and is not kept",
+				"code": "conflict", "field": "Idempotency-Key", "id": `+id+`}`)
 			if again.header.Get("Idempotent-Replayed") != "" {
 				t.Error("it counts as a replay")
 			}
@@ -217,7 +287,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 		}
 		w.do(t, "POST", path, body+" ", "Idempotency-Key", key).refused(t, 409, "conflict", "Idempotency-Key")
 		if got := w.do(t, "POST", path, body+" ", "Idempotency-Key", key); got.json["id"] != nil {
-			t.Errorf("another request is told of the webhook: %s", got.body)
+			t.Errorf("another request learns of the webhook: %s", got.body)
 		}
 	}
 	twice("/webhooks", `{"url": "https://example.com/1"}`, "made", "1")
@@ -226,20 +296,24 @@ func TestSecretsAreNotKept(t *testing.T) {
 	shown(w.do(t, "POST", "/webhooks/1/rotate", "").ok(t, 200))
 
 	// Without a secret there is nothing to hide, and the answer is kept.
-	unsigned := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/3", "secret": null}`, "Idempotency-Key", "unsigned").ok(t, 201)
-	again := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/3", "secret": null}`, "Idempotency-Key", "unsigned").ok(t, 201)
+	unsigned := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/3", "secret": null}`,
+		"Idempotency-Key", "unsigned").ok(t, 201)
+	again := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/3", "secret": null}`,
+		"Idempotency-Key", "unsigned").ok(t, 201)
 	if !bytes.Equal(again.body, unsigned.body) || again.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("%s and %s", unsigned.body, again.body)
 	}
-	// What is refused tells nobody what was sent.
+	// A refusal does not repeat what was sent.
 	const refusedSecret = "whsec_a secret that cannot be"
-	got := w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "secret": "`+refusedSecret+`"}`).refused(t, 400, "invalid", "secret")
+	got := w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "secret": "`+refusedSecret+`"}`).
+		refused(t, 400, "invalid", "secret")
 	if strings.Contains(string(got.body), "cannot be") {
 		t.Errorf("the refusal is %s", got.body)
 	}
 	w.do(t, "POST", "/webhooks/1/test", "").ok(t, 202)
 	w.clock.Advance(24 * time.Hour) // then the keys are free again
-	if got := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/1"}`, "Idempotency-Key", "made").ok(t, 201); got.id() != "4" {
+	got = w.do(t, "POST", "/webhooks", `{"url": "https://example.com/1"}`, "Idempotency-Key", "made").ok(t, 201)
+	if got.id() != "4" {
 		t.Errorf("after a day it makes %s", got.body)
 	} else {
 		shown(got)
@@ -281,7 +355,8 @@ func TestSecretsAreNotInStoredAnswers(t *testing.T) {
 	engine, clock := refgrowtest.On(t, database)
 	w := serve(t, engine, clock, refgrow.Settings{}, noLimit)
 	secrets := []string{
-		text(w.do(t, "POST", "/webhooks", `{"url": "https://example.com/1"}`, "Idempotency-Key", "a").ok(t, 201).data()["secret"]),
+		text(w.do(t, "POST", "/webhooks", `{"url": "https://example.com/1"}`, "Idempotency-Key", "a").
+			ok(t, 201).data()["secret"]),
 		text(w.do(t, "POST", "/webhooks/1/rotate", "", "Idempotency-Key", "b").ok(t, 200).data()["secret"]),
 	}
 	w.do(t, "DELETE", "/webhooks/1", "").ok(t, 204)
@@ -290,13 +365,13 @@ func TestSecretsAreNotInStoredAnswers(t *testing.T) {
 	again, err := sqlite.Open(t.Context(), file, sqlite.Options{})
 	must(t, err)
 	defer again.Close()
-	copied := filepath.Join(t.TempDir(), "copy.db") // has no remains of deleted rows
+	copied := filepath.Join(t.TempDir(), "copy.db") // has no remnants of deleted rows
 	reopened, _ := refgrowtest.On(t, again)
 	must(t, reopened.Backup(t.Context(), copied))
 	content, err := os.ReadFile(copied)
 	must(t, err)
 	if !bytes.Contains(content, []byte("refgrow_idempotency")) {
-		t.Fatal("the copy is no database")
+		t.Fatal("the copy is not a database")
 	}
 	for _, secret := range secrets {
 		if bytes.Contains(content, []byte(strings.TrimPrefix(secret, "whsec_"))) {
@@ -318,8 +393,10 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 	w.do(t, "POST", "/webhooks/2/test", "", "Authorization", "Bearer "+second).ok(t, 202)
 	before := w.dump(t, second)
 	for _, call := range []string{
-		"GET /webhooks/2", `PUT /webhooks/2 {"status": "inactive"}`, "DELETE /webhooks/2", "POST /webhooks/2/rotate", "POST /webhooks/2/test",
-		`POST /webhooks/2/replay {"since": "2026-01-01"}`, `POST /webhooks/2/replay {"delivery_id": 2}`, `POST /webhooks/1/replay {"delivery_id": 2}`,
+		"GET /webhooks/2", `PUT /webhooks/2 {"status": "inactive"}`,
+		"DELETE /webhooks/2", "POST /webhooks/2/rotate", "POST /webhooks/2/test",
+		`POST /webhooks/2/replay {"since": "2026-01-01"}`, `POST /webhooks/2/replay {"delivery_id": 2}`,
+		`POST /webhooks/1/replay {"delivery_id": 2}`,
 		"GET /webhooks/2/deliveries", "GET /webhooks/2/deliveries?limit=1&offset=1",
 	} {
 		method, rest, _ := strings.Cut(call, " ")
@@ -333,13 +410,14 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 	}
 	for key, want := range map[string]string{w.key: "1", second: "2"} {
 		for _, list := range []string{"/webhooks", "/webhooks/" + want + "/deliveries"} {
-			if got := w.do(t, "GET", list, "", "Authorization", "Bearer "+key).ok(t, 200); ids(got) != want || number(got.pagination()["total"]) != 1 {
+			if got := w.do(t, "GET", list, "", "Authorization", "Bearer "+key).ok(t, 200); ids(got) != want ||
+				number(got.pagination()["total"]) != 1 {
 				t.Errorf("%s lists %s", list, got.body)
 			}
 		}
 	}
 
-	// A change in one program is no event of the other.
+	// A change in one program is not an event of the other.
 	w.do(t, "POST", "/conversions", `{"type": "purchase", "base_value": 5}`).ok(t, 201)
 	if _, err := w.engine.SpreadEvents(t.Context()); err != nil {
 		t.Fatal(err)
@@ -347,7 +425,8 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 	if got := w.do(t, "GET", "/webhooks/1/deliveries", "").ok(t, 200); len(got.items()) != 3 {
 		t.Errorf("the program's own webhook has %s", got.body)
 	}
-	if got := w.do(t, "GET", "/webhooks/2/deliveries", "", "Authorization", "Bearer "+second).ok(t, 200); len(got.items()) != 1 {
+	got := w.do(t, "GET", "/webhooks/2/deliveries", "", "Authorization", "Bearer "+second).ok(t, 200)
+	if len(got.items()) != 1 {
 		t.Errorf("the other program's webhook has %s", got.body)
 	}
 	// A cursor is worth nothing elsewhere.
@@ -355,8 +434,10 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 	for _, list := range []string{"/webhooks", "/webhooks/1/deliveries"} {
 		cursor := text(w.do(t, "GET", list+"?limit=1", "").ok(t, 200).pagination()["next_cursor"])
 		w.do(t, "GET", list+"?limit=1&cursor="+cursor, "").ok(t, 200)
-		w.do(t, "GET", strings.Replace(list, "1", "2", 1)+"?limit=1&cursor="+cursor, "", "Authorization", "Bearer "+second).refused(t, 400, "invalid", "cursor")
+		w.do(t, "GET", strings.Replace(list, "1", "2", 1)+"?limit=1&cursor="+cursor,
+			"", "Authorization", "Bearer "+second).refused(t, 400, "invalid", "cursor")
 	}
-	w.do(t, "GET", "/webhooks/3/deliveries?cursor="+text(w.do(t, "GET", "/webhooks/1/deliveries?limit=1", "").pagination()["next_cursor"]), "").
+	w.do(t, "GET", "/webhooks/3/deliveries?cursor="+
+		text(w.do(t, "GET", "/webhooks/1/deliveries?limit=1", "").pagination()["next_cursor"]), "").
 		refused(t, 400, "invalid", "cursor")
 }

@@ -21,8 +21,7 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// killedAfter runs a program until wait returns at most, and gives what it has
-// printed.
+// killedAfter runs a command at most until wait returns, and returns what it printed.
 func killedAfter(t *testing.T, cmd *exec.Cmd, wait func()) (printed string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -38,7 +37,7 @@ func killedAfter(t *testing.T, cmd *exec.Cmd, wait func()) (printed string) {
 	return out.String()
 }
 
-// within gives a random time.
+// within returns a random time.
 func within(random *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(random.Int64N(int64(most)))
 }
@@ -62,10 +61,10 @@ type ready struct {
 	Key *string `json:"key"` // of a new database
 }
 
-// readyOn starts the program on a file. end kills it.
-func readyOn(t *testing.T, program, file string) (r ready, end func()) {
+// readyOn starts a server on a file. end kills it.
+func readyOn(t *testing.T, binary, file string) (r ready, end func()) {
 	t.Helper()
-	cmd := servingWith(program, file)(t.Context())
+	cmd := servingWith(binary, file)(t.Context())
 	cmd.Args = append(cmd.Args, "--json")
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -96,20 +95,20 @@ func opens(t *testing.T, url, key string) {
 	}
 }
 
-// The program is killed at a random instant while it makes its database. Started
-// again it serves, and a key that was shown opens it.
+// The server is killed at a random instant while it makes its database. Started again
+// it serves, and a key that was shown opens it.
 func TestKilledAtTheFirstStart(t *testing.T) {
 	t.Parallel()
-	random, program, dir := newRandom(t), build(t), t.TempDir()
+	random, binary, dir := newRandom(t), build(t), t.TempDir()
 	shown := make(map[string]int)
 	rounds := crashes(4, 20, 200)
 	for round := range rounds {
 		file := filepath.Join(dir, strconv.Itoa(round)+".db")
-		cmd := servingWith(program, file)(t.Context())
+		cmd := servingWith(binary, file)(t.Context())
 		cmd.Args = append(cmd.Args, "--json")
 		printed := killedAfter(t, cmd, func() {
 			// Its schema takes less time than its first key, and has more to break: so
-			// mostly it is killed right after it has written something.
+			// it is mostly killed right after it has written something.
 			if round%3 < 2 {
 				toGrow(file+"-wal", 1+random.IntN(12))
 			} else {
@@ -122,7 +121,7 @@ func TestKilledAtTheFirstStart(t *testing.T) {
 				t.Fatalf("%v: %s", err, printed)
 			}
 		}
-		after, end := readyOn(t, program, file)
+		after, end := readyOn(t, binary, file)
 		var key, when string
 		switch {
 		case before.Key != nil && after.Key != nil:
@@ -132,8 +131,10 @@ func TestKilledAtTheFirstStart(t *testing.T) {
 		case after.Key != nil:
 			key, when = *after.Key, "after it"
 		default:
-			// It was killed after it had made the project, and before it could show a key.
-			out, err := exec.CommandContext(t.Context(), program, "key", "create", "--db", file, "--project", shopName).Output()
+			// It was killed after it had made the project, and before it could show a
+			// key.
+			out, err := exec.CommandContext(t.Context(), binary, "key", "create", "--db", file, "--project", shopName).
+				Output()
 			if err != nil {
 				t.Fatalf("round %d: %v", round, err)
 			}
@@ -141,17 +142,17 @@ func TestKilledAtTheFirstStart(t *testing.T) {
 		}
 		shown[when]++
 		opens(t, after.URL, key)
-		verifyWith(t, program, file)
+		verifyWith(t, binary, file)
 		end()
 	}
 	t.Logf("%d kills; the first key was shown: %v", rounds, shown)
 }
 
-// The program is killed at a random instant while it makes a backup. What it leaves
-// is the whole backup, or nothing that could be taken for one.
+// The command is killed at a random instant while it makes a backup. What it leaves is
+// the whole backup, or nothing that could be taken for one.
 func TestKilledWhileBackingUp(t *testing.T) {
 	t.Parallel()
-	random, program, dir := newRandom(t), build(t), t.TempDir()
+	random, binary, dir := newRandom(t), build(t), t.TempDir()
 	file := filepath.Join(dir, "refgrow.db")
 	const sales = 3000
 	fill(t, file, sales)
@@ -159,18 +160,18 @@ func TestKilledWhileBackingUp(t *testing.T) {
 	rounds := crashes(5, 30, 300)
 	for round := range rounds {
 		backup := filepath.Join(dir, strconv.Itoa(round)+".backup")
-		cmd := exec.CommandContext(t.Context(), program, "backup", "--db", file, "--to", backup)
+		cmd := exec.CommandContext(t.Context(), binary, "backup", "--db", file, "--to", backup)
 		done := killedAfter(t, cmd, func() { <-time.After(within(random, 120*time.Millisecond)) }) != ""
-		left[judge(t, program, backup, sales, done)]++
+		left[judge(t, binary, backup, sales, done)]++
 	}
 	t.Logf("%d kills left: %v", rounds, left)
 }
 
-// judge says what a backup that was killed has left.
-func judge(t *testing.T, program, backup string, sales int, done bool) string {
+// judge says what a backup that was killed left behind.
+func judge(t *testing.T, binary, backup string, sales int, done bool) string {
 	t.Helper()
 	whole := fmt.Sprintf("conversions: %d\n", sales)
-	out, err := exec.CommandContext(t.Context(), program, "verify", "--db", backup).Output()
+	out, err := exec.CommandContext(t.Context(), binary, "verify", "--db", backup).Output()
 	_, missing := os.Stat(backup)
 	switch {
 	case err == nil && strings.HasSuffix(string(out), whole):
@@ -178,7 +179,7 @@ func judge(t *testing.T, program, backup string, sales int, done bool) string {
 	case done:
 		t.Errorf("the backup was said to be done: %v %s", err, out)
 	case err == nil:
-		t.Errorf("half of a backup passes for a whole one: %s", out)
+		t.Errorf("half a backup passes for a whole one: %s", out)
 	case errors.Is(missing, fs.ErrNotExist):
 		return "nothing"
 	}
@@ -189,7 +190,7 @@ func judge(t *testing.T, program, backup string, sales int, done bool) string {
 func fill(t *testing.T, file string, sales int) {
 	t.Helper()
 	ctx := t.Context()
-	makeProgram(t, file)
+	makeProject(t, file)
 	database, err := sqlite.Open(ctx, file, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +207,8 @@ func fill(t *testing.T, file string, sales int) {
 	err = shop.Atomic(ctx, func(shop *refgrow.Project) error {
 		for i := range sales {
 			if _, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{
-				Type: refgrow.Purchase, AffiliateID: 1 + rand.Int64N(affiliates), BaseValue: money.MustParse("49.00 USD"), Reference: strconv.Itoa(i),
+				Type: refgrow.Purchase, AffiliateID: 1 + rand.Int64N(affiliates),
+				BaseValue: money.MustParse("49.00 USD"), Reference: strconv.Itoa(i),
 			}); err != nil {
 				return err
 			}

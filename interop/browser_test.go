@@ -15,8 +15,8 @@ import (
 const nobody = "0.00 USD"
 
 // People with a browser visit the shop of examples/saas, and a static site that uses
-// the script. One after the other: there is one browser, and nothing else beside it is
-// in a hurry then.
+// the script. One after the other: there is one browser, and nothing else runs in a
+// hurry alongside it.
 func TestBrowser(t *testing.T) {
 	d := newDriver(t)
 	t.Run("shop", func(t *testing.T) { tryShop(t, d) })
@@ -31,7 +31,8 @@ func tryShop(t *testing.T, d *driver) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &onlooker{engine: engine, project: project, click: func(t *testing.T, code string) { fetch(t, http.MethodGet, shop+"/?ref="+code, "", "") }}
+	p := &onlooker{engine: engine, project: project,
+		click: func(t *testing.T, code string) { fetch(t, http.MethodGet, shop+"/?ref="+code, "", "") }}
 
 	// The whole story, with a partner who looks at the account page.
 	for name, javaScript := range map[string]bool{"with JavaScript": true, "without JavaScript": false} {
@@ -75,7 +76,8 @@ func tryShop(t *testing.T, d *driver) {
 			{true, numbers{1, 2, 1, "8.82 USD"}, numbers{0, 0, 1, "8.82 USD"}},
 		} {
 			p.set(t, refgrow.UpdateSettingsParams{CouponFirst: &c.couponFirst})
-			bought := d.live(t, "buys", true, needs{"shop": shop, "code": "JANE", "coupon": "BOB10", "email": fmt.Sprintf("couple-%d@example.com", i)})
+			bought := d.live(t, "buys", true, needs{"shop": shop,
+				"code": "JANE", "coupon": "BOB10", "email": fmt.Sprintf("couple-%d@example.com", i)})
 			same(t, "the orders", bought.undated(), []string{"Team|BOB10|44.10 USD|Money back"})
 			p.expect(t, jane, c.jane)
 			p.expect(t, bob.ID, c.bob)
@@ -84,7 +86,8 @@ func tryShop(t *testing.T, d *driver) {
 
 	t.Run("consent", func(t *testing.T) {
 		dora := p.affiliate(t, "DORA")
-		bought := d.live(t, "buys", true, needs{"shop": shop, "code": "DORA", "email": "shy@example.com", "refuses": true})
+		bought := d.live(t, "buys", true,
+			needs{"shop": shop, "code": "DORA", "email": "shy@example.com", "refuses": true})
 		same(t, "the cookie", bought.Cookie, (*cookie)(nil))
 		p.expect(t, dora, numbers{1, 0, 0, nobody})
 
@@ -145,7 +148,8 @@ func trySite(t *testing.T, d *driver) {
 		jane := p.affiliate(t, "JANE")
 		claimed := d.live(t, "claims", true, needs{"site": home, "code": "JANE", "email": "Carl@example.com"})
 		same(t, "the cookie", claimed.Cookie, remembered("JANE", "localhost"))
-		same(t, "the messages", claimed.Messages, []message{{"click", http.StatusAccepted}, {"signup", http.StatusAccepted}})
+		same(t, "the messages", claimed.Messages,
+			[]message{{"click", http.StatusAccepted}, {"signup", http.StatusAccepted}})
 		// What a browser says is only a claim.
 		p.expect(t, jane, numbers{1, 0, 0, nobody})
 		p.expectRecords(t, 0)
@@ -156,14 +160,15 @@ func trySite(t *testing.T, d *driver) {
 			affiliate int64
 		}{
 			{`{"type":"signup","email":"carl@example.com","reference":"1"}`, jane},
-			{`{"type":"purchase","email":"carl@example.com","base_value":49,"base_value_currency":"USD","reference":"2"}`, jane},
+			{`{"type":"purchase","email":"carl@example.com",
+				"base_value":49,"base_value_currency":"USD","reference":"2"}`, jane},
 			{`{"type":"signup","email":"someone@example.com","reference":"3"}`, 0},
 		} {
 			answer := must[struct {
 				AffiliateID int64 `json:"affiliate_id"`
 			}](server, http.MethodPost, "/conversions", "", c.body, http.StatusCreated)
 			if answer.AffiliateID != c.affiliate {
-				t.Errorf("%d: affiliate %d gets the credit, and should be %d", i, answer.AffiliateID, c.affiliate)
+				t.Errorf("%d: affiliate %d gets the credit, want %d", i, answer.AffiliateID, c.affiliate)
 			}
 		}
 		p.expect(t, jane, numbers{1, 1, 1, "9.80 USD"})
@@ -175,7 +180,8 @@ func trySite(t *testing.T, d *driver) {
 		same(t, "the messages", claimed.Messages, []message{{"click", 0}, {"signup", 0}})
 		answer := must[struct {
 			AffiliateID int64 `json:"affiliate_id"`
-		}](server, http.MethodPost, "/conversions", "", `{"type":"signup","email":"dora@example.com"}`, http.StatusCreated)
+		}](server, http.MethodPost, "/conversions", "", `{"type":"signup","email":"dora@example.com"}`,
+			http.StatusCreated)
 		if answer.AffiliateID != 0 {
 			t.Errorf("affiliate %d gets the credit", answer.AffiliateID)
 		}
@@ -191,7 +197,7 @@ func remembered(code, domain string) *cookie {
 func same(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s: %s, and should be %s", what, shown(got), shown(want))
+		t.Errorf("%s: %s, want %s", what, shown(got), shown(want))
 	}
 }
 

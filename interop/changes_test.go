@@ -22,8 +22,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// expectations are the events of each conversion, in order, that acknowledged
-// changes have promised.
+// expectations are the events of each conversion, in order, that acknowledged changes
+// promised.
 type expectations struct {
 	mu     sync.Mutex
 	labels map[string][]string
@@ -54,7 +54,7 @@ type customer struct {
 	sales    []*sale
 }
 
-// A sale is a conversion that a customer has made and not deleted.
+// A sale is a conversion that a customer made and did not delete.
 type sale struct {
 	id             string
 	base, refunded int64 // in dollars; base is 0 for a signup
@@ -80,7 +80,8 @@ func (c *customer) change() error {
 	switch n := c.random.IntN(100); {
 	case n < 25:
 		reference := fmt.Sprintf("%s-changed-%d", c.name, c.changes)
-		if _, err := c.send(http.MethodPut, "/conversions/"+s.id, fmt.Sprintf(`{"reference": %q}`, reference)); err != nil {
+		_, err := c.send(http.MethodPut, "/conversions/"+s.id, fmt.Sprintf(`{"reference": %q}`, reference))
+		if err != nil {
 			return err
 		}
 		c.expected.add(s.id, labelOfChange("reference", json.RawMessage(strconv.Quote(reference))))
@@ -122,7 +123,8 @@ func (c *customer) create() error {
 	if c.random.IntN(4) > 0 {
 		labels = labels[1:]
 		s.base = 2 + c.random.Int64N(100)
-		body = fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "email": %q, "base_value": %d, "base_value_currency": "USD"}`, email, s.base)
+		body = fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1,
+			"email": %q, "base_value": %d, "base_value_currency": "USD"}`, email, s.base)
 	}
 	shown, err := c.send(http.MethodPost, "/conversions", body)
 	if err != nil {
@@ -134,7 +136,7 @@ func (c *customer) create() error {
 	return nil
 }
 
-// send gives the conversion that the answer shows.
+// send returns the conversion that the answer shows.
 func (c *customer) send(method, path, body string) (shown answer, err error) {
 	once := ""
 	if method == http.MethodPost {
@@ -155,9 +157,8 @@ func (c *customer) send(method, path, body string) (shown answer, err error) {
 // rolledBack marks what nobody may ever hear of.
 const rolledBack = "was rolled back"
 
-// transact is a process with transactions of its own: of every two one is rolled
-// back, after changes of all kinds. It prints the conversions that it has
-// committed.
+// transact is a process with transactions of its own: every second one is rolled back,
+// after changes of all kinds. It prints the conversions that it committed.
 func transact(ctx context.Context, file string) error {
 	clock, err := clockFromEnvironment()
 	if err != nil {
@@ -167,12 +168,14 @@ func transact(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	app, err := sql.Open("sqlite", "file:"+filepath.ToSlash(file)+"?_txlock=immediate&_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)")
+	app, err := sql.Open("sqlite", "file:"+filepath.ToSlash(file)+
+		"?_txlock=immediate&_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)")
 	if err != nil {
 		return err
 	}
 	defer app.Close()
-	engine, err := refgrow.New(ctx, refgrow.SQLite(app), refgrow.Config{Now: clock, Logger: slog.New(slog.DiscardHandler)})
+	engine, err := refgrow.New(ctx, refgrow.SQLite(app),
+		refgrow.Config{Now: clock, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -232,13 +235,14 @@ func undone(ctx context.Context, shop *refgrow.Project, kept int64) error {
 	if err := shop.DeleteConversion(ctx, recorded.ID); err != nil || kept == 0 {
 		return err
 	}
-	if _, err := shop.UpdateConversion(ctx, kept, refgrow.UpdateConversionParams{Reference: refgrow.Set(rolledBack)}); err != nil {
+	_, err = shop.UpdateConversion(ctx, kept, refgrow.UpdateConversionParams{Reference: refgrow.Set(rolledBack)})
+	if err != nil {
 		return err
 	}
 	return shop.DeleteConversion(ctx, kept)
 }
 
-// committed reads what transact prints, and expects the events of it.
+// committed reads what transact prints, and expects its events.
 func (e *expectations) committed(output io.Reader) error {
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {

@@ -15,7 +15,7 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// click queues clicks of ever new visitors and tells how many it has handed over.
+// click queues clicks from ever new visitors and prints how many it has handed over.
 func click(ctx context.Context, file string) error {
 	database, err := sqlite.Open(ctx, file, sqlite.Options{})
 	if err != nil {
@@ -32,9 +32,7 @@ func click(ctx context.Context, file string) error {
 	began := engine.Now().UnixNano()
 	for taken := uint64(0); ; {
 		var address [16]byte
-		address[0] = 0xfd
-		binary.BigEndian.PutUint64(address[1:], uint64(began))
-		binary.BigEndian.PutUint32(address[12:], uint32(taken))
+		binary.BigEndian.PutUint64(address[:], 0xfd<<56|(uint64(began)+taken)&(1<<56-1))
 		if !shop.QueueClick(refgrow.Click{ReferralCode: "JANE", Address: netip.AddrFrom16(address)}) {
 			time.Sleep(time.Millisecond)
 			continue
@@ -45,7 +43,7 @@ func click(ctx context.Context, file string) error {
 	}
 }
 
-// A process that is killed loses of the clicks that it was given at most those that
+// A process that is killed loses, of the clicks that it was given, at most those that
 // wait in memory and those of one transaction, and what it has written is whole.
 func TestKilledWhileClicking(t *testing.T) {
 	ctx := t.Context()
@@ -63,7 +61,8 @@ func TestKilledWhileClicking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jane, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	jane, err := shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,24 +29,24 @@ func crashes(short, usual, long int) int {
 	return usual
 }
 
-// A tally is what has happened in some rounds.
+// A tally is what happened in some rounds.
 type tally struct {
 	mu sync.Mutex
 
-	kills, twice        int // of the latter each in the middle of the recovery, too
+	kills, twice        int // twice: also in the middle of the recovery
 	orders, conversions int
 	repeated            int             // answers that were given again
-	unanswered, done    int             // orders without an answer, and those of them that had been carried out
+	unanswered, done    int             // orders without an answer, and how many of them had been carried out
 	first               []time.Duration // how long the first answers took
 }
 
-// The program is killed at a random instant while eight writers give it orders, and
+// The server is killed at a random instant while eight writers give it orders, and
 // started again on the same file. Nothing that was acknowledged is lost, nothing is
-// there twice, nothing is there that nobody has ordered, and the books are right.
-// Orders without an answer are repeated, and are then carried out exactly once.
+// there twice or without an order, and the books are right. Orders without an answer
+// are repeated, and are then carried out exactly once.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	program := build(t)
+	binary := build(t)
 	// A file is checked as a whole in each round, so it is kept small.
 	const roundsOnAFile = 10
 	var all tally
@@ -55,19 +55,19 @@ func TestCrash(t *testing.T) {
 		t.Run(strconv.Itoa(file), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "refgrow.db")
-			r := newRush(t, path, newRandom(t), servingWith(program, path))
+			r := newRush(t, path, newRandom(t), servingWith(binary, path))
 			for round := range roundsOnAFile {
 				if r.crash(&all); t.Failed() {
 					t.Fatalf("in round %d", round)
 				}
 			}
-			verifyWith(t, program, path)
+			verifyWith(t, binary, path)
 			all.add(r)
 		})
 	}
 }
 
-// judge tells what has happened in all rounds.
+// judge reports what happened in all rounds.
 func (a *tally) judge(t *testing.T) {
 	t.Helper()
 	if t.Failed() {
@@ -76,8 +76,10 @@ func (a *tally) judge(t *testing.T) {
 	slices.Sort(a.first)
 	half, slowest := a.first[len(a.first)/2], a.first[len(a.first)-1]
 	t.Logf("%d kills, %d of them twice; %d orders, %d conversions, none lost or twice; %d answers given again; "+
-		"%d orders without an answer, %d of which had been carried out; half of the first answers within %v, 99 of 100 within %v, the slowest after %v",
-		a.kills, a.twice, a.orders, a.conversions, a.repeated, a.unanswered, a.done, half, a.first[len(a.first)*99/100], slowest)
+		"%d orders without an answer, %d of which had been carried out; "+
+		"half of the first answers within %v, 99 of 100 within %v, the slowest after %v",
+		a.kills, a.twice, a.orders, a.conversions, a.repeated, a.unanswered,
+		a.done, half, a.first[len(a.first)*99/100], slowest)
 	// A machine with nothing else to do gives all of them within a second.
 	if half > time.Second || slowest > 10*time.Second {
 		t.Error("the first answers come too late")
@@ -139,16 +141,16 @@ func (r *rush) killEarly() {
 }
 
 // A server that is told to stop while eight writers give it orders ends with exit
-// code 0. What it has acknowledged is in the file, and all that it has done was
-// acknowledged: who got no answer got a refusal, and nothing was done.
+// code 0. What it acknowledged is in the file, and everything that it did was
+// acknowledged: a writer without that got a refusal, and nothing was done.
 func TestStoppedUnderLoad(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM on Windows")
 	}
 	file := filepath.Join(t.TempDir(), "refgrow.db")
-	program := build(t)
-	r := newRush(t, file, newRandom(t), servingWith(program, file))
+	binary := build(t)
+	r := newRush(t, file, newRandom(t), servingWith(binary, file))
 	var slowest time.Duration
 	refusals := make(map[string]int)
 	rounds := crashes(3, 10, 100)
@@ -175,7 +177,8 @@ func TestStoppedUnderLoad(t *testing.T) {
 			t.Fatalf("in round %d", round)
 		}
 	}
-	t.Logf("stopped %d times, at most for %v, with %d conversions; refusals: %v", rounds, slowest, len(r.promises.sales), refusals)
+	t.Logf("stopped %d times, at most for %v, with %d conversions; refusals: %v",
+		rounds, slowest, len(r.promises.sales), refusals)
 }
 
 // stop tells the server to stop and waits until it has.
@@ -197,9 +200,10 @@ func refusal(t *testing.T, err error) string {
 		return "503"
 	case strings.Contains(err.Error(), "server closed idle connection"): // net/http exports no such error
 		return "closed"
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF):
 		return "closed"
 	}
-	t.Errorf("this is no clear refusal: %v", err)
+	t.Errorf("this is not a clear refusal: %v", err)
 	return "unclear"
 }

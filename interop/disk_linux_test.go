@@ -13,24 +13,24 @@ import (
 	"unsafe"
 )
 
-// powerCutVariable set to anything makes the tests of power cuts long, and makes it
-// a failure where they are impossible.
+// powerCutVariable set to anything makes the tests of power cuts long, and makes them
+// fail if they are impossible.
 const powerCutVariable = "REFGROW_POWERCUT"
 
-// A disk is an ext4 file system in a file, which can lose its power: whatever was
-// not written out by then is gone for ever.
+// A disk is an ext4 file system in a file, which can lose its power: whatever was not
+// written out by then is gone forever.
 type disk struct {
 	t     *testing.T
 	image string // the file
 	dir   string // where it is mounted
 }
 
-// newDisk makes a file system and mounts it, or ends the test where that is
-// impossible. It needs root, a free loop device and mkfs.ext4.
+// newDisk makes a file system and mounts it, or ends the test if that is impossible. It
+// needs root, a free loop device and mkfs.ext4.
 func newDisk(t *testing.T) *disk {
 	t.Helper()
-	// In the folder of the test nothing may be left mounted when it is removed, and
-	// this one is removed first of all.
+	// Nothing may be left mounted in the test's folder when it is removed, and this one
+	// is removed first.
 	home := t.TempDir()
 	d := &disk{t: t, image: filepath.Join(home, "image"), dir: filepath.Join(home, "disk")}
 	if err := d.make(); err != nil {
@@ -42,7 +42,7 @@ func newDisk(t *testing.T) *disk {
 	return d
 }
 
-// size of the file system. The file itself only has what is written to it.
+// size of the file system, in bytes. The file itself has only what is written to it.
 const size = 256 << 20
 
 func (d *disk) make() error {
@@ -62,8 +62,8 @@ func (d *disk) make() error {
 	return d.mount()
 }
 
-// guard unmounts the disk in the end, whatever the end is: a process of its own
-// waits for the end of this one, which may be killed.
+// guard unmounts the disk in the end, however that comes: a separate process waits for
+// the end of this one, which may be killed.
 func (d *disk) guard() error {
 	guardian := exec.Command("sh", "-c", `cat; if mountpoint -q "$1"; then umount -l "$1"; fi`, "sh", d.dir)
 	guardian.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt from the terminal is not for it
@@ -93,7 +93,7 @@ func (d *disk) unmount() error {
 	return nil
 }
 
-// detached tells whether the loop device is gone, and sees to it.
+// detached checks that the loop device is gone, and removes it if it is not.
 func (d *disk) detached() error {
 	out, err := exec.Command("losetup", "-j", d.image).Output()
 	if err != nil || len(bytes.TrimSpace(out)) == 0 {
@@ -103,8 +103,8 @@ func (d *disk) detached() error {
 	return errors.Join(fmt.Errorf("the loop device is still there: %s", out), command("losetup", "-d", device))
 }
 
-// What the kernel calls EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH: from now
-// on nothing reaches the device any more, not even the journal that waits in memory.
+// What the kernel calls EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH: from now on
+// nothing reaches the device, not even the journal that waits in memory.
 const (
 	shutdown   = 0x8004587d
 	noLogFlush = 2
@@ -120,13 +120,14 @@ func (d *disk) cut() {
 	}
 	defer root.Close()
 	flags := uint32(noLogFlush)
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, root.Fd(), shutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, root.Fd(), shutdown, uintptr(unsafe.Pointer(&flags)))
+	if errno != 0 {
 		d.t.Fatalf("the power cannot be cut: %v", errno)
 	}
 }
 
-// restore gives the power back: what is in memory is forgotten, and the journal of
-// the file system replayed. Nothing may run on the disk.
+// restore restores the power: what is in memory is forgotten, and the journal of the
+// file system replayed. Nothing may run on the disk.
 func (d *disk) restore() {
 	d.t.Helper()
 	if err := errors.Join(command("umount", d.dir), d.mount()); err != nil {
@@ -134,7 +135,7 @@ func (d *disk) restore() {
 	}
 }
 
-// command runs a program that has to succeed.
+// command runs a command that has to succeed.
 func command(name string, args ...string) error {
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = nil

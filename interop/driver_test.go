@@ -17,13 +17,13 @@ import (
 // browserVariable set to anything makes a missing browser a failure.
 const browserVariable = "REFGROW_BROWSER"
 
-// A driver is the program that drives the browser.
+// A driver is the script that drives the browser.
 type driver struct {
 	in  io.Writer
 	out *bufio.Scanner
 }
 
-// newDriver starts a browser, or ends the test where there is none.
+// newDriver starts a browser, or ends the test if there is none.
 func newDriver(t *testing.T) *driver {
 	t.Helper()
 	lacking := func(what string) {
@@ -33,9 +33,9 @@ func newDriver(t *testing.T) *driver {
 		}
 		t.Skipf("no browser is tried: there is no %s", what)
 	}
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			lacking(program)
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lacking(tool)
 		}
 	}
 	var browser string
@@ -93,7 +93,7 @@ type needs map[string]any
 type seen struct {
 	Error      string
 	Violations []string // of the pages' policies
-	Control    int      // violations that the story has made itself
+	Control    int      // violations that the story itself committed
 
 	Before, Cookie *cookie
 	Message        message
@@ -110,11 +110,10 @@ type cookie struct {
 	Value, Path, Domain string
 	HTTPOnly, Secure    bool
 	SameSite            string
-	Days                int // that it has left
+	Days                int // how many it has left
 }
 
-// A message is what the script has sent. Status is 0 where the page may not know
-// the answer.
+// A message is what the script sent. Status is 0 if the page may not know the answer.
 type message struct {
 	Type   string
 	Status int
@@ -130,7 +129,7 @@ func (s *seen) undated() []string {
 	return orders
 }
 
-// live lets who has the email live a story, and gives what was seen in it.
+// live lets the person with the email live a story, and returns what was seen in it.
 func (d *driver) live(t *testing.T, story string, javaScript bool, n needs) *seen {
 	t.Helper()
 	told := map[string]any{"story": story, "javaScript": javaScript}

@@ -24,8 +24,8 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// An endpoint that hangs does not hold up another one: that one gets all its events
-// while not a single request of the first has ended.
+// An endpoint that hangs does not hold up another one, which gets all its events while
+// not a single request to the first has ended.
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -58,8 +58,8 @@ func TestDeadEndpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// slowest makes sales one after another and gives the longest time that the live
-	// endpoint has waited for the events of one.
+	// slowest makes sales one after another and returns the longest time that the live
+	// endpoint waited for the events of one.
 	slowest := func(sales int) (longest time.Duration) {
 		t.Helper()
 		for range sales {
@@ -69,7 +69,8 @@ func TestDeadEndpoint(t *testing.T) {
 				case at := <-arrived:
 					longest = max(longest, at.Sub(recorded))
 				case <-time.After(10 * time.Second):
-					t.Fatalf("an event did not arrive; the dead endpoint has ended %d of %d requests", ended.Load(), begun.Load())
+					t.Fatalf("an event did not arrive; the dead endpoint has ended %d of %d requests",
+						ended.Load(), begun.Load())
 				}
 			}
 		}
@@ -81,12 +82,12 @@ func TestDeadEndpoint(t *testing.T) {
 	endpoint(dead.URL)
 	together := slowest(sales)
 	if begun.Load() == 0 || ended.Load() > 0 {
-		t.Errorf("the dead endpoint has ended %d of %d requests meanwhile", ended.Load(), begun.Load())
+		t.Errorf("the dead endpoint has ended %d of %d requests in the meantime", ended.Load(), begun.Load())
 	}
-	t.Logf("the slowest of %d events came after %v, and beside a dead endpoint after %v", 2*sales, alone, together)
+	t.Logf("the slowest of %d events came after %v, and next to a dead endpoint after %v", 2*sales, alone, together)
 }
 
-// sell records a sale and tells when that was done.
+// sell records a sale and returns when that was done.
 func sell(ctx context.Context, t *testing.T, shop *refgrow.Project) time.Time {
 	t.Helper()
 	if _, err := shop.RecordConversion(ctx, sold()); err != nil {
@@ -99,8 +100,8 @@ func sold() refgrow.RecordConversionParams {
 	return refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("49.00 USD")}
 }
 
-// A measurement is what a process says of itself: its memory in KiB, before there
-// were deliveries, at most, and while so many wait.
+// A measurement is what a process says about itself: its memory in KiB, before there
+// were deliveries, at most, and while Waiting of them wait.
 type measurement struct{ Before, Peak, After, Waiting int64 }
 
 const mostGrowth = 50 << 10 // KiB
@@ -122,7 +123,8 @@ func TestWaitingDeliveries(t *testing.T) {
 	if err := json.Unmarshal(out, &m); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d deliveries wait: the process has %d KiB, at most %d, and had %d before", m.Waiting, m.After, m.Peak, m.Before)
+	t.Logf("%d deliveries wait: the process has %d KiB, at most %d, and had %d before",
+		m.Waiting, m.After, m.Peak, m.Before)
 	if m.Waiting < 10_000 {
 		t.Errorf("%d deliveries wait", m.Waiting)
 	}
@@ -131,8 +133,8 @@ func TestWaitingDeliveries(t *testing.T) {
 	}
 }
 
-// measure runs an engine with a worker, without an endpoint first, and then with a
-// dead one.
+// measure runs an engine with a worker, first without an endpoint, and then with a dead
+// one.
 func measure(ctx context.Context, file string) error {
 	database, err := sqlite.Open(ctx, file, sqlite.Options{})
 	if err != nil {
@@ -180,7 +182,8 @@ func measured(ctx context.Context, shop *refgrow.Project) (m measurement, err er
 	}
 	for m.Waiting < 2*sales {
 		<-time.After(again)
-		m.Waiting, err = shop.CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
+		m.Waiting, err = shop.CountDeliveries(ctx, hook.ID,
+			refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
 		if err != nil {
 			return m, err
 		}

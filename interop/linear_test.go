@@ -23,14 +23,14 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// How a history is made: by so many clients, of so many calls in all, about so many
+// A history is made by askers clients, with questions calls in all, about subjects
 // references.
 const askers, questions, subjects = 8, 500, 2
 
-// Whatever clients do to a conversion at the same time, what they are answered is as
-// if one call had been done after the other, each between its beginning and its end:
-// nobody reads what is out of date or was never written, and what is acknowledged is
-// there for everybody from then on, in the account of the affiliate, too.
+// Whatever clients do to a conversion at the same time, the answers are as if the calls
+// had been done one after the other, each between its beginning and its end: nobody
+// reads what is out of date or was never written, and what is acknowledged is there for
+// everybody from then on, including in the affiliate's account.
 func TestLinearizable(t *testing.T) {
 	t.Parallel()
 	seeds := 2
@@ -57,7 +57,7 @@ func TestLinearizable(t *testing.T) {
 	}
 }
 
-// lookAtBorrowed is look for a database that the app has opened.
+// lookAtBorrowed is look for a database that the app opened.
 func lookAtBorrowed(t *testing.T) *refgrow.Engine {
 	t.Helper()
 	file := filepath.ToSlash(filepath.Join(t.TempDir(), "app.db"))
@@ -90,7 +90,7 @@ type history struct {
 
 	mu    sync.Mutex
 	calls []porcupine.Operation
-	ids   [subjects][]int64 // that conversions have got
+	ids   [subjects][]int64 // those that conversions got
 }
 
 // newHistory makes an affiliate for each reference.
@@ -105,7 +105,7 @@ func newHistory(t *testing.T, p *pair) *history {
 	return &history{t: t, shop: p, began: time.Now()}
 }
 
-// happen lets the clients do what they do by chance.
+// happen lets the clients do what they do, at random.
 func (h *history) happen(seed uint64) {
 	h.t.Helper()
 	var wait sync.WaitGroup
@@ -123,7 +123,7 @@ func (h *history) happen(seed uint64) {
 	wait.Wait()
 }
 
-// think makes a call that writes, if it writes, what no other one writes.
+// think makes up a call that writes, if it writes, what no other call writes.
 func (h *history) think(random *rand.Rand, value int64) question {
 	q := question{reference: random.IntN(subjects), value: value}
 	h.mu.Lock()
@@ -174,7 +174,8 @@ func (q question) call() (method, path, body string) {
 	switch q.verb {
 	case creates:
 		return http.MethodPost, "/conversions", fmt.Sprintf(
-			`{"type": "purchase", "affiliate_id": %d, "base_value": 1000, "value": %d, "reference": "order-%d"}`, q.reference+2, q.value, q.reference)
+			`{"type": "purchase", "affiliate_id": %d, "base_value": 1000, "value": %d, "reference": "order-%d"}`,
+			q.reference+2, q.value, q.reference)
 	case gets:
 		return http.MethodGet, conversion, ""
 	case updates:
@@ -187,7 +188,7 @@ func (q question) call() (method, path, body string) {
 	return "", "", ""
 }
 
-// understand reads an answer. What is no answer to be expected at all is an error.
+// understand reads an answer. An answer that is not to be expected at all is an error.
 func understand(got outcome) (response, error) {
 	a := response{status: got.status}
 	switch got.status {
@@ -233,7 +234,7 @@ func (h *history) judge(want porcupine.CheckResult) {
 	}
 	picture := filepath.Join(h.t.ArtifactDir(), "history.html")
 	err := porcupine.VisualizePath(registers(), info, picture)
-	h.t.Errorf("the history is %v, and should be %v; with -artifacts it is drawn in %s (%v)", result, want, picture, err)
+	h.t.Errorf("the history is %v, want %v; with -artifacts it is drawn in %s (%v)", result, want, picture, err)
 }
 
 // A server that sometimes answers from memory is found out.
@@ -278,7 +279,7 @@ func (f *forgetting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body.Bytes()) // a client that is gone needs no answer
 }
 
-// Each of these is one lie, or just not.
+// Each of these is one lie, or only just not one.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	const (
@@ -344,7 +345,7 @@ func TestHistories(t *testing.T) {
 			call(0, 1, question{verb: creates, value: 5}, response{status: busy})}},
 	} {
 		if got := porcupine.CheckOperationsTimeout(registers(), c.history, time.Minute); got != c.want {
-			t.Errorf("%s: the history is %v, and should be %v", name, got, c.want)
+			t.Errorf("%s: the history is %v, want %v", name, got, c.want)
 		}
 	}
 }

@@ -34,7 +34,7 @@ const (
 	clicking    = "clicking"
 )
 
-// TestMain lets the test binary be the other processes, too.
+// TestMain lets the test binary be the other processes too.
 func TestMain(m *testing.M) {
 	var err error
 	ctx, file := context.Background(), os.Getenv(fileVariable)
@@ -57,15 +57,15 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// runTests runs the tests and clears away the program that they have built.
+// runTests runs the tests and removes the binary that they built.
 func runTests(m *testing.M) int {
 	var err error
-	if programs, err = os.MkdirTemp("", "refgrow-interop-"); err != nil {
+	if binaries, err = os.MkdirTemp("", "refgrow-interop-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	code := m.Run()
-	if err := os.RemoveAll(programs); err != nil {
+	if err := os.RemoveAll(binaries); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return code
@@ -91,8 +91,8 @@ func clockFromEnvironment() (func() time.Time, error) {
 	return hurriedClock(time.UnixMilli(began)), err
 }
 
-// shortened takes a delay of the schedule down to what a test can wait for, on the
-// hurried clock: 5 seconds, then 15 seconds.
+// shortened reduces a delay of the schedule to what a test can wait for, on the hurried
+// clock: 5 seconds, then 15 seconds.
 func shortened(delay time.Duration) time.Duration { return min(delay, 15*time.Second) - delay }
 
 // serve is what "refgrow serve" does, in a hurry.
@@ -101,7 +101,8 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	database, err := sqlite.Open(ctx, file, sqlite.Options{Durability: sqlite.Durability(os.Getenv(durabilityVariable))})
+	database, err := sqlite.Open(ctx, file,
+		sqlite.Options{Durability: sqlite.Durability(os.Getenv(durabilityVariable))})
 	if err != nil {
 		return err
 	}

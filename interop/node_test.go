@@ -10,16 +10,16 @@ import (
 	"testing"
 )
 
-// askNode gives what each library for JavaScript says to each delivery, "" for
+// askNode returns what each JavaScript library says about each delivery, "" for
 // accepted.
 func askNode(t *testing.T, all []signed) []map[string]string {
 	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the libraries for JavaScript are not tried: there is no %s", program)
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("the JavaScript libraries are not tried: there is no %s", tool)
 		}
 	}
-	// Not beside the sources: what npm installs can have files for other tools.
+	// Not next to the sources: what npm installs can have files for other tools.
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", "verify.mjs"} {
 		text, err := os.ReadFile(filepath.Join("node", name))
@@ -42,7 +42,9 @@ func askNode(t *testing.T, all []signed) []map[string]string {
 		for name := range s.header {
 			headers[name] = s.header.Get(name)
 		}
-		if err := json.NewEncoder(&lines).Encode(map[string]any{"secret": s.secret, "headers": headers, "body": string(s.body)}); err != nil {
+		line := map[string]any{"secret": s.secret, "headers": headers, "body": string(s.body)}
+		err := json.NewEncoder(&lines).Encode(line)
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,7 +64,7 @@ func askNode(t *testing.T, all []signed) []map[string]string {
 		verdicts = append(verdicts, verdict)
 	}
 	if len(verdicts) != len(all) {
-		t.Fatalf("node has judged %d of %d deliveries", len(verdicts), len(all))
+		t.Fatalf("node judged %d of %d deliveries", len(verdicts), len(all))
 	}
 	return verdicts
 }

@@ -20,7 +20,7 @@ type onlooker struct {
 	barriers int
 }
 
-// look opens the database, which is made where there is none.
+// look opens the database, which is made if there is none.
 func look(t *testing.T, file string) *refgrow.Engine {
 	t.Helper()
 	database, err := sqlite.Open(t.Context(), file, sqlite.Options{})
@@ -47,14 +47,15 @@ func look(t *testing.T, file string) *refgrow.Engine {
 // affiliate makes an affiliate.
 func (p *onlooker) affiliate(t *testing.T, code string) int64 {
 	t.Helper()
-	a, err := p.project.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: code + "@example.com", ReferralCode: code})
+	a, err := p.project.CreateAffiliate(t.Context(),
+		refgrow.CreateAffiliateParams{Email: code + "@example.com", ReferralCode: code})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a.ID
 }
 
-// numbers are what an affiliate has got.
+// numbers are what an affiliate has.
 type numbers struct {
 	clicks, signups, purchases int64
 	earnings                   string
@@ -84,12 +85,12 @@ func (p *onlooker) settle(t *testing.T) {
 	}
 }
 
-// expect checks what an affiliate has got.
+// expect checks what an affiliate has.
 func (p *onlooker) expect(t *testing.T, affiliate int64, want numbers) {
 	t.Helper()
 	p.settle(t)
 	if got := p.read(t, affiliate); got != want {
-		t.Errorf("the affiliate has got %+v, and should have %+v", got, want)
+		t.Errorf("the affiliate has %+v, want %+v", got, want)
 	}
 }
 
@@ -113,6 +114,6 @@ func (p *onlooker) expectRecords(t *testing.T, want int64) {
 		t.Fatal(err)
 	}
 	if conversions != want || customers != want {
-		t.Errorf("there are %d conversions and %d customers, and should be %d", conversions, customers, want)
+		t.Errorf("there are %d conversions and %d customers, want %d", conversions, customers, want)
 	}
 }

@@ -11,21 +11,22 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// state says how far things are.
+// state says how far things have got.
 func (tr *trouble) state() string {
 	events, requests, hits := tr.receiver.summary()
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d of %d events have arrived with %d requests, %v; the endpoint is %s\n",
 		events, tr.expected.count(), requests, hits, tr.status())
 	for _, status := range []string{"pending", "failed"} {
-		_, deliveries, _, err := tr.server.call(http.MethodGet, tr.webhook+"/deliveries?limit=10&status="+status, "", "")
+		_, deliveries, _, err := tr.server.call(http.MethodGet,
+			tr.webhook+"/deliveries?limit=10&status="+status, "", "")
 		fmt.Fprintf(&text, "%s: %s %v\n", status, deliveries, err)
 	}
 	return text.String()
 }
 
-// compare checks that what has arrived first, conversion by conversion, is what
-// was acknowledged.
+// compare checks that the first arrivals, conversion by conversion, are what was
+// acknowledged.
 func (tr *trouble) compare() {
 	tr.t.Helper()
 	accepted := tr.receiver.accepted()

@@ -26,8 +26,8 @@ import (
 // or by the number of seeds.
 const soakVariable = "REFGROW_SOAK"
 
-// A pair is two processes that serve one file: this one, and another one that runs
-// the same binary.
+// A pair is two processes that serve one file: this one, and another one that runs the
+// same binary.
 type pair struct {
 	shop   *refgrow.Project
 	jane   int64 // an affiliate, with 20 %
@@ -53,7 +53,8 @@ func alone(t *testing.T, engine *refgrow.Engine, through func(http.Handler) http
 	if err != nil {
 		t.Fatal(err)
 	}
-	jane, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	jane, err := shop.CreateAffiliate(t.Context(),
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,8 @@ func alone(t *testing.T, engine *refgrow.Engine, through func(http.Handler) http
 	if err != nil {
 		t.Fatal(err)
 	}
-	here := httptest.NewServer(http.StripPrefix("/api/v1", through(httpapi.New(engine, httpapi.Options{RateLimit: -1}))))
+	here := httptest.NewServer(
+		http.StripPrefix("/api/v1", through(httpapi.New(engine, httpapi.Options{RateLimit: -1}))))
 	t.Cleanup(here.Close)
 	p := &pair{
 		shop: shop, jane: jane.ID, key: key, urls: []string{here.URL},
@@ -71,16 +73,17 @@ func alone(t *testing.T, engine *refgrow.Engine, through func(http.Handler) http
 	return p
 }
 
-// An outcome is what a call came to.
+// An outcome is what came of a call.
 type outcome struct {
 	status int
 	body   []byte
-	field  string // that an error names
+	field  string // named by an error
 }
 
 // send calls one of the processes, once; clients with even numbers call this one.
 func (p *pair) send(ctx context.Context, client int, method, path, once, body string) (outcome, error) {
-	r, err := http.NewRequestWithContext(ctx, method, p.urls[client%len(p.urls)]+"/api/v1"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, p.urls[client%len(p.urls)]+"/api/v1"+path,
+		strings.NewReader(body))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -130,8 +133,8 @@ func (p *pair) atOnce(t *testing.T, clients int, path, once string, body func(cl
 	return got
 }
 
-// Of fifty clients of two processes who post what is unique at once, one gets it, and
-// the others are told that it is taken.
+// Of fifty clients of two processes that post something unique at once, one gets it,
+// and the others are told that it is taken.
 func TestManyAtOnceInTwoProcesses(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -142,7 +145,8 @@ func TestManyAtOnceInTwoProcesses(t *testing.T) {
 		body        func(client, n int) string
 	}{
 		{"/conversions", "reference", references, func(client, n int) string {
-			return fmt.Sprintf(`{"type": "purchase", "affiliate_id": %d, "base_value": 10, "reference": "order-%d", "url": "https://example.com/%d"}`, p.jane, n, client)
+			return fmt.Sprintf(`{"type": "purchase", "affiliate_id": %d, "base_value": 10,
+				"reference": "order-%d", "url": "https://example.com/%d"}`, p.jane, n, client)
 		}},
 		{"/referrals", "email", others, func(_, n int) string {
 			return fmt.Sprintf(`{"email": "carl-%d@example.com"}`, n)
@@ -160,7 +164,8 @@ func TestManyAtOnceInTwoProcesses(t *testing.T) {
 		var won [2]int // by clients of each process
 		for n := range kind.names {
 			winners := 0
-			for client, got := range p.atOnce(t, clients, kind.path, "", func(client int) string { return kind.body(client, n) }) {
+			for client, got := range p.atOnce(t, clients, kind.path, "",
+				func(client int) string { return kind.body(client, n) }) {
 				switch {
 				case got.status == http.StatusCreated:
 					winners++
@@ -170,7 +175,7 @@ func TestManyAtOnceInTwoProcesses(t *testing.T) {
 				}
 			}
 			if winners != 1 {
-				t.Errorf("%s, number %d was given to %d", kind.path, n, winners)
+				t.Errorf("%s, number %d went to %d", kind.path, n, winners)
 			}
 		}
 		t.Logf("%s, %s: %d went to this process, %d to the other one", kind.path, kind.field, won[0], won[1])
@@ -181,7 +186,7 @@ func TestManyAtOnceInTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := money.New(200*references, "USD"); earned[0].Total != want {
-		t.Errorf("she has earned %v, and should have %v", earned[0].Total, want)
+		t.Errorf("she has earned %v, want %v", earned[0].Total, want)
 	}
 }
 
@@ -194,13 +199,16 @@ func (p *pair) expect(t *testing.T, conversions, customers, affiliates, coupons 
 		want  int64
 		count func() (int64, error)
 	}{
-		{"conversions", conversions, func() (int64, error) { return p.shop.CountConversions(ctx, refgrow.ListConversionsParams{}) }},
-		{"customers", customers, func() (int64, error) { return p.shop.CountReferrals(ctx, refgrow.ListReferralsParams{}) }},
-		{"affiliates", affiliates, func() (int64, error) { return p.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{}) }},
+		{"conversions", conversions,
+			func() (int64, error) { return p.shop.CountConversions(ctx, refgrow.ListConversionsParams{}) }},
+		{"customers", customers,
+			func() (int64, error) { return p.shop.CountReferrals(ctx, refgrow.ListReferralsParams{}) }},
+		{"affiliates", affiliates,
+			func() (int64, error) { return p.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{}) }},
 		{"coupons", coupons, func() (int64, error) { return p.shop.CountCoupons(ctx, refgrow.ListCouponsParams{}) }},
 	} {
 		if n, err := list.count(); n != list.want || err != nil {
-			t.Errorf("there are %d %s, and should be %d: %v", n, list.what, list.want, err)
+			t.Errorf("there are %d %s, want %d: %v", n, list.what, list.want, err)
 		}
 	}
 }
@@ -224,8 +232,8 @@ func TestOneKeyInTwoProcesses(t *testing.T) {
 	p.expect(t, rounds, 0, 1, 0)
 }
 
-// 32 writers, half of them in another process, none of whom is turned away: neither
-// process keeps the file from the other one.
+// 32 writers, half of them in another process, and none is turned away: neither process
+// keeps the file from the other one.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
 	p, lasting := newPair(t), 2*time.Second
@@ -255,16 +263,17 @@ func TestManyWriters(t *testing.T) {
 	}
 	for process, durations := range all {
 		if len(durations) == 0 {
-			t.Fatalf("process %d has written nothing", process)
+			t.Fatalf("process %d wrote nothing", process)
 		}
 		slices.Sort(durations)
-		t.Logf("process %d: %d sales in %v, half of them within %v, 99 %% within %v, all within %v", process, len(durations), lasting,
+		t.Logf("process %d: %d sales in %v, half of them within %v, 99 %% within %v, all within %v",
+			process, len(durations), lasting,
 			durations[len(durations)/2], durations[len(durations)*99/100], durations[len(durations)-1])
 	}
 	p.expect(t, int64(len(all[0])+len(all[1])), 0, 1, 0)
 }
 
-// sell records a sale, by the engine in this process or by the API of the other one.
+// sell records a sale, through the engine in this process or the API of the other one.
 func (p *pair) sell(ctx context.Context, process int, reference string) error {
 	if process == 0 {
 		_, err := p.shop.RecordConversion(ctx, refgrow.RecordConversionParams{

@@ -22,12 +22,12 @@ func cuts(usual, long int) int {
 	return usual
 }
 
-// cutUnderLoad loads the server until the power is cut, and gives it back.
+// cutUnderLoad loads the server until the power is cut, and then restores the power.
 //
-// What is answered after the beginning of the cut does not count: with a real one
-// there would be nobody any more who could answer. The simulated one lets programs
-// live on for a moment, and sometimes tells them of an fsync that was under way that
-// it has succeeded when it has not.
+// What is answered after the beginning of the cut does not count: with a real one there
+// would no longer be anybody who could answer. The simulated one lets processes live on
+// for a moment, and sometimes tells them that an fsync that was under way has succeeded
+// when it has not.
 func (r *rush) cutUnderLoad(d *disk) (waiting []*order) {
 	r.t.Helper()
 	waiting = r.load(func() {
@@ -42,14 +42,14 @@ func (r *rush) cutUnderLoad(d *disk) (waiting []*order) {
 	return waiting
 }
 
-// The power is cut at a random instant while eight writers give orders to the
-// program. Nothing that was acknowledged is lost.
+// The power is cut at a random instant while eight writers give orders to the server.
+// Nothing that was acknowledged is lost.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
-	random, program := newRandom(t), build(t)
+	random, binary := newRandom(t), build(t)
 	file := filepath.Join(d.dir, "refgrow.db")
-	r := newRush(t, file, random, servingWith(program, file))
+	r := newRush(t, file, random, servingWith(binary, file))
 	rounds := cuts(3, 30)
 	unanswered, done := 0, 0
 	for round := range rounds {
@@ -64,13 +64,14 @@ func TestPowerCut(t *testing.T) {
 			t.Fatalf("in round %d", round)
 		}
 	}
-	verifyWith(t, program, file)
-	t.Logf("%d power cuts: %d conversions and %d payouts, none lost; %d orders had no answer, %d of which had been carried out",
+	verifyWith(t, binary, file)
+	t.Logf("%d power cuts: %d conversions and %d payouts, none lost; "+
+		"%d orders had no answer, %d of which had been carried out",
 		rounds, len(r.promises.sales), len(r.promises.transfers), unanswered, done)
 }
 
-// The same loses a lot where a commit does not wait for the disk, so the test before
-// would notice it. What remains is whole all the same.
+// The same loses a lot if commits do not wait for the disk, so the test above would
+// notice it. What remains is whole all the same.
 func TestPowerCutWithoutWaitingForTheDisk(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
@@ -96,39 +97,39 @@ func TestPowerCutWithoutWaitingForTheDisk(t *testing.T) {
 	}
 	t.Logf("%d power cuts: of %d conversions and payouts %d are lost or older than they were", rounds, made, lost)
 	if lost == 0 {
-		t.Error("nothing is lost, so power cuts show nothing here")
+		t.Error("nothing is lost, so power cuts prove nothing here")
 	}
 }
 
-// The first key of a new database is shown only once. So it opens the server also
-// when the power is cut right after it was shown. The same holds for a backup: when
-// the program says that it is made, it is on the disk.
+// The first key of a new database is shown only once. So it opens the server even if
+// the power is cut right after it was shown. The same holds for a backup: when the
+// command says that it is done, it is on the disk.
 func TestPowerCutAfterTheFirstKey(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
-	program := build(t)
+	binary := build(t)
 	for round := range cuts(2, 30) {
 		file := filepath.Join(d.dir, strconv.Itoa(round)+".db")
-		ready, end := readyOn(t, program, file)
+		ready, end := readyOn(t, binary, file)
 		if ready.Key == nil {
 			t.Fatal("no key was shown")
 		}
 		d.cut()
 		end()
 		d.restore()
-		again, end := readyOn(t, program, file)
+		again, end := readyOn(t, binary, file)
 		opens(t, again.URL, *ready.Key)
 
 		backup := file + ".backup"
-		if err := command(program, "backup", "--db", file, "--to", backup); err != nil {
+		if err := command(binary, "backup", "--db", file, "--to", backup); err != nil {
 			t.Fatal(err)
 		}
 		d.cut()
 		end()
 		d.restore()
-		restored, end := readyOn(t, program, backup)
+		restored, end := readyOn(t, binary, backup)
 		opens(t, restored.URL, *ready.Key)
 		end()
-		verifyWith(t, program, backup)
+		verifyWith(t, binary, backup)
 	}
 }

@@ -27,8 +27,8 @@ const (
 	canceling
 )
 
-// An order is one change that a writer wants made exactly once, however often it has
-// to be sent: the same request again, with the same key.
+// An order is one change that a writer wants made exactly once, however often it has to
+// be sent: the same request again, with the same key.
 type order struct {
 	kind              kind
 	method, path      string
@@ -49,8 +49,8 @@ type booking struct {
 	base, value, refunded int64
 }
 
-// target is what the affiliate has of it in the end: the commission less the share
-// of it that belongs to what was refunded, rounded half away from zero.
+// target is what the affiliate gets in the end: the commission less the share of it
+// that belongs to what was refunded, rounded half away from zero.
 func (s booking) target() int64 {
 	return s.value - (2*s.value*s.refunded+s.base)/(2*s.base)
 }
@@ -87,12 +87,12 @@ type promises struct {
 	mu         sync.Mutex
 	sales      map[int64]booking
 	transfers  map[int64]transfer
-	references map[string]bool  // that were ever sent
+	references map[string]bool  // those ever sent
 	replies    map[string]reply // by key
 	answered   []*order         // those with a key
 	recent     []*order         // the last with a key that were begun
 	repeated   int              // answers that were given again
-	over       bool             // no answer counts any more
+	over       bool             // answers no longer count
 	news       chan struct{}    // gets something when an answer comes, if somebody waits for it
 }
 
@@ -119,7 +119,7 @@ func (p *promises) begin(o *order) {
 	}
 }
 
-// end says from when on no answer counts any more.
+// end says from when on answers no longer count.
 func (p *promises) end(over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *promises) ended() bool {
 	return p.over
 }
 
-// another gives one of the orders that were begun last, nil if there is none.
+// another returns one of the orders that were begun last, nil if there is none.
 func (p *promises) another(random *rand.Rand, wanted func(*order) bool) *order {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,22 +148,28 @@ func (p *promises) another(random *rand.Rand, wanted func(*order) bool) *order {
 	return found[random.IntN(len(found))]
 }
 
-// sale gives what was promised of a conversion.
+// sale returns what was promised about a conversion.
 func (p *promises) sale(id int64) booking {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.sales[id]
 }
 
-// keep takes an answer to an order. made are the conversions or payouts that nobody
-// has heard of before. A repeated order must have the very same answer.
+// keep takes an answer to an order. made are the conversions or payouts that nobody had
+// heard of before. A repeated order must get the very same answer, but for a run of
+// payouts, whose payouts are shown as they are by then.
 func (p *promises) keep(o *order, r reply) (made []int64, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if before, ok := p.replies[o.key]; ok && o.key != "" {
 		p.repeated++
-		if before.status != r.status || !bytes.Equal(before.body, r.body) {
-			return nil, fmt.Errorf("%v was answered with\n%d %s\nand again with\n%d %s", o, before.status, before.body, r.status, r.body)
+		same := bytes.Equal(before.body, r.body)
+		if o.kind == running {
+			same = slices.Equal(idsOf(before.body), idsOf(r.body))
+		}
+		if before.status != r.status || !same {
+			return nil, fmt.Errorf("%v was answered with\n%d %s\nand again with\n%d %s",
+				o, before.status, before.body, r.status, r.body)
 		}
 		return nil, nil
 	}
@@ -187,7 +193,20 @@ func (p *promises) keep(o *order, r reply) (made []int64, err error) {
 	return made, nil
 }
 
-// refusedReference checks that a conversion was refused for its reference alone.
+// idsOf returns the ids in a list.
+func idsOf(body []byte) []int64 {
+	var list struct{ Data []struct{ ID int64 } }
+	if err := json.Unmarshal(body, &list); err != nil {
+		return []int64{-1}
+	}
+	ids := make([]int64, len(list.Data))
+	for i, row := range list.Data {
+		ids[i] = row.ID
+	}
+	return ids
+}
+
+// refusedReference checks that a conversion was refused only for its reference.
 func refusedReference(body []byte) error {
 	var refusal struct{ Code, Field string }
 	if err := json.Unmarshal(body, &refusal); err != nil || refusal.Code != "conflict" || refusal.Field != "reference" {
@@ -209,7 +228,7 @@ func (p *promises) promise(o *order, body []byte) (made []int64, err error) {
 			return nil, err
 		}
 		if s != o.sale || o.kind != recording && id != o.id {
-			return nil, fmt.Errorf("the answer shows conversion %d %+v, and should show %d %+v", id, s, o.id, o.sale)
+			return nil, fmt.Errorf("the answer shows conversion %d %+v, want %d %+v", id, s, o.id, o.sale)
 		}
 		if before, known := p.sales[id]; o.kind == recording && known {
 			return nil, fmt.Errorf("two conversions have the id %d: %+v and %+v", id, before, s)
@@ -243,7 +262,7 @@ func (p *promises) promise(o *order, body []byte) (made []int64, err error) {
 		}
 		one, err := shown.Data.read()
 		if want := p.transfers[o.id].after(o); err != nil || shown.Data.ID != o.id || one != want {
-			return nil, errors.Join(err, fmt.Errorf("the answer shows %+v, and should show %+v", one, want))
+			return nil, errors.Join(err, fmt.Errorf("the answer shows %+v, want %+v", one, want))
 		}
 		p.transfers[o.id] = one
 		return nil, nil
@@ -296,8 +315,8 @@ func dollars(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cent
 
 // Findings are how a file differs from what was promised.
 type findings struct {
-	lost  []string // what was acknowledged and is not there
-	wrong []string // what nobody has ordered, or what does not add up
+	lost  []string // what was acknowledged and is missing
+	wrong []string // what nobody ordered, or what does not add up
 	done  int      // orders that were carried out but not answered
 }
 
@@ -312,8 +331,8 @@ func (f findings) expectNothing(t *testing.T) {
 	t.Fatalf("%d lost, %d wrong:\n%s", len(f.lost), len(f.wrong), strings.Join(all[:min(shown, len(all))], "\n"))
 }
 
-// compare holds a file against what was promised. Of the orders that wait for their
-// answer each may have been carried out, or not.
+// compare compares a file with what was promised. Each of the orders that wait for
+// their answer may have been carried out, or not.
 func (p *promises) compare(b books, waiting []*order) (f findings) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -347,7 +366,7 @@ func (p *promises) compareSales(b books, waiting []*order, f *findings) {
 			continue
 		}
 		if !made[got] {
-			f.wrong = append(f.wrong, fmt.Sprintf("nobody has ordered conversion %d %+v", id, got))
+			f.wrong = append(f.wrong, fmt.Sprintf("nobody ordered conversion %d %+v", id, got))
 			continue
 		}
 		delete(made, got)
@@ -392,7 +411,7 @@ func (p *promises) compareTransfers(b books, waiting []*order, f *findings) {
 			continue
 		}
 		if unheard = true; runs == 0 || got.status != "pending" {
-			f.wrong = append(f.wrong, fmt.Sprintf("nobody has ordered payout %d %+v", id, got))
+			f.wrong = append(f.wrong, fmt.Sprintf("nobody ordered payout %d %+v", id, got))
 		}
 	}
 	if unheard {
@@ -412,8 +431,8 @@ func (p *promises) compareTransfers(b books, waiting []*order, f *findings) {
 	}
 }
 
-// addUp checks to the cent what each affiliate has earned, what of it was paid and
-// what is about to be.
+// addUp checks to the cent what each affiliate has earned, how much of it was paid and
+// how much is about to be.
 func (p *promises) addUp(b books, f *findings) {
 	want := make(map[int64]account)
 	for _, s := range p.sales {
@@ -433,13 +452,13 @@ func (p *promises) addUp(b books, f *findings) {
 	}
 	for affiliate := int64(1); affiliate <= affiliates; affiliate++ {
 		if got := b.accounts[affiliate]; got != want[affiliate] {
-			f.wrong = append(f.wrong, fmt.Sprintf("affiliate %d has %+v, and should have %+v", affiliate, got, want[affiliate]))
+			f.wrong = append(f.wrong, fmt.Sprintf("affiliate %d has %+v, want %+v", affiliate, got, want[affiliate]))
 		}
 	}
 }
 
-// adopt takes over the payouts that an interrupted run has made and whose answer is
-// lost for ever, because it had no key. It gives their ids.
+// adopt takes over the payouts that an interrupted run made and whose answer is lost
+// forever, because it had no key. It returns their ids.
 func (p *promises) adopt(b books) (ids []int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -128,7 +128,7 @@ func (r *receiver) be(m mood) {
 	}
 }
 
-// hit tells how many requests were treated in a mood.
+// hit returns how many requests were treated in a mood.
 func (r *receiver) hit(m mood) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +142,7 @@ func (r *receiver) receive(w http.ResponseWriter, request *http.Request) {
 		return // the sender was killed, or the receiver went down
 	}
 	r.check(request.Header, body)
-	var seen told
+	var seen content
 	if err := json.Unmarshal(body, &seen); err != nil {
 		r.t.Errorf("%v: %s", err, body)
 		return
@@ -181,12 +181,12 @@ func (r *receiver) check(header http.Header, body []byte) {
 	}
 }
 
-// decide notes a request and tells how to treat it.
-func (r *receiver) decide(id string, seen *told) mood {
+// decide notes a request and returns how to treat it.
+func (r *receiver) decide(id string, seen *content) mood {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.mood
-	// Every other request has no trouble, so that things go on meanwhile.
+	// Every other request has no trouble, so that things go on in the meantime.
 	if r.troubled[id] >= r.most || len(r.arrivals)%2 == 0 {
 		m = calm
 	}
@@ -207,13 +207,13 @@ func (r *receiver) reset(w http.ResponseWriter) {
 		return
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // a reset, no orderly end
+		_ = tcp.SetLinger(0) // a reset, not an orderly end
 	}
 	conn.Close()
 }
 
-// A told is the body of a delivery, as far as it is looked at.
-type told struct {
+// A content is the body of a delivery, as far as it is looked at.
+type content struct {
 	Event string `json:"event"`
 	Data  struct {
 		ID      json.Number                   `json:"id"`
@@ -221,9 +221,9 @@ type told struct {
 	} `json:"data"`
 }
 
-// label is what tells the events of one conversion apart: the event, and the field
-// that was changed with its new value.
-func (t *told) label() string {
+// label tells the events of one conversion apart: the event, and the field that was
+// changed with its new value.
+func (t *content) label() string {
 	if t.Data.Changes == nil {
 		return t.Event
 	}
@@ -239,8 +239,8 @@ func labelOfChange(field string, value json.RawMessage) string {
 	return "referral_updated: " + field + " is " + string(value)
 }
 
-// accepted gives what was taken of each conversion, in the order in which it was
-// taken first.
+// accepted returns what was accepted of each conversion, in the order in which it was
+// first accepted.
 func (r *receiver) accepted() map[string][]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -255,19 +255,19 @@ func (r *receiver) accepted() map[string][]string {
 	return labels
 }
 
-// orderly checks that nothing of a conversion was even tried before what happened
-// to it earlier had been taken.
+// orderly checks that nothing of a conversion was even tried before what happened to it
+// earlier had been accepted.
 func (r *receiver) orderly() {
 	r.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	taken := make(map[string]bool)
-	waiting := make(map[string]string) // the event of a conversion that was tried but not taken yet
+	waiting := make(map[string]string) // the event of a conversion that was tried but not yet accepted
 	for _, a := range r.arrivals {
 		switch other, ok := waiting[a.conversion]; {
 		case taken[a.id]:
 		case ok && other != a.id:
-			r.t.Errorf("conversion %s: %s (%s) was sent before %s was taken", a.conversion, a.id, a.label, other)
+			r.t.Errorf("conversion %s: %s (%s) was sent before %s was accepted", a.conversion, a.id, a.label, other)
 		case a.accepted:
 			taken[a.id] = true
 			delete(waiting, a.conversion)

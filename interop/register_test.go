@@ -22,8 +22,8 @@ const (
 type question struct {
 	verb      verb
 	reference int
-	id        int64 // of the conversion; 0 where the call names none
-	value     int64 // that is written
+	id        int64 // of the conversion; 0 if the call names none
+	value     int64 // the value that is written
 }
 
 // A response is what came back: the conversion with its value, or the affiliate's
@@ -35,7 +35,7 @@ type response struct {
 	purchases int64
 }
 
-// A register is what a reference is, seen from outside: a conversion that is there or
+// A register is what a reference is, seen from outside: a conversion that exists or
 // not.
 type register struct {
 	there bool
@@ -43,7 +43,8 @@ type register struct {
 	value int64
 }
 
-// step says whether a response can be right, and what the reference is afterwards.
+// step reports whether a response can be right, and returns what the reference is
+// afterwards.
 func (r register) step(q question, a response) (bool, register) {
 	named := r.there && r.id == q.id
 	switch q.verb {
@@ -51,7 +52,8 @@ func (r register) step(q question, a response) (bool, register) {
 		if a.status == http.StatusConflict {
 			return r.there, r
 		}
-		return a.status == http.StatusCreated && !r.there && a.id > r.id && a.value == q.value, register{true, a.id, q.value}
+		return a.status == http.StatusCreated && !r.there && a.id > r.id && a.value == q.value,
+			register{true, a.id, q.value}
 	case looks:
 		if !r.there {
 			return a.status == http.StatusOK && a.purchases == 0 && a.value == 0, r
@@ -74,7 +76,7 @@ func (r register) step(q question, a response) (bool, register) {
 	return false, r
 }
 
-// registers is the model of all references, each for itself.
+// registers is the model of all references, each on its own.
 func registers() porcupine.Model {
 	return porcupine.Model{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -95,7 +97,8 @@ func registers() porcupine.Model {
 		},
 		DescribeOperation: func(input, output any) string {
 			q, a := input.(question), output.(response)
-			return fmt.Sprintf("%s %d = %d: %d %d = %d (%d)", q.verb, q.id, q.value, a.status, a.id, a.value, a.purchases)
+			return fmt.Sprintf("%s %d = %d: %d %d = %d (%d)",
+				q.verb, q.id, q.value, a.status, a.id, a.value, a.purchases)
 		},
 		DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 	}

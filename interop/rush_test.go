@@ -20,9 +20,8 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// A rush is a server that eight writers keep busy, with all that its answers have
-// promised. It ends badly, again and again, and then the file is held against the
-// promises.
+// A rush is a server that eight writers keep busy, with all that its answers promised.
+// It ends badly, again and again, and then the file is compared with the promises.
 type rush struct {
 	t        *testing.T
 	file     string
@@ -36,20 +35,21 @@ type rush struct {
 func newRush(t *testing.T, file string, random *rand.Rand, start func(context.Context) *exec.Cmd) *rush {
 	t.Helper()
 	r := &rush{t: t, file: file, promises: newPromises(), random: random}
-	r.server = newServer(t, makeProgram(t, file), start)
+	r.server = newServer(t, makeProject(t, file), start)
 	// The usual transport keeps two connections to a server.
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	r.server.client = &http.Client{Timeout: 20 * time.Second, Transport: transport}
 	for i := range 8 {
 		r.writers = append(r.writers, &writer{
-			name: fmt.Sprintf("writer%d", i), server: r.server, promises: r.promises, random: rand.New(rand.NewPCG(random.Uint64(), 0)),
+			name: fmt.Sprintf("writer%d", i), server: r.server, promises: r.promises,
+			random: rand.New(rand.NewPCG(random.Uint64(), 0)),
 		})
 	}
 	return r
 }
 
-// newRandom gives chance, and logs how to have the same again.
+// newRandom returns a source of chance, and logs how to get the same again.
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -57,8 +57,8 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// makeProgram makes the affiliate program, whose commission is 20 %, and gives a key.
-func makeProgram(t *testing.T, file string) (key string) {
+// makeProject makes the affiliate program, whose commission is 20 %, and returns a key.
+func makeProject(t *testing.T, file string) (key string) {
 	t.Helper()
 	ctx := t.Context()
 	database, err := sqlite.Open(ctx, file, sqlite.Options{})
@@ -75,7 +75,9 @@ func makeProgram(t *testing.T, file string) (key string) {
 		t.Fatal(err)
 	}
 	for i := range affiliates {
-		if _, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: fmt.Sprintf("partner-%d@example.com", i)}); err != nil {
+		_, err := shop.CreateAffiliate(ctx,
+			refgrow.CreateAffiliateParams{Email: fmt.Sprintf("partner-%d@example.com", i)})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,7 +88,7 @@ func makeProgram(t *testing.T, file string) (key string) {
 }
 
 // load lets all writers write until something ends the server, or stops it from
-// answering, and gives the orders that nobody has an answer to.
+// answering, and returns the orders that nobody has an answer to.
 func (r *rush) load(end func()) (waiting []*order) {
 	r.t.Helper()
 	var writing sync.WaitGroup
@@ -103,7 +105,7 @@ func (r *rush) load(end func()) (waiting []*order) {
 		if w.waiting == nil || slices.Contains(waiting, w.waiting) {
 			continue
 		}
-		// What one writer waits for another one may have got an answer to.
+		// Another writer may have got the answer that one waits for.
 		if _, answered := r.promises.replies[w.waiting.key]; !answered || w.waiting.key == "" {
 			waiting = append(waiting, w.waiting)
 		}
@@ -117,7 +119,7 @@ func (r *rush) moment(least, most time.Duration) {
 }
 
 // anInstant waits for a random time and then, every other time, for the next answer:
-// what was acknowledged too early is most likely to be found out right then.
+// that is when something acknowledged too early is most likely to be noticed.
 func (r *rush) anInstant(least, most time.Duration) {
 	r.moment(least, most)
 	if r.random.IntN(2) == 0 {
@@ -125,7 +127,7 @@ func (r *rush) anInstant(least, most time.Duration) {
 	}
 }
 
-// answers waits for some, unless the writers have failed.
+// answers waits for n answers, unless the writers have failed.
 func (r *rush) answers(n int) {
 	giveUp := time.After(5 * time.Second)
 	for range n {
@@ -137,7 +139,7 @@ func (r *rush) answers(n int) {
 	}
 }
 
-// restart starts the server and gives the time until it has answered a health check
+// restart starts the server and returns the time until it has answered a health check
 // and a request with a key.
 func (r *rush) restart() time.Duration {
 	r.t.Helper()
@@ -164,14 +166,14 @@ func (r *rush) look(waiting []*order) findings {
 	return r.promises.compare(readBooks(r.t, r.file, true), waiting)
 }
 
-// lookAgain only compares, after the file was checked and little has changed.
+// lookAgain only compares, when the file has been checked and little has changed since.
 func (r *rush) lookAgain() findings {
 	r.t.Helper()
 	return r.promises.compare(readBooks(r.t, r.file, false), nil)
 }
 
-// makeGood sends every order again that has no answer, and some that have: each is
-// carried out once, and what was answered before is answered so again.
+// makeGood sends every order again that has no answer, and some that have one: each is
+// carried out once, and what was answered before gets the same answer again.
 func (r *rush) makeGood(waiting []*order) {
 	r.t.Helper()
 	orders := slices.Clone(waiting)
@@ -203,11 +205,10 @@ type books struct {
 	sales     map[int64]booking
 	transfers map[int64]transfer
 	accounts  map[int64]account
-	wrong     []string // what SQLite and the engine find wrong about it
+	wrong     []string // what SQLite and the engine find wrong with it
 }
 
-// readBooks reads the file, which a server may have open, and verifies it if that is
-// wanted.
+// readBooks reads the file, which a server may have open, and verifies it if asked to.
 func readBooks(t *testing.T, file string, verify bool) books {
 	t.Helper()
 	b, err := books{
@@ -225,7 +226,8 @@ func (b books) read(ctx context.Context, file string, verify bool) (_ books, err
 		return b, err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	engine, err := refgrow.New(ctx, database, refgrow.Config{Migrate: refgrow.MigrateCheck, Logger: slog.New(slog.DiscardHandler)})
+	engine, err := refgrow.New(ctx, database,
+		refgrow.Config{Migrate: refgrow.MigrateCheck, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return b, err
 	}
@@ -256,7 +258,8 @@ func (b books) readTransfers(ctx context.Context, shop *refgrow.Project) error {
 		if err != nil {
 			return err
 		}
-		b.transfers[x.ID] = transfer{x.AffiliateID, x.Amount.Minor(), x.EntryCount, string(x.Status), x.ExternalReference}
+		b.transfers[x.ID] = transfer{x.AffiliateID, x.Amount.Minor(),
+			x.EntryCount, string(x.Status), x.ExternalReference}
 	}
 	return nil
 }
@@ -312,15 +315,16 @@ func checked(ctx context.Context, file string) (wrong []string, err error) {
 		if err := rows.Scan(&table, &row, &parent, &key); err != nil {
 			return nil, err
 		}
-		wrong = append(wrong, fmt.Sprintf("foreign_key_check: row %d of %s names no row of %s", row.Int64, table, parent))
+		wrong = append(wrong,
+			fmt.Sprintf("foreign_key_check: row %d of %s names no row of %s", row.Int64, table, parent))
 	}
 	return wrong, rows.Err()
 }
 
-// verifyWith has the program itself check the file.
-func verifyWith(t *testing.T, program, file string) {
+// verifyWith has the binary itself check the file.
+func verifyWith(t *testing.T, binary, file string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), program, "verify", "--db", file).CombinedOutput(); err != nil ||
+	if out, err := exec.CommandContext(t.Context(), binary, "verify", "--db", file).CombinedOutput(); err != nil ||
 		!bytes.HasPrefix(out, []byte("no differences")) {
 		t.Errorf("refgrow verify: %v\n%s", err, out)
 	}

@@ -51,44 +51,44 @@ func withClock(cmd *exec.Cmd, began time.Time) *exec.Cmd {
 	return cmd
 }
 
-// released is the command of the program that we ship.
+// released is the command of the binary that we ship.
 func released(t *testing.T, file string) func(context.Context) *exec.Cmd {
 	t.Helper()
 	return servingWith(build(t), file)
 }
 
-// servingWith is the same for a program that was built before.
-func servingWith(program, file string) func(context.Context) *exec.Cmd {
+// servingWith is the same for a binary that was built before.
+func servingWith(binary, file string) func(context.Context) *exec.Cmd {
 	return func(ctx context.Context) *exec.Cmd {
-		return exec.CommandContext(ctx, program, "serve", "--db", file, "--addr", "127.0.0.1:0",
+		return exec.CommandContext(ctx, binary, "serve", "--db", file, "--addr", "127.0.0.1:0",
 			"--rate-limit", "0", "--webhook-allow-private")
 	}
 }
 
-// build makes the program, once for all tests.
+// build makes the binary, once for all tests.
 func build(t *testing.T) string {
 	t.Helper()
-	program, err := building()
+	binary, err := building()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return program
+	return binary
 }
 
-// programs is a folder that TestMain makes and removes.
-var programs string
+// binaries is a folder that TestMain makes and removes.
+var binaries string
 
 var building = sync.OnceValues(func() (string, error) {
-	program := filepath.Join(programs, "refgrow")
+	binary := filepath.Join(binaries, "refgrow")
 	if runtime.GOOS == "windows" {
-		program += ".exe"
+		binary += ".exe"
 	}
-	cmd := exec.Command("go", "build", "-o", program, "./cmd/refgrow")
+	cmd := exec.Command("go", "build", "-o", binary, "./cmd/refgrow")
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return program, nil
+	return binary, nil
 })
 
 func newServer(t *testing.T, key string, start func(context.Context) *exec.Cmd) *server {
@@ -127,7 +127,7 @@ func (s *server) boot() {
 	}
 }
 
-// kill ends the process at once, in the middle of whatever it does.
+// kill ends the process at once, in the middle of whatever it is doing.
 func (s *server) kill() {
 	s.mu.Lock()
 	cmd := s.cmd
@@ -141,9 +141,9 @@ func (s *server) kill() {
 // again is how long a client waits before it tries again.
 const again = 20 * time.Millisecond
 
-// call sends a request until there is an answer. A POST has an idempotency key, so
-// that it is done once whatever happens to the server meanwhile. sure is false when
-// an earlier try may have done it.
+// call sends a request until there is an answer. A POST has an idempotency key, so that
+// it is done once whatever happens to the server in the meantime. sure is false when an
+// earlier try may have done it.
 func (s *server) call(method, path, once, body string) (status int, answer []byte, sure bool, err error) {
 	for sure = true; ; sure = false {
 		status, answer, err = s.try(method, path, once, body)
@@ -175,7 +175,7 @@ func (s *server) try(method, path, once, body string) (int, []byte, error) {
 	return answer.StatusCode, text, err
 }
 
-// must is call for what has to succeed, and gives the data of the answer.
+// must is call for what has to succeed, and returns the data of the answer.
 func must[T any](s *server, method, path, once, body string, want int) T {
 	s.t.Helper()
 	var result struct {

@@ -17,16 +17,16 @@ import (
 	"time"
 )
 
-// openShop runs examples/saas on a database and gives its address.
+// openShop runs examples/saas on a database and returns its address.
 func openShop(t *testing.T, file string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "saas")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/saas")
+	binary := filepath.Join(t.TempDir(), "saas")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./examples/saas")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "-addr", "127.0.0.1:0", "-db", file)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary, "-addr", "127.0.0.1:0", "-db", file)
 	cmd.Stderr = t.Output()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -49,8 +49,8 @@ func openShop(t *testing.T, file string) string {
 	return strings.TrimSuffix(url, "/")
 }
 
-// newSite serves a static site that uses the script of a server, and gives its
-// address: another site for the browser, because its host has another name.
+// newSite serves a static site that uses the script of a server, and returns its
+// address: another site to the browser, because its host has another name.
 func newSite(t *testing.T, server string) string {
 	t.Helper()
 	files := map[string]string{
@@ -73,7 +73,8 @@ func newSite(t *testing.T, server string) string {
 			return
 		}
 		w.Header().Set("Content-Type", types[filepath.Ext(r.URL.Path)])
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; script-src 'self' "+server+"; connect-src "+server)
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; img-src 'self'; script-src 'self' "+server+"; connect-src "+server)
 		_, _ = io.WriteString(w, text)
 	}))
 	t.Cleanup(site.Close)

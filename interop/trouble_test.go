@@ -37,7 +37,7 @@ type trouble struct {
 	patience  time.Duration    // how long anything may take
 	revived   int
 	settled   time.Time // when everything had been delivered
-	// calmBefore are moods for which the test waits until nothing waits.
+	// calmBefore are moods before which the test waits until nothing waits.
 	calmBefore []mood
 }
 
@@ -57,9 +57,9 @@ func TestTrouble(t *testing.T) {
 	tr.run(rounds)
 }
 
-// The same happens to the program that we ship, with its own client and on real
-// time. To save the test from waiting hours for the schedule, each event is refused
-// only once, and nothing waits when the receiver goes down.
+// The same happens to the binary that we ship, with its own client and in real time. To
+// save the test from waiting hours for the schedule, each event is refused only once,
+// and nothing waits when the receiver goes down.
 func TestTroubleOfTheProgram(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(longVariable) == "" {
@@ -71,8 +71,8 @@ func TestTroubleOfTheProgram(t *testing.T) {
 	tr.run(2)
 }
 
-// newTrouble begins with a receiver that makes trouble about each event so many
-// times at most: the schedule has ten tries, and kills take some.
+// newTrouble begins with a receiver that makes trouble about each event at most that
+// many times: the schedule has ten tries, and kills take some.
 func newTrouble(t *testing.T, most int, patience time.Duration) *trouble {
 	t.Helper()
 	began := time.Now().Truncate(time.Millisecond)
@@ -104,7 +104,7 @@ func (tr *trouble) serveWith(start func(context.Context) *exec.Cmd) {
 	}
 }
 
-// makeShop makes the database, with an affiliate, and gives a key.
+// makeShop makes the database, with an affiliate, and returns a key.
 func (tr *trouble) makeShop() string {
 	t, ctx := tr.t, tr.t.Context()
 	t.Helper()
@@ -141,8 +141,8 @@ func (tr *trouble) run(rounds int) {
 		moods := append(troubles(), calm)
 		tr.random.Shuffle(len(moods), func(i, j int) { moods[i], moods[j] = moods[j], moods[i] })
 		for _, m := range moods {
-			// A replay would make good what had been lost before. So every other time
-			// there is nothing left to replay but what happens from now on.
+			// A replay would make good what was lost before. So every other time there
+			// is nothing left to replay but what happens from now on.
 			if slices.Contains(tr.calmBefore, m) || m == gone && round%2 == 0 {
 				tr.drain()
 			}
@@ -151,7 +151,7 @@ func (tr *trouble) run(rounds int) {
 		}
 	}
 	tr.receiver.be(calm)
-	// While the rest is being delivered, it is killed, too.
+	// While the rest is being delivered, the server is killed too.
 	for kills < 10*rounds {
 		tr.kill()
 		kills++
@@ -163,7 +163,8 @@ func (tr *trouble) run(rounds int) {
 	for _, c := range tr.customers {
 		made += c.changes
 	}
-	t.Logf("%d changes, %d kills, %d events, %d requests, %d times switched on again, %v", made, kills, events, requests, tr.revived, hits)
+	t.Logf("%d changes, %d kills, %d events, %d requests, %d times switched on again, %v",
+		made, kills, events, requests, tr.revived, hits)
 	for _, m := range troubles() {
 		if m != down && hits[m] == 0 {
 			t.Errorf("the receiver was never in the mood %q", m)
@@ -212,12 +213,13 @@ func (tr *trouble) during(m mood, changes int) {
 		tr.drain()
 		return
 	case down:
-		<-time.After(500 * time.Millisecond) // for some tries in vain
+		<-time.After(500 * time.Millisecond) // for some failed tries
 		tr.receiver.be(calm)
 		return
 	case broken, hanging, resetting, forgetful, redirecting, overwhelmed, gone:
 	}
-	tr.until(fmt.Sprintf("a request that the receiver treats so: %s", m), func() bool { return tr.receiver.hit(m) > hits })
+	tr.until(fmt.Sprintf("a request that the receiver treats like this: %s", m),
+		func() bool { return tr.receiver.hit(m) > hits })
 	if m == gone {
 		tr.revive()
 	}
@@ -232,7 +234,7 @@ func (tr *trouble) kill() {
 }
 
 // transactions starts a process that makes transactions of its own, some of which
-// are rolled back. The function that it gives waits for its end.
+// are rolled back. The function that it returns waits for its end.
 func (tr *trouble) transactions() func() error {
 	cmd := ourselves(tr.t.Context(), transacting, tr.file)
 	if tr.hurried {
@@ -257,7 +259,7 @@ func (tr *trouble) until(what string, happened func() bool) {
 	tr.t.Helper()
 	for deadline := time.Now().Add(tr.patience); !happened(); {
 		if time.Now().After(deadline) {
-			tr.t.Fatalf("waited in vain for %s\n%s", what, tr.state())
+			tr.t.Fatalf("gave up waiting for %s\n%s", what, tr.state())
 		}
 		<-time.After(again)
 	}
@@ -285,7 +287,7 @@ func (tr *trouble) status() string {
 	}](tr.server, http.MethodGet, tr.webhook, "", "", http.StatusOK).Status
 }
 
-// spread tells whether deliveries were made of all events. No API tells it.
+// spread reports whether deliveries were made from all events. No API shows it.
 func (tr *trouble) spread() bool {
 	tr.t.Helper()
 	file, err := sql.Open("sqlite", "file:"+filepath.ToSlash(tr.file)+"?mode=ro&_pragma=busy_timeout(5000)")
@@ -294,8 +296,8 @@ func (tr *trouble) spread() bool {
 	}
 	defer file.Close()
 	var spread bool
-	if err := file.QueryRowContext(tr.t.Context(),
-		"SELECT position >= (SELECT COALESCE(MAX(id), 0) FROM refgrow_events) FROM refgrow_outbox").Scan(&spread); err != nil {
+	const query = "SELECT position >= (SELECT COALESCE(MAX(id), 0) FROM refgrow_events) FROM refgrow_outbox"
+	if err := file.QueryRowContext(tr.t.Context(), query).Scan(&spread); err != nil {
 		tr.t.Fatal(err)
 	}
 	return spread
@@ -316,5 +318,6 @@ func (tr *trouble) drain() {
 // count counts the deliveries with a status.
 func (tr *trouble) count(status string) int {
 	tr.t.Helper()
-	return len(must[[]struct{}](tr.server, http.MethodGet, tr.webhook+"/deliveries?limit=500&status="+status, "", "", http.StatusOK))
+	return len(must[[]struct{}](tr.server, http.MethodGet, tr.webhook+"/deliveries?limit=500&status="+status,
+		"", "", http.StatusOK))
 }

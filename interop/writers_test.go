@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// affiliates is how many there are. A payout run makes as many transactions.
+// affiliates is how many there are. A payout run makes that many transactions.
 const affiliates = 12
 
 // A writer gives orders, one after another, as fast as they are answered.
@@ -23,11 +23,11 @@ type writer struct {
 	// What ended the last load.
 	waiting *order // sent and not answered
 	refusal error  // why
-	failed  error  // an answer that may not be
+	failed  error  // an answer that must not happen
 }
 
-// write gives orders until one is not answered. An answer from 500 on is none:
-// nobody can know from it what was done.
+// write gives orders until one is not answered. A status of 500 or above is not an
+// answer: nobody can know from it what was done.
 func (w *writer) write() {
 	for w.waiting, w.refusal, w.failed = nil, nil, nil; w.failed == nil; {
 		o := w.next()
@@ -72,8 +72,8 @@ func (w *writer) keep(o *order, r reply) error {
 	return err
 }
 
-// next chooses an order. A fifth are duplicates: an order that was given before, by
-// whomever, often not answered yet; or another one with the same reference.
+// next chooses an order. A fifth are duplicates: an order that some writer gave before,
+// often not yet answered; or another one with the same reference.
 func (w *writer) next() *order {
 	w.made++
 	switch n := w.random.IntN(100); {
@@ -104,7 +104,7 @@ func (w *writer) next() *order {
 // unique names an order.
 func (w *writer) unique() string { return fmt.Sprintf("%s-%d", w.name, w.made) }
 
-// record orders a conversion, half of them of a new customer.
+// record orders a conversion, half of the time for a new customer.
 func (w *writer) record(reference string) *order {
 	s := booking{affiliate: 1 + w.random.Int64N(affiliates), reference: reference, base: 1 + w.random.Int64N(1_000_000)}
 	s.value = commission(s.base)
@@ -114,12 +114,13 @@ func (w *writer) record(reference string) *order {
 	}
 	return &order{
 		kind: recording, method: http.MethodPost, path: "/conversions", key: w.unique(), sale: s,
-		body: fmt.Sprintf(`{"type": "purchase", "affiliate_id": %d, "reference": %q, "base_value": %s, "base_value_currency": "USD"%s}`,
+		body: fmt.Sprintf(`{"type": "purchase",
+			"affiliate_id": %d, "reference": %q, "base_value": %s, "base_value_currency": "USD"%s}`,
 			s.affiliate, s.reference, dollars(s.base), customer),
 	}
 }
 
-// refund orders a part of a conversion, or all of the rest, to be given back.
+// refund orders a part of a conversion, or all that is left, to be paid back.
 func (w *writer) refund() *order {
 	if len(w.sales) == 0 {
 		return nil
@@ -136,7 +137,8 @@ func (w *writer) refund() *order {
 	}
 	s.refunded += amount
 	return &order{
-		kind: refunding, method: http.MethodPost, path: fmt.Sprintf("/conversions/%d/refund", id), key: w.unique(), id: id, sale: s,
+		kind: refunding, method: http.MethodPost, path: fmt.Sprintf("/conversions/%d/refund", id),
+		key: w.unique(), id: id, sale: s,
 		body: fmt.Sprintf(`{"amount": %s}`, dollars(amount)),
 	}
 }
@@ -171,7 +173,8 @@ func (w *writer) settle() *order {
 	id := w.transfers[at]
 	w.transfers = slices.Delete(w.transfers, at, at+1)
 	if w.random.IntN(4) == 0 {
-		return &order{kind: canceling, method: http.MethodPost, path: fmt.Sprintf("/payouts/%d/cancel", id), key: w.unique(), id: id}
+		return &order{kind: canceling, method: http.MethodPost, path: fmt.Sprintf("/payouts/%d/cancel", id),
+			key: w.unique(), id: id}
 	}
 	return &order{
 		kind: paying, method: http.MethodPost, path: fmt.Sprintf("/payouts/%d/pay", id), key: w.unique(), id: id,

@@ -166,7 +166,8 @@ func TestAmountSigns(t *testing.T) {
 	if !panics(func() { money.New(math.MinInt64, "USD").Neg() }) {
 		t.Error("the opposite of the smallest int64 should panic, not overflow")
 	}
-	if !panics(func() { money.New(1, "") }) || !panics(func() { money.New(1, "XAU") }) || !panics(func() { money.MustParse("1") }) {
+	if !panics(func() { money.New(1, "") }) || !panics(func() { money.New(1, "XAU") }) ||
+		!panics(func() { money.MustParse("1") }) {
 		t.Error("New without a known currency, and MustParse of nonsense, should panic")
 	}
 }

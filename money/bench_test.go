@@ -53,7 +53,8 @@ func BenchmarkRateOf(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps what every answer and every write goes through free of allocations.
+// TestAllocations keeps what every answer and every write goes through free of
+// allocations.
 func TestAllocations(t *testing.T) {
 	r, a, buffer := rate(t, "8.2"), money.New(math.MinInt64, money.USD), make([]byte, 0, 32)
 	paths := map[string]func(){

@@ -87,7 +87,8 @@ func TestParseCurrencyRefuses(t *testing.T) {
 	}
 }
 
-// TestCurrencyTable counts the codes by their decimals, so that a slip of the editor in the table shows.
+// TestCurrencyTable counts the codes by their decimals, so that an editing slip in the
+// table shows.
 func TestCurrencyTable(t *testing.T) {
 	t.Parallel()
 	byPlaces := make(map[int]int)
@@ -122,7 +123,8 @@ func TestCurrencyNone(t *testing.T) {
 func TestCurrencyJSON(t *testing.T) {
 	t.Parallel()
 	var decoded struct{ A, B money.Currency }
-	if err := json.Unmarshal([]byte(`{"A": "kwd", "B": ""}`), &decoded); err != nil || decoded.A != "KWD" || decoded.B != "" {
+	if err := json.Unmarshal([]byte(`{"A": "kwd", "B": ""}`), &decoded); err != nil ||
+		decoded.A != "KWD" || decoded.B != "" {
 		t.Errorf("decoded %+v, %v", decoded, err)
 	}
 	if err := json.Unmarshal([]byte(`{"A": "XAU"}`), &decoded); !errors.Is(err, money.ErrCurrency) {

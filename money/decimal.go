@@ -5,29 +5,34 @@ import (
 	"strconv"
 )
 
-// Decimal is an exact decimal number without a currency, as it stands in a JSON text. It is comparable: equal numbers are
-// equal values, however they were written (250, 250.00 and 2.5e2). The zero value is 0.
+// Decimal is an exact decimal number without a currency, as it stands in a JSON text.
+// It is comparable: equal numbers are equal values, however they were written (250,
+// 250.00 and 2.5e2). The zero value is 0.
 type Decimal struct {
-	// The number is coefficient * 10^exponent, where the coefficient does not end in 0, and both are 0 for 0.
+	// The number is coefficient * 10^exponent, where the coefficient does not end in 0,
+	// and both are 0 for 0.
 	coefficient int64
 	exponent    int
 }
 
-// Bounds on a number's text. They are checked before any arithmetic, so that a literal such as 1e999999999, or a million
-// digits, costs nothing.
+// Bounds on a number's text. They are checked before any arithmetic, so that a literal
+// such as 1e999999999, or a million digits, costs nothing.
 const (
-	// maxLiteral is in bytes. It leaves room for zeros behind every number that fits.
+	// maxLiteral is in bytes. It leaves room for zeros after every number that fits.
 	maxLiteral = 64
-	// maxWhole and maxFraction are in digits, before and after the point. Any int64 of minor units fits between them.
+	// maxWhole and maxFraction are in digits, before and after the point. Any int64 of
+	// minor units fits between them.
 	maxWhole    = 19
 	maxFraction = 18
 )
 
-// ParseDecimal reads a number in exactly the grammar of JSON (RFC 8259, section 6): no leading + or zeros, digits on both sides of
-// a point, an exponent if wanted. Zeros at the end do not count as decimals: 12.500 is 12.5.
+// ParseDecimal reads a number in exactly the grammar of JSON (RFC 8259, section 6): no
+// leading + or zeros, digits on both sides of a point, optionally an exponent. Trailing
+// zeros do not count as decimals: 12.500 is 12.5.
 //
-// Errors: ErrSyntax; ErrTooLarge for a text beyond 64 characters, or a number that is beyond 64 bits of minor units in every
-// currency; ErrTooPrecise for one with so many decimals that it fits neither 64 bits nor any currency.
+// Errors: ErrSyntax; ErrTooLarge for a text beyond 64 characters, or a number that is
+// beyond 64 bits of minor units in every currency; ErrTooPrecise for one with so many
+// decimals that it fits neither 64 bits nor any currency.
 func ParseDecimal(text string) (Decimal, error) {
 	if len(text) > maxLiteral {
 		return Decimal{}, fail(ErrTooLarge, "a number of %d characters is too long; write at most %d", len(text), maxLiteral)
@@ -39,14 +44,16 @@ func ParseDecimal(text string) (Decimal, error) {
 	return number.decimal(text)
 }
 
-// literal is the parts of a number's text. The exponent is capped at maxExponent on both sides.
+// literal is the parts of a number's text. The exponent is capped at maxExponent on
+// both sides.
 type literal struct {
 	negative        bool
 	whole, fraction string
 	exponent        int
 }
 
-// maxExponent is beyond what the digits of a literal can make up for, so nothing above it needs to be told apart.
+// maxExponent is beyond what the digits of a literal can make up for, so nothing above
+// it needs to be told apart.
 const maxExponent = 1000
 
 // scanLiteral splits a text into its parts, or reports that it is not a number of JSON.
@@ -137,16 +144,19 @@ func (l literal) decimal(text string) (Decimal, error) {
 	case wholeDigits > maxWhole, !fits && exponent >= -maxPlaces:
 		return Decimal{}, fail(ErrTooLarge, "%s is too large; the largest amount has %d minor units", text, int64(MaxMinor))
 	case exponent < -maxFraction, !fits:
-		return Decimal{}, fail(ErrTooPrecise, "%s has more decimals than any currency; %d is the most that one has", text, maxPlaces)
+		return Decimal{}, fail(ErrTooPrecise,
+			"%s has more decimals than any currency; %d is the most that one has", text, maxPlaces)
 	}
 	if l.negative {
-		// The conversion wraps for the magnitude of the smallest int64 and gives just that number.
+		// The conversion wraps for the magnitude of the smallest int64 and yields
+		// exactly that number.
 		return Decimal{coefficient: -int64(coefficient), exponent: exponent}, nil
 	}
 	return Decimal{coefficient: int64(coefficient), exponent: exponent}, nil
 }
 
-// pushDigit puts a digit behind the coefficient, and reports false, with the coefficient as it was, beyond the limit.
+// pushDigit appends a digit to the coefficient, or, beyond the limit, leaves the
+// coefficient as it was and reports false.
 func pushDigit(coefficient, digit, limit uint64) (uint64, bool) {
 	if coefficient > (limit-digit)/10 {
 		return coefficient, false
@@ -154,7 +164,8 @@ func pushDigit(coefficient, digit, limit uint64) (uint64, bool) {
 	return coefficient*10 + digit, true
 }
 
-// normalised is the Decimal coefficient * 10^exponent, for a coefficient that may end in zeros.
+// normalised is the Decimal coefficient * 10^exponent, for a coefficient that may end
+// in zeros.
 func normalised(coefficient int64, exponent int) Decimal {
 	if coefficient == 0 {
 		return Decimal{}
@@ -166,8 +177,9 @@ func normalised(coefficient int64, exponent int) Decimal {
 	return Decimal{coefficient: coefficient, exponent: exponent}
 }
 
-// In returns the number as an amount of the currency. It never rounds. Errors: ErrTooPrecise for more decimals than the
-// currency has, ErrTooLarge beyond MaxMinor minor units on either side of 0, ErrCurrency for none or an unknown one.
+// In returns the number as an amount of the currency. It never rounds. Errors:
+// ErrTooPrecise for more decimals than the currency has, ErrTooLarge beyond MaxMinor
+// minor units on either side of 0, ErrCurrency for none or an unknown one.
 func (d Decimal) In(c Currency) (Amount, error) {
 	a, err := d.exactly(c)
 	if err != nil {
@@ -179,7 +191,7 @@ func (d Decimal) In(c Currency) (Amount, error) {
 	return a, nil
 }
 
-// exactly is In for all of int64, as balances need it.
+// exactly is In for all of int64, as balances need.
 func (d Decimal) exactly(c Currency) (Amount, error) {
 	places, listed := c.minorUnits()
 	switch {
@@ -206,7 +218,8 @@ func tooLarge(d Decimal, c Currency) error {
 // places is the number of decimals that the number needs.
 func (d Decimal) places() int { return max(0, -d.exponent) }
 
-// scaled is the number times 10^places, which must be at least the number's own places, and whether it fits an int64.
+// scaled is the number times 10^places, which must be at least the number's own places,
+// and whether it fits an int64.
 func (d Decimal) scaled(places int) (value int64, fits bool) {
 	value = d.coefficient
 	for range d.exponent + places {
@@ -221,10 +234,11 @@ func (d Decimal) scaled(places int) (value int64, fits bool) {
 // Sign returns -1, 0 or 1, for a number below, at or above 0.
 func (d Decimal) Sign() int { return sign(d.coefficient) }
 
-// String returns the number in its shortest form without an exponent: "0.1", "100", "-3".
+// String returns the number in its shortest form without an exponent: "0.1", "100",
+// "-3".
 func (d Decimal) String() string { return string(d.append(nil)) }
 
-// append puts the String behind dst.
+// append appends the String to dst.
 func (d Decimal) append(dst []byte) []byte {
 	dst = appendPlaces(dst, d.coefficient, d.places())
 	for range d.exponent {
@@ -233,7 +247,7 @@ func (d Decimal) append(dst []byte) []byte {
 	return dst
 }
 
-// appendPlaces puts value / 10^places behind dst, with exactly that many decimals.
+// appendPlaces appends value / 10^places to dst, with exactly that many decimals.
 func appendPlaces(dst []byte, value int64, places int) []byte {
 	if value < 0 {
 		dst = append(dst, '-')

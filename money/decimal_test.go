@@ -106,7 +106,8 @@ func TestParseDecimalRefuses(t *testing.T) {
 	}
 }
 
-// TestParseDecimalHostile: what a stranger sends costs nothing, and does not come back at full length in the message.
+// TestParseDecimalHostile: what a stranger sends costs nothing, and is not returned at
+// full length in the message.
 func TestParseDecimalHostile(t *testing.T) {
 	t.Parallel()
 	texts := []string{
@@ -171,10 +172,14 @@ func TestDecimalInRefuses(t *testing.T) {
 		{"-1.0050", "USD", money.ErrTooPrecise, "-1.005 has 3 decimals; USD has 2"},
 		{"0.5", "JPY", money.ErrTooPrecise, "0.5 has 1 decimal; JPY has 0"},
 		{"8.3255", "KWD", money.ErrTooPrecise, "8.3255 has 4 decimals; KWD has 3"},
-		{"90000000000000.01", "USD", money.ErrTooLarge, "90000000000000.01 USD is too large; the largest amount is 90000000000000.00 USD"},
-		{"-90000000000000.01", "USD", money.ErrTooLarge, "-90000000000000.01 USD is too large; the largest amount is 90000000000000.00 USD"},
-		{"9000000000000001", "JPY", money.ErrTooLarge, "9000000000000001 JPY is too large; the largest amount is 9000000000000000 JPY"},
-		{"1e18", "UYW", money.ErrTooLarge, "1000000000000000000 UYW is too large; the largest amount is 900000000000.0000 UYW"},
+		{"90000000000000.01", "USD", money.ErrTooLarge,
+			"90000000000000.01 USD is too large; the largest amount is 90000000000000.00 USD"},
+		{"-90000000000000.01", "USD", money.ErrTooLarge,
+			"-90000000000000.01 USD is too large; the largest amount is 90000000000000.00 USD"},
+		{"9000000000000001", "JPY", money.ErrTooLarge,
+			"9000000000000001 JPY is too large; the largest amount is 9000000000000000 JPY"},
+		{"1e18", "UYW", money.ErrTooLarge,
+			"1000000000000000000 UYW is too large; the largest amount is 900000000000.0000 UYW"},
 		{"9223372036854775807", "USD", money.ErrTooLarge, ""},
 		{"-9223372036854775808", "USD", money.ErrTooLarge, ""},
 		{"1", "", money.ErrCurrency, "1 has no currency; give one such as USD"},

@@ -13,11 +13,13 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// FuzzParseDecimal checks the reading of numbers against math/big, and that exactly JSON's grammar is read.
+// FuzzParseDecimal checks the reading of numbers against math/big, and that exactly
+// JSON's grammar is read.
 func FuzzParseDecimal(f *testing.F) {
 	for _, text := range []string{
 		"0", "-0", "0.1", "1e2", "250.000000", "0.1e1", "12.500", "0e500", "1e999999999", "-1e-18", "1.005", "2.675",
-		"9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9.223372036854775808", "01", "+1", ".5", "5.", "1e",
+		"9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9.223372036854775808",
+		"01", "+1", ".5", "5.", "1e",
 	} {
 		f.Add(text)
 	}
@@ -29,9 +31,10 @@ func FuzzParseDecimal(f *testing.F) {
 			t.Fatalf("%q: a number is %t, but the error is %v", text, isNumber, err)
 		}
 		if err != nil && d != (money.Decimal{}) {
-			t.Fatalf("%q: %s beside the error %v", text, d, err)
+			t.Fatalf("%q: %s alongside the error %v", text, d, err)
 		}
-		// big.Rat would compute what this package refuses to: keep to exponents that are harmless.
+		// big.Rat would compute what this package refuses to: keep to exponents that
+		// are harmless.
 		want, bounded := boundedRat(text, isNumber)
 		if !bounded {
 			return
@@ -56,7 +59,8 @@ func FuzzParseDecimal(f *testing.F) {
 	})
 }
 
-// boundedRat is the number as big.Rat reads it, if its text is short and its exponent small.
+// boundedRat returns the number as big.Rat reads it, if its text is short and its
+// exponent small.
 func boundedRat(text string, isNumber bool) (value *big.Rat, ok bool) {
 	if !isNumber || len(text) > 64 {
 		return nil, false
@@ -69,7 +73,8 @@ func boundedRat(text string, isNumber bool) (value *big.Rat, ok bool) {
 	return new(big.Rat).SetString(text)
 }
 
-// representable reports whether a number is an int64 of some decimal place from 10^-18 up, and below 10^19.
+// representable reports whether a number is an int64 of some decimal place from 10^-18
+// up, and below 10^19.
 func representable(value *big.Rat) bool {
 	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(19), nil))
 	if new(big.Rat).Abs(value).Cmp(limit) >= 0 {
@@ -78,7 +83,8 @@ func representable(value *big.Rat) bool {
 	scaled := new(big.Rat).Set(value)
 	for range 19 {
 		if scaled.IsInt() {
-			// The shortest coefficient: what ends in zeros fits as soon as they are off.
+			// The shortest coefficient: a number that ends in zeros fits once they are
+			// removed.
 			coefficient := new(big.Int).Set(scaled.Num())
 			ten := big.NewInt(10)
 			for coefficient.Sign() != 0 {
@@ -142,7 +148,8 @@ func FuzzRateOf(f *testing.F) {
 	})
 }
 
-// roundedShare is value * part / whole, rounded half away from zero: the magnitude plus a half, rounded down.
+// roundedShare is value * part / whole, rounded half away from zero: the magnitude plus
+// a half, rounded down.
 func roundedShare(value, part, whole int64) *big.Int {
 	share := new(big.Rat).SetFrac(new(big.Int).Mul(big.NewInt(value), big.NewInt(part)), big.NewInt(whole))
 	above := new(big.Rat).Add(new(big.Rat).Abs(share), big.NewRat(1, 2))
@@ -153,9 +160,12 @@ func roundedShare(value, part, whole int64) *big.Int {
 	return rounded
 }
 
-// FuzzParse checks that no text crashes the parsers, and that whatever is read is written and read back the same.
+// FuzzParse checks that no text crashes the parsers, and that whatever is read is
+// written and read back the same.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"49.00 USD", "-0.05 eur", "5000 JPY", "8.2 %", "-9223372036854775808 JPY", "49.00", "1 XAU", "KWD"} {
+	for _, text := range []string{
+		"49.00 USD", "-0.05 eur", "5000 JPY", "8.2 %", "-9223372036854775808 JPY", "49.00", "1 XAU", "KWD",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -164,7 +174,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("%q: %s reads back as %s, %v", text, a, again, err)
 			}
 			if !json.Valid(a.AppendNumber(nil)) || !json.Valid(a.AppendDecimal(nil)) {
-				t.Fatalf("%q: %s or %s is no JSON number", text, a.Number(), a.Decimal())
+				t.Fatalf("%q: %s or %s is not a JSON number", text, a.Number(), a.Decimal())
 			}
 			for _, number := range []string{a.Number(), a.Decimal()} {
 				if again, err := money.Parse(number + " " + a.Currency().String()); err != nil || again != a {

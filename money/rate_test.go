@@ -95,7 +95,7 @@ func TestRateOf(t *testing.T) {
 		{"20", "49.00 USD", "9.80 USD"},
 		{"0", "49.00 USD", "0.00 USD"},
 		{"100", "49.00 USD", "49.00 USD"},
-		{"50", "5.35 USD", "2.68 USD"},    // 2.675, which no binary fraction holds
+		{"50", "5.35 USD", "2.68 USD"},    // 2.675, which no binary fraction represents
 		{"50", "2.01 USD", "1.01 USD"},    // 1.005
 		{"50", "16.65 USD", "8.33 USD"},   // 8.325
 		{"50", "-16.65 USD", "-8.33 USD"}, // away from zero, not up
@@ -122,8 +122,9 @@ func TestRateOf(t *testing.T) {
 	}
 }
 
-// TestRateOfTies goes through every amount from 0.01 to 30.00 at every rate in tenths of a percent, picks out the ties with
-// big.Int, and checks that each rounds away from zero, on both sides of it.
+// TestRateOfTies goes through every amount from 0.01 to 30.00 at every rate in tenths
+// of a percent, picks out the ties with big.Int, and checks that each rounds away from
+// zero, on both sides of it.
 func TestRateOfTies(t *testing.T) {
 	t.Parallel()
 	var (

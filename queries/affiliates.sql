@@ -1,6 +1,9 @@
 -- name: InsertAffiliate :one
-INSERT INTO refgrow_affiliates (project_id, email, referral_code, partner_slug, status, created_at)
-VALUES (@project_id, @email, @referral_code, @partner_slug, @status, @created_at)
+INSERT INTO refgrow_affiliates (
+    project_id, email, referral_code, partner_slug, status, created_at, paypal_email, wise_account_id, wise_email, wise_name
+) VALUES (
+    @project_id, @email, @referral_code, @partner_slug, @status, @created_at, @paypal_email, @wise_account_id, @wise_email, @wise_name
+)
 RETURNING id;
 
 -- name: GetAffiliate :one
@@ -16,15 +19,19 @@ WHERE c.project_id = @project_id AND c.code = @code AND a.project_id = c.project
 -- name: UpdateAffiliate :exec
 UPDATE refgrow_affiliates
 SET email = @email, referral_code = @referral_code, partner_slug = @partner_slug, status = @status,
-    paypal_email = @paypal_email, wise_account_id = @wise_account_id, wise_email = @wise_email
+    paypal_email = @paypal_email, wise_account_id = @wise_account_id, wise_email = @wise_email, wise_name = @wise_name,
+    payouts_paused = @payouts_paused
 WHERE id = @affiliate_id AND project_id = @project_id;
 
 -- name: ListAffiliates :many
-SELECT * FROM refgrow_affiliates
-WHERE project_id = @project_id AND deleted_at IS NULL
-    AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
-    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
+SELECT a.* FROM refgrow_affiliates a
+WHERE +a.project_id = @project_id AND a.id IN (
+    SELECT x.id FROM refgrow_affiliates x
+    WHERE x.project_id = @project_id AND x.deleted_at IS NULL
+        AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+        AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
+ORDER BY +a.created_at DESC, +a.id DESC;
 
 -- name: InsertCode :one
 INSERT INTO refgrow_codes (project_id, code, affiliate_id) VALUES (@project_id, @code, @affiliate_id)
@@ -53,8 +60,19 @@ DELETE FROM refgrow_coupons WHERE affiliate_id = @affiliate_id AND project_id = 
 DELETE FROM refgrow_accounts WHERE affiliate_id = @affiliate_id AND project_id = @project_id;
 
 -- +project_id keeps SQLite from walking the whole project for a few rows of it.
+-- name: ForgetNotesOfCustomers :exec
+UPDATE refgrow_ledger_entries SET note = NULL
+WHERE note IS NOT NULL AND +project_id = CAST(@project_id AS INTEGER) AND conversion_id IN (
+    SELECT c.id FROM refgrow_conversions c WHERE c.referral_id IN (
+        SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER)));
+
 -- name: DetachReferralsOf :exec
-UPDATE refgrow_conversions SET referral_id = NULL
+UPDATE refgrow_conversions SET referral_id = NULL, url = NULL
+WHERE +project_id = CAST(@project_id AS INTEGER) AND referral_id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
+
+-- name: DeleteExternalIDsOf :exec
+DELETE FROM refgrow_external_ids
 WHERE +project_id = CAST(@project_id AS INTEGER) AND referral_id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
 
@@ -63,6 +81,16 @@ DELETE FROM refgrow_referrals
 WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
 RETURNING status;
+
+-- name: DeleteRefundsOf :exec
+DELETE FROM refgrow_refunds
+WHERE +project_id = CAST(@project_id AS INTEGER) AND conversion_id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
+
+-- name: DeleteRefundTotalsOf :exec
+DELETE FROM refgrow_refund_totals
+WHERE +project_id = CAST(@project_id AS INTEGER) AND conversion_id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER));
 
 -- name: DeleteConversionsOf :many
 DELETE FROM refgrow_conversions
@@ -84,7 +112,7 @@ DELETE FROM refgrow_payout_entries WHERE entry_id IN (
 DELETE FROM refgrow_payouts
 WHERE +project_id = CAST(@project_id AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_payouts AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
-RETURNING status;
+RETURNING status, run_id, amount;
 
 -- name: EndRulesOf :exec
 UPDATE refgrow_commission_rules SET ended_at = @ended_at

@@ -57,10 +57,10 @@ SELECT * FROM refgrow_claims WHERE project_id = @project_id AND email = @email;
 -- name: InsertClaim :exec
 INSERT INTO refgrow_claims (project_id, email, code, created_at) VALUES (@project_id, @email, @code, @created_at);
 
--- A repetition changes nothing but this number, and is written like a first claim, so
--- that both take the same time.
+-- The last claim for an email counts.
 -- name: RepeatClaim :exec
-UPDATE refgrow_claims SET repeated = repeated + 1 WHERE project_id = @project_id AND email = @email;
+UPDATE refgrow_claims SET code = @code, created_at = @created_at, repeated = repeated + 1
+WHERE project_id = @project_id AND email = @email;
 
 -- name: DeleteClaim :exec
 DELETE FROM refgrow_claims WHERE project_id = @project_id AND email = @email;

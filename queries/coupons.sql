@@ -26,20 +26,26 @@ DELETE FROM refgrow_coupons WHERE id = @coupon_id AND project_id = @project_id;
 -- name: ListCoupons :many
 SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = @project_id
-    AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
-    AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
+WHERE +c.project_id = @project_id AND c.id IN (
+    SELECT x.id FROM refgrow_coupons x
+    WHERE x.project_id = @project_id
+        AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+        AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+        AND instr(x.code_key, CAST(@code_part AS TEXT)) > 0
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC;
 
 -- name: ListCouponsOfAffiliate :many
 SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.affiliate_id = @affiliate_id AND c.project_id = @project_id
-    AND (c.created_at, c.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
-    AND c.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    AND instr(c.code_key, CAST(@code_part AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
+WHERE +c.project_id = @project_id AND c.id IN (
+    SELECT x.id FROM refgrow_coupons x
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
+        AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+        AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+        AND instr(x.code_key, CAST(@code_part AS TEXT)) > 0
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC;
 
 -- name: CountCoupons :one
 SELECT COUNT(*) FROM refgrow_coupons
@@ -49,7 +55,7 @@ WHERE project_id = @project_id
 
 -- name: CountCouponsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_coupons
-WHERE affiliate_id = @affiliate_id AND project_id = @project_id
+WHERE affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
     AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
     AND instr(code_key, CAST(@code_part AS TEXT)) > 0;
 
@@ -69,3 +75,7 @@ SELECT DISTINCT a.*
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@provider_id AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2;
+
+-- name: ListCodesOfCoupons :many
+SELECT code_key, stripe_coupon_id, lemonsqueezy_discount_code FROM refgrow_coupons
+WHERE affiliate_id = @affiliate_id AND project_id = @project_id;

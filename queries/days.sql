@@ -1,16 +1,13 @@
 -- name: AddToAffiliateDay :exec
-INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, earned)
-VALUES (@project_id, @day, @affiliate_id, @currency, @clicks, @signups, @purchases, @earned)
+INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
+VALUES (@project_id, @day, @affiliate_id, @currency, @clicks, @signups, @purchases, @billions, @earned)
 ON CONFLICT (project_id, day, affiliate_id, currency) DO UPDATE SET
     clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    earned = earned + excluded.earned;
+    billions = billions + excluded.billions, earned = earned + excluded.earned;
 
 -- name: AddToProjectDay :exec
 INSERT INTO refgrow_project_days (project_id, day, currency, clicks, signups, purchases, billions, earned)
-VALUES (
-    @project_id, @day, @currency, @clicks, @signups, @purchases,
-    CAST(@earned AS INTEGER) / 1000000000, CAST(@earned AS INTEGER) % 1000000000
-)
+VALUES (@project_id, @day, @currency, @clicks, @signups, @purchases, @billions, @earned)
 ON CONFLICT (project_id, day, currency) DO UPDATE SET
     clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
     billions = billions + excluded.billions, earned = earned + excluded.earned;
@@ -22,7 +19,7 @@ ORDER BY day, currency;
 
 -- Where an affiliate has a row the project has one.
 -- name: ListAffiliateDays :many
-SELECT a.day, a.currency, a.clicks, a.signups, a.purchases, 0 AS billions, a.earned
+SELECT a.day, a.currency, a.clicks, a.signups, a.purchases, a.billions, a.earned
 FROM refgrow_project_days p
 JOIN refgrow_affiliate_days a ON a.project_id = p.project_id AND a.day = p.day AND a.affiliate_id = @affiliate_id AND a.currency = p.currency
 WHERE p.project_id = @project_id AND p.day >= @from_day AND p.day < @to_day
@@ -35,4 +32,4 @@ WHERE project_id = CAST(@project_id AS INTEGER) AND affiliate_id = CAST(@affilia
     FROM refgrow_project_days AS p
     CROSS JOIN refgrow_affiliate_days AS x ON x.project_id = p.project_id AND x.day = p.day AND x.affiliate_id = CAST(@affiliate_id AS INTEGER) AND x.currency = p.currency
     WHERE p.project_id = CAST(@project_id AS INTEGER) LIMIT CAST(@at_most AS INTEGER))
-RETURNING day, currency, clicks, signups, purchases, earned;
+RETURNING day, currency, clicks, signups, purchases, billions, earned;

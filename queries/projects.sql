@@ -48,5 +48,6 @@ UPDATE refgrow_project_totals SET
     payouts_pending         = payouts_pending + CAST(@payouts_pending AS INTEGER),
     payouts_paid            = payouts_paid + CAST(@payouts_paid AS INTEGER),
     payouts_canceled        = payouts_canceled + CAST(@payouts_canceled AS INTEGER),
+    payouts_returned        = payouts_returned + CAST(@payouts_returned AS INTEGER),
     claims                  = claims + CAST(@claims AS INTEGER)
 WHERE project_id = @project_id;

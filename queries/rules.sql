@@ -8,23 +8,49 @@ RETURNING id;
 -- name: EndRule :exec
 UPDATE refgrow_commission_rules SET ended_at = @ended_at WHERE id = @rule_id AND project_id = @project_id;
 
--- The project's own two rules, and whether there are others, and endpoints for events.
+-- The project's own two rules, and whether there are or ever were others, and endpoints
+-- for events.
 -- name: ListProjectRulesInForce :many
 SELECT sqlc.embed(refgrow_commission_rules), CAST(EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
-    WHERE x.project_id = @project_id AND x.ended_at IS NULL AND (x.affiliate_id IS NOT NULL OR x.product IS NOT NULL)
+    WHERE x.project_id = @project_id AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) > 0
+) OR EXISTS (
+    SELECT 1 FROM refgrow_commission_rules x
+    WHERE x.project_id = @project_id AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) = 0
+        AND COALESCE(x.product, '') > ''
 ) AS INTEGER) AS overridden,
-    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id) AS INTEGER) AS watched
+    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id) AS INTEGER) AS watched,
+    CAST(EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id AND w.events LIKE '%"payout_updated"%'
+    ) AS INTEGER) AS payouts_watched,
+    CAST(EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id AND w.events LIKE '%"affiliate_updated"%'
+    ) AS INTEGER) AS affiliates_watched
 FROM refgrow_commission_rules
 WHERE project_id = @project_id AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
 ORDER BY conversion_type;
 
--- The rules in force that could price a conversion: at most four.
--- name: ListRulesFor :many
-SELECT * FROM refgrow_commission_rules
-WHERE project_id = @project_id AND conversion_type = @conversion_type AND ended_at IS NULL
-    AND COALESCE(affiliate_id, 0) IN (0, CAST(@affiliate_id AS INTEGER)) AND COALESCE(product, '') IN ('', CAST(@product AS TEXT));
+-- Of each rule that could price a conversion, at most four, the version that was the
+-- last one to begin or to end by an instant; of the project's own, which is always there,
+-- the first version for everything before it.
+-- name: ListRulesAt :many
+SELECT r.* FROM refgrow_commission_rules r
+WHERE +r.project_id = @project_id AND r.id IN (
+    SELECT COALESCE((
+        SELECT x.id FROM refgrow_commission_rules x
+        WHERE x.project_id = @project_id AND x.conversion_type = @conversion_type
+            AND COALESCE(x.affiliate_id, 0) = +a.value AND COALESCE(x.product, '') = +p.value
+            AND (x.created_at <= CAST(@instant AS INTEGER) OR x.ended_at <= CAST(@instant AS INTEGER))
+        ORDER BY x.version DESC LIMIT 1
+    ), CASE WHEN a.value = 0 AND p.value = '' THEN (
+        SELECT x.id FROM refgrow_commission_rules x
+        WHERE x.project_id = @project_id AND x.conversion_type = @conversion_type
+            AND COALESCE(x.affiliate_id, 0) = 0 AND COALESCE(x.product, '') = ''
+        ORDER BY x.version LIMIT 1
+    ) END)
+    FROM json_each(CAST(@affiliates AS TEXT)) a, json_each(CAST(@products AS TEXT)) p
+);
 
 -- name: GetRule :one
 SELECT * FROM refgrow_commission_rules WHERE id = @rule_id AND project_id = @project_id;

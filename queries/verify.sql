@@ -18,14 +18,20 @@ SELECT
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'pending') AS INTEGER) AS payouts_pending,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'paid') AS INTEGER) AS payouts_paid,
     CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'canceled') AS INTEGER) AS payouts_canceled,
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.project_id = @project_id AND p.status = 'returned') AS INTEGER) AS payouts_returned,
     CAST((SELECT COUNT(*) FROM refgrow_claims k WHERE k.project_id = @project_id) AS INTEGER) AS claims,
     CAST((SELECT COUNT(*) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id) AS INTEGER) AS ledger_entries,
     CAST(MAX(
         (SELECT COALESCE(MAX(e.created_at), 0) FROM refgrow_ledger_entries e WHERE e.project_id = @project_id),
-        (SELECT COALESCE(MAX(c.created_at), 0) FROM refgrow_conversions c WHERE c.project_id = @project_id),
-        (SELECT COALESCE(MAX(MAX(p.created_at, COALESCE(p.paid_at, 0), COALESCE(p.canceled_at, 0))), 0)
-            FROM refgrow_payouts p WHERE p.project_id = @project_id)
+        (SELECT COALESCE(MAX(c.created_at), 0) FROM refgrow_conversions c WHERE c.project_id = @project_id AND NOT EXISTS (
+            SELECT 1 FROM refgrow_stamp_resets s WHERE s.project_id = c.project_id AND s.to_stamp < c.created_at AND s.from_stamp >= c.created_at)),
+        (SELECT COALESCE(MAX(MAX(p.created_at, COALESCE(p.paid_at, 0), COALESCE(p.canceled_at, 0), COALESCE(p.returned_at, 0))), 0)
+            FROM refgrow_payouts p WHERE p.project_id = @project_id),
+        (SELECT COALESCE(MAX(r.created_at), 0) FROM refgrow_payout_runs r WHERE r.project_id = @project_id)
     ) AS INTEGER) AS last_stamp;
+
+-- name: VerifyStampResets :many
+SELECT * FROM refgrow_stamp_resets WHERE project_id = @project_id ORDER BY id;
 
 -- name: VerifyAffiliates :many
 SELECT a.id, a.referral_code, a.partner_slug, a.clicks,
@@ -36,25 +42,56 @@ WHERE +a.project_id = @project_id AND a.deleted_at IS NULL AND a.id > @after_id
 ORDER BY a.id LIMIT @at_most;
 
 -- name: VerifyAccounts :many
-SELECT affiliate_id, currency, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts
+SELECT affiliate_id, currency, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts, cleared_to
 FROM refgrow_accounts
 WHERE project_id = @project_id AND affiliate_id >= @first_id AND affiliate_id <= @last_id
 ORDER BY affiliate_id, currency;
 
 -- name: VerifyAccountEntries :many
-SELECT e.affiliate_id, e.currency,
-    CAST(SUM(ABS(e.amount)) AS INTEGER) AS gross,
-    CAST(MAX(e.created_at) AS INTEGER) AS last_stamp,
-    CAST(SUM(CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END) AS INTEGER) AS total,
-    CAST(SUM(CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END) AS INTEGER) AS paid,
-    CAST(SUM(CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END) AS INTEGER) AS eligible,
-    CAST(SUM(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at
-        AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL) THEN e.amount ELSE 0 END) AS INTEGER) AS debts,
-    CAST(COALESCE(MIN(CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at THEN e.available_at END), 0) AS INTEGER) AS next_release_at
-FROM refgrow_ledger_entries e
-LEFT JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
-WHERE e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id
-GROUP BY e.affiliate_id, e.currency;
+SELECT x.affiliate_id, x.currency,
+    CAST(MAX(x.id) AS INTEGER) AS last_id,
+    CAST(MAX(x.created_at) AS INTEGER) AS last_stamp,
+    CAST(SUM(x.earned / 1000000000) * 1000000000 + SUM(x.earned % 1000000000) AS INTEGER) AS total,
+    CAST(SUM(x.settled / 1000000000) * 1000000000 + SUM(x.settled % 1000000000) AS INTEGER) AS paid,
+    CAST(SUM(x.available / 1000000000) * 1000000000 + SUM(x.available % 1000000000) AS INTEGER) AS eligible,
+    CAST(COALESCE(MIN(x.release_at), 0) AS INTEGER) AS next_release_at
+FROM (
+    SELECT e.affiliate_id, e.currency, e.id, e.created_at,
+        CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END AS earned,
+        CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END AS settled,
+        CASE WHEN e.available_at <= COALESCE(a.rolled_to, 0) THEN e.amount ELSE 0 END AS available,
+        CASE WHEN e.available_at > COALESCE(a.rolled_to, 0) AND e.available_at > e.created_at THEN e.available_at END AS release_at
+    FROM refgrow_ledger_entries e
+    LEFT JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
+    WHERE e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id
+) x
+GROUP BY x.affiliate_id, x.currency;
+
+-- What a payout has to look at: groups of entries that add up to something, of those
+-- that no payout has, or of those that pending ones reserve.
+-- name: VerifyGroups :many
+SELECT g.affiliate_id, g.currency,
+    CAST(SUM(CASE WHEN g.available_at > g.rolled_to THEN g.reserved + MIN(g.unreserved, 0) ELSE 0 END) AS INTEGER) AS debts,
+    CAST(COALESCE(MIN(CASE WHEN g.unreserved <> 0 THEN g.newest END), 0) AS INTEGER) AS first_open
+FROM (
+    SELECT x.affiliate_id, x.currency, x.available_at, x.rolled_to,
+        SUM(CASE WHEN x.state = 0 THEN x.amount ELSE 0 END) AS unreserved,
+        SUM(CASE WHEN x.state = 1 THEN x.amount ELSE 0 END) AS reserved,
+        MAX(CASE WHEN x.state = 0 THEN x.id END) AS newest
+    FROM (
+        SELECT e.affiliate_id, e.currency, COALESCE(e.conversion_id, -e.id) AS part, e.available_at, e.id, e.amount, a.rolled_to,
+            CASE WHEN e.payout_id IS NOT NULL AND e.returned = 0 THEN 2 ELSE COALESCE((
+                SELECT CASE p.status WHEN 'pending' THEN 1 ELSE 2 END
+                FROM refgrow_payout_entries r JOIN refgrow_payouts p ON p.id = r.payout_id
+                WHERE r.entry_id = e.id AND r.reserved = 1), 0) END AS state
+        FROM refgrow_ledger_entries e
+        JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
+        WHERE e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id
+    ) x
+    GROUP BY x.affiliate_id, x.currency, x.part, x.available_at
+) g
+WHERE g.unreserved <> 0 OR g.reserved <> 0
+GROUP BY g.affiliate_id, g.currency;
 
 -- name: VerifyAccountConversions :many
 SELECT CAST(affiliate_id AS INTEGER) AS affiliate_id, currency,
@@ -65,7 +102,7 @@ GROUP BY affiliate_id, currency;
 
 -- name: VerifyAccountPayouts :many
 SELECT affiliate_id, currency, CAST(SUM(CASE WHEN status = 'pending' THEN amount ELSE 0 END) AS INTEGER) AS reserved,
-    CAST(MAX(MAX(created_at, COALESCE(paid_at, 0), COALESCE(canceled_at, 0))) AS INTEGER) AS last_stamp
+    CAST(MAX(MAX(created_at, COALESCE(paid_at, 0), COALESCE(canceled_at, 0), COALESCE(returned_at, 0))) AS INTEGER) AS last_stamp
 FROM refgrow_payouts
 WHERE +project_id = @project_id AND affiliate_id >= @first_id AND affiliate_id <= @last_id
 GROUP BY affiliate_id, currency;
@@ -80,16 +117,45 @@ FROM (
     FROM refgrow_payouts p
     JOIN refgrow_payout_entries r ON r.payout_id = p.id
     JOIN refgrow_ledger_entries e ON e.id = r.entry_id
-    WHERE +p.project_id = @project_id AND p.affiliate_id >= @first_id AND p.affiliate_id <= @last_id AND p.status = 'paid'
+    WHERE +p.project_id = @project_id AND p.affiliate_id >= @first_id AND p.affiliate_id <= @last_id AND p.status IN ('paid', 'returned')
         AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = p.affiliate_id AND a.deleted_at IS NOT NULL)
     UNION ALL
     SELECT e.payout_id, COALESCE(e.conversion_id, 0), e.available_at, 0, e.amount
     FROM refgrow_ledger_entries e
-    WHERE +e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id AND e.payout_id IS NOT NULL
+    WHERE +e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id AND e.payout_id IS NOT NULL AND e.returned = 0
         AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = e.affiliate_id AND a.deleted_at IS NOT NULL)
 ) x
 GROUP BY 1, 2, 3 HAVING SUM(x.settled) + SUM(x.reserved) <> 0
 LIMIT 100;
+
+-- What came back of each conversion with the returned payouts of some affiliates, where
+-- that is not what they had settled of it.
+-- name: VerifyReturns :many
+SELECT p.id AS payout_id, CAST(COALESCE(e.conversion_id, 0) AS INTEGER) AS conversion_id,
+    CAST(SUM(CASE WHEN e.returned = 1 THEN e.amount ELSE 0 END) AS INTEGER) AS came_back,
+    CAST(SUM(CASE WHEN e.returned = 0 THEN -e.amount ELSE 0 END) AS INTEGER) AS settled
+FROM refgrow_payouts p JOIN refgrow_ledger_entries e ON e.affiliate_id = p.affiliate_id AND +e.payout_id = p.id
+WHERE +p.project_id = @project_id AND p.affiliate_id >= @first_id AND p.affiliate_id <= @last_id AND p.status = 'returned'
+    AND NOT EXISTS (SELECT 1 FROM refgrow_affiliates a WHERE a.id = p.affiliate_id AND a.deleted_at IS NOT NULL)
+GROUP BY p.id, e.conversion_id HAVING SUM(e.amount) <> 0
+LIMIT 100;
+
+-- name: VerifyPayoutRuns :many
+SELECT sqlc.embed(r),
+    CAST((SELECT COUNT(*) FROM refgrow_payouts p WHERE p.run_id = r.id) AS INTEGER) AS made,
+    CAST((SELECT COALESCE(SUM(p.amount), 0) FROM refgrow_payouts p WHERE p.run_id = r.id) AS INTEGER) AS amount
+FROM refgrow_payout_runs r
+WHERE +r.project_id = @project_id AND r.id > @after_id
+ORDER BY r.id LIMIT CAST(@at_most AS INTEGER);
+
+-- Payouts that their run could not have made.
+-- name: VerifyPayoutsOfRuns :many
+SELECT p.id AS payout_id, p.run_id, CAST(COALESCE(r.id, 0) AS INTEGER) AS found_id
+FROM refgrow_payouts p LEFT JOIN refgrow_payout_runs r ON r.id = p.run_id
+WHERE p.project_id = @project_id AND p.run_id IS NOT NULL
+    AND (r.id IS NULL OR r.project_id <> p.project_id OR r.currency <> p.currency OR r.cutoff <> p.cutoff
+        OR r.created_at > p.created_at OR p.amount < r.minimum)
+ORDER BY p.id LIMIT 100;
 
 -- name: VerifyPayouts :many
 SELECT sqlc.embed(p), COUNT(r.entry_id) AS entries, CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) AS amount
@@ -99,40 +165,32 @@ LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
 WHERE +p.project_id = @project_id AND p.id > @after_id
 GROUP BY p.id ORDER BY p.id LIMIT @at_most;
 
--- The entries of payouts that cannot be theirs. An entry that is missing is one
--- with the id 0.
+-- The entries of payouts that cannot be theirs. A missing entry has the id 0.
 -- name: VerifyPayoutEntries :many
 SELECT r.payout_id, r.entry_id, r.reserved, sqlc.embed(p),
     CAST(COALESCE(e.id, 0) AS INTEGER) AS found_id, CAST(COALESCE(e.project_id, 0) AS INTEGER) AS project_id,
     CAST(COALESCE(e.affiliate_id, 0) AS INTEGER) AS affiliate_id, CAST(COALESCE(e.currency, '') AS TEXT) AS currency,
-    CAST(COALESCE(e.payout_id, 0) AS INTEGER) AS settled_by, CAST(COALESCE(e.created_at, 0) AS INTEGER) AS created_at,
+    CAST(COALESCE(CASE WHEN e.returned = 0 THEN e.payout_id END, 0) AS INTEGER) AS settled_by, CAST(COALESCE(e.created_at, 0) AS INTEGER) AS created_at,
     CAST(COALESCE(e.available_at, 0) AS INTEGER) AS available_at,
-    CAST(COALESCE(e.amount < 0 AND e.kind <> 'settlement', 0) AS INTEGER) AS takes
+    CAST(COALESCE(CASE WHEN e.conversion_id IS NULL THEN e.amount ELSE (
+        SELECT SUM(y.amount) FROM refgrow_ledger_entries y JOIN refgrow_payout_entries x ON x.entry_id = y.id AND x.payout_id = r.payout_id
+        WHERE y.conversion_id = e.conversion_id AND +y.available_at = e.available_at) END < 0, 0) AS INTEGER) AS takes
 FROM refgrow_payouts p
 JOIN refgrow_payout_entries r ON r.payout_id = p.id
 LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
 WHERE p.project_id = @project_id
     AND (e.id IS NULL OR e.project_id <> p.project_id OR e.affiliate_id <> p.affiliate_id OR e.currency <> p.currency
-        OR e.payout_id IS NOT NULL OR e.created_at > p.created_at OR r.reserved <> (p.status <> 'canceled')
-        OR e.available_at > p.cutoff AND NOT (e.amount < 0 AND e.kind <> 'settlement'))
-LIMIT 100;
-
--- Conversions that a paid payout pays something for and that are not paid.
--- name: VerifyPaid :many
-SELECT p.id AS payout_id, c.id AS conversion_id
-FROM refgrow_payouts p
-JOIN refgrow_payout_entries r ON r.payout_id = p.id
-JOIN refgrow_ledger_entries e ON e.id = r.entry_id
-JOIN refgrow_conversions c ON c.id = e.conversion_id
-WHERE p.project_id = @project_id AND p.status = 'paid' AND c.paid = 0 AND c.affiliate_id = p.affiliate_id AND c.currency = p.currency
-GROUP BY p.id, c.id HAVING SUM(e.amount) > 0
+        OR e.payout_id IS NOT NULL AND e.returned = 0 OR e.created_at > p.created_at OR r.reserved <> (p.status <> 'canceled')
+        OR e.available_at > p.cutoff AND CASE WHEN e.conversion_id IS NULL THEN e.amount ELSE (
+        SELECT SUM(y.amount) FROM refgrow_ledger_entries y JOIN refgrow_payout_entries x ON x.entry_id = y.id AND x.payout_id = r.payout_id
+        WHERE y.conversion_id = e.conversion_id AND +y.available_at = e.available_at) END >= 0)
 LIMIT 100;
 
 -- name: VerifyConversions :many
 SELECT * FROM refgrow_conversions WHERE +project_id = @project_id AND id > @after_id ORDER BY id LIMIT @at_most;
 
 -- name: VerifyConversionEntries :many
-SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id
+SELECT id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, returned
 FROM refgrow_ledger_entries
 WHERE project_id = @project_id AND conversion_id > CAST(@after_id AS INTEGER) AND conversion_id <= CAST(@last_id AS INTEGER)
 ORDER BY conversion_id, id;
@@ -164,6 +222,20 @@ SELECT 'conversion', c.id, 'refunded', CAST(c.refunded AS TEXT), 'at most the ba
 FROM refgrow_conversions c
 WHERE c.project_id = @project_id AND c.refunded > COALESCE(c.base_value, 0)
 UNION ALL
+SELECT 'conversion', c.id, 'reversed', '1', '0, because it is not free'
+FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.reversed = 1 AND COALESCE(c.base_value, 0) > 0
+UNION ALL
+SELECT 'refund of conversion', f.conversion_id, 'reference', f.reference, 'that of a conversion of the project'
+FROM refgrow_refunds f LEFT JOIN refgrow_conversions c ON c.id = f.conversion_id
+WHERE f.project_id = @project_id AND (c.id IS NULL OR c.project_id <> f.project_id)
+UNION ALL
+SELECT 'refund of conversion', f.conversion_id, 'reference', f.reference, '1 to 255 characters'
+FROM refgrow_refunds f WHERE f.project_id = @project_id AND length(f.reference) NOT BETWEEN 1 AND 255
+UNION ALL
+SELECT 'total refunded of conversion', f.conversion_id, 'total', CAST(f.amount AS TEXT), 'that of a conversion of the project'
+FROM refgrow_refund_totals f LEFT JOIN refgrow_conversions c ON c.id = f.conversion_id
+WHERE f.project_id = @project_id AND (c.id IS NULL OR c.project_id <> f.project_id)
+UNION ALL
 SELECT 'referred user', r.id, 'affiliate', CAST(r.affiliate_id AS TEXT), 'one of the project'
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.project_id = @project_id AND r.affiliate_id IS NOT NULL AND (a.id IS NULL OR a.project_id <> r.project_id)
@@ -175,6 +247,14 @@ UNION ALL
 SELECT 'referred user', r.id, 'email', r.email, 'in lower case'
 FROM refgrow_referrals r WHERE r.project_id = @project_id AND r.email <> lower(r.email)
 UNION ALL
+SELECT 'external id', x.id, 'referred user', CAST(x.referral_id AS TEXT), 'one of the project, who has a first external id'
+FROM refgrow_external_ids x LEFT JOIN refgrow_referrals r ON r.id = x.referral_id
+WHERE x.project_id = @project_id AND (r.id IS NULL OR r.project_id <> x.project_id OR r.external_id IS NULL)
+UNION ALL
+SELECT 'external id', x.id, 'external id', x.external_id, 'not the first one of a referred user'
+FROM refgrow_external_ids x JOIN refgrow_referrals r ON r.project_id = x.project_id AND r.external_id = x.external_id
+WHERE x.project_id = @project_id
+UNION ALL
 SELECT 'affiliate', a.id, 'email', a.email, 'in lower case'
 FROM refgrow_affiliates a WHERE a.project_id = @project_id AND a.email <> lower(a.email)
 UNION ALL
@@ -183,7 +263,8 @@ FROM refgrow_coupons c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = @project_id AND (a.id IS NULL OR a.project_id <> c.project_id)
 UNION ALL
 SELECT 'coupon', c.id, 'code_key', c.code_key, lower(c.code)
-FROM refgrow_coupons c WHERE c.project_id = @project_id AND c.code_key <> lower(c.code)
+FROM refgrow_coupons c
+WHERE c.project_id = @project_id AND c.code_key <> lower(c.code) AND NOT (c.code GLOB 'erased-*' AND c.code_key = c.code || ':' || c.id)
 UNION ALL
 SELECT 'code of affiliate', c.affiliate_id, 'affiliate', c.code, 'of one of the project'
 FROM refgrow_codes c LEFT JOIN refgrow_affiliates a ON a.id = c.affiliate_id
@@ -219,10 +300,14 @@ FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind = 'adj
 UNION ALL
 SELECT 'ledger entry', e.id, 'note', COALESCE(e.note, 'none'), CASE e.kind WHEN 'adjustment' THEN 'there' ELSE 'none for a ' || e.kind END
 FROM refgrow_ledger_entries e
-WHERE e.project_id = @project_id AND (e.kind = 'adjustment' AND COALESCE(e.note, '') = '' OR e.kind IN ('commission', 'settlement') AND e.note IS NOT NULL OR e.note = '')
+WHERE e.project_id = @project_id AND (e.kind = 'adjustment' AND COALESCE(e.note, '') = '' AND NOT EXISTS (
+        SELECT 1 FROM refgrow_affiliates a WHERE a.id = e.affiliate_id AND a.email LIKE 'erased-%_erased.invalid') OR e.kind IN ('commission', 'settlement') AND e.note IS NOT NULL OR e.note = '')
 UNION ALL
 SELECT 'ledger entry', e.id, 'available_at', CAST(e.available_at AS TEXT), 'not after its stamp, ' || e.created_at
 FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind = 'adjustment' AND e.available_at > e.created_at
+UNION ALL
+SELECT 'ledger entry', e.id, 'day', CAST(e.day AS TEXT), 'not set, or, for a commission, an earlier one than that of its stamp'
+FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.day IS NOT NULL AND (e.kind <> 'commission' OR e.day >= e.created_at / 86400000)
 UNION ALL
 SELECT 'ledger entry', e.id, 'payout', CAST(e.payout_id AS TEXT), 'none, because it is no settlement'
 FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.payout_id IS NOT NULL AND e.kind <> 'settlement'
@@ -234,7 +319,15 @@ WHERE e.project_id = @project_id AND e.payout_id IS NOT NULL
 UNION ALL
 SELECT 'ledger entry', e.id, 'stamp', CAST(e.created_at AS TEXT), 'when its payout was paid, ' || p.paid_at
 FROM refgrow_ledger_entries e JOIN refgrow_payouts p ON p.id = e.payout_id
-WHERE e.project_id = @project_id AND e.kind = 'settlement' AND e.created_at <> p.paid_at
+WHERE e.project_id = @project_id AND e.kind = 'settlement' AND e.returned = 0 AND e.created_at <> p.paid_at
+UNION ALL
+SELECT 'ledger entry', e.id, 'stamp', CAST(e.created_at AS TEXT), 'when its payout was returned, ' || p.returned_at
+FROM refgrow_ledger_entries e JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = @project_id AND e.kind = 'settlement' AND e.returned = 1 AND e.created_at <> p.returned_at
+UNION ALL
+SELECT 'ledger entry', e.id, 'returned', '1', 'not set, because no payout that it is of was returned'
+FROM refgrow_ledger_entries e LEFT JOIN refgrow_payouts p ON p.id = e.payout_id
+WHERE e.project_id = @project_id AND e.returned = 1 AND (e.kind <> 'settlement' OR p.id IS NULL OR p.status <> 'returned')
 UNION ALL
 SELECT 'ledger entry', r.entry_id, 'payout it is of', CAST(r.payout_id AS TEXT), 'one of the project'
 FROM refgrow_payout_entries r JOIN refgrow_ledger_entries e ON e.id = r.entry_id LEFT JOIN refgrow_payouts p ON p.id = r.payout_id
@@ -268,9 +361,9 @@ LIMIT 100;
 -- name: VerifyWebhooks :many
 SELECT * FROM refgrow_webhooks WHERE project_id = @project_id ORDER BY id;
 
--- The newest event that there ever was, and the newest one of the project that
--- deliveries were made of. A test is delivered past the outbox, and so is a replay of
--- what happened before the endpoint began.
+-- The newest event that ever existed, and the newest one of the project that deliveries
+-- were made from. A test is delivered past the outbox, and so is a replay of what
+-- happened before the endpoint began.
 -- name: VerifyOutbox :one
 SELECT
     CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
@@ -281,7 +374,7 @@ SELECT
         WHERE d.project_id = @project_id AND e.kind NOT GLOB 'test:*'
     ), 0) AS INTEGER) AS spread;
 
--- Whom an event names may be gone, but was of its project.
+-- Those whom an event names may be gone, but belonged to its project.
 -- name: VerifyEvents :many
 SELECT sqlc.embed(e), CAST(COALESCE(a.project_id, e.project_id) AS INTEGER) AS affiliate_of,
     CAST(COALESCE(r.project_id, e.project_id) AS INTEGER) AS referral_of
@@ -291,8 +384,8 @@ LEFT JOIN refgrow_referrals r ON r.id = e.referral_id
 WHERE +e.project_id = @project_id AND e.id > @after_id
 ORDER BY e.id LIMIT @at_most;
 
--- What is odd about the deliveries of an endpoint, and what would be right. Events
--- are forgotten from the oldest on: one that is missing must be older than all there are.
+-- What is odd about the deliveries of an endpoint, and what would be right. Events are
+-- deleted oldest first: a missing one must be older than all that remain.
 -- name: VerifyDeliveries :many
 SELECT d.id, CAST('project' AS TEXT) AS what, CAST(d.project_id AS TEXT) AS found, CAST('that of its webhook' AS TEXT) AS expected
 FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND NOT (d.project_id = @project_id)
@@ -316,11 +409,14 @@ WHERE d.webhook_id = @webhook_id AND NOT CASE e.kind
     WHEN 'conversion_gone' THEN d.event = 'referral_canceled'
     WHEN 'referral_created' THEN d.event = 'referral_signed_up'
     WHEN 'referral_changed' THEN d.event = 'referral_updated'
+    WHEN 'payout_changed' THEN d.event = 'payout_updated'
+    WHEN 'affiliate_changed' THEN d.event = 'affiliate_updated'
+    WHEN 'erased' THEN d.status <> 'pending'
     ELSE e.kind = 'test:' || d.event END
 UNION ALL
 SELECT d.id, 'lane', CAST(d.lane AS TEXT), 'that of its event'
 FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
-WHERE d.webhook_id = @webhook_id AND d.lane <> CASE WHEN e.kind GLOB 'test:*' THEN -9223372036854775807 - 1 + e.id ELSE e.lane END
+WHERE d.webhook_id = @webhook_id AND e.kind <> 'erased' AND d.lane <> CASE WHEN e.kind GLOB 'test:*' THEN -9223372036854775807 - 1 + e.id ELSE e.lane END
 UNION ALL
 SELECT d.id, 'status', d.status, 'canceled, because its webhook is ' || w.status
 FROM refgrow_deliveries d JOIN refgrow_webhooks w ON w.id = d.webhook_id
@@ -351,33 +447,35 @@ SELECT d.id, 'error', d.error, 'none, because it is succeeded'
 FROM refgrow_deliveries d WHERE d.webhook_id = @webhook_id AND d.status = 'succeeded' AND d.error IS NOT NULL
 LIMIT 100;
 
--- What is stored of each day of each affiliate, and what the rows say, where these
--- are not the same.
+-- What is stored for each day of each affiliate, and what the rows say, where the two
+-- differ.
 -- name: VerifyAffiliateDays :many
 SELECT CAST(x.affiliate_id AS INTEGER) AS affiliate_id, CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency,
     CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
     CAST(SUM(x.stored_signups) AS INTEGER) AS stored_signups, CAST(SUM(x.signups) AS INTEGER) AS signups,
     CAST(SUM(x.stored_purchases) AS INTEGER) AS stored_purchases, CAST(SUM(x.purchases) AS INTEGER) AS purchases,
+    CAST(SUM(x.stored_billions) AS INTEGER) AS stored_billions, CAST(SUM(x.billions) AS INTEGER) AS billions,
     CAST(SUM(x.stored_earned) AS INTEGER) AS stored_earned, CAST(SUM(x.earned) AS INTEGER) AS earned
 FROM (
     SELECT d.affiliate_id, d.day, d.currency, d.clicks AS stored_clicks, d.pruned_clicks AS clicks, d.signups AS stored_signups, 0 AS signups,
-        d.purchases AS stored_purchases, 0 AS purchases, d.earned AS stored_earned, 0 AS earned
+        d.purchases AS stored_purchases, 0 AS purchases, d.billions AS stored_billions, 0 AS billions, d.earned AS stored_earned, 0 AS earned
     FROM refgrow_affiliate_days d WHERE d.project_id = @project_id
     UNION ALL
-    SELECT k.affiliate_id, k.created_at / 86400000, '', 0, 1, 0, 0, 0, 0, 0, 0
+    SELECT k.affiliate_id, k.created_at / 86400000, '', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0
     FROM refgrow_clicks k WHERE k.project_id = @project_id
     UNION ALL
-    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0
+    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0
     FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.affiliate_id IS NOT NULL
     UNION ALL
-    SELECT e.affiliate_id, e.created_at / 86400000, e.currency, 0, 0, 0, 0, 0, 0, 0, e.amount
+    SELECT e.affiliate_id, COALESCE(e.day, e.created_at / 86400000), e.currency, 0, 0, 0, 0, 0, 0, 0, e.amount / 1000000000, 0, e.amount % 1000000000
     FROM refgrow_ledger_entries e WHERE e.project_id = @project_id AND e.kind <> 'settlement'
 ) x
 GROUP BY x.affiliate_id, x.day, x.currency
 HAVING SUM(x.stored_clicks) <> SUM(x.clicks) OR SUM(x.stored_signups) <> SUM(x.signups)
-    OR SUM(x.stored_purchases) <> SUM(x.purchases) OR SUM(x.stored_earned) <> SUM(x.earned);
+    OR SUM(x.stored_purchases) <> SUM(x.purchases)
+    OR (SUM(x.stored_billions) - SUM(x.billions)) * 1000000000 + SUM(x.stored_earned) - SUM(x.earned) <> 0;
 
--- The same of the project: its affiliates' days, and what is attributed to nobody.
+-- The same for the project: its affiliates' days, and what is attributed to nobody.
 -- name: VerifyProjectDays :many
 SELECT CAST(x.day AS INTEGER) AS day, CAST(x.currency AS TEXT) AS currency, CAST(SUM(x.here) AS INTEGER) AS here,
     CAST(SUM(x.stored_clicks) AS INTEGER) AS stored_clicks, CAST(SUM(x.clicks) AS INTEGER) AS clicks,
@@ -390,7 +488,7 @@ FROM (
         p.purchases AS stored_purchases, 0 AS purchases, p.billions AS stored_billions, 0 AS billions, p.earned AS stored_earned, 0 AS earned
     FROM refgrow_project_days p WHERE p.project_id = @project_id
     UNION ALL
-    SELECT d.day, d.currency, 0, 0, d.clicks, 0, d.signups, 0, d.purchases, 0, d.earned / 1000000000, 0, d.earned % 1000000000
+    SELECT d.day, d.currency, 0, 0, d.clicks, 0, d.signups, 0, d.purchases, 0, d.billions, 0, d.earned
     FROM refgrow_affiliate_days d WHERE d.project_id = @project_id
     UNION ALL
     SELECT c.created_at / 86400000, c.currency, 0, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0

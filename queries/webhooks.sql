@@ -27,8 +27,8 @@ SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = @project_id;
 -- name: ListActiveWebhooks :many
 SELECT * FROM refgrow_webhooks WHERE project_id = @project_id AND status = 'active' ORDER BY id;
 
--- What an event tells of the affiliate and of the customer, for who has not read it
--- anyway.
+-- What an event says about the affiliate and the customer, for callers that have not
+-- read them anyway.
 -- name: DescribeParties :one
 SELECT a.id AS affiliate_id, a.email AS affiliate_email, a.referral_code AS affiliate_code, a.paypal_email, a.wise_account_id, a.wise_email,
     r.id AS referral_id, r.email AS referral_email
@@ -60,18 +60,30 @@ UPDATE refgrow_outbox SET position = @position WHERE id = 1;
 -- name: ListEventsAfter :many
 SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > @after_id ORDER BY id LIMIT CAST(@limit AS INTEGER);
 
+-- The events of a project in the order of their time.
 -- name: ListEventsSince :many
 SELECT id, kind, lane, created_at FROM refgrow_events
-WHERE id > @after_id AND id <= @last_id AND +project_id = @project_id AND created_at >= @since ORDER BY id LIMIT CAST(@limit AS INTEGER);
+WHERE project_id = @project_id AND (created_at, id) > (CAST(@after_time AS INTEGER), CAST(@after_id AS INTEGER)) AND id <= @last_id
+ORDER BY created_at, id LIMIT CAST(@limit AS INTEGER);
 
+-- What is replayed goes after what happens now, but where it stands in the way of that.
 -- name: InsertDelivery :one
-INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
+INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at, replayed)
 SELECT CAST(@project_id AS INTEGER), CAST(@webhook_id AS INTEGER), CAST(@event_id AS INTEGER), CAST(@event AS TEXT), CAST(@lane AS INTEGER), 'pending', 0,
     CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_deliveries d
         WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' AND d.next_attempt_at IS NOT NULL
-    ) THEN NULL ELSE CAST(@now AS INTEGER) END, CAST(@now AS INTEGER)
+    ) THEN NULL ELSE CAST(@now AS INTEGER) END, CAST(@now AS INTEGER),
+    CASE WHEN CAST(@replayed AS INTEGER) = 1 AND NOT EXISTS (
+        SELECT 1 FROM refgrow_deliveries d
+        WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' AND d.replayed = 0
+    ) THEN 1 ELSE 0 END
 RETURNING id;
+
+-- What happens now in a lane waits for what is replayed in it, which then has to hurry.
+-- name: HurryLane :exec
+UPDATE refgrow_deliveries SET replayed = 0
+WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND replayed = 1 AND +project_id = @project_id;
 
 -- name: IsPending :one
 SELECT CAST(EXISTS (
@@ -91,25 +103,29 @@ WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND event
 SELECT * FROM refgrow_deliveries WHERE id = @delivery_id AND webhook_id = @webhook_id AND project_id = @project_id;
 
 -- name: ListDeliveries :many
-SELECT * FROM refgrow_deliveries
-WHERE webhook_id = @webhook_id AND project_id = @project_id
-    AND (created_at, id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
-    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER);
+SELECT d.* FROM refgrow_deliveries d
+WHERE d.project_id = @project_id AND d.id IN (
+    SELECT x.id FROM refgrow_deliveries x
+    WHERE x.webhook_id = (SELECT w.id FROM refgrow_webhooks w WHERE w.id = @webhook_id AND w.project_id = @project_id)
+        AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
+        AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
+ORDER BY +d.created_at DESC, +d.id DESC;
 
 -- name: CountDeliveries :one
 SELECT COUNT(*) FROM refgrow_deliveries
-WHERE webhook_id = @webhook_id AND +project_id = @project_id AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT);
+WHERE webhook_id IN (SELECT w.id FROM refgrow_webhooks w WHERE w.id = @webhook_id AND w.project_id = @project_id)
+    AND status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT);
 
--- The active endpoints of all projects. There are few.
+-- The active endpoints of all projects; there are only a few.
 -- name: ListEndpoints :many
 SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id;
 
 -- name: ListDueDeliveries :many
 SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
-WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at <= CAST(@now AS INTEGER)
-    AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER)
+    AND d.next_attempt_at <= CAST(@now AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
 ORDER BY d.next_attempt_at LIMIT CAST(@limit AS INTEGER);
 
 -- name: LeaseDelivery :exec
@@ -117,7 +133,7 @@ UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts 
 
 -- name: NextDue :one
 SELECT CAST(d.next_attempt_at AS INTEGER) AS next FROM refgrow_deliveries d
-WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
+WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER) AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
 ORDER BY d.next_attempt_at LIMIT 1;
 
 -- name: RetryDelivery :execrows
@@ -166,7 +182,7 @@ WHERE webhook_id = @webhook_id AND status = 'pending';
 DELETE FROM refgrow_deliveries WHERE id IN (
     SELECT x.id FROM refgrow_deliveries AS x WHERE x.webhook_id = CAST(@webhook_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER));
 
--- The oldest rows, as far as they are old enough.
+-- Those of the oldest rows that are old enough.
 -- name: PruneEvents :execrows
 DELETE FROM refgrow_events
 WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER)) AND created_at < CAST(@created_before AS INTEGER);

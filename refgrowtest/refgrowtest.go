@@ -1,6 +1,6 @@
-// Package refgrowtest is for the tests of programs that use refgrow: an engine
-// on a fresh database, with a clock that the test sets. It brings the driver
-// modernc.org/sqlite, beside which no other one of the name "sqlite" can be.
+// Package refgrowtest is for the tests of apps that use refgrow: an engine on a fresh
+// database, with a clock that the test sets. It brings in the driver
+// modernc.org/sqlite, next to which no other driver can be named "sqlite".
 package refgrowtest
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// New gives an engine on an empty database of its own, and its clock. Both end
-// with the test.
+// New returns an engine on an empty database of its own, and its clock. Both end with
+// the test.
 func New(t testing.TB) (*refgrow.Engine, *Clock) {
 	t.Helper()
 	database, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
@@ -31,7 +31,7 @@ func New(t testing.TB) (*refgrow.Engine, *Clock) {
 	return On(t, database)
 }
 
-// On gives an engine on a store that the test has opened, and its clock.
+// On returns an engine on a store that the test has opened, and its clock.
 func On(t testing.TB, store refgrow.Store) (*refgrow.Engine, *Clock) {
 	t.Helper()
 	clock := NewClock()
@@ -55,7 +55,7 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock gives a clock that shows noon of 15 January 2026, UTC.
+// NewClock returns a clock that shows noon on 15 January 2026, UTC.
 func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)} }
 
 // Now is what the clock shows.

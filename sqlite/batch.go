@@ -40,11 +40,11 @@ const (
 
 var (
 	errAbandoned = errors.New("the operation was not committed: another one in its batch ended the goroutine that ran it")
-	errNobody    = errors.New("nobody waits for the batch any more")
+	errNobody    = errors.New("nobody waits for the batch any longer")
 )
 
-// lead runs a batch for the leader r. When it returns, r is finished and somebody
-// else leads.
+// lead runs a batch for the leader r. When it returns, r is finished and the lead has
+// passed on.
 func (w *writer) lead(r *request) {
 	b := &batch{w: w, s: &w.session, leader: r, memo: make(map[any]any)}
 	defer w.release()
@@ -64,8 +64,8 @@ func (b *batch) goOn() {
 	}
 }
 
-// abandon finishes what is left when the leader's goroutine ends in the middle by
-// anything else, which nothing in the module does. Otherwise nothing is left.
+// abandon finishes what is left when the leader's goroutine ends halfway for any other
+// reason, which nothing in the module causes. Otherwise nothing is left.
 func (b *batch) abandon() {
 	if !b.leader.finished && !slices.Contains(b.ops, b.leader) {
 		b.w.mu.Lock()
@@ -101,13 +101,13 @@ func (b *batch) run() {
 	}
 }
 
-// together runs the operations in the transaction that has begun, and commits.
-// The first time, it also takes in what arrives meanwhile.
+// together runs the operations in the transaction that has begun, and commits. The
+// first time, it also takes in operations that arrive meanwhile.
 func (b *batch) together(careful bool) verdict {
 	for i := 0; ; i++ {
 		if i == len(b.ops) && !careful {
-			// One at a time, so that the next can still leave while this one
-			// runs, which may take long if it is foreign.
+			// One at a time, so that the next can still leave while this one runs,
+			// which may take long if it is foreign.
 			b.ops = b.w.take(b.ops, min(1, maxBatch-len(b.ops)))
 		}
 		if i == len(b.ops) {
@@ -131,8 +131,8 @@ func (b *batch) together(careful bool) verdict {
 	case b.s.lost.Load() && errors.Is(err, base.ErrLost):
 		return apart
 	case base.IsConstraint(err) && len(b.ops) > 1:
-		// A constraint that is checked at the end, such as a deferred foreign
-		// key: it is one operation's fault.
+		// A constraint that is checked at the end, such as a deferred foreign key: one
+		// operation is at fault.
 		return apart
 	}
 	b.settle(fmt.Errorf("commit: %w", err))
@@ -217,8 +217,8 @@ func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
 		if returned {
 			return
 		}
-		// A goroutine that is ending has no value and cannot be kept: then
-		// abandon clears up.
+		// A goroutine that is ending has no value and cannot be stopped: then abandon
+		// clears up.
 		if v := recover(); v != nil {
 			r.panicked, r.value, failed = true, v, true
 		}
@@ -356,8 +356,8 @@ func (b *batch) alone(r *request) (failed bool, err error) {
 	return false, nil
 }
 
-// settle rolls the batch back and gives all of it the error err: what one of them
-// was told may rest on what another had done.
+// settle rolls the batch back and answers all of it with err: what one of them was told
+// may rest on what another had done.
 func (b *batch) settle(err error) {
 	b.reset()
 	err = base.Classify(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// Every kind of operation in one batch with good ones before and behind it.
+// Every kind of operation in one batch with good ones before and after it.
 func TestOneFailsAlone(t *testing.T) {
 	t.Parallel()
 	for kind := range (*DB)(nil).kinds("") {
@@ -62,16 +62,17 @@ func TestLeaderFailsAlone(t *testing.T) {
 			if want(kind) == nil {
 				expected = "a b d taken"
 			}
-			if errs[1] != nil || errs[2] != errGoexit || errs[3] != nil || names != expected || entries(t, d) != len(strings.Fields(expected)) {
+			if errs[1] != nil || errs[2] != errGoexit || errs[3] != nil || names != expected ||
+				entries(t, d) != len(strings.Fields(expected)) {
 				t.Errorf("%v, %s, %d", errs, names, entries(t, d))
 			}
 		})
 	}
 }
 
-// An operation that is not foreign ends the leader's goroutine, which it must not
-// do: nobody waits for ever, nothing of the batch is committed, and what had not
-// begun goes on without it.
+// An operation that is not foreign ends the leader's goroutine, which it must not do:
+// nobody waits forever, nothing of the batch is committed, and what had not begun goes
+// on without it.
 func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -86,7 +87,7 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// Operations of all kinds from many goroutines: what returned nil is in the file
+// Operations of all kinds from many goroutines: those that returned nil are in the file
 // and nothing else is.
 func TestModel(t *testing.T) {
 	t.Parallel()
@@ -194,8 +195,7 @@ func TestRefusalRunsOnce(t *testing.T) {
 	}
 }
 
-// What operations remember is shared by the batch, and forgotten with what is
-// undone.
+// What operations remember is shared by the batch, and forgotten when they are undone.
 func TestMemoOfBatch(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -208,7 +208,8 @@ func TestMemoOfBatch(t *testing.T) {
 			return end
 		}}
 	}
-	d.together(t, remember("a", 0, nil), remember("b", 1, nil), remember("c", 2, errBoom), remember("d", 0, nil), remember("e", 1, nil))
+	d.together(t, remember("a", 0, nil), remember("b", 1, nil), remember("c", 2, errBoom),
+		remember("d", 0, nil), remember("e", 1, nil))
 	d.together(t, remember("f", 0, nil))
 }
 
@@ -226,8 +227,8 @@ func TestTotalsAreTrueForReaders(t *testing.T) {
 			return nil
 		}}
 	}
-	for _, err := range d.together(t, d.inserting("a"), d.inserting("b"), read(2), d.kinds("c")["good, savepoint"], read(3),
-		d.inserting("d"), d.kinds("x")["fails"], read(4)) {
+	for _, err := range d.together(t, d.inserting("a"), d.inserting("b"), read(2),
+		d.kinds("c")["good, savepoint"], read(3), d.inserting("d"), d.kinds("x")["fails"], read(4)) {
 		if err != nil && err != errBoom {
 			t.Error(err)
 		}
@@ -237,7 +238,7 @@ func TestTotalsAreTrueForReaders(t *testing.T) {
 	}
 }
 
-// A disk that is full concerns those who need room; later everything works again.
+// A full disk concerns the operations that need room; later everything works again.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -247,14 +248,16 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.writer.session.rollback()
-		if err := d.writer.session.stmts.Control(context.Background(), fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		if err := d.writer.session.stmts.Control(context.Background(),
+			fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 			t.Error(err)
 		}
 		d.writer.release()
 	}
 	limit(query[int](t, d, "SELECT page_count FROM pragma_page_count") + 4)
 	big := strings.Repeat("x", 50_000)
-	errs := d.together(t, d.inserting("a"), d.inserting(big), d.inserting("b"), d.kinds(big)["good, foreign"], d.inserting("c"))
+	errs := d.together(t, d.inserting("a"), d.inserting(big), d.inserting("b"),
+		d.kinds(big)["good, foreign"], d.inserting("c"))
 	for i, want := range []error{nil, backend.ErrFull, nil, backend.ErrFull, nil} {
 		if !errors.Is(errs[i], want) {
 			t.Errorf("%d: %v", i, errs[i])
@@ -280,7 +283,7 @@ func TestCancelledInside(t *testing.T) {
 	err := d.Backend().Atomic(ctx, backend.Work{Run: func(inner context.Context, tx *backend.Tx) error {
 		cancel()
 		if inner.Value(t) != "value" || inner.Err() != nil {
-			t.Error("the operation's context is not right")
+			t.Error("the operation's context is wrong")
 		}
 		if err := tx.AddTotals(ctx, db.AddTotalsParams{ProjectID: 1, LedgerEntries: 1}); err != nil {
 			t.Error(err)

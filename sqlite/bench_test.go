@@ -11,8 +11,8 @@ import (
 )
 
 // BenchmarkInsert compares, in one run, the ways to insert durably: through group
-// commit, and with one prepared insert per IMMEDIATE transaction on a connection
-// that one goroutine has for itself.
+// commit, and with one prepared insert per IMMEDIATE transaction on a connection that
+// one goroutine has to itself.
 func BenchmarkInsert(b *testing.B) {
 	const insert = "INSERT INTO thing (name, size) VALUES (?1, 1)"
 	var n atomic.Int64

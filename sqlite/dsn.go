@@ -26,7 +26,7 @@ const journalLimit = 64 << 20
 // since SQLite would look ever more rarely whether it is free: the writer waits,
 // between its attempts.
 func (o Options) writerPragmas() []string {
-	return append(o.pragmas("busy_timeout(0)"),
+	return append(pragmas("busy_timeout(0)", o.CacheKiB),
 		"synchronous("+string(o.Durability)+")",
 		"foreign_keys(1)",
 		"wal_autocheckpoint("+strconv.Itoa(o.CheckpointPages)+")",
@@ -36,14 +36,14 @@ func (o Options) writerPragmas() []string {
 
 // readerPragmas make a connection that cannot write. It is not opened read-only,
 // because a reader of a write-ahead log takes part in its shared memory.
-func (o Options) readerPragmas() []string {
-	return append(o.pragmas(busyTimeout()), "query_only(1)")
+func readerPragmas(cacheKiB int) []string {
+	return append(pragmas(busyTimeout(), cacheKiB), "query_only(1)")
 }
 
-func (o Options) pragmas(timeout string) []string {
+func pragmas(timeout string, cacheKiB int) []string {
 	return []string{
 		timeout,
-		"cache_size(-" + strconv.Itoa(o.CacheKiB) + ")",
+		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
 		"temp_store(MEMORY)",
 	}
 }
@@ -66,15 +66,15 @@ func (f file) connect(n int, pragmas []string, params ...string) (*sql.DB, error
 	return pool, nil
 }
 
-// sameFile connects to one file alone: what took its place is another database, or
-// an empty one.
+// sameFile connects to one file alone: a file that took its place is another database,
+// or an empty one.
 type sameFile struct {
 	driver.Connector
 	file file
 }
 
 func (s sameFile) Connect(ctx context.Context) (driver.Conn, error) {
-	// Before, because SQLite takes the log beside an empty file for a leftover and
+	// Before, because SQLite takes the log next to an empty file for a leftover and
 	// removes it; afterwards, because of the moment in between.
 	if err := s.file.still(); err != nil {
 		return nil, err

@@ -22,10 +22,10 @@ func resolve(path string) (string, error) {
 	case path == "":
 		return "", errors.New("sqlite: the path of the database is empty")
 	case strings.HasPrefix(path, ":memory:"), strings.HasPrefix(path, "file:"):
-		return "", fmt.Errorf("sqlite: %q is no path of a file: an owned database needs one, since its connections share it; "+
-			"in a test take a file in t.TempDir()", path)
+		return "", fmt.Errorf("sqlite: %q is not the path of a file: an owned database needs one, "+
+			"since its connections share it; in a test use a file in t.TempDir()", path)
 	case strings.ContainsRune(path, 0):
-		return "", fmt.Errorf("sqlite: the path %q holds a zero byte", path)
+		return "", fmt.Errorf("sqlite: the path %q contains a zero byte", path)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -35,8 +35,8 @@ func resolve(path string) (string, error) {
 }
 
 // prepare makes sure that path is a database with a write-ahead log. It creates a
-// missing one, readable for its owner alone, and changes nothing in a file that
-// is no database.
+// missing one, readable by its owner alone, and changes nothing in a file that is not a
+// database.
 func prepare(ctx context.Context, path string, o Options) (file, error) {
 	f, err := find(path)
 	if err != nil {
@@ -56,9 +56,9 @@ func prepare(ctx context.Context, path string, o Options) (file, error) {
 	return f, errors.Join(err, pool.Close())
 }
 
-// look reads the schema of a file with a log, by a connection that cannot write. Whoever
-// closes a file last copies its log into it and removes the log, also where the
-// file is damaged, unless it cannot write.
+// look reads the schema of a file with a log, over a connection that cannot write. The
+// last connection to be closed copies the log into the file and removes it, even if the
+// file is damaged, unless that connection cannot write.
 func (f file) look(ctx context.Context, until time.Time) error {
 	pool, err := f.connect(1, []string{busyTimeout()}, "mode", "ro")
 	if err != nil {
@@ -74,7 +74,7 @@ func (f file) look(ctx context.Context, until time.Time) error {
 type file struct {
 	path string
 	info os.FileInfo
-	log  int64 // how long its log was before
+	log  int64 // how long its log was before, in bytes
 }
 
 // smallest is the size of the smallest database, a page of the smallest size.
@@ -100,11 +100,11 @@ func find(path string) (file, error) {
 		return file{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return file{}, fmt.Errorf("%s is a directory or another thing that is no file", path)
+		return file{}, fmt.Errorf("%s is a directory or something else that is not a file", path)
 	}
 	if n := info.Size(); n > 0 && n < smallest {
 		// SQLite judges the rest, but would take a single byte for an empty file.
-		return file{}, fmt.Errorf("%w: it does not begin like a SQLite database, which has %d bytes at least",
+		return file{}, fmt.Errorf("%w: it does not begin like a SQLite database, which has at least %d bytes",
 			backend.ErrDamaged, smallest)
 	}
 	f := file{path: path, info: info}
@@ -118,14 +118,14 @@ func find(path string) (file, error) {
 	return f, nil
 }
 
-// empty tells whether a file is. One that another process is about to make has its first
-// page before there is a log.
+// empty reports whether a file is empty. One that another process is creating has its
+// first page before it has a log.
 func empty(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Size() == 0
 }
 
-// still reports whether the path names the same file as at the beginning.
+// still returns an error unless the path names the same file as at the beginning.
 func (f file) still() error {
 	now, err := os.Stat(f.path)
 	switch {
@@ -139,11 +139,12 @@ func (f file) still() error {
 	return nil
 }
 
-var errNotOurs = fmt.Errorf("%w: it is the database of something else, since it has tables, but none of refgrow", backend.ErrSchema)
+var errNotOurs = fmt.Errorf("%w: it is the database of something else, since it has tables, but none of refgrow's",
+	backend.ErrSchema)
 
-// setUp reads the schema, which finds a file that is cut off, and then chooses
-// the journal. The mode stays with the file, and so does the page size, which
-// must come first.
+// setUp reads the schema, which finds a file that is cut off, and then chooses the
+// journal. The mode is kept in the file, and so is the page size, which must be set
+// first.
 func setUp(ctx context.Context, pool *sql.DB, o Options) error {
 	var tables, pages int64
 	if err := pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
@@ -181,9 +182,8 @@ func setUp(ctx context.Context, pool *sql.DB, o Options) error {
 // codeReadOnly is the primary result code of a write that the file does not allow.
 const codeReadOnly = 8
 
-// writable refuses a file that can only be read, which SQLite opens all the same
-// and where even BEGIN IMMEDIATE succeeds. A lock that somebody holds is none of
-// its business.
+// writable refuses a file that can only be read, which SQLite opens nevertheless and
+// where even BEGIN IMMEDIATE succeeds. It ignores a lock that somebody holds.
 func writable(ctx context.Context, pool *sql.DB) error {
 	_, err := pool.ExecContext(ctx, "BEGIN IMMEDIATE; CREATE TABLE refgrow_is_writable (answer); ROLLBACK")
 	if code, ok := base.Code(err); ok && code&0xff == codeReadOnly {

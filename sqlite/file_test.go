@@ -53,7 +53,8 @@ func TestPaths(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"plain.db", "with space.db", "what?.db", "a#b.db", "100%.db", "%41.db", "?mode=ro", "quote's \"x\".db",
-		"semi;colon&amp=1.db", "ünïcode.db", "new\nline.db", "a:b.db", "+plus.db", "~tilde", `back\slash.db`, "file:inside", ":memory:x/../y",
+		"semi;colon&amp=1.db", "ünïcode.db", "new\nline.db", "a:b.db", "+plus.db", "~tilde", `back\slash.db`,
+		"file:inside", ":memory:x/../y",
 	} {
 		if runtime.GOOS == "windows" && strings.ContainsAny(name, "?\"\n:") {
 			continue
@@ -69,7 +70,9 @@ func TestPaths(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := d.Backend().Migrate(context.Background(), backend.Migration{Steps: []string{"CREATE TABLE a (b)"}}); err != nil {
+			if err := d.Backend().Migrate(context.Background(), backend.Migration{
+				Steps: []string{"CREATE TABLE a (b)"},
+			}); err != nil {
 				t.Error(err)
 			}
 			if err := d.Close(); err != nil {
@@ -101,7 +104,7 @@ func TestDataSource(t *testing.T) {
 	}
 }
 
-// What is no database is refused with a reason, and not touched.
+// A file that is not a database is refused with a reason, and not touched.
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -183,12 +186,13 @@ func TestOpenExisting(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if mode, size := query[string](t, d, "PRAGMA journal_mode"), query[int](t, d, "PRAGMA page_size"); mode != "wal" || size != 4096 {
+	if mode, size := query[string](t, d, "PRAGMA journal_mode"),
+		query[int](t, d, "PRAGMA page_size"); mode != "wal" || size != 4096 {
 		t.Error(mode, size)
 	}
 }
 
-// Several programs start at the same time on a file that is not there yet.
+// Several processes start at the same time on a file that does not exist yet.
 func TestOpenRace(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "own.db")
@@ -201,7 +205,9 @@ func TestOpenRace(t *testing.T) {
 				return
 			}
 			defer d.Close()
-			if err := d.Backend().Migrate(context.Background(), backend.Migration{Steps: []string{"CREATE TABLE a (b)", "INSERT INTO a VALUES (1)"}}); err != nil {
+			if err := d.Backend().Migrate(context.Background(), backend.Migration{
+				Steps: []string{"CREATE TABLE a (b)", "INSERT INTO a VALUES (1)"},
+			}); err != nil {
 				t.Error(err)
 			}
 			if n := query[int](t, d, "SELECT count(*) FROM a"); n != 1 {
@@ -292,7 +298,7 @@ func TestSnapshot(t *testing.T) {
 	if n := count(d.Backend().Reader()); n != 2 {
 		t.Error(n)
 	}
-	if d.readers.known("SELECT count(*) FROM thing") == nil {
+	if d.readers.each[backend.Lists].known("SELECT count(*) FROM thing") == nil {
 		t.Error("it is not prepared")
 	}
 }

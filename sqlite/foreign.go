@@ -6,10 +6,10 @@ import (
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
-// Foreign code runs in the goroutine that called the engine, so that a panic or
-// the end of the goroutine (t.FailNow in a test) hits its owner alone, with its
-// own stack. The owner is there in any case: either it leads, or it waits, and
-// then the leader passes it the turn and waits in its place.
+// Foreign code runs in the goroutine that called the engine, so that a panic or the end
+// of the goroutine (t.FailNow in a test) hits its owner alone, with its own stack. The
+// owner is always there: either it leads, or it waits, and then the leader passes it
+// the turn and waits in its place.
 type turn struct {
 	ctx  context.Context
 	tx   *backend.Tx

@@ -22,17 +22,18 @@ func (d *DB) kinds(name string) map[string]backend.Work {
 	}
 	fail := func() error { return errBoom }
 	return map[string]backend.Work{
-		"good":              d.inserting(name),
-		"good, savepoint":   {Run: d.inserting(name).Run},
-		"good, foreign":     {Run: d.inserting(name).Run, Foreign: true},
-		"refused":           {WritesLast: true, Run: func(context.Context, *backend.Tx) error { return errBoom }},
-		"refused by insert": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error { return d.insert(ctx, "taken") }},
-		"fails late":        {WritesLast: true, Run: insertThen(fail)},
-		"fails":             {Run: insertThen(fail)},
-		"fails, foreign":    {Run: insertThen(fail), Foreign: true},
-		"panics":            {WritesLast: true, Run: insertThen(func() error { panic("boom") })},
-		"panics, foreign":   {Run: insertThen(func() error { panic("boom") }), Foreign: true},
-		"ends":              {Run: insertThen(func() error { runtime.Goexit(); return nil }), Foreign: true},
+		"good":            d.inserting(name),
+		"good, savepoint": {Run: d.inserting(name).Run},
+		"good, foreign":   {Run: d.inserting(name).Run, Foreign: true},
+		"refused":         {WritesLast: true, Run: func(context.Context, *backend.Tx) error { return errBoom }},
+		"refused by insert": {WritesLast: true,
+			Run: func(ctx context.Context, tx *backend.Tx) error { return d.insert(ctx, "taken") }},
+		"fails late":      {WritesLast: true, Run: insertThen(fail)},
+		"fails":           {Run: insertThen(fail)},
+		"fails, foreign":  {Run: insertThen(fail), Foreign: true},
+		"panics":          {WritesLast: true, Run: insertThen(func() error { panic("boom") })},
+		"panics, foreign": {Run: insertThen(func() error { panic("boom") }), Foreign: true},
+		"ends":            {Run: insertThen(func() error { runtime.Goexit(); return nil }), Foreign: true},
 		"bomb": {WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
 			if err := d.insert(ctx, name); err != nil {
 				return err
@@ -59,7 +60,7 @@ func (d *DB) kinds(name string) map[string]backend.Work {
 	}
 }
 
-// want tells how each kind must end.
+// want returns the error with which each kind must end.
 func want(kind string) error {
 	switch kind {
 	case "good", "good, savepoint", "good, foreign", "nested":

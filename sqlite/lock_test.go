@@ -16,8 +16,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
-// Another process holds the lock: a deadline is kept by the leader and by those
-// behind it, and everything works again once the lock is free.
+// Another process holds the lock: a deadline is kept by the leader and by those queued
+// after it, and everything works again once the lock is free.
 func TestLockedByAnother(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -65,8 +65,8 @@ func TestLockedByAnother(t *testing.T) {
 	}
 }
 
-// holder is no test: it is the other process of TestLockedByProcess, which holds
-// the lock until its input ends.
+// holder is not a test: it is the other process of TestLockedByProcess, which holds the
+// lock until its input ends.
 const holder = "REFGROW_TEST_HOLDS_LOCK_OF"
 
 func TestHolder(t *testing.T) {
@@ -149,25 +149,26 @@ func TestLockWait(t *testing.T) {
 	}
 }
 
-// A batch that has to be run again finds the lock taken: its operations cannot
-// leave, but the waiting is bounded.
+// A batch that has to be run again finds the lock taken: its operations cannot leave,
+// but their wait is bounded.
 func TestLockedBetweenRuns(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{LockWait: 100 * time.Millisecond})
 	var unlock func()
 	grab := make(chan struct{})
-	errs := d.together(t, d.inserting("a"), backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-		if unlock != nil {
+	errs := d.together(t, d.inserting("a"),
+		backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+			if unlock != nil {
+				return nil
+			}
+			if err := d.insert(ctx, "bomb"); err == nil {
+				t.Error("no error")
+			}
+			// The lock is free now, and another process is quicker.
+			unlock = locked(t, d)
+			close(grab)
 			return nil
-		}
-		if err := d.insert(ctx, "bomb"); err == nil {
-			t.Error("no error")
-		}
-		// The lock is free now, and another process is quicker.
-		unlock = locked(t, d)
-		close(grab)
-		return nil
-	}}, d.inserting("b"))
+		}}, d.inserting("b"))
 	<-grab
 	for _, err := range errs {
 		if !errors.Is(err, backend.ErrBusy) {
@@ -183,7 +184,7 @@ func TestLockedBetweenRuns(t *testing.T) {
 	}
 }
 
-// A deadline is kept also when the lock is lost to somebody else between two runs.
+// A deadline is also kept when the lock is lost to somebody else between two runs.
 func TestDeadlineBetweenRuns(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -280,8 +281,8 @@ func TestLeaderLeavesBetweenRuns(t *testing.T) {
 	}
 }
 
-// An operation that waits behind somebody's slow foreign work leaves when its
-// context ends, also when both were there as the batch began.
+// An operation that waits for somebody's slow foreign work leaves when its context
+// ends, even if both were there when the batch began.
 func TestLeaveBehindForeign(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
@@ -327,9 +328,8 @@ func TestLeaveBehindForeign(t *testing.T) {
 	}
 }
 
-// Another process writes all the time, and lets go of the lock for a moment only
-// between two of its transactions: the writer gets it in one of the next of these
-// moments.
+// Another process writes all the time, and releases the lock only for a moment between
+// two of its transactions: the writer gets it in one of the next such moments.
 func TestNotStarved(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{Durability: Normal})
@@ -377,6 +377,6 @@ func TestNotStarved(t *testing.T) {
 	<-stopped
 	t.Logf("%d inserts took %d moments", inserts, moments)
 	if moments > most {
-		t.Errorf("%d inserts took %d moments, and should take %d at most", inserts, moments, most)
+		t.Errorf("%d inserts took %d moments, and should take at most %d", inserts, moments, most)
 	}
 }

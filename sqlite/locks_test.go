@@ -33,7 +33,7 @@ func TestSecondOpenKeepsLocks(t *testing.T) {
 	}
 	for _, held := range before {
 		if !slices.Contains(locks(t, d), held) {
-			t.Errorf("%s is not held any more", held)
+			t.Errorf("%s is no longer held", held)
 		}
 	}
 	if err := again.Close(); err != nil {
@@ -69,7 +69,7 @@ func locks(t *testing.T, d *DB) (held []string) {
 	return held
 }
 
-// inode asks another program for it, because a package that knows it is not there
+// inode asks another command for it, because the package that knows it does not exist
 // on every system.
 func inode(t *testing.T, path string) string {
 	t.Helper()
@@ -80,8 +80,8 @@ func inode(t *testing.T, path string) string {
 	return strings.TrimSpace(string(number))
 }
 
-// visitor is no test: it is the other process of TestSecondOpenLosesNothing, which
-// reads the file, and clears its log away if it believes to be the last.
+// visitor is not a test: it is the other process of TestSecondOpenLosesNothing, which
+// reads the file, and removes its log if it believes itself to be the last.
 const (
 	visitor = "REFGROW_TEST_VISITS"
 	visited = "SELECT 'found ' || group_concat(name, ' ') FROM (SELECT name FROM thing ORDER BY name)"
@@ -110,8 +110,8 @@ func TestVisitor(t *testing.T) {
 	fmt.Println(found)
 }
 
-// While a program has a file open twice, another may come and go: what was
-// acknowledged is there for everybody.
+// While a process has a file open twice, another may come and go: what was acknowledged
+// is there for everybody.
 func TestSecondOpenLosesNothing(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})

@@ -2,53 +2,53 @@ package sqlite
 
 import (
 	"fmt"
-	"runtime"
 	"time"
 
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// Durability is what a write that was acknowledged survives.
+// Durability is what an acknowledged write survives.
 type Durability string
 
 const (
 	// Full writes survive a power cut: every commit waits for the disk.
 	Full Durability = "FULL"
-	// Normal writes survive a crash of the program. A power cut may take the
-	// last of them back; the file stays consistent.
+	// Normal writes survive a crash of the app. A power cut may undo the last of them;
+	// the file stays consistent.
 	Normal Durability = "NORMAL"
 )
 
-// Options of an owned file. The zero value is right for most.
+// Options of an owned file. The zero value is right for most apps.
 type Options struct {
 	// Durability of a write. Defaults to Full.
 	Durability Durability
 
-	// Readers is the number of connections that read, each with a page cache
-	// of its own. Defaults to the number of processors, but at least 2 and at
-	// most 4.
+	// Readers is the number of connections that read lists and whatever else has no
+	// reader of its own: keys are checked, referral links followed and webhooks sent
+	// over one further connection each. Defaults to 4.
 	Readers int
 
-	// CacheKiB is the page cache of each connection, in KiB; it takes nearly
-	// twice that much memory. Defaults to 8192.
+	// CacheKiB is the page cache of the connection that writes, in KiB; it takes nearly
+	// twice that much memory. Each connection that reads has up to half as much.
+	// Defaults to 8192.
 	CacheKiB int
 
-	// CheckpointPages is the length of the write-ahead log, in pages, from
-	// which a commit copies it into the file. A longer one makes writing
-	// faster and the slowest commits slower. Defaults to 4000.
+	// CheckpointPages is the length of the write-ahead log, in pages, at which a commit
+	// copies it into the file. A longer one makes writing faster and the slowest
+	// commits slower. Defaults to 4000.
 	CheckpointPages int
 
 	// PageSize of a file that does not exist yet, in bytes: a power of two
 	// from 512 to 65536. Defaults to 2048.
 	PageSize int
 
-	// Dedicated refuses a database that is somebody else's: one that has tables, but
-	// none of the engine, and leaves it as it is. Otherwise such a file gets a
+	// Dedicated refuses a database that is somebody else's, one that has tables but
+	// none of the engine's, and leaves it as it is. Otherwise such a file gets a
 	// write-ahead log, and the engine adds its tables to it.
 	Dedicated bool
 
-	// LockWait is how long a write waits for another process that holds the
-	// file's lock, unless its context ends before. Defaults to 5 seconds.
+	// LockWait is how long a write waits for another process that holds the file's
+	// lock, unless its context ends first. Defaults to 5 seconds.
 	LockWait time.Duration
 }
 
@@ -62,13 +62,12 @@ func (o Options) complete() (Options, error) {
 	default:
 		return o, fmt.Errorf("sqlite: Options.Durability is %q: it must be %q or %q", o.Durability, Full, Normal)
 	}
-	readers := min(max(runtime.NumCPU(), 2), 4)
 	for _, f := range []struct {
 		name               string
 		value              *int
 		usual, least, most int
 	}{
-		{"Readers", &o.Readers, readers, 1, 64},
+		{"Readers", &o.Readers, 4, 1, 64},
 		{"CacheKiB", &o.CacheKiB, 8192, 64, 4 << 20},
 		{"CheckpointPages", &o.CheckpointPages, 4000, 100, 1 << 20},
 		{"PageSize", &o.PageSize, 2048, 512, 65536},

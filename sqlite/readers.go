@@ -47,8 +47,8 @@ func (r *readers) known(query string) *sql.Stmt {
 	return r.prepared[query]
 }
 
-// refuse gives the reason against reading. From inside an operation it would not
-// see what that has done.
+// refuse returns the reason why the caller cannot read. From inside an operation it
+// would not see what that has done.
 func (r *readers) refuse() error {
 	if r.closed.Load() {
 		return backend.ErrClosed
@@ -115,21 +115,28 @@ func (r *readers) snapshot(ctx context.Context, work func(context.Context, db.Qu
 	if err := r.refuse(); err != nil {
 		return err
 	}
-	tx, err := r.pool.BeginTx(ctx, nil)
+	within := backend.ReadingOf(ctx).Within
+	conn, err := base.Connection(ctx, r.pool, within)
+	if err != nil {
+		return base.Classify(err)
+	}
+	defer func() { _ = conn.Close() }() // back to the pool
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return base.Classify(err)
 	}
 	s := &snapshot{readers: r, tx: tx, prepared: make(map[string]*sql.Stmt)}
 	defer func() {
-		// It has written nothing, so that its end cannot fail in a way that
-		// matters; a connection that stays in it is thrown away by the pool.
+		// It has written nothing, so its end cannot fail in a way that matters; the
+		// pool discards a connection that stays in it.
 		_ = tx.Rollback()
+		_ = conn.Close()
 		for _, query := range s.missing {
 			// Whatever is wrong shows when the text is next used.
 			_, _ = r.stmt(ctx, query)
 		}
 	}()
-	return base.Classify(work(ctx, db.New(s)))
+	return base.Classify(base.Timed(s, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
 }
 
 // snapshot runs statements in a read transaction, without taking another

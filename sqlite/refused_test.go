@@ -14,8 +14,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
-// crashed is a database as a program leaves it that ends in the middle: with a log
-// that is not in the file yet.
+// crashed is a database as a process that dies midway leaves it: with a log that is not
+// in the file yet.
 func crashed(t *testing.T) (parts map[string][]byte) {
 	t.Helper()
 	d := setup(t, Options{})
@@ -48,8 +48,9 @@ func crashed(t *testing.T) (parts map[string][]byte) {
 	return parts
 }
 
-// A file that is refused keeps its log, which has the last commits and may be all
-// that is left of them: closing it would otherwise copy the log into it and remove it.
+// A file that is refused keeps its log, which has the last commits and may be all that
+// is left of them: closing the file would otherwise copy the log into it and remove the
+// log.
 func TestRefusedFileKeepsItsLog(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -58,8 +59,9 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 	for what, content := range map[string][]byte{
 		"half": whole[:len(whole)/2], "half a page": whole[:1024], "a page and a half": whole[:3072], "nothing": {},
 		"another beginning": append([]byte("SQLite format 4"), whole[15:]...), "zeros": make([]byte, len(whole)),
-		"text": bytes.Repeat([]byte("hello\n"), 1000), "a damaged schema": append(bytes.Repeat([]byte{0xff}, 2048), whole[2048:]...),
-		"one byte": whole[:1],
+		"text":             bytes.Repeat([]byte("hello\n"), 1000),
+		"a damaged schema": append(bytes.Repeat([]byte{0xff}, 2048), whole[2048:]...),
+		"one byte":         whole[:1],
 	} {
 		for _, beside := range [][]string{{"-wal"}, {"-wal", "-shm"}} {
 			t.Run(fmt.Sprint(what, beside), func(t *testing.T) {
@@ -75,7 +77,7 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 					}
 				}
 				d, err := Open(ctx, path, Options{})
-				if err == nil && strings.HasPrefix(what, "half") { // of what is missing, the log has enough to begin with
+				if err == nil && strings.HasPrefix(what, "half") { // the log has enough of what is missing to begin with
 					defer d.Close()
 					if problems, err := d.Backend().Integrity(ctx, backend.Schema{}); len(problems) == 0 || err != nil {
 						t.Errorf("nothing is found wrong in it: %v", err)
@@ -83,12 +85,12 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 					return
 				}
 				if !errors.Is(err, backend.ErrDamaged) || !strings.Contains(fmt.Sprint(err), path) {
-					t.Errorf("opening gives %v", err)
+					t.Errorf("opening returns %v", err)
 				}
 				if err == nil {
 					d.Close()
 				}
-				delete(parts, "-shm") // is made anew from the log
+				delete(parts, "-shm") // is rebuilt from the log
 				for suffix, part := range parts {
 					if now, err := os.ReadFile(path + suffix); err != nil || !bytes.Equal(now, part) {
 						t.Errorf("the file%s has changed: it has %d bytes, and had %d (%v)", suffix, len(now), len(part), err)
@@ -97,7 +99,7 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 			})
 		}
 	}
-	// A healthy one is opened, and has what is in its log.
+	// A healthy one is opened, and contains what is in its log.
 	path := filepath.Join(t.TempDir(), "own.db")
 	for suffix, part := range healthy {
 		if err := os.WriteFile(path+suffix, part, 0o600); err != nil {
@@ -110,11 +112,11 @@ func TestRefusedFileKeepsItsLog(t *testing.T) {
 	}
 	t.Cleanup(func() { d.Close() })
 	if n := query[int](t, d, "SELECT count(*) FROM thing WHERE name = 'last'"); n != 1 {
-		t.Error("the last commit is not there")
+		t.Error("the last commit is missing")
 	}
 }
 
-// The database of something else is left as it is where only our own is wanted.
+// The database of something else is left as it is if only our own is wanted.
 func TestDedicated(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -128,7 +130,8 @@ func TestDedicated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pool.Exec("PRAGMA journal_mode = " + mode + "; CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (7)"); err != nil {
+		if _, err := pool.Exec("PRAGMA journal_mode = " + mode +
+			"; CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (7)"); err != nil {
 			t.Fatal(err)
 		}
 		pool.Close()

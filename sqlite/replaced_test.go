@@ -12,8 +12,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
-// A file that was removed under a program, or replaced, is not mistaken for the
-// one that it opened: no backup of an empty database, no new file.
+// A file that was removed or replaced while it was open is not mistaken for the one
+// that was opened: no backup of an empty database, no new file.
 func TestFileReplaced(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -47,13 +47,14 @@ func TestFileReplaced(t *testing.T) {
 			if _, err := os.Stat(copied); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("a failed backup remains: %v", err)
 			}
-			first, err := d.readers.pool.Conn(ctx)
+			first, err := d.readers.each[backend.Lists].pool.Conn(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer first.Close()
 			// This one would be new.
-			if second, err := d.readers.pool.Conn(ctx); err == nil || !strings.Contains(err.Error(), c.want) {
+			if second, err := d.readers.each[backend.Lists].pool.Conn(ctx); err == nil || !strings.Contains(err.Error(),
+				c.want) {
 				t.Errorf("another connection: %v", err)
 				if err == nil {
 					second.Close()
@@ -97,7 +98,7 @@ func TestWritable(t *testing.T) {
 	}
 }
 
-// The transaction of another file, or one that has ended, would take what is meant
+// The transaction of another file, or one that has ended, would receive what is meant
 // for this one.
 func TestBindOtherTx(t *testing.T) {
 	t.Parallel()

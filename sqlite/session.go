@@ -14,13 +14,12 @@ import (
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// session is the connection that writes. Whoever leads uses it, nobody else.
+// session is the connection that writes. Only the leader uses it.
 //
-// Two hooks watch it. The rollback hook tells that SQLite ended a transaction by
-// itself, after which every statement would commit on its own; the commit hook
-// refuses each commit that commit did not ask for, so that not even a statement
-// that passes by the first check, one of the application in Tx say, gets into
-// the file.
+// Two hooks watch it. The rollback hook reports that SQLite ended a transaction by
+// itself, after which every statement would commit on its own; the commit hook refuses
+// each commit that commit did not ask for, so that not even a statement that bypasses
+// the first check, such as one of the app's in Tx, gets into the file.
 type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn // nil until it is needed, and after it was discarded
@@ -28,11 +27,11 @@ type session struct {
 
 	querier db.Querier // on stmts
 
-	lost   atomic.Bool // there is no transaction any more
+	lost   atomic.Bool // there is no longer a transaction
 	permit atomic.Bool // a commit is wanted
 }
 
-// refuseCommit is the commit hook's answer that makes a rollback of a commit.
+// refuseCommit is the commit hook's answer that turns a commit into a rollback.
 const refuseCommit = 1
 
 func (s *session) open() error {
@@ -83,8 +82,8 @@ func (s *session) begin() error {
 	return err
 }
 
-// beginTx does the same for the application's own statements; the data source
-// says that a transaction begins IMMEDIATE.
+// beginTx does the same for the app's own statements; the data source says that a
+// transaction begins IMMEDIATE.
 func (s *session) beginTx(ctx context.Context) (*sql.Tx, error) {
 	if err := s.open(); err != nil {
 		return nil, err
@@ -97,8 +96,8 @@ func (s *session) beginTx(ctx context.Context) (*sql.Tx, error) {
 	return tx, err
 }
 
-// notBegun notes that there is nothing to roll back. A connection that fails in
-// another way than by a lock is given up.
+// notBegun records that there is nothing to roll back. A connection that fails for any
+// reason but a lock is given up.
 func (s *session) notBegun(err error) {
 	s.lost.Store(true)
 	if !base.IsBusy(err) {
@@ -132,7 +131,7 @@ func (s *session) rollback() {
 	}
 }
 
-// discard closes the connection; the pool does so with one that calls itself bad.
+// discard closes the connection; the pool does so with one that reports itself bad.
 func (s *session) discard() {
 	if s.conn == nil {
 		return

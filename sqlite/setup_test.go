@@ -100,7 +100,7 @@ func entries(t testing.TB, d *DB) int {
 	return query[int](t, d, "SELECT ledger_entries FROM refgrow_project_totals")
 }
 
-// eventually waits for a condition that another goroutine brings about.
+// eventually waits for a condition that another goroutine fulfils.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
@@ -117,8 +117,8 @@ func (w *writer) waiting() int {
 	return len(w.queue)
 }
 
-// together makes the operations one batch: they queue up behind a transaction
-// that ends once all of them wait. It returns how each ended.
+// together makes the operations one batch: they queue up after a transaction that ends
+// once all of them wait. It returns how each ended.
 func (d *DB) together(t testing.TB, works ...backend.Work) []error {
 	t.Helper()
 	errs := make([]error, len(works))
@@ -164,7 +164,7 @@ func ends(f func() error) error {
 	return <-errs
 }
 
-// otherProcess opens the file as another program would.
+// otherProcess opens the file as another process would.
 func otherProcess(t testing.TB, d *DB) *sql.DB {
 	t.Helper()
 	pool, err := d.file.connect(4, []string{"busy_timeout(0)"})

@@ -1,8 +1,7 @@
-// Package sqlite is a store for a program that has no SQLite database of its
-// own: a file with one writer, whose concurrent operations commit together, and a
-// few readers. It is the only package of the module that brings a driver
-// (modernc.org/sqlite, without cgo). A program that has a database already
-// uses refgrow.SQLite instead.
+// Package sqlite is a store for an app that has no SQLite database of its own: a file
+// with one writer, whose concurrent operations commit together, and a few readers. It
+// is the only package of the module that brings a driver (modernc.org/sqlite, without
+// cgo). An app that already has a database uses refgrow.SQLite instead.
 package sqlite
 
 import (
@@ -22,15 +21,15 @@ import (
 type DB struct {
 	file    file
 	writer  *writer
-	readers *readers
+	readers *lanes
 
 	closeOnce sync.Once
 	closeErr  error
 }
 
-// Open opens the database in the file at path and creates it if there is none,
-// readable for its owner alone. A file that is damaged or no database is refused
-// and left as it is. ctx bounds the opening only.
+// Open opens the database in the file at path and creates it if there is none, readable
+// by its owner alone. A file that is damaged or not a database is refused and left as
+// it is. ctx bounds the opening only.
 func Open(ctx context.Context, path string, options Options) (*DB, error) {
 	options, err := options.complete()
 	if err != nil {
@@ -56,17 +55,17 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 	if err != nil {
 		return nil, err
 	}
-	reading, err := f.connect(options.Readers, options.readerPragmas())
+	w := newWriter(options.LockWait)
+	w.session.pool = writing
+	reading, err := f.readers(options, &w.reentry)
 	if err != nil {
 		return nil, errors.Join(err, writing.Close())
 	}
-	w := newWriter(options.LockWait)
-	w.session.pool = writing
-	db := &DB{file: f, writer: w, readers: newReaders(reading, &w.reentry)}
+	db := &DB{file: f, writer: w, readers: reading}
 	// Another process may hold the file for a moment, to recover or remove its log.
 	until := time.Now().Add(options.LockWait)
 	err = retry(ctx, until, func() error {
-		return errors.Join(db.writer.session.open(), reading.PingContext(ctx))
+		return errors.Join(db.writer.session.open(), reading.of(ctx).pool.PingContext(ctx))
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -78,29 +77,33 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 func (d *DB) Path() string { return d.file.path }
 
 // Backend is what the engine works with.
-func (d *DB) Backend() backend.Backend { return store{d} }
+func (d *DB) Backend() backend.Backend {
+	if d == nil {
+		return nil // which the engine refuses
+	}
+	return store{d}
+}
 
-// Close waits for the operation that runs, refuses those that wait, and closes
-// the file. It may be called again, and everything else gives an error after it.
-// Inside an operation it is refused.
+// Close waits for the operation that runs, refuses those that wait, and closes the
+// file. It may be called again; everything else returns an error after it. Inside an
+// operation it is refused.
 func (d *DB) Close() error {
 	if d.writer.reentry.Inside() {
 		return base.ErrReentrant
 	}
 	d.closeOnce.Do(func() {
-		// The writer last: whoever closes a file last clears its log away, and
-		// a reader cannot.
+		// The writer last: the last to close a file removes its log, and a reader
+		// cannot.
 		d.closeErr = errors.Join(d.readers.close(), d.writer.close())
 	})
 	return d.closeErr
 }
 
-// Tx runs work in a write transaction, for tables of the program's own in this
-// file. It commits when work returns nil; an error or a panic rolls back. While
-// it runs nothing else is written, so it should be short. tx is neither committed
-// nor rolled back by work, and inside it the engine is used through
-// Project.WithTx alone: it refuses to be called by itself, since it would wait
-// for this transaction.
+// Tx runs work in a write transaction, for the app's own tables in this file. It
+// commits when work returns nil; an error or a panic rolls back. While it runs nothing
+// else is written, so it should be short. work must neither commit tx nor roll it back,
+// and must use the engine through Project.WithTx alone: called directly, the engine
+// refuses, since it would wait for this transaction.
 //
 // SQLite may roll back the whole transaction by itself when a statement of work is
 // cancelled by its context, among other reasons. Then nothing of it remains, and

@@ -20,14 +20,15 @@ func (s store) Reader() db.Querier   { return db.New(s.db.readers) }
 func (s store) Stats() backend.Stats { return s.db.writer.stats() }
 
 func (s store) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
-	return s.db.readers.snapshot(ctx, work)
+	return s.db.readers.of(ctx).snapshot(ctx, work)
 }
 
 func (s store) Atomic(ctx context.Context, work backend.Work) error {
 	return s.db.writer.atomic(ctx, work)
 }
 
-var errOtherTx = errors.New("not the transaction that Tx of this database has open: another one may belong to another file")
+var errOtherTx = errors.New("not the transaction that DB.Tx of this database has open: " +
+	"another one may belong to another file")
 
 // Bind is for the transaction of DB.Tx.
 func (s store) Bind(tx *sql.Tx) backend.Backend {
@@ -45,8 +46,8 @@ func (s store) Integrity(ctx context.Context, schema backend.Schema) ([]string, 
 	return base.Integrity(ctx, s.db.readers, schema)
 }
 
-// Backup copies by a connection of its own, so that neither the writer nor a
-// reader is kept from its work.
+// Backup copies over a connection of its own, so that neither the writer nor a reader
+// is kept from its work.
 func (s store) Backup(ctx context.Context, path string) error {
 	if err := s.db.readers.refuse(); err != nil {
 		return err

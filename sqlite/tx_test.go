@@ -86,7 +86,7 @@ func TestTx(t *testing.T) {
 	}
 }
 
-// boundInsert inserts a thing by the operation's own transaction.
+// boundInsert inserts a thing through the operation's own transaction.
 func boundInsert(name string) backend.Work {
 	return backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
 		_, err := on(tx.Querier).ExecContext(ctx, "INSERT INTO thing (name) VALUES (?1)", name)

@@ -13,13 +13,13 @@ import (
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// writer makes operations that arrive together commit together. It has no
-// goroutine: the first to arrive leads. It begins a transaction, runs what waits
-// (see batch), commits, and hands the lead to the next in the queue.
+// writer makes operations that arrive together commit together. It has no goroutine:
+// the first to arrive leads. It begins a transaction, runs what is waiting (see batch),
+// commits, and hands the lead to the next in the queue.
 //
-// The leader stands at the head of the queue until its transaction has begun.
-// Only then are operations taken out, so that whoever waits for another
-// process's lock can still leave, the leader too.
+// The leader stands at the head of the queue until its transaction has begun. Only then
+// are operations taken out, so that those waiting for another process's lock can still
+// leave, including the leader.
 type writer struct {
 	session  session
 	reentry  base.Reentry
@@ -36,7 +36,7 @@ type writer struct {
 	closed bool
 }
 
-// maxBatch bounds how long an operation waits that can no longer leave.
+// maxBatch bounds how long an operation that can no longer leave has to wait.
 const maxBatch = 256
 
 // request is one caller.
@@ -45,14 +45,14 @@ type request struct {
 	work  backend.Work
 	alone bool // wants the connection for itself; work is not used
 
-	// signal wakes the caller. It has room for one, and nothing is sent before
-	// the last was received, except to a leader, which finds its result by
-	// itself. Nil for a caller that leads at once.
+	// signal wakes the caller. It has room for one, and nothing is sent before the last
+	// was received, except to a leader, which finds its result itself. Nil for a caller
+	// that leads at once.
 	signal chan signal
 	turn   *turn // of foreign work that does not lead
 
 	until time.Time // when it stops waiting for a foreign lock; zero: no such wait yet
-	taken bool      // it is in a batch, or alone; it cannot leave any more. Guarded by writer.mu
+	taken bool      // it is in a batch, or alone, and can no longer leave. Guarded by writer.mu
 
 	// The outcome, written before done is sent.
 	finished bool
@@ -163,8 +163,8 @@ func (w *writer) wait(r *request) (signal, error) {
 	return <-r.signal, nil
 }
 
-// withdraw takes r out of the queue, if it still is there. The message that it
-// leads may be on the way to it; then the next one leads.
+// withdraw takes r out of the queue, if it is still there. The message that it leads
+// may be on its way to it; then the next one leads.
 func (w *writer) withdraw(r *request) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -203,8 +203,8 @@ func (w *writer) remove(r *request) {
 	}
 }
 
-// take appends up to n waiting operations to batch. One that wants to be alone,
-// and what waits behind it, waits on.
+// take appends up to n waiting operations to batch. One that wants to be alone, and
+// those queued after it, keep waiting.
 func (w *writer) take(batch []*request, n int) []*request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -224,7 +224,7 @@ func (w *writer) take(batch []*request, n int) []*request {
 	return batch
 }
 
-// finish tells r's owner that the outcome is there.
+// finish notifies r's owner that the outcome is there.
 func (r *request) finish() {
 	r.finished = true
 	if r.signal != nil {
@@ -264,7 +264,7 @@ func (w *writer) begin(r *request, begin func() error) bool {
 	}
 }
 
-// leaves returns why r should not wait any longer.
+// leaves returns why r should no longer wait, or nil.
 func (w *writer) leaves(r *request) error {
 	if r.ctx.Err() != nil {
 		return base.GaveUp(r.ctx)
@@ -285,10 +285,9 @@ func (w *writer) fail(r *request, err error) {
 	r.finish()
 }
 
-// expire finishes those who have waited long enough for a lock that somebody
-// else holds, and reports whether the leader is among them. Time is counted from
-// the first attempt that found the lock taken, so that it costs nothing
-// otherwise.
+// expire finishes those that have waited long enough for a lock that somebody else
+// holds, and reports whether the leader is among them. Time is counted from the first
+// attempt that found the lock taken, so that it costs nothing otherwise.
 func (w *writer) expire(leader *request, busy error) bool {
 	now := time.Now()
 	w.mu.Lock()
@@ -315,7 +314,7 @@ func (w *writer) close() error {
 		close(w.closing)
 		w.queue = slices.DeleteFunc(w.queue, func(r *request) bool {
 			if r == w.leader {
-				return false // it finds out by itself
+				return false // it finds out itself
 			}
 			r.err = backend.ErrClosed
 			r.finish()

@@ -13,7 +13,7 @@ import (
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// Whoever is in the queue can leave it, also the one that was just told to lead.
+// Every request in the queue can leave it, even one that was just told to lead.
 func TestWithdraw(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})

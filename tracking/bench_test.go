@@ -24,16 +24,17 @@ type subject struct {
 }
 
 // BenchmarkMiddleware lets a page and the same page behind the middleware take turns,
-// because the machine is not as fast all the time: with neither a code nor a cookie,
-// with a cookie, and with a new visitor by a link each time, whose click is counted. It
-// reports what the middleware adds to a request, at the median.
+// because the machine's speed varies: with neither a code nor a cookie, with a cookie,
+// and with a new visitor through a link each time, whose click is counted. It reports
+// what the middleware adds to a request, at the median.
 func BenchmarkMiddleware(b *testing.B) {
 	database, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "refgrow.db"), sqlite.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { database.Close() })
-	engine, err := refgrow.New(b.Context(), database, refgrow.Config{}) // by the real time, so that memory gets out of date
+	// On the real clock, so that what is in memory expires.
+	engine, err := refgrow.New(b.Context(), database, refgrow.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,7 +43,9 @@ func BenchmarkMiddleware(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := shop.CreateAffiliate(b.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+	_, err = shop.CreateAffiliate(b.Context(),
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	if err != nil {
 		b.Fatal(err)
 	}
 	address := netip.MustParseAddr("2001:db8::")

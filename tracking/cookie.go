@@ -8,43 +8,67 @@ import (
 	"strings"
 )
 
-// CookieName is the name of the cookie. Its value is the referral code or partner
-// slug that the visitor came by.
+// CookieName is the name of the cookie. Its value is the referral code or partner slug
+// that the visitor came through.
 const CookieName = "refgrow_ref_code"
 
-// heldCode is the code in the visitor's cookie, "" without one.
-func heldCode(r *http.Request) string {
-	for _, c := range r.CookiesNamed(CookieName) {
-		if code := codeOf(c.Value); code != "" {
-			return code
+// SeenCookieName is the name of the cookie in which the browser script keeps the codes
+// that a visitor came with when there are several, the newest first, with dots between
+// them. The script cannot know which of them lead to an affiliate. The middleware
+// chooses at the next page, and removes it.
+const SeenCookieName = "refgrow_ref_seen"
+
+// maxCodes is how many codes of a visitor are looked at.
+const maxCodes = 6
+
+// heldCodes are the codes in the visitor's cookies, the newest first. The last one is
+// that of the cookie itself.
+func heldCodes(r *http.Request) (codes []string) {
+	for _, c := range r.CookiesNamed(SeenCookieName) {
+		for text := range strings.SplitSeq(c.Value, ".") {
+			if code := codeOf(text); code != "" && len(codes) < maxCodes-1 {
+				codes = append(codes, code)
+			}
 		}
 	}
-	return ""
+	for _, c := range r.CookiesNamed(CookieName) {
+		if code := codeOf(c.Value); code != "" {
+			return append(codes, code)
+		}
+	}
+	return codes
 }
 
-// cookie has the code of the link.
-func (t *Tracker) cookie(r *http.Request, a answer) *http.Cookie {
+// cookie is one with a code.
+func (t *Tracker) cookie(r *http.Request, a answer, code string) *http.Cookie {
 	const day = 24 * 60 * 60
 	return &http.Cookie{
-		Name: CookieName, Value: a.link, Path: "/", Domain: t.options.CookieDomain, MaxAge: a.settings.CookieDays * day,
+		Name: CookieName, Value: code, Path: "/", Domain: t.options.CookieDomain, MaxAge: a.settings.CookieDays * day,
 		Secure: t.options.HTTPS(r), SameSite: http.SameSiteLaxMode,
 	}
 }
 
-// private is the answer to a visit by a link, and puts the cookie on it. No shared
-// cache may keep it: it would give one visitor's cookie to others, or answer others
-// who are then not counted.
-type private struct {
-	http.ResponseWriter
-	cookie *http.Cookie // nil for none
-	sealed bool         // the header was sent
+// noLongerSeen removes the cookie with the codes among which one was chosen.
+func (t *Tracker) noLongerSeen(r *http.Request, a answer) *http.Cookie {
+	gone := t.cookie(r, a, "")
+	gone.Name, gone.MaxAge = SeenCookieName, -1
+	return gone
 }
 
-// Unwrap is for http.ResponseController.
+// private writes the answer to a visit through a link, and adds the cookies to it. No
+// shared cache may keep that answer: it would give one visitor's cookie to others, or
+// answer others who are then not counted.
+type private struct {
+	http.ResponseWriter
+	cookies []*http.Cookie
+	sealed  bool // the header is final
+}
+
+// Unwrap serves http.ResponseController.
 func (p *private) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p *private) WriteHeader(status int) {
-	// What is sent as 1xx is not the answer yet, but for the one that ends HTTP.
+	// A 1xx is not the answer yet, except for the one that ends HTTP.
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		p.seal()
 	}
@@ -56,49 +80,52 @@ func (p *private) Write(body []byte) (int, error) {
 	return p.ResponseWriter.Write(body)
 }
 
-// Flush is for who asks for an http.Flusher.
+// Flush implements http.Flusher.
 func (p *private) Flush() {
 	_ = p.FlushError() // there is nobody to tell
 }
 
-// FlushError is for http.ResponseController.
+// FlushError serves http.ResponseController.
 func (p *private) FlushError() error {
 	p.seal()
 	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
-// Hijack is for who asks for an http.Hijacker.
+// Hijack implements http.Hijacker.
 func (p *private) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	connection, buffered, err := http.NewResponseController(p.ResponseWriter).Hijack()
 	if err == nil {
-		p.seal() // for who writes the header to the connection, as a reverse proxy does
+		p.seal() // for handlers that write the header to the connection, as a reverse proxy does
 	}
 	return connection, buffered, err
 }
 
 // seal is called when the header is about to be sent, and not before: a handler may
-// replace all that is in it, as http.TimeoutHandler and httputil.ReverseProxy do.
+// replace everything in it, as http.TimeoutHandler and httputil.ReverseProxy do.
 func (p *private) seal() {
 	if p.sealed {
 		return
 	}
 	p.sealed = true
 	p.forbid()
-	if p.cookie != nil && !p.decided() {
-		http.SetCookie(p.ResponseWriter, p.cookie)
+	if p.decided() {
+		return
+	}
+	for _, cookie := range p.cookies {
+		http.SetCookie(p.ResponseWriter, cookie)
 	}
 }
 
-// decided tells whether the handler has said itself what becomes of the cookie, as the
-// redirect does.
+// decided reports whether the handler itself has said what becomes of the cookie, as
+// the redirect does.
 func (p *private) decided() bool {
 	return slices.ContainsFunc(p.Header().Values("Set-Cookie"), func(line string) bool {
 		return strings.HasPrefix(line, CookieName+"=")
 	})
 }
 
-// forbid takes from Cache-Control what lets others than the browser keep the
-// answer. The rest stays: a no-store, a no-cache, how long the browser may keep it.
+// forbid removes from Cache-Control what lets anyone but the browser keep the answer.
+// The rest stays: a no-store, a no-cache, how long the browser may keep it.
 func (p *private) forbid() {
 	h := p.Header()
 	rules := []string{"private"}
@@ -111,16 +138,16 @@ func (p *private) forbid() {
 	}
 	h.Set("Cache-Control", strings.Join(rules, ", "))
 	for name := range h {
-		if tellsCaches(name) {
+		if forCaches(name) {
 			delete(h, name)
 		}
 	}
 }
 
-// tellsCaches tells whether a header is for the caches before the server, which then
-// do not look at Cache-Control: CDN-Cache-Control, the ones of that kind that belong to
-// somebody (Cloudflare-CDN-Cache-Control), and those that are older.
-func tellsCaches(header string) bool {
+// forCaches reports whether a header is for the caches in front of the server, which
+// then ignore Cache-Control: CDN-Cache-Control, a vendor's variant of it
+// (Cloudflare-CDN-Cache-Control), and older ones.
+func forCaches(header string) bool {
 	header = http.CanonicalHeaderKey(header)
 	return strings.HasSuffix(header, "Cdn-Cache-Control") ||
 		slices.Contains([]string{"Surrogate-Control", "Edge-Control", "X-Accel-Expires"}, header)

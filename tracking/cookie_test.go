@@ -30,15 +30,22 @@ func TestCookie(t *testing.T) {
 		r       *http.Request
 		want    string
 	}{
-		{"http", tracking.Options{}, nil, w.request("GET", "/?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
-		{"https", tracking.Options{}, nil, secure(w.request("GET", "/?ref=jane-doe")), "refgrow_ref_code=jane-doe; Path=/; Max-Age=5184000; Secure; SameSite=Lax"},
+		{"http", tracking.Options{}, nil, w.request("GET", "/?ref=JANE"),
+			"refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
+		{"https", tracking.Options{}, nil, secure(w.request("GET", "/?ref=jane-doe")),
+			"refgrow_ref_code=jane-doe; Path=/; Max-Age=5184000; Secure; SameSite=Lax"},
 		{
-			"https at a proxy", tracking.Options{HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" }}, nil,
-			w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; Secure; SameSite=Lax",
+			"https at a proxy", tracking.Options{
+				HTTPS: func(r *http.Request) bool { return r.Header.Get("X-Forwarded-Proto") == "https" }}, nil,
+			w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"),
+			"refgrow_ref_code=JANE; Path=/; Max-Age=5184000; Secure; SameSite=Lax",
 		},
-		{"what a browser claims", tracking.Options{}, nil, w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"), "refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
-		{"a domain", tracking.Options{CookieDomain: "example.com"}, nil, w.request("GET", "/?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Domain=example.com; Max-Age=5184000; SameSite=Lax"},
-		{"a day", tracking.Options{}, &days, w.request("GET", "/deep/path?ref=JANE"), "refgrow_ref_code=JANE; Path=/; Max-Age=86400; SameSite=Lax"},
+		{"what a browser claims", tracking.Options{}, nil, w.request("GET", "/?ref=JANE", "X-Forwarded-Proto", "https"),
+			"refgrow_ref_code=JANE; Path=/; Max-Age=5184000; SameSite=Lax"},
+		{"a domain", tracking.Options{CookieDomain: "example.com"}, nil, w.request("GET", "/?ref=JANE"),
+			"refgrow_ref_code=JANE; Path=/; Domain=example.com; Max-Age=5184000; SameSite=Lax"},
+		{"a day", tracking.Options{}, &days, w.request("GET", "/deep/path?ref=JANE"),
+			"refgrow_ref_code=JANE; Path=/; Max-Age=86400; SameSite=Lax"},
 	} {
 		if test.days != nil {
 			w.set(refgrow.UpdateSettingsParams{CookieDays: test.days})
@@ -77,13 +84,13 @@ func TestConsent(t *testing.T) {
 	}
 }
 
-// forOtherCaches are headers that some caches believe before Cache-Control.
+// forOtherCaches are headers that some caches obey before Cache-Control.
 var forOtherCaches = []string{
 	"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-CDN-Cache-Control",
 	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
 }
 
-// Handlers that make the header of their answer anew do not lose the cookie, and those
+// Handlers that replace the header of their answer do not lose the cookie, and those
 // that say themselves what becomes of it have the last word.
 func TestCookieIsOnTheAnswer(t *testing.T) {
 	t.Parallel()
@@ -116,11 +123,13 @@ func TestCookieIsOnTheAnswer(t *testing.T) {
 		want    string // the cookies
 	}{
 		{"a page", http.HandlerFunc(page), "", "session=1 refgrow_ref_code=JANE"},
-		{"a time limit", http.TimeoutHandler(http.HandlerFunc(page), time.Minute, ""), "", "session=1 refgrow_ref_code=JANE"},
+		{"a time limit", http.TimeoutHandler(http.HandlerFunc(page), time.Minute, ""),
+			"", "session=1 refgrow_ref_code=JANE"},
 		{"a time limit that is over", http.TimeoutHandler(endless, time.Nanosecond, ""), "", "refgrow_ref_code=JANE"},
 		{"a proxy with hints before", proxy, "", "session=1 refgrow_ref_code=JANE"},
 		{"a proxy to another protocol", proxy, "chat", "refgrow_ref_code=JANE session=1"},
-		{"another middleware", w.tracker(tracking.Options{}).Middleware(http.HandlerFunc(page)), "", "session=1 refgrow_ref_code=JANE"},
+		{"another middleware", w.tracker(tracking.Options{}).Middleware(http.HandlerFunc(page)),
+			"", "session=1 refgrow_ref_code=JANE"},
 		{"an end to it", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: tracking.CookieName, MaxAge: -1})
 		}), "", "refgrow_ref_code="},
@@ -152,7 +161,7 @@ func TestCookieIsOnTheAnswer(t *testing.T) {
 	}
 }
 
-// Where a connection cannot be taken over, the handler goes on, and what it says then
+// Where a connection cannot be taken over, the handler goes on, and what it then says
 // counts.
 func TestAnswerAfterNoHijack(t *testing.T) {
 	t.Parallel()
@@ -169,7 +178,7 @@ func TestAnswerAfterNoHijack(t *testing.T) {
 	}
 }
 
-// What a handler says of caches, and what becomes of it on the answer to a link.
+// What a handler says about caches, and what becomes of it in the answer to a link.
 func TestCacheControl(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -187,7 +196,8 @@ func TestCacheControl(t *testing.T) {
 	}{
 		{"nothing", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a page") }, "private"},
 		{"never writes", func(http.ResponseWriter, *http.Request) {}, "private"},
-		{"never writes, public", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "public") }, "private"},
+		{"never writes, public",
+			func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "public") }, "private"},
 		{"public", says("public, max-age=3600"), "private, max-age=3600"},
 		{"capitals", says("Public, S-MaxAge=60, Max-Age=3600"), "private, Max-Age=3600"},
 		{"only a time", says("max-age=3600"), "private, max-age=3600"},
@@ -204,7 +214,9 @@ func TestCacheControl(t *testing.T) {
 			w.Header().Set("Cache-Control", "public")
 			w.WriteHeader(http.StatusTeapot)
 		}, "private"},
-		{"an error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sorry", http.StatusInternalServerError) }, "private"},
+		{"an error", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "sorry", http.StatusInternalServerError)
+		}, "private"},
 		{"a lasting redirect", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "public, max-age=31536000")
 			http.Redirect(w, r, "/new", http.StatusMovedPermanently)
@@ -249,14 +261,14 @@ func TestCacheControl(t *testing.T) {
 			}
 			for _, name := range forOtherCaches {
 				if len(answer.Header.Values(name)) > 0 {
-					t.Errorf("some caches are told otherwise: %v", answer.Header)
+					t.Errorf("some caches are told something else: %v", answer.Header)
 				}
 			}
 		})
 	}
 }
 
-// Whose answers stay as they are.
+// Which answers stay as they are.
 func TestCacheControlElsewhere(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -274,7 +286,8 @@ func TestCacheControlElsewhere(t *testing.T) {
 		{w.request("GET", "/?ref=producthunt"), "public, max-age=60"},
 		{with(w.request("GET", "/?ref=INA"), "JANE"), "public, max-age=60"},
 		{w.request("POST", "/?ref=JANE"), "public, max-age=60"},
-		// A cache that kept one of these would give it to people who are then not counted.
+		// A cache that kept one of these would serve it to people who are then not
+		// counted.
 		{w.request("GET", "/?ref=JANE"), "private, max-age=60"},
 		{w.request("HEAD", "/?ref=JANE"), "private, max-age=60"},
 		{w.request("GET", "/?ref=JANE", "User-Agent", googlebot), "private, max-age=60"},
@@ -286,7 +299,7 @@ func TestCacheControlElsewhere(t *testing.T) {
 	}
 }
 
-// What handlers do with an answer works on that to a link, too.
+// What handlers do with an answer also works with the answer to a link.
 func TestAnswersToLinksAreWhole(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -352,7 +365,8 @@ func TestAnswersToLinksAreWhole(t *testing.T) {
 		t.Errorf("the answer is %s", answer.Status)
 	}
 	answer = get("/panic")
-	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusInternalServerError || strings.Contains(got, "public") || (seen{Response: answer}).code() != "JANE" {
+	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusInternalServerError ||
+		strings.Contains(got, "public") || (seen{Response: answer}).code() != "JANE" {
 		t.Errorf("after a panic: %s, Cache-Control %q, the cookies %v", answer.Status, got, answer.Cookies())
 	}
 }

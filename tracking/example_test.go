@@ -19,7 +19,7 @@ import (
 	"github.com/refgrow-go/refgrow/tracking"
 )
 
-// A visitor comes by a link, leaves, comes back without it, and signs up.
+// A visitor comes through a link, leaves, comes back without it, and signs up.
 func ExampleMiddleware() {
 	shop, end := exampleShop()
 	defer end()
@@ -61,7 +61,7 @@ func ExampleMiddleware() {
 	// the signup earned the affiliate 5.00 USD
 }
 
-// The redirect, the script and its endpoint beside the pages of an app.
+// The redirect, the script and its endpoint alongside the pages of an app.
 func ExampleRegister() {
 	shop, end := exampleShop()
 	defer end()

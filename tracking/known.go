@@ -1,9 +1,11 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,13 +13,15 @@ import (
 )
 
 const (
-	// patience is how long a request waits for the database. What is asked here
-	// takes it less than a millisecond, unless something is wrong.
+	// patience is how long a request waits for the database. What is asked here takes
+	// less than a millisecond, unless something is wrong.
 	patience = 20 * time.Millisecond
-	// lookupTime is how long a question may go on after that, so that its answer
-	// is known to those who come next.
+	// coldPatience is how long a link waits when not even the settings were ever read.
+	coldPatience = 2 * time.Second
+	// lookupTime is how long a lookup may go on after that, so that later requests know
+	// its answer.
 	lookupTime = 5 * time.Second
-	// maxLookups is how many questions may be under way at once.
+	// maxLookups is how many lookups may be under way at once.
 	maxLookups = 4
 )
 
@@ -27,7 +31,7 @@ type known struct {
 	trouble  *trouble
 	patience time.Duration
 	lookups  chan struct{}
-	last     atomic.Pointer[refgrow.TrackingSettings] // nil until they were read
+	last     atomic.Pointer[refgrow.TrackingSettings] // nil until they have been read
 }
 
 func newKnown(project *refgrow.Project, trouble *trouble) *known {
@@ -37,15 +41,16 @@ func newKnown(project *refgrow.Project, trouble *trouble) *known {
 // An answer is what a request needs to know.
 type answer struct {
 	settings refgrow.TrackingSettings
-	// guessed is set when the settings are the defaults, because they could not be
+	// guessed is set when the settings are the defaults, because they have not been
 	// read so far.
 	guessed bool
 	link    string // the first of the link's codes that leads to an affiliate, or ""
-	held    string // the cookie's code, or ""
+	held    string // of the codes in the cookies the one that counts, or ""
+	chosen  bool   // there were several, and it is known which of them lead to somebody
 	keeps   bool   // the cookie stays, because the first touch counts or the link is only believed
 }
 
-// credited is the code of who referred the visitor, "" for nobody.
+// credited is the code of whoever referred the visitor, "" for nobody.
 func (a answer) credited() string {
 	if a.link == "" || a.keeps {
 		return a.held
@@ -53,22 +58,27 @@ func (a answer) credited() string {
 	return a.link
 }
 
-// settings gives those that count.
-func (k *known) settings() answer { return k.answer(nil, "") }
+// settings returns the settings in force.
+func (k *known) settings() answer { return k.answer(nil, nil) }
 
-// answer looks at the codes of a link and of a cookie. It comes from the engine's
-// memory, or else within the time of patience from the database. After that
-// the settings are the last that were read, and the codes are believed: the engine
-// will see what they lead to when it writes the click. What is only believed takes
-// nobody's cookie away.
-func (k *known) answer(links []string, held string) answer {
-	// A context that is over asks the memory alone.
+// answer looks up the codes of a link and those of the cookies, which begin with the
+// newest, in the engine's memory, or else within patience in the database. After that
+// the settings are the last ones read, and the codes are believed: the engine will see
+// what they lead to when it writes the click. What is only believed takes nobody's
+// cookie away.
+func (k *known) answer(links, held []string) answer {
+	return k.answerWithin(k.patience, links, held)
+}
+
+// answerWithin is answer with another patience.
+func (k *known) answerWithin(patience time.Duration, links, held []string) answer {
+	// With a context that is over, only the memory is asked.
 	over, end := context.WithCancel(context.Background())
 	end()
 	if a, err := k.ask(over, links, held); err == nil {
 		return a
 	}
-	timeout := time.NewTimer(k.patience)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case k.lookups <- struct{}{}:
@@ -96,38 +106,65 @@ func (k *known) answer(links []string, held string) answer {
 }
 
 // ask asks the engine. A panic there is an error here: it must not cost a visitor the
-// page, and in a goroutine of our own it would end the whole program.
-func (k *known) ask(ctx context.Context, links []string, held string) (a answer, err error) {
+// page, and in a goroutine of our own it would end the whole app.
+func (k *known) ask(ctx context.Context, links, held []string) (a answer, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
-	a = answer{held: held}
 	settings, err := k.project.TrackingSettings(ctx)
 	if err != nil {
 		return a, err
 	}
 	k.last.Store(&settings)
 	a.settings = settings
-	for _, link := range links {
-		leads, err := k.project.LeadsToAffiliate(ctx, link)
+	if a.link, err = k.leading(ctx, links); err != nil {
+		return a, err
+	}
+	first := settings.Touch == refgrow.TouchFirst
+	switch {
+	case len(held) > 1:
+		if first {
+			held = oldestFirst(held)
+		}
+		leading, err := k.leading(ctx, held)
 		if err != nil {
 			return a, err
 		}
-		if leads {
-			a.link = link
-			break
+		a.held, a.chosen, a.keeps = cmp.Or(leading, held[0]), true, first && a.link != "" && leading != ""
+	case len(held) == 1:
+		a.held = held[0]
+		if a.link != "" && first {
+			a.keeps, err = k.project.LeadsToAffiliate(ctx, a.held)
 		}
-	}
-	if a.link != "" && held != "" && settings.Touch == refgrow.TouchFirst {
-		a.keeps, err = k.project.LeadsToAffiliate(ctx, held)
 	}
 	return a, err
 }
 
-func (k *known) guess(links []string, held string) answer {
-	a := answer{held: held}
+// leading returns the first of the codes that leads to an affiliate, "" for none.
+func (k *known) leading(ctx context.Context, codes []string) (string, error) {
+	for _, code := range codes {
+		if leads, err := k.project.LeadsToAffiliate(ctx, code); leads || err != nil {
+			return code, err
+		}
+	}
+	return "", nil
+}
+
+// oldestFirst turns the codes of the cookies around: the cookie itself, which comes
+// last, has the first code.
+func oldestFirst(held []string) []string {
+	held = slices.Clone(held)
+	slices.Reverse(held)
+	return held
+}
+
+func (k *known) guess(links, held []string) answer {
+	var a answer
+	if len(held) > 0 { // what was there first was no guess of this kind
+		a.held = held[len(held)-1]
+	}
 	if last := k.last.Load(); last != nil {
 		a.settings = *last
 	} else {
@@ -136,6 +173,6 @@ func (k *known) guess(links []string, held string) answer {
 	if len(links) > 0 {
 		a.link = links[0]
 	}
-	a.keeps = a.link != "" && held != ""
+	a.keeps = a.link != "" && a.held != ""
 	return a
 }

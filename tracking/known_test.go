@@ -50,7 +50,7 @@ func (w *world) block() (release func()) {
 
 type anyBackend = backend.Backend
 
-// A brittleStore is a store whose reading panics while it is broken.
+// A brittleStore is a store whose reads panic while it is broken.
 type brittleStore struct {
 	anyBackend
 	broken atomic.Bool
@@ -65,8 +65,8 @@ func (s *brittleStore) Reader() db.Querier {
 	return s.anyBackend.Reader()
 }
 
-// A panic of the database's code costs no visitor the page, and the program goes on:
-// links are believed.
+// A panic in the database's code costs no visitor the page, and the app goes on: links
+// are believed.
 func TestPanicCostsNoPage(t *testing.T) {
 	t.Parallel()
 	database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
@@ -78,6 +78,7 @@ func TestPanicCostsNoPage(t *testing.T) {
 	w := on(t, store)
 	log := new(journal)
 	tracker := tracking.New(w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	tracker.WaitFor(time.Minute)
 	store.broken.Store(true)
 	if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.code() != "JANE" || s.attribution.ReferralCode != "JANE" {
 		t.Errorf("the cookie is %q, and the attribution %+v", s.code(), s.attribution)
@@ -109,19 +110,20 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// While the writer is taken, every request reaches its handler and is answered;
-// what comes by more links than the engine can keep is dropped, and counted.
+// While the writer is busy, every request reaches its handler and is answered; clicks
+// beyond what the engine can queue are dropped, and counted.
 func TestNoRequestWaitsForTheWriter(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	tracker := w.tracker(tracking.Options{})
 	mux := w.mux(tracking.Options{})
 	release := w.block()
-	w.clock.Advance(time.Hour) // what was in memory is out of date
+	w.clock.Advance(time.Hour) // what was in memory has expired
 
 	const visits = refgrow.MaxQueuedClicks + 1000
 	for i := range visits {
-		if s := visit(tracker, w.request("GET", fmt.Sprintf("/?page=%d&ref=JANE", i))); s.code() != "JANE" || s.attribution.ReferralCode != "JANE" {
+		if s := visit(tracker, w.request("GET", fmt.Sprintf("/?page=%d&ref=JANE", i))); s.code() != "JANE" ||
+			s.attribution.ReferralCode != "JANE" {
 			t.Fatalf("visit %d: the cookie %q and %+v", i, s.code(), s.attribution)
 		}
 	}
@@ -138,7 +140,7 @@ func TestNoRequestWaitsForTheWriter(t *testing.T) {
 		t.Errorf("the message: %d", a.Code)
 	}
 	dropped := w.engine.Stats().ClicksDropped
-	// A batch that is being written is not in the queue any more.
+	// A batch that is being written is no longer in the queue.
 	if dropped == 0 || dropped > visits+2-refgrow.MaxQueuedClicks {
 		t.Errorf("%d clicks were dropped", dropped)
 	}
@@ -148,8 +150,8 @@ func TestNoRequestWaitsForTheWriter(t *testing.T) {
 	}
 }
 
-// poolOfOne is a world in a database of the app's, with a single connection, which
-// can be taken.
+// poolOfOne is a world in the app's own database, with a single connection, which take
+// occupies.
 func poolOfOne(t *testing.T) (w *world, pool *sql.DB, take func() (release func())) {
 	t.Helper()
 	pool, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
@@ -172,8 +174,8 @@ func poolOfOne(t *testing.T) (w *world, pool *sql.DB, take func() (release func(
 	}
 }
 
-// With not even a connection to read with, the codes of links are believed, and the
-// last settings that were read hold.
+// Without even a connection to read with, the codes of links are believed, and the last
+// settings read hold.
 func TestNoRequestWaitsForAConnection(t *testing.T) {
 	t.Parallel()
 	w, pool, take := poolOfOne(t)
@@ -198,7 +200,8 @@ func TestNoRequestWaitsForAConnection(t *testing.T) {
 	}
 	wait.Wait()
 	// What is only believed takes nobody's cookie away, although the last touch counts.
-	if s := visit(tracker, with(w.request("GET", "/?ref=NOBODY"), "JANE")); s.code() != "" || s.attribution.ReferralCode != "JANE" {
+	if s := visit(tracker, with(w.request("GET", "/?ref=NOBODY"), "JANE")); s.code() != "" ||
+		s.attribution.ReferralCode != "JANE" {
 		t.Errorf("with a cookie: the cookie %q and %+v", s.code(), s.attribution)
 	}
 	if s := visit(tracker, with(w.request("GET", "/"), "JANE")); s.attribution.ReferralCode != "JANE" {
@@ -226,14 +229,14 @@ func TestNoRequestWaitsForAConnection(t *testing.T) {
 	}
 	// Four of them ask, and the engine wants to write what it has.
 	if n := pool.Stats().WaitCount - waited; n > 4+1 {
-		t.Errorf("%d have waited for the connection", n)
+		t.Errorf("%d waited for the connection", n)
 	}
 	release()
 	// What was believed is looked up in the end: NOBODY does not count.
 	w.counts(1, 42)
 }
 
-// The same before the settings could ever be read.
+// The same before the settings have ever been read.
 func TestBeforeAnythingIsKnown(t *testing.T) {
 	t.Parallel()
 	w, _, take := poolOfOne(t)
@@ -244,12 +247,14 @@ func TestBeforeAnythingIsKnown(t *testing.T) {
 	if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.code() != "JANE" || s.Cookies()[0].MaxAge != 60*24*60*60 {
 		t.Errorf("the cookies %v", s.Cookies())
 	}
-	if s := visit(tracker, with(w.request("GET", "/?ref=JANE"), "BOB")); s.code() != "" || s.attribution.ReferralCode != "BOB" {
+	if s := visit(tracker, with(w.request("GET", "/?ref=JANE"), "BOB")); s.code() != "" ||
+		s.attribution.ReferralCode != "BOB" {
 		t.Errorf("with a cookie: the cookies %v and %+v", s.Cookies(), s.attribution)
 	}
 	a := httptest.NewRecorder()
 	tracker.Redirect(a, w.request("GET", "/r/JANE"), "JANE")
-	if a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" || a.Header().Get("Cache-Control") != "private, no-store" || len(a.Header()["Set-Cookie"]) > 0 {
+	if a.Code != http.StatusServiceUnavailable || a.Header().Get("Retry-After") == "" ||
+		a.Header().Get("Cache-Control") != "private, no-store" || len(a.Header()["Set-Cookie"]) > 0 {
 		t.Errorf("the redirect: %d %v", a.Code, a.Header())
 	}
 	a = httptest.NewRecorder()
@@ -266,27 +271,29 @@ func TestBeforeAnythingIsKnown(t *testing.T) {
 	w.counts(2, 0)
 }
 
-// With an engine that was closed the pages go on, and the log tells of it, though not
-// for each of them.
+// With a closed engine the pages go on, and the log says so, though not for each of
+// them.
 func TestClosedEngine(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	var log strings.Builder
 	tracker := tracking.New(w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	tracker.WaitFor(time.Minute)
 	w.ok(w.engine.Close(t.Context()))
 	w.clock.Advance(time.Hour)
 	for range 20 {
-		if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.StatusCode != http.StatusOK || s.attribution.ReferralCode != "JANE" {
+		if s := visit(tracker, w.request("GET", "/?ref=JANE")); s.StatusCode != http.StatusOK ||
+			s.attribution.ReferralCode != "JANE" {
 			t.Errorf("got %s and %+v", s.Status, s.attribution)
 		}
 	}
 	if n := strings.Count(log.String(), "referral links are believed"); n != 1 {
-		t.Errorf("the log tells of it %d times: %s", n, &log)
+		t.Errorf("the log says so %d times: %s", n, &log)
 	}
 }
 
-// No more than 64 claims are written at once: while the writer is taken, the others
-// are answered at once.
+// At most 64 claims are written at once: while the writer is busy, the others are
+// answered immediately.
 func TestClaimsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -317,7 +324,8 @@ func TestClaimsAtOnce(t *testing.T) {
 	credited := 0
 	for i := range claims {
 		sale, err := w.shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{
-			Type: refgrow.Purchase, Customer: refgrow.Customer{Email: fmt.Sprintf("c%d@example.com", i)}, BaseValue: money.MustParse("1.00 USD"),
+			Type: refgrow.Purchase, Customer: refgrow.Customer{Email: fmt.Sprintf("c%d@example.com", i)},
+			BaseValue: money.MustParse("1.00 USD"),
 		})
 		w.ok(err)
 		if sale.AffiliateID == w.jane {
@@ -329,7 +337,7 @@ func TestClaimsAtOnce(t *testing.T) {
 	}
 }
 
-// refgrowtest.New is all that a user's test needs.
+// refgrowtest.New is all that an app's test needs.
 func TestWithARefgrowtestEngine(t *testing.T) {
 	t.Parallel()
 	engine, _ := refgrowtest.New(t)
@@ -337,13 +345,16 @@ func TestWithARefgrowtestEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+	_, err = shop.CreateAffiliate(t.Context(),
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	var got refgrow.Attribution
-	handler := tracking.Middleware(shop, tracking.Options{})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		got = tracking.FromRequest(r)
-	}))
+	handler := tracking.Middleware(shop, tracking.Options{})(http.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request) {
+			got = tracking.FromRequest(r)
+		}))
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/?ref=jane", nil))
 	if got.ReferralCode != "jane" {
 		t.Errorf("got %+v", got)

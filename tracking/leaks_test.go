@@ -20,8 +20,8 @@ import (
 	"github.com/refgrow-go/refgrow/tracking"
 )
 
-// Tracking, and the queue of clicks behind it, leave nothing behind when the engine
-// is closed, also where visitors hang up, and where nobody waits for the clicks.
+// Tracking, and the queue of clicks that it feeds, leave nothing behind when the engine
+// is closed, even if visitors hang up and nobody waits for the clicks.
 func TestNothingLeft(t *testing.T) {
 	conformance.NothingLeft(t)
 	for _, patient := range []bool{true, false} {
@@ -33,11 +33,13 @@ func TestNothingLeft(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{LandingURL: landing, AllowedOrigins: []string{other}})
+		shop, err := engine.CreateProject(t.Context(), "shop",
+			refgrow.Settings{LandingURL: landing, AllowedOrigins: []string{other}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+		jane := refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}
+		if _, err := shop.CreateAffiliate(t.Context(), jane); err != nil {
 			t.Fatal(err)
 		}
 		visits(t, shop)
@@ -82,8 +84,7 @@ func visits(t *testing.T, shop *refgrow.Project) {
 	wait.Wait()
 }
 
-// visitOnce visits a page, or hangs up before it is there, or in the middle of saying
-// which one it is.
+// visitOnce visits a page, or hangs up before it arrives, or while still asking for it.
 func visitOnce(address string, visitor, i int) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -91,7 +92,8 @@ func visitOnce(address string, visitor, i int) error {
 	}
 	defer conn.Close()
 	const claim = `{"type": "signup", "email": "carl@example.com", "code": "JANE"}`
-	request := fmt.Sprintf("%s HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: %s\r\nOrigin: %s\r\nVisitor: 203.0.%d.%d\r\nContent-Length: %d\r\n\r\n%s",
+	request := fmt.Sprintf("%s HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: %s\r\nOrigin: %s\r\n"+
+		"Visitor: 203.0.%d.%d\r\nContent-Length: %d\r\n\r\n%s",
 		[]string{"GET /?ref=JANE", "GET /r/JANE", "GET /r/NONE", "POST /refgrow/track", "GET /refgrow.js"}[i%5],
 		browser, other, visitor, i, len(claim), claim)
 	if i%4 == 3 {

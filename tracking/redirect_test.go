@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/tracking"
@@ -32,7 +33,13 @@ func TestRedirect(t *testing.T) {
 		{code: "%0d%0aSet-Cookie:%20a=b", want: landing},
 		{code: "%3Cscript%3E", want: landing},
 		{code: strings.Repeat("J", 1000), want: landing},
-		{code: "NOBODY?ref=JANE", want: landing}, // the code is in the path
+		{code: "NOBODY?ref=JANE", want: landing + "?ref=JANE", set: "JANE", counted: 1}, // nobody hides nobody
+		{code: "JANE?ref=NOBODY", want: landing + "?ref=JANE", set: "JANE", counted: 1},
+		{code: "JANE/", want: landing + "?ref=JANE", set: "JANE", counted: 1},
+		{code: "JANE.", want: landing + "?ref=JANE", set: "JANE", counted: 1},
+		{code: "JANE%20", want: landing + "?ref=JANE", set: "JANE", counted: 1},
+		{code: "%C2%A0(JANE),", want: landing + "?ref=JANE", set: "JANE", counted: 1},
+		{code: "%E2%80%9CJANE%E2%80%9D!/", want: landing + "?ref=JANE", set: "JANE", counted: 1},
 		{method: "HEAD", code: "JANE", want: landing + "?ref=JANE"},
 		{code: "JANE", fields: []string{"User-Agent", googlebot}, want: landing + "?ref=JANE"},
 		{code: "JANE", fields: []string{"Sec-Purpose", "prefetch"}, want: landing + "?ref=JANE"},
@@ -48,7 +55,8 @@ func TestRedirect(t *testing.T) {
 		}
 		a := serve(mux, r).Result()
 		if a.StatusCode != http.StatusFound || a.Header.Get("Location") != test.want {
-			t.Errorf("%s %s: %s to %s, not to %s", test.method, test.code, a.Status, a.Header.Get("Location"), test.want)
+			t.Errorf("%s %s: %s to %s, not to %s",
+				test.method, test.code, a.Status, a.Header.Get("Location"), test.want)
 		}
 		if got := a.Header.Get("Cache-Control"); got != "private, no-store" {
 			t.Errorf("%s: Cache-Control is %q", test.code, got)
@@ -61,43 +69,73 @@ func TestRedirect(t *testing.T) {
 		}
 	}
 	w.touch(refgrow.TouchFirst)
-	if a := serve(mux, with(w.request("GET", "/r/JANE"), "BOB")).Result(); len(a.Cookies()) > 0 || a.Header.Get("Location") != landing+"?ref=JANE" {
+	if a := serve(mux, with(w.request("GET", "/r/JANE"), "BOB")).Result(); len(a.Cookies()) > 0 ||
+		a.Header.Get("Location") != landing+"?ref=JANE" {
 		t.Errorf("under first touch: the cookies %v, to %s", a.Cookies(), a.Header.Get("Location"))
 	}
 }
 
-// tricks are pages that a link of a stranger could name, to lead somewhere else.
+// tricks are pages that a stranger's link could name, to lead somewhere else.
 func tricks() []string {
 	return []string{
-		"https://evil.example", "http://evil.example/", "//evil.example", "///evil.example", "////evil.example", `/\evil.example`, `\/evil.example`, `\\evil.example`,
-		`/\/evil.example`, "https:evil.example", "https:/evil.example", "https:///evil.example", "https:////evil.example", `https:\\evil.example`, `https:/\evil.example`,
-		"http:evil.example", "HTTPS://EVIL.EXAMPLE", "hTtPs:evil.example", "evil.example", "www.evil.example/path", "shop.example.com", "shop.example.com.evil.example",
+		"https://evil.example", "http://evil.example/", "//evil.example",
+		"///evil.example", "////evil.example", `/\evil.example`, `\/evil.example`, `\\evil.example`,
+		`/\/evil.example`, "https:evil.example", "https:/evil.example",
+		"https:///evil.example", "https:////evil.example", `https:\\evil.example`, `https:/\evil.example`,
+		"http:evil.example", "HTTPS://EVIL.EXAMPLE", "hTtPs:evil.example",
+		"evil.example", "www.evil.example/path", "shop.example.com", "shop.example.com.evil.example",
 		// The user's part looks like the host.
-		"https://shop.example.com@evil.example", "https://shop.example.com:443@evil.example/", "https://shop.example.com%40evil.example", "https://user@shop.example.com/",
-		"https://@shop.example.com/", "https://:@shop.example.com/", `https://evil.example\@shop.example.com`, `https://evil.example\.shop.example.com`, "https://evil.example%5C@shop.example.com",
-		"https://evil.example#@shop.example.com/", "https://evil.example?@shop.example.com/", "https://evil.example/@shop.example.com", "//shop.example.com@evil.example",
+		"https://shop.example.com@evil.example", "https://shop.example.com:443@evil.example/",
+		"https://shop.example.com%40evil.example", "https://user@shop.example.com/",
+		"https://@shop.example.com/", "https://:@shop.example.com/", `https://evil.example\@shop.example.com`,
+		`https://evil.example\.shop.example.com`, "https://evil.example%5C@shop.example.com",
+		"https://evil.example#@shop.example.com/", "https://evil.example?@shop.example.com/",
+		"https://evil.example/@shop.example.com", "//shop.example.com@evil.example",
 		// Hosts that begin or end like the right one.
-		"https://shop.example.com.evil.example/", "https://evil-shop.example.com", "https://xshop.example.com/", "https://sub.shop.example.com/", "https://example.com/",
-		"https://shop.example.comevil.example/", "https://shop-example.com", "https://shop.example.co", "https://shop.example.com.", "https://shop.example.com../", "https://.shop.example.com/",
-		"https://shop.example.com%2eevil.example", "https://shop.example.com%00.evil.example/", "https://shop.example.com%2F.evil.example/", "https://shop.example.com%20.evil.example/",
-		"https://shop.example.com;.evil.example", "https://shop.example.com,evil.example/", "https://shop.example.com evil.example/", "https://shop.example.com|evil.example/",
+		"https://shop.example.com.evil.example/", "https://evil-shop.example.com",
+		"https://xshop.example.com/", "https://sub.shop.example.com/", "https://example.com/",
+		"https://shop.example.comevil.example/", "https://shop-example.com", "https://shop.example.co",
+		"https://shop.example.com.", "https://shop.example.com../", "https://.shop.example.com/",
+		"https://shop.example.com%2eevil.example", "https://shop.example.com%00.evil.example/",
+		"https://shop.example.com%2F.evil.example/", "https://shop.example.com%20.evil.example/",
+		"https://shop.example.com;.evil.example", "https://shop.example.com,evil.example/",
+		"https://shop.example.com evil.example/", "https://shop.example.com|evil.example/",
 		// Other schemes and ports.
-		"http://shop.example.com/", "http://shop.example.com:443/", "https://shop.example.com:8443/", "https://shop.example.com:0443/", "https://shop.example.com:443x/", "https://shop.example.com:99999/",
-		"https://blog.example.org/", "https://blog.example.org:84430/", "http://blog.example.org:8443/", "ftp://shop.example.com/", "javascript:alert(1)", "JaVaScRiPt:alert(1)",
-		"javascript://shop.example.com/%0aalert(1)", "data:text/html,<script>alert(1)</script>", "data:text/html;base64,PHNjcmlwdD4=", "vbscript:msgbox(1)", "file:///etc/passwd",
-		"blob:https://shop.example.com/x", "view-source:https://evil.example", "mailto:jane@example.com", "intent://evil.example#Intent;scheme=https;end",
-		"jar:https://evil.example!/", "about:blank", "ws://shop.example.com/", "://evil.example", ":evil.example", "https", "https:", "https://", "https://:443/",
+		"http://shop.example.com/", "http://shop.example.com:443/", "https://shop.example.com:8443/",
+		"https://shop.example.com:0443/", "https://shop.example.com:443x/", "https://shop.example.com:99999/",
+		"https://blog.example.org/", "https://blog.example.org:84430/",
+		"http://blog.example.org:8443/", "ftp://shop.example.com/", "javascript:alert(1)", "JaVaScRiPt:alert(1)",
+		"javascript://shop.example.com/%0aalert(1)", "data:text/html,<script>alert(1)</script>",
+		"data:text/html;base64,PHNjcmlwdD4=", "vbscript:msgbox(1)", "file:///etc/passwd",
+		"blob:https://shop.example.com/x", "view-source:https://evil.example",
+		"mailto:jane@example.com", "intent://evil.example#Intent;scheme=https;end",
+		"jar:https://evil.example!/", "about:blank", "ws://shop.example.com/",
+		"://evil.example", ":evil.example", "https", "https:", "https://", "https://:443/",
 		// What browsers leave out, and what looks alike.
-		"\thttps://evil.example", " https://evil.example", "https://evil.example ", "\n//evil.example", "ht\ntps://evil.example", "/\t/evil.example", "/\n/evil.example", "/\r/evil.example", "java\tscript:alert(1)",
-		"\x00https://evil.example", "\x01//evil.example", "/\x00/evil.example", "\u00a0//evil.example", "\ufeffhttps://evil.example", "https://shop.example.com\u3002evil.example", "https://shop\u3002example\u3002com/",
-		"https://evil.example\uff0f.shop.example.com/", "https://evil.example\uff03.shop.example.com/", "https://evil.example\uff1f@shop.example.com", "https://evil.example\u2044shop.example.com", "https://\u0455hop.example.com/", "https://shop.example.com\u202e/", "https://sh\u00adop.example.com/",
-		"\uff0f\uff0fevil.example", "\u2215\u2215evil.example", "https://evil.example\xff.shop.example.com", "\xff//evil.example", "https://①②③.example", "https://[::1]/", "https://[::ffff:1.2.3.4]/", "https://2130706433/", "https://0x7f.1/", "https://[shop.example.com]/", "https://[evil.example", "https://shop.example.com]/",
+		"\thttps://evil.example", " https://evil.example", "https://evil.example ",
+		"\n//evil.example", "ht\ntps://evil.example", "/\t/evil.example",
+		"/\n/evil.example", "/\r/evil.example", "java\tscript:alert(1)",
+		"\x00https://evil.example", "\x01//evil.example", "/\x00/evil.example",
+		"\u00a0//evil.example", "\ufeffhttps://evil.example",
+		"https://shop.example.com\u3002evil.example", "https://shop\u3002example\u3002com/",
+		"https://evil.example\uff0f.shop.example.com/", "https://evil.example\uff03.shop.example.com/",
+		"https://evil.example\uff1f@shop.example.com", "https://evil.example\u2044shop.example.com",
+		"https://\u0455hop.example.com/", "https://shop.example.com\u202e/", "https://sh\u00adop.example.com/",
+		"\uff0f\uff0fevil.example", "\u2215\u2215evil.example", "https://evil.example\xff.shop.example.com",
+		"\xff//evil.example", "https://①②③.example", "https://[::1]/",
+		"https://[::ffff:1.2.3.4]/", "https://2130706433/", "https://0x7f.1/",
+		"https://[shop.example.com]/", "https://[evil.example", "https://shop.example.com]/",
 		// Paths that could look like a host once they are decoded or shortened.
-		"/%2fevil.example", "/%2Fevil.example", "/%2f%2fevil.example", "/%5cevil.example", "/%5C%5Cevil.example", "/%2fevil.example<", "/.//evil.example", "/..//evil.example", "/a/..//evil.example", "/a//evil.example", `/a\..\\evil.example`, "/%09/evil.example\t",
-		"%2f%2fevil.example", "%2Fevil.example", "..//evil.example", "./evil.example", "?//evil.example", "#//evil.example", ".", "..", "", " ", "@evil.example", "*", "/" + strings.Repeat("x", 3000), "https://shop.example.com/" + strings.Repeat("x", 3000),
+		"/%2fevil.example", "/%2Fevil.example", "/%2f%2fevil.example",
+		"/%5cevil.example", "/%5C%5Cevil.example", "/%2fevil.example<", "/.//evil.example", "/..//evil.example",
+		"/a/..//evil.example", "/a//evil.example", `/a\..\\evil.example`, "/%09/evil.example\t",
+		"%2f%2fevil.example", "%2Fevil.example", "..//evil.example",
+		"./evil.example", "?//evil.example", "#//evil.example", ".", "..", "", " ", "@evil.example",
+		"*", "/" + strings.Repeat("x", 3000), "https://shop.example.com/" + strings.Repeat("x", 3000),
 		`https://shop.example.com/\evil.example`, `/a\b`, "https://shop.example.com/\u0085", "/a\u0085b",
-		// Header fields of the link's.
-		"https://shop.example.com/\r\nSet-Cookie: a=b", "/\r\nLocation: https://evil.example", "/a\nX-Evil: 1", "/\r\n\r\n<script>alert(1)</script>", "https://shop.example.com/?x=\r\nX-Evil: 1",
+		// Header fields injected by the link.
+		"https://shop.example.com/\r\nSet-Cookie: a=b", "/\r\nLocation: https://evil.example",
+		"/a\nX-Evil: 1", "/\r\n\r\n<script>alert(1)</script>", "https://shop.example.com/?x=\r\nX-Evil: 1",
 	}
 }
 
@@ -118,8 +156,9 @@ func TestRedirectTricks(t *testing.T) {
 		t.Errorf("%d tricks", n)
 	}
 	for _, query := range []string{
-		"to=https://shop.example.com/a&to=https://evil.example", "to=https://evil.example&to=https://shop.example.com/a", "to=/a&to=/b", "to=/a&%74o=/b",
-		"TO=https://shop.example.com/a", "to[]=/a", "to", "to=", "to=/%zz", "url=https://evil.example",
+		"to=https://shop.example.com/a&to=https://evil.example",
+		"to=https://evil.example&to=https://shop.example.com/a", "to=/a&to=/b", "to=/a&%74o=/b",
+		"to", "to=", "to=/%zz", "%zz=1",
 	} {
 		if got := serve(mux, w.request("GET", "/r/JANE?"+query)).Header().Get("Location"); got != landing+"?ref=JANE" {
 			t.Errorf("%s leads to %q", query, got)
@@ -127,7 +166,7 @@ func TestRedirectTricks(t *testing.T) {
 	}
 }
 
-// Where a link may lead, and how the address is written then.
+// Where a link may lead, and how the address is then written.
 func TestRedirectTo(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -141,12 +180,14 @@ func TestRedirectTo(t *testing.T) {
 		{"https://shop.example.com:/a", "https://shop.example.com/a?ref=JANE"},
 		{"https://blog.example.org:8443/post?x=1&y=%20", "https://blog.example.org:8443/post?x=1&y=%20&ref=JANE"},
 		{"https://shop.example.com/a?b=c#d", "https://shop.example.com/a?b=c&ref=JANE#d"},
-		{"https://shop.example.com/?ref=BOB", "https://shop.example.com/?ref=BOB"},
-		{"https://shop.example.com/?ref", "https://shop.example.com/?ref"},
+		{"https://shop.example.com/?ref=BOB", "https://shop.example.com/?ref=JANE"},
+		{"https://shop.example.com/?ref&a=b&via=x", "https://shop.example.com/?a=b&ref=JANE"},
 		{"https://shop.example.com/?href=BOB", "https://shop.example.com/?href=BOB&ref=JANE"},
-		{"https://shop.example.com/caf\u00e9 \u00e0?q=caf\u00e9 \"<>#\u00e9", "https://shop.example.com/caf%C3%A9%20%C3%A0?q=caf%C3%A9%20\"<>&ref=JANE#%C3%A9"},
+		{"https://shop.example.com/caf\u00e9 \u00e0?q=caf\u00e9 \"<>#\u00e9",
+			"https://shop.example.com/caf%C3%A9%20%C3%A0?q=caf%C3%A9%20\"<>&ref=JANE#%C3%A9"},
 		{"https://shop.example.com//evil.example", "https://shop.example.com//evil.example?ref=JANE"},
-		{"https://shop.example.com/?next=https://evil.example", "https://shop.example.com/?next=https://evil.example&ref=JANE"},
+		{"https://shop.example.com/?next=https://evil.example",
+			"https://shop.example.com/?next=https://evil.example&ref=JANE"},
 		{"https://shop.example.com/%0d%0aX-Evil:%201", "https://shop.example.com/%0d%0aX-Evil:%201?ref=JANE"},
 		{"/pricing", "https://shop.example.com/pricing?ref=JANE"},
 		{"/", "https://shop.example.com/?ref=JANE"},
@@ -159,8 +200,44 @@ func TestRedirectTo(t *testing.T) {
 			t.Errorf("%q leads to %q, not %q", test[0], got, test[1])
 		}
 	}
-	if got := serve(mux, w.request("GET", "/r/NOBODY?to=/pricing")).Header().Get("Location"); got != "https://shop.example.com/pricing" {
-		t.Errorf("a code of nobody leads to %q", got)
+	got := serve(mux, w.request("GET", "/r/NOBODY?to=/pricing")).Header().Get("Location")
+	if got != "https://shop.example.com/pricing" {
+		t.Errorf("nobody's code leads to %q", got)
+	}
+}
+
+// What a link has besides its target reaches the target, and replaces what is there.
+func TestRedirectPassesOn(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	mux := w.mux(tracking.Options{})
+	for _, test := range []struct{ link, want string }{
+		{"JANE?utm_source=mail&gclid=a%20b", landing + "?utm_source=mail&gclid=a%20b&ref=JANE"},
+		{"JANE?sub=3&ref=NOBODY&via=x", landing + "?sub=3&ref=JANE"},
+		{"JANE?to=/a%3Fplan=pro%26utm_source=x&utm_source=mail&utm_source=2",
+			"https://shop.example.com/a?plan=pro&utm_source=mail&utm_source=2&ref=JANE"},
+		{"JANE?to=/a&x=1", "https://shop.example.com/a?x=1&ref=JANE"},
+		{"JANE?url=https://evil.example", landing + "?url=https://evil.example&ref=JANE"},
+		{"JANE?TO=/a", landing + "?TO=/a&ref=JANE"},
+		{"JANE?q=\u00e9\"&&=x&%zz=1", landing + "?q=%C3%A9\"&ref=JANE"},
+		{"NOBODY?utm_source=mail", landing + "?utm_source=mail"},
+	} {
+		path, query, _ := strings.Cut(test.link, "?")
+		r := w.request("GET", "/r/"+path)
+		r.URL.RawQuery = query
+		if got := serve(mux, r).Header().Get("Location"); got != test.want {
+			t.Errorf("%s leads to %q, not %q", test.link, got, test.want)
+		}
+	}
+	w.set(refgrow.UpdateSettingsParams{LandingURL: new("https://shop.example.com/a?utm_source=partner&x=1&ref=PROMO")})
+	for link, want := range map[string]string{
+		"JANE?utm_source=mail": "x=1&utm_source=mail&ref=JANE", "JANE": "utm_source=partner&x=1&ref=JANE",
+		"NOBODY": "utm_source=partner&x=1&ref=PROMO",
+	} {
+		got := serve(mux, w.request("GET", "/r/"+link)).Header().Get("Location")
+		if got != "https://shop.example.com/a?"+want {
+			t.Errorf("%s leads to %q, not %q", link, got, want)
+		}
 	}
 }
 
@@ -184,28 +261,32 @@ func TestRedirectToTheLandingURL(t *testing.T) {
 		{"http://shop.example.com:8080/a", "http://shop.example.com:8080/b", "http://shop.example.com:8080/b?ref=JANE"},
 		{"http://shop.example.com:8080/a", "http://shop.example.com/b", "http://shop.example.com:8080/a?ref=JANE"},
 		{"http://shop.example.com/a", "http://shop.example.com:80/b", "http://shop.example.com/b?ref=JANE"},
-		{"https://shop.example.com/a?ref=partners", "", "https://shop.example.com/a?ref=partners"},
+		{"https://shop.example.com/a?ref=partners&x=1&via=y", "", "https://shop.example.com/a?x=1&ref=JANE"},
 		{"", other + "/x", other + "/x?ref=JANE"},
 	} {
 		w.set(refgrow.UpdateSettingsParams{LandingURL: &test.landing})
-		if got := serve(mux, w.request("GET", "/r/JANE?to="+url.QueryEscape(test.to))).Header().Get("Location"); got != test.want {
+		got := serve(mux, w.request("GET", "/r/JANE?to="+url.QueryEscape(test.to))).Header().Get("Location")
+		if got != test.want {
 			t.Errorf("landing %q, to %q: leads to %q, not %q", test.landing, test.to, got, test.want)
 		}
 	}
 
-	// Nowhere to go: nothing counts, and nothing of the link is in the answer.
+	// Nowhere to go: nothing counts, and nothing from the link is in the answer.
 	before := w.clicks(w.jane)
 	w.set(refgrow.UpdateSettingsParams{LandingURL: new("")})
-	for _, to := range []string{"", "/pricing", "//evil.example", "https://evil.example", "<script>alert(1)</script>", "/\r\nX-Evil: 1"} {
+	for _, to := range []string{"", "/pricing", "//evil.example",
+		"https://evil.example", "<script>alert(1)</script>", "/\r\nX-Evil: 1"} {
 		a := serve(mux, w.request("GET", "/r/JANE?to="+url.QueryEscape(to)))
 		h := a.Header()
-		if a.Code != http.StatusNotFound || a.Body.String() != "This link leads nowhere.\n" || h.Get("Content-Type") != "text/plain; charset=utf-8" ||
-			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "private, no-store" || h.Get("Location") != "" || len(h["Set-Cookie"]) > 0 {
+		if a.Code != http.StatusNotFound || !strings.Contains(a.Body.String(), "<p>This link leads nowhere.</p>") ||
+			h.Get("Content-Type") != "text/html; charset=utf-8" || strings.Contains(a.Body.String(), "alert") ||
+			h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "private, no-store" ||
+			h.Get("Location") != "" || len(h["Set-Cookie"]) > 0 {
 			t.Errorf("to %q: %d %v %q", to, a.Code, h, a.Body)
 		}
 	}
 	if got := w.clicks(w.jane); got != before {
-		t.Errorf("%d clicks by links that lead nowhere", got-before)
+		t.Errorf("%d clicks through links that lead nowhere", got-before)
 	}
 }
 
@@ -225,12 +306,13 @@ func TestRedirectAndTargetAreOneClick(t *testing.T) {
 	w.counts(1, 0)
 }
 
-// Of two codes, that of the redirect has the last word, and there is only one cookie.
+// Of two codes, the redirect's has the last word, and there is only one cookie.
 func TestRedirectBelowTheMiddleware(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	handler := w.tracker(tracking.Options{}).Middleware(w.mux(tracking.Options{}))
-	for target, want := range map[string]string{"/r/JANE?ref=BOB": "JANE", "/r/NOBODY?ref=BOB": "BOB", "/r/BOB?ref=BOB": "BOB", "/r/JANE?ref=NOBODY": "JANE"} {
+	for target, want := range map[string]string{"/r/JANE?ref=BOB": "JANE",
+		"/r/NOBODY?ref=BOB": "BOB", "/r/BOB?ref=BOB": "BOB", "/r/JANE?ref=NOBODY": "JANE"} {
 		a := serve(handler, w.request("GET", target)).Result()
 		if len(a.Header["Set-Cookie"]) != 1 || (seen{Response: a}).code() != want {
 			t.Errorf("%s: the cookies are %q", target, a.Header["Set-Cookie"])
@@ -249,7 +331,7 @@ func FuzzRedirect(f *testing.F) {
 		f.Add(to, "JANE", false)
 		f.Add(to, "NOBODY", true)
 	}
-	for _, nothing := range []string{"//", "//?x=1", "///", "//#x", "/?", "/#"} { // hosts and paths that are none
+	for _, nothing := range []string{"//", "//?x=1", "///", "//#x", "/?", "/#"} { // invalid hosts and paths
 		f.Add(nothing, "JANE", true)
 		f.Add(nothing, "NOBODY", true)
 		f.Add(nothing, "JANE", false)
@@ -260,15 +342,18 @@ func FuzzRedirect(f *testing.F) {
 	local, err := w.engine.CreateProject(f.Context(), "local", refgrow.Settings{LandingURL: "/welcome"})
 	w.ok(err)
 	inPath := tracking.New(local, quiet(tracking.Options{}))
+	inPath.WaitFor(time.Minute)
 	f.Fuzz(func(t *testing.T, to, code string, path bool) {
 		r := w.request("GET", "/r/x?to="+url.QueryEscape(to))
 		var a *http.Response
 		hosts := []string{"shop.example.com", "blog.example.org:8443"}
 		if path {
-			a = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inPath.Redirect(w, r, code) }), r).Result()
+			a = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inPath.Redirect(w, r, code) }),
+				r).Result()
 			hosts = []string{"go.example.com"}
 		} else {
-			a = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tracker.Redirect(w, r, code) }), r).Result()
+			a = serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tracker.Redirect(w, r, code) }),
+				r).Result()
 		}
 		location := a.Header.Get("Location")
 		if a.StatusCode != http.StatusFound || location == "" {
@@ -282,19 +367,20 @@ func FuzzRedirect(f *testing.F) {
 		if got := browserHost(location); !slices.Contains(hosts, got) {
 			t.Fatalf("%q leads to %q, on %q", to, location, got)
 		}
-		// Anything else would be read as beside the link, or as the link itself.
+		// Anything else would be resolved relative to the link, or be the link itself.
 		if !strings.HasPrefix(location, "/") && !strings.HasPrefix(location, "https://") {
 			t.Fatalf("%q leads to %q", to, location)
 		}
 	})
 }
 
-// browserHost is where a browser on https://go.example.com goes that is led to a
-// location: after the URL standard, as far as visible ASCII without backslashes
+// browserHost is where a browser on https://go.example.com goes when redirected to a
+// location: according to the URL standard, as far as visible ASCII without backslashes
 // needs it, and without the help of net/url.
 func browserHost(location string) string {
 	rest := location
-	if i := strings.IndexFunc(rest, func(c rune) bool { return strings.ContainsRune("/?#:", c) }); i > 0 && rest[i] == ':' {
+	if i := strings.IndexFunc(rest, func(c rune) bool { return strings.ContainsRune("/?#:", c) }); i > 0 &&
+		rest[i] == ':' {
 		scheme := strings.ToLower(rest[:i])
 		if scheme != "http" && scheme != "https" {
 			return "a page of " + scheme

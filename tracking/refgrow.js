@@ -1,28 +1,53 @@
-/* Remembers by whose link a visitor came, on the site's own domain. */
+/* Remembers through whose link a visitor came, on the site's own domain. */
 (function (days, touch, domain) {
   "use strict";
   var script = document.currentScript;
+  /* A page inside another one is no visit. */
+  if (window.top && window.top !== window) {
+    window.Refgrow = function () {};
+    return;
+  }
   if (!script || !window.fetch) return;
   var endpoint = script.src.replace(/refgrow\.js(\?[^#]*)?(#.*)?$/, "refgrow/track$1");
+  var cookie = "refgrow_ref_code", later = "refgrow_ref_seen";
 
-  /* What stands behind a name in the query or in the cookies, if it can be a code. */
   function find(text, name) {
-    var found = text.match(new RegExp(name + "=([\\w-]{3,64})(?=[&;]|$)"));
+    var found = text.match(new RegExp(name + "=([^&;]*)"));
     return found ? found[1] : "";
   }
 
-  function held() {
-    return find(document.cookie, "(?:^|; *)refgrow_ref_code");
+  function code(text) {
+    return /^[\w-]{3,64}$/.test(text) ? text : "";
   }
 
-  /* Of the domain that the site's hosts share, where this is one of them. */
-  function remember(code) {
+  /* The code in the page's address, without what surrounds it in a mail. */
+  function link(name) {
+    try {
+      return code(decodeURIComponent(find(location.search, "[?&]" + name).replace(/\+/g, " "))
+        .replace(/^[^\w\u00c0-\u1fff\u2070-\u2fff\u3040-\uffff-]+|[^\w\u00c0-\u1fff\u2070-\u2fff\u3040-\uffff-]+$/g, ""));
+    } catch (e) {
+      return "";
+    }
+  }
+
+  function first() {
+    return code(find(document.cookie, "(?:^|; *)" + cookie));
+  }
+
+  /* Codes, and those that the visitor came with before, the newest first. */
+  function withHeld(codes) {
+    return codes.concat(find(document.cookie, "(?:^|; *)" + later).split("."), first())
+      .filter(function (text, at, list) { return code(text) && list.indexOf(text) === at; });
+  }
+
+  /* For the domain that the site's hosts share, if this is one of them. */
+  function remember(name, value) {
     var shared = domain && ("." + location.hostname).slice(-domain.length - 1) === "." + domain;
-    document.cookie = "refgrow_ref_code=" + code + "; path=/; max-age=" + days * 86400 + "; samesite=lax" +
+    document.cookie = name + "=" + value + "; path=/; max-age=" + days * 86400 + "; samesite=lax" +
       (shared ? "; domain=" + domain : "") + (location.protocol === "https:" ? "; secure" : "");
   }
 
-  /* Needs no preflight: a text, without credentials. Nobody waits for the answer. */
+  /* Needs no preflight: plain text, without credentials. Nobody waits for the answer. */
   function send(message) {
     fetch(endpoint, {
       method: "POST",
@@ -34,17 +59,26 @@
     })["catch"](function () {});
   }
 
+  /* Which codes lead to somebody is not known here. So a further one takes nothing away:
+     it is kept beside the first, and the server chooses. */
   function arrive() {
-    var code = find(location.search, "[?&]ref") || find(location.search, "[?&]via");
-    if (!code) return;
-    if (touch !== "first" || !held()) remember(code);
-    send({ type: "click", code: code, url: location.href.split("#")[0].slice(0, 1900), referrer: document.referrer.slice(0, 1900) });
+    var codes = [link("ref"), link("via")].filter(Boolean);
+    if (!codes.length) return;
+    var all = withHeld(codes).slice(0, 5);
+    if (touch !== "first" || !first()) remember(cookie, first() || codes[0]);
+    if (all.length > 1) remember(later, all.join("."));
+    send({
+      type: "click",
+      codes: codes,
+      url: location.href.split("#")[0].slice(0, 1700),
+      referrer: document.referrer.slice(0, 1700)
+    });
   }
 
-  /* A signup is claimed. Purchases are the server's to tell. */
+  /* A signup is claimed. Purchases are reported by the server. */
   window.Refgrow = function (value, type, email, options) {
-    var code = held();
-    if (type === "signup" && email && code) send({ type: "signup", code: code, email: String(email) });
+    var codes = withHeld([]);
+    if (type === "signup" && email && codes.length) send({ type: "signup", codes: codes, email: String(email) });
   };
 
   if (document.prerendering) document.addEventListener("prerenderingchange", arrive, { once: true });

@@ -13,9 +13,9 @@ import (
 //go:embed refgrow.js
 var script string
 
-// ServeScript serves the browser script, with the project's settings in it. It
-// tells its endpoint from its own address, where refgrow.js has to be the last part of
-// the path: the endpoint is refgrow/track in the same place.
+// ServeScript serves the browser script, with the project's settings in it. The script
+// derives its endpoint from its own address, in which refgrow.js has to be the last
+// part of the path: the endpoint is refgrow/track in the same place.
 func (t *Tracker) ServeScript(w http.ResponseWriter, _ *http.Request) {
 	a := t.known.settings()
 	// A word of ours, whatever the settings hold.
@@ -30,12 +30,13 @@ func (t *Tracker) ServeScript(w http.ResponseWriter, _ *http.Request) {
 	if a.guessed {
 		h.Set("Cache-Control", "no-store")
 	}
-	text := strings.NewReplacer("DAYS", strconv.Itoa(a.settings.CookieDays), "TOUCH", string(touch), "DOMAIN", t.domain()).Replace(script)
-	_, _ = io.WriteString(w, text) // who has gone need not be told
+	text := strings.NewReplacer("DAYS", strconv.Itoa(a.settings.CookieDays),
+		"TOUCH", string(touch), "DOMAIN", t.domain()).Replace(script)
+	_, _ = io.WriteString(w, text) // a visitor who has left needs no answer
 }
 
-// domain is Options.CookieDomain as browsers write it, "" where it is none: then
-// http.SetCookie does without, too. It has only letters, digits, dots and hyphens.
+// domain is Options.CookieDomain as browsers write it, "" if it is invalid: then
+// http.SetCookie omits it too. It has only letters, digits, dots and hyphens.
 func (t *Tracker) domain() string {
 	if (&http.Cookie{Name: CookieName, Domain: t.options.CookieDomain}).Valid() != nil {
 		return ""

@@ -26,7 +26,8 @@ func TestScript(t *testing.T) {
 	}
 	h, text := get("/refgrow.js")
 	for name, want := range map[string]string{
-		"Content-Type": "text/javascript; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=300", "Set-Cookie": "",
+		"Content-Type": "text/javascript; charset=utf-8", "X-Content-Type-Options": "nosniff",
+		"Cache-Control": "public, max-age=300", "Set-Cookie": "",
 	} {
 		if got := h.Get(name); got != want {
 			t.Errorf("%s is %q, not %q", name, got, want)
@@ -43,25 +44,29 @@ func TestScript(t *testing.T) {
 		t.Errorf("the script ends with %q", text[len(text)-40:])
 	}
 
-	// Nothing of a request is in it.
+	// Nothing from a request is in it.
 	_, text = get("/refgrow.js")
-	for _, target := range []string{"/refgrow.js?<script>alert(1)</script>", "/refgrow.js?project=evil&ref=EVIL&callback=evil", "/refgrow.js?ref=JANE"} {
-		r := w.request("GET", "/refgrow.js", "Host", "evil.example", "Referer", "https://evil.example", "Origin", "https://evil.example")
+	for _, target := range []string{"/refgrow.js?<script>alert(1)</script>",
+		"/refgrow.js?project=evil&ref=EVIL&callback=evil", "/refgrow.js?ref=JANE"} {
+		r := w.request("GET", "/refgrow.js", "Host", "evil.example",
+			"Referer", "https://evil.example", "Origin", "https://evil.example")
 		r.URL.RawQuery = strings.TrimPrefix(target, "/refgrow.js?")
 		a := serve(mux, r)
-		if a.Body.String() != text || len(a.Header()["Set-Cookie"]) > 0 || a.Header().Get("Access-Control-Allow-Origin") != "" {
+		if a.Body.String() != text || len(a.Header()["Set-Cookie"]) > 0 ||
+			a.Header().Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s is another script: %v %s", target, a.Header(), a.Body)
 		}
 	}
 }
 
-// The script is told the domain that http.SetCookie would write, and nothing else.
+// The script gets the domain that http.SetCookie would write, and nothing else.
 func TestScriptIsToldTheCookieDomain(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	for _, test := range []struct{ domain, want string }{
 		{"example.com", "example.com"}, {".Example.com", "example.com"}, {"127.0.0.1", "127.0.0.1"}, {"", ""},
-		{"..example.com", ""}, {`example.com", alert(1), "`, ""}, {"</script>", ""}, {"example.com; secure", ""}, {"DAYS", "days"},
+		{"..example.com", ""}, {`example.com", alert(1), "`, ""},
+		{"</script>", ""}, {"example.com; secure", ""}, {"DAYS", "days"},
 	} {
 		tracker := w.tracker(tracking.Options{CookieDomain: test.domain})
 		text := serve(http.HandlerFunc(tracker.ServeScript), w.request("GET", "/refgrow.js")).Body.String()
@@ -70,7 +75,7 @@ func TestScriptIsToldTheCookieDomain(t *testing.T) {
 		}
 		cookie := visit(tracker, w.request("GET", "/?ref=JANE")).Cookies()[0]
 		if got := strings.ToLower(cookie.Domain); got != test.want {
-			t.Errorf("%q: the middleware's cookie is of %q", test.domain, got)
+			t.Errorf("%q: the middleware's cookie is for %q", test.domain, got)
 		}
 	}
 }
@@ -91,10 +96,11 @@ func TestScriptIsSmallAndStrict(t *testing.T) {
 		t.Fatal(err)
 	}
 	if zipped.Len() >= 2048 {
-		t.Errorf("it has %d bytes when it is compressed", zipped.Len())
+		t.Errorf("it has %d bytes when compressed", zipped.Len())
 	}
 	for _, word := range []string{
-		"eval", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "Function(", "setTimeout", "setInterval", "createElement", ".style", "javascript:",
+		"eval", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write",
+		"Function(", "setTimeout", "setInterval", "createElement", ".style", "javascript:",
 		"=>", "`", "let ", "const ", "class ", "import", "http://", "https://",
 	} {
 		if bytes.Contains(text, []byte(word)) {
@@ -108,7 +114,7 @@ func TestScriptIsSmallAndStrict(t *testing.T) {
 	}
 }
 
-// What Register mounts, beside the pages of an app.
+// What Register mounts, alongside the pages of an app.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -118,10 +124,12 @@ func TestRegister(t *testing.T) {
 		status         int
 		page           bool
 	}{
-		{"GET", "/", 200, true}, {"GET", "/r/", 200, true}, {"GET", "/r/JANE/more", 200, true}, {"GET", "/refgrow/track", 200, true},
+		{"GET", "/", 200, true}, {"GET", "/r/", 200, true}, {"GET", "/r/JANE/more", 200, true},
+		{"GET", "/refgrow/track", 200, true},
 		{"GET", "/r/JANE", 302, false}, {"HEAD", "/r/JANE", 302, false}, {"POST", "/r/JANE", 405, false},
 		{"GET", "/refgrow.js", 200, false}, {"HEAD", "/refgrow.js", 200, false}, {"POST", "/refgrow.js", 405, false},
-		{"POST", "/refgrow/track", 202, false}, {"OPTIONS", "/refgrow/track", 204, false}, {"PUT", "/refgrow/track", 405, false},
+		{"POST", "/refgrow/track", 202, false}, {"OPTIONS", "/refgrow/track", 204, false},
+		{"PUT", "/refgrow/track", 405, false},
 	} {
 		a := serve(mux, w.request(test.method, test.target))
 		if a.Code != test.status || strings.Contains(a.Body.String(), "a page") != test.page {

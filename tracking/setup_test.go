@@ -81,7 +81,8 @@ func (w *world) ok(err error) {
 
 func (w *world) affiliate(email, code, slug string) int64 {
 	w.Helper()
-	a, err := w.shop.CreateAffiliate(w.Context(), refgrow.CreateAffiliateParams{Email: email, ReferralCode: code, PartnerSlug: slug})
+	a, err := w.shop.CreateAffiliate(w.Context(),
+		refgrow.CreateAffiliateParams{Email: email, ReferralCode: code, PartnerSlug: slug})
 	w.ok(err)
 	return a.ID
 }
@@ -119,13 +120,15 @@ func (w *world) clicks(affiliate int64) int64 {
 // A row is what is kept of a click.
 type row struct{ code, url, referrer, userAgent string }
 
-// rows gives what is kept of the clicks, the oldest first.
+// rows returns what is kept of the clicks, the oldest first.
 func (w *world) rows() []row {
 	w.Helper()
 	w.ok(w.engine.FlushClicks(w.Context()))
 	var kept []row
 	w.ok(w.file.Tx(w.Context(), func(tx *sql.Tx) error {
-		found, err := tx.QueryContext(w.Context(), `SELECT code, coalesce(url, ''), coalesce(referrer, ''), coalesce(user_agent, '') FROM refgrow_clicks ORDER BY id`)
+		found, err := tx.QueryContext(w.Context(),
+			`SELECT code, coalesce(url, ''), coalesce(referrer, ''), coalesce(user_agent, '')
+				FROM refgrow_clicks ORDER BY id`)
 		if err != nil {
 			return err
 		}
@@ -142,23 +145,24 @@ func (w *world) rows() []row {
 	return kept
 }
 
-// counts checks how many clicks of Jane and of Bob counted so far.
+// counts checks how many of Jane's and Bob's clicks have counted so far.
 func (w *world) counts(jane, bob int64) {
 	w.Helper()
 	if j, b := w.clicks(w.jane), w.clicks(w.bob); j != jane || b != bob {
-		w.Errorf("%d clicks of Jane and %d of Bob, not %d and %d", j, b, jane, bob)
+		w.Errorf("%d clicks for Jane and %d for Bob, not %d and %d", j, b, jane, bob)
 	}
 	if all := w.clicks(0); all != jane+bob {
 		w.Errorf("%d clicks in all, not %d", all, jane+bob)
 	}
 }
 
-// request makes one of a new visitor, with header fields given as name and value in
+// request makes a new visitor's request, with header fields given as name and value in
 // turn.
 func (w *world) request(method, target string, fields ...string) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	n := w.visitors.Add(1)
-	r.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 40000).String()
+	r.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 40000).
+		String()
 	r.Header.Set("User-Agent", browser)
 	for i := 0; i < len(fields); i += 2 {
 		r.Header.Set(fields[i], fields[i+1])
@@ -166,7 +170,7 @@ func (w *world) request(method, target string, fields ...string) *http.Request {
 	return r
 }
 
-// with is a request that holds a cookie.
+// with is a request with a cookie.
 func with(r *http.Request, code string) *http.Request {
 	r.AddCookie(&http.Cookie{Name: tracking.CookieName, Value: code})
 	return r
@@ -190,7 +194,7 @@ type seen struct {
 	attribution refgrow.Attribution
 }
 
-// code is the one that the cookie of the answer was set to, "" for none.
+// code is the one that the answer's cookie was set to, "" for none.
 func (s seen) code() string {
 	for _, c := range s.Cookies() {
 		if c.Name == tracking.CookieName {
@@ -212,7 +216,7 @@ func visit(t *tracking.Tracker, r *http.Request) seen {
 	return s
 }
 
-// mux is what Register makes, beside pages of the app's own.
+// mux is what Register makes, alongside pages of the app's own.
 func (w *world) mux(o tracking.Options) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "a page") })
@@ -220,7 +224,7 @@ func (w *world) mux(o tracking.Options) *http.ServeMux {
 	return mux
 }
 
-// serve gives the answer of a handler.
+// serve returns the answer of a handler.
 func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	h.ServeHTTP(recorder, r)

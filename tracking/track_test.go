@@ -22,7 +22,7 @@ import (
 func TestTrackClicks(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		origin, body string // other, a click of Jane's
+		origin, body string // default: other, a click for Jane
 		fields       []string
 		jane         int64
 	}{
@@ -31,7 +31,10 @@ func TestTrackClicks(t *testing.T) {
 		"more members":         {body: `{"type":"click","code":"JANE","value":100,"affiliate_id":1}`, jane: 1},
 		"unknown code":         {body: `{"type":"click","code":"NOBODY"}`},
 		"inactive":             {body: `{"type":"click","code":"INA"}`},
-		"impossible code":      {body: `{"type":"click","code":"JANE "}`},
+		"code with blanks":     {body: `{"type":"click","code":"JANE "}`, jane: 1},
+		"impossible code":      {body: `{"type":"click","code":"JA NE"}`},
+		"codes":                {body: `{"type":"click","codes":["NOBODY","INA","JANE"]}`, jane: 1},
+		"too many codes":       {body: `{"type":"click","codes":["a","b","c","d","e","f","JANE"]}`},
 		"no code":              {body: `{"type":"click"}`},
 		"no type":              {body: `{"code":"JANE"}`},
 		"other type":           {body: `{"type":"purchase","code":"JANE"}`},
@@ -58,7 +61,8 @@ func TestTrackClicks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := setup(t)
-			mux := w.mux(tracking.Options{IsBot: func(r *http.Request) bool { return r.Header.Get("X-Load-Test") != "" }})
+			mux := w.mux(
+				tracking.Options{IsBot: func(r *http.Request) bool { return r.Header.Get("X-Load-Test") != "" }})
 			if test.origin == "" {
 				test.origin = other
 			}
@@ -70,7 +74,7 @@ func TestTrackClicks(t *testing.T) {
 				r.Header.Set(test.fields[i], test.fields[i+1])
 			}
 			a := serve(mux, r)
-			tellsNothing(t, a.Result())
+			revealsNothing(t, a.Result())
 			allowed := ""
 			if test.origin == other {
 				allowed = other
@@ -83,14 +87,14 @@ func TestTrackClicks(t *testing.T) {
 	}
 }
 
-// padded is a click of Jane's in so many bytes.
+// padded is a click for Jane in exactly length bytes.
 func padded(length int) string {
 	text := `{"type":"click","code":"JANE","url":""}`
 	return text + strings.Repeat(" ", length-len(text))
 }
 
-// tellsNothing checks that an answer is the one that everybody gets.
-func tellsNothing(t *testing.T, a *http.Response) {
+// revealsNothing checks that an answer is the one that everybody gets.
+func revealsNothing(t *testing.T, a *http.Response) {
 	t.Helper()
 	body, err := io.ReadAll(a.Body)
 	if err != nil {
@@ -118,7 +122,8 @@ func TestTrackMethods(t *testing.T) {
 		method, origin string
 		status         int
 	}{
-		{"POST", "", 202}, {"POST", other, 202}, {"OPTIONS", "", 204}, {"OPTIONS", "https://evil.example", 204}, {"OPTIONS", other, 204},
+		{"POST", "", 202}, {"POST", other, 202}, {"OPTIONS", "", 204},
+		{"OPTIONS", "https://evil.example", 204}, {"OPTIONS", other, 204},
 		{"GET", other, 405}, {"HEAD", other, 405}, {"PUT", other, 405}, {"DELETE", other, 405}, {"PATCH", other, 405},
 	} {
 		r := w.message(test.origin, `{"type":"click","code":"JANE"}`)
@@ -138,7 +143,8 @@ func TestTrackMethods(t *testing.T) {
 				methods = "POST"
 			}
 		}
-		if h.Get("Access-Control-Allow-Origin") != origin || h.Get("Access-Control-Allow-Methods") != methods || h.Get("Access-Control-Allow-Credentials") != "" {
+		if h.Get("Access-Control-Allow-Origin") != origin || h.Get("Access-Control-Allow-Methods") != methods ||
+			h.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s from %q: %v", test.method, test.origin, h)
 		}
 		if test.status == 405 && h.Get("Allow") != "OPTIONS, POST" {
@@ -155,9 +161,10 @@ func TestTrackIsOff(t *testing.T) {
 	mux := w.mux(tracking.Options{})
 	w.set(refgrow.UpdateSettingsParams{AllowedOrigins: &[]string{}})
 	for _, origin := range []string{"", other, "https://shop.example.com", "null", "*"} {
-		for _, body := range []string{`{"type":"click","code":"JANE"}`, `{"type":"signup","code":"JANE","email":"carl@example.com"}`} {
+		for _, body := range []string{`{"type":"click","code":"JANE"}`,
+			`{"type":"signup","code":"JANE","email":"carl@example.com"}`} {
 			a := serve(mux, w.message(origin, body))
-			tellsNothing(t, a.Result())
+			revealsNothing(t, a.Result())
 			if got := a.Header().Get("Access-Control-Allow-Origin"); got != "" {
 				t.Errorf("%q: Access-Control-Allow-Origin is %q", origin, got)
 			}
@@ -165,7 +172,7 @@ func TestTrackIsOff(t *testing.T) {
 	}
 	w.counts(0, 0)
 	if sale := w.buy("carl@example.com"); sale.AffiliateID != 0 {
-		t.Errorf("the sale is of affiliate %d", sale.AffiliateID)
+		t.Errorf("the sale belongs to affiliate %d", sale.AffiliateID)
 	}
 	w.set(refgrow.UpdateSettingsParams{AllowedOrigins: &[]string{other}})
 	serve(mux, w.message(other, `{"type":"click","code":"JANE"}`))
@@ -187,7 +194,8 @@ func (w *world) claim(mux http.Handler, email, code string) {
 	body, err := json.Marshal(map[string]any{
 		"type": "signup", "code": code, "email": email,
 		// What a browser could hope for.
-		"value": 100, "base_value": 100, "reference": "order-1", "external_id": "7", "affiliate_id": w.jane, "paid": true,
+		"value": 100, "base_value": 100, "reference": "order-1", "external_id": "7",
+		"affiliate_id": w.jane, "paid": true,
 	})
 	w.ok(err)
 	a := serve(mux, w.message(other, string(body)))
@@ -196,7 +204,7 @@ func (w *world) claim(mux http.Handler, email, code string) {
 	}
 }
 
-// A claim is no signup: nothing is recorded, earned, or told to endpoints. It counts
+// A claim is not a signup: nothing is recorded, earned, or sent to endpoints. It counts
 // when the app's server records something.
 func TestTrackClaims(t *testing.T) {
 	t.Parallel()
@@ -204,12 +212,13 @@ func TestTrackClaims(t *testing.T) {
 	mux := w.mux(tracking.Options{})
 	hook, err := w.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"})
 	w.ok(err)
-	w.buy("old@example.com") // a customer who came by nobody's link
+	w.buy("old@example.com") // a customer who came through nobody's link
 	w.buyBy("hers@example.com", "BOB")
 	conversions, referrals, events := w.amounts(hook.ID)
 
 	w.claim(mux, "carl@example.com", "JANE")
-	w.claim(mux, "CARL@example.com", "BOB") // the first one counts
+	w.claim(mux, "CARL@example.com", "BOB") // the last one counts
+	w.claim(mux, "CARL@example.com", "INA") // but it must lead to somebody
 	w.claim(mux, "old@example.com", "JANE")
 	w.claim(mux, "hers@example.com", "JANE")
 	w.claim(mux, "dora@example.com", "INA")
@@ -241,12 +250,13 @@ func TestTrackClaims(t *testing.T) {
 	w.ok(err)
 	decision, err := first.Decision()
 	w.ok(err)
-	if first.AffiliateID != w.jane || decision.Reason != refgrow.ReasonReferralCode {
-		t.Errorf("the signup is of affiliate %d: %+v", first.AffiliateID, decision)
+	if first.AffiliateID != w.bob || decision.Reason != refgrow.ReasonReferralCode {
+		t.Errorf("the signup belongs to affiliate %d: %+v", first.AffiliateID, decision)
 	}
-	for email, want := range map[string]int64{"old@example.com": 0, "hers@example.com": w.bob, "dora@example.com": 0, "jane@example.com": 0, "emil@example.com": 0} {
+	for email, want := range map[string]int64{"old@example.com": 0,
+		"hers@example.com": w.bob, "dora@example.com": 0, "jane@example.com": 0, "emil@example.com": 0} {
 		if sale := w.buy(email); sale.AffiliateID != want {
-			t.Errorf("the sale to %s is of affiliate %d", email, sale.AffiliateID)
+			t.Errorf("the sale to %s belongs to affiliate %d", email, sale.AffiliateID)
 		}
 	}
 	report, err := w.engine.Verify(t.Context())
@@ -258,7 +268,8 @@ func TestTrackClaims(t *testing.T) {
 func (w *world) buyBy(email, code string) {
 	w.Helper()
 	_, err := w.shop.RecordConversion(w.Context(), refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, Customer: refgrow.Customer{Email: email}, ReferralCode: code, BaseValue: money.MustParse("10.00 USD"),
+		Type: refgrow.Purchase, Customer: refgrow.Customer{Email: email},
+		ReferralCode: code, BaseValue: money.MustParse("10.00 USD"),
 	})
 	w.ok(err)
 }
@@ -286,19 +297,23 @@ func TestTrackClaimOfABrowserThatHasLeft(t *testing.T) {
 	w := setup(t)
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	serve(w.mux(tracking.Options{}), w.message(other, `{"type":"signup","code":"JANE","email":"carl@example.com"}`).WithContext(ctx))
+	serve(w.mux(tracking.Options{}),
+		w.message(other, `{"type":"signup","code":"JANE","email":"carl@example.com"}`).WithContext(ctx))
 	if sale := w.buy("carl@example.com"); sale.AffiliateID != w.jane {
-		t.Errorf("the sale is of affiliate %d", sale.AffiliateID)
+		t.Errorf("the sale belongs to affiliate %d", sale.AffiliateID)
 	}
 }
 
-// What cannot be written is in the log; what is wrong is not, because anybody can send it.
+// What cannot be written is in the log; what is invalid is not, because anybody can
+// send it.
 func TestTrackTrouble(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	var log strings.Builder
 	mux := http.NewServeMux()
-	tracking.Register(mux, w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	tracker := tracking.New(w.shop, tracking.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	tracker.WaitFor(time.Minute)
+	tracker.Register(mux)
 	w.claim(mux, "no address", "JANE")
 	if log.Len() > 0 {
 		t.Errorf("the log has %s", &log)
@@ -306,7 +321,7 @@ func TestTrackTrouble(t *testing.T) {
 	w.claim(mux, "carl@example.com", "JANE") // the settings are in memory
 	w.ok(w.engine.Close(t.Context()))
 	w.claim(mux, "dora@example.com", "JANE")
-	if !strings.Contains(log.String(), "claims of signups are lost") || strings.Contains(log.String(), "dora") {
+	if !strings.Contains(log.String(), "signup claims are lost") || strings.Contains(log.String(), "dora") {
 		t.Errorf("the log has %s", &log)
 	}
 }
@@ -328,7 +343,7 @@ func TestTrackLimit(t *testing.T) {
 		email := fmt.Sprintf("c%d@example.com", n)
 		r := w.message(other, fmt.Sprintf(`{"type":"signup","code":"JANE","email":%q}`, email))
 		r.Header.Set("X-Real-IP", ip)
-		tellsNothing(t, serve(mux, r).Result())
+		revealsNothing(t, serve(mux, r).Result())
 		return w.buy(email).AffiliateID == w.jane
 	}
 	for i := range 60 {
@@ -380,22 +395,25 @@ func TestTrackLimitIsForAllowedOrigins(t *testing.T) {
 	w.counts(1, 0)
 }
 
-// What is kept of a click that a browser tells of.
+// What is kept of a click that a browser reports.
 func TestTrackKeeps(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	mux := w.mux(tracking.Options{})
 	long := "https://blog.example.org/" + strings.Repeat("x", 2500)
 	for _, test := range []struct{ url, referrer, wantURL, wantReferrer string }{
-		{"https://blog.example.org/a?ref=JANE&b=%20", "https://search.example/?q=x", "https://blog.example.org/a?ref=JANE&b=%20", "https://search.example/?q=x"},
-		{"https://user:secret@blog.example.org/#token=1", "http://user@search.example/#x", "https://blog.example.org/", "http://search.example/"},
+		{"https://blog.example.org/a?ref=JANE&b=%20", "https://search.example/?q=x",
+			"https://blog.example.org/a?ref=JANE", "https://search.example/"},
+		{"https://user:secret@blog.example.org/#token=1", "http://user@search.example/#x",
+			"https://blog.example.org/", "http://search.example/"},
 		{"javascript:alert(1)", "data:text/html,x", "", ""},
 		{"<script>alert(1)</script>", "not an address", "", ""},
 		{"https://", "https:opaque", "", ""},
 		{long, "", long[:2048], ""},
 		{"", long, "", long[:2048]},
 	} {
-		body, err := json.Marshal(map[string]string{"type": "click", "code": "JANE", "url": test.url, "referrer": test.referrer})
+		body, err := json.Marshal(
+			map[string]string{"type": "click", "code": "JANE", "url": test.url, "referrer": test.referrer})
 		w.ok(err)
 		serve(mux, w.message(other, string(body)))
 		kept := w.rows()
@@ -406,13 +424,16 @@ func TestTrackKeeps(t *testing.T) {
 	w.counts(7, 0)
 }
 
-// FuzzTrack: whatever is sent, the answer tells nothing, and nothing is recorded but
-// a click of somebody who is an affiliate.
+// FuzzTrack: whatever is sent, the answer reveals nothing, and nothing is recorded but
+// a click for an affiliate.
 func FuzzTrack(f *testing.F) {
 	for _, body := range []string{
-		`{"type":"click","code":"JANE","url":"https://blog.example.org/","referrer":""}`, `{"type":"signup","code":"JANE","email":"carl@example.com"}`,
-		`{"type":"signup","code":"BOB","email":"old@example.com","value":100}`, `{"type":"click","code":"` + strings.Repeat("x", 70) + `"}`, `{`, `[]`, `null`, `"click"`, "\x00", "",
-		`{"type":"signup","code":"JANE","email":"a@b\u0000c"}`, `{"type":"click","code":"JANE","url":"\ud800"}`, padded(5000),
+		`{"type":"click","code":"JANE","url":"https://blog.example.org/","referrer":""}`,
+		`{"type":"signup","code":"JANE","email":"carl@example.com"}`,
+		`{"type":"signup","code":"BOB","email":"old@example.com","value":100}`,
+		`{"type":"click","code":"` + strings.Repeat("x", 70) + `"}`, `{`, `[]`, `null`, `"click"`, "\x00", "",
+		`{"type":"signup","code":"JANE","email":"a@b\u0000c"}`,
+		`{"type":"click","code":"JANE","url":"\ud800"}`, padded(5000),
 	} {
 		f.Add(other, []byte(body))
 	}
@@ -432,7 +453,7 @@ func FuzzTrack(f *testing.F) {
 		w.clock.Advance(time.Second)      // and who is heard each time
 		r.Header["Origin"] = []string{origin}
 		a := serve(mux, r)
-		tellsNothing(t, a.Result())
+		revealsNothing(t, a.Result())
 		if got := a.Header().Get("Access-Control-Allow-Origin"); got != "" && got != other {
 			t.Errorf("Access-Control-Allow-Origin is %q", got)
 		}
@@ -444,7 +465,8 @@ func FuzzTrack(f *testing.F) {
 		if c, r, e := w.amounts(hook.ID); c != 1 || r != 1 || e != 0 {
 			t.Errorf("%q: there are %d conversions, %d referrals and %d deliveries", body, c, r, e)
 		}
-		if customer, err := w.shop.ReferralByEmail(t.Context(), "old@example.com"); err != nil || customer.AffiliateID != 0 {
+		if customer, err := w.shop.ReferralByEmail(t.Context(), "old@example.com"); err != nil ||
+			customer.AffiliateID != 0 {
 			t.Errorf("%q: the old customer is %+v (%v)", body, customer, err)
 		}
 	})

@@ -16,20 +16,20 @@ import (
 // Options adjust a Tracker. The zero value is right for a server that browsers
 // reach directly.
 type Options struct {
-	// Consent tells whether the visitor agrees to be remembered: without it no cookie
-	// is set. Nil means that everybody does.
+	// Consent reports whether the visitor agrees to be remembered: without consent no
+	// cookie is set. Nil means that everybody agrees.
 	Consent func(*http.Request) bool
-	// ClientIP tells a visitor's address, where a proxy stands before the server.
+	// ClientIP returns a visitor's address, for a server behind a proxy.
 	// Defaults to the address of the connection.
 	ClientIP func(*http.Request) netip.Addr
-	// HTTPS tells whether the browser came by https: then the cookie is Secure.
+	// HTTPS reports whether the browser used https: then the cookie is Secure.
 	// Defaults to whether the connection has TLS.
 	HTTPS func(*http.Request) bool
 	// CookieDomain lets the hosts below a domain share the cookie, such as example.com
 	// for www.example.com and app.example.com. The script does the same on a host of
 	// the domain. Defaults to this host alone.
 	CookieDomain string
-	// IsBot tells of more visitors that do not count than refgrow.IsBot does.
+	// IsBot reports further visitors that do not count, in addition to refgrow.IsBot.
 	IsBot func(*http.Request) bool
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
@@ -54,8 +54,7 @@ func (o Options) complete() Options {
 	return o
 }
 
-// peer is the address of the connection; none where it is no address of the
-// internet.
+// peer is the address of the connection; none if it is not an IP address.
 func peer(r *http.Request) netip.Addr {
 	p, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -74,7 +73,7 @@ type Tracker struct {
 	trouble *trouble      // with them
 }
 
-// New makes a tracker. It starts nothing that would have to be ended.
+// New makes a tracker. It starts nothing that would have to be stopped.
 func New(project *refgrow.Project, options Options) *Tracker {
 	options = options.complete()
 	return &Tracker{
@@ -91,20 +90,22 @@ func Middleware(project *refgrow.Project, options Options) func(http.Handler) ht
 }
 
 // Register puts the redirect, the browser script and its endpoint on a mux. The
-// patterns are so special that they fit beside "GET /".
+// patterns are specific enough not to conflict with "GET /".
 func Register(mux *http.ServeMux, project *refgrow.Project, options Options) {
 	New(project, options).register(mux)
 }
 
 func (t *Tracker) register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /r/{code}", func(w http.ResponseWriter, r *http.Request) { t.Redirect(w, r, r.PathValue("code")) })
+	redirect := func(w http.ResponseWriter, r *http.Request) { t.Redirect(w, r, r.PathValue("code")) }
+	mux.HandleFunc("GET /r/{code}", redirect)
+	mux.HandleFunc("GET /r/{code}/{$}", redirect)
 	mux.HandleFunc("GET /refgrow.js", t.ServeScript)
 	mux.HandleFunc("POST /refgrow/track", t.ServeTrack)
 	mux.HandleFunc("OPTIONS /refgrow/track", t.ServeTrack)
 }
 
-// FromContext tells who referred the visitor of a request that the middleware has
-// seen. The zero value: nobody.
+// FromContext returns who referred the visitor of a request that the middleware has
+// seen. The zero value means nobody.
 func FromContext(ctx context.Context) refgrow.Attribution { return refgrow.AttributionFrom(ctx) }
 
 // FromRequest is FromContext for the request's context.
@@ -113,24 +114,38 @@ func FromRequest(r *http.Request) refgrow.Attribution { return FromContext(r.Con
 // Middleware tracks visits to the pages of a handler.
 func (t *Tracker) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		held, links := heldCode(r), linkCodes(r.URL)
-		a := answer{held: held}
-		if len(links) > 0 {
+		held, links := heldCodes(r), linkCodes(r.URL)
+		a := answer{}
+		switch {
+		case len(links) > 0 || len(held) > 1:
 			a = t.known.answer(links, held)
+		case len(held) == 1:
+			a.held = held[0]
 		}
 		attribution := refgrow.Attribution{ReferralCode: a.credited(), UserAgent: tidy(r.UserAgent(), maxText)}
 		r = r.WithContext(refgrow.WithAttribution(r.Context(), attribution))
-		if a.link == "" || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		chosen := a.chosen && t.options.Consent(r)
+		if a.link == "" && !chosen || r.Method != http.MethodGet && r.Method != http.MethodHead {
 			next.ServeHTTP(w, r)
 			return
 		}
-		kept := &private{ResponseWriter: w, cookie: t.arrive(r, a)}
+		kept := &private{ResponseWriter: w}
+		cookie := t.arrive(r, a)
+		if cookie == nil && chosen {
+			cookie = t.cookie(r, a, a.held)
+		}
+		if cookie != nil {
+			kept.cookies = append(kept.cookies, cookie)
+		}
+		if chosen {
+			kept.cookies = append(kept.cookies, t.noLongerSeen(r, a))
+		}
 		defer kept.seal()
 		next.ServeHTTP(kept, r)
 	})
 }
 
-// trouble tells the log of what keeps going wrong, once a minute.
+// trouble logs what keeps going wrong, once a minute.
 type trouble struct {
 	logger *slog.Logger
 	due    rate.Sometimes
@@ -141,5 +156,5 @@ func newTrouble(logger *slog.Logger) *trouble {
 }
 
 func (t *trouble) warn(message string, err error) {
-	t.due.Do(func() { t.logger.Warn(message, "error", err) }) //nolint:sloglint // every caller gives a constant
+	t.due.Do(func() { t.logger.Warn(message, "error", err) }) //nolint:sloglint // every caller passes a constant
 }

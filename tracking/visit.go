@@ -7,15 +7,16 @@ import (
 	"unicode"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 const (
-	maxText = 255  // characters of a user agent
-	maxURL  = 2048 // of an address
+	maxText = 255  // bytes of a user agent
+	maxURL  = 2048 // bytes of an address
 )
 
 // codeOf is a text that can be a referral code or a partner slug, "" where it cannot.
-// It is a copy: who keeps it does not keep the whole line that it stood in.
+// It is a copy: whoever keeps it does not keep the whole line that it was in.
 func codeOf(text string) string {
 	if len(text) < 3 || len(text) > 64 {
 		return ""
@@ -30,7 +31,11 @@ func codeOf(text string) string {
 	return strings.Clone(text)
 }
 
-// linkCodes are the codes that a link has in its query, in the order in which they
+// linkCode is the code in a text from a link, without the blanks and the punctuation
+// that it gets in a mail; "" where there is none.
+func linkCode(text string) string { return codeOf(form.LinkCode(text)) }
+
+// linkCodes returns the codes that a link has in its query, in the order in which they
 // are tried.
 func linkCodes(u *url.URL) []string {
 	if u.RawQuery == "" {
@@ -39,14 +44,14 @@ func linkCodes(u *url.URL) []string {
 	var codes []string
 	query := u.Query()
 	for _, name := range [...]string{"ref", "via"} {
-		if code := codeOf(query.Get(name)); code != "" {
+		if code := linkCode(query.Get(name)); code != "" {
 			codes = append(codes, code)
 		}
 	}
 	return codes
 }
 
-// arrive counts a visit through a link, and gives the cookie by which the visitor's
+// arrive counts a visit through a link, and returns the cookie by which the visitor's
 // browser remembers it, nil for none.
 func (t *Tracker) arrive(r *http.Request, a answer) *http.Cookie {
 	if a.link == "" || !isVisit(r) || t.isBot(r) {
@@ -56,12 +61,12 @@ func (t *Tracker) arrive(r *http.Request, a answer) *http.Cookie {
 	if a.keeps || !t.options.Consent(r) {
 		return nil
 	}
-	return t.cookie(r, a)
+	return t.cookie(r, a, a.link)
 }
 
-// isVisit tells whether somebody is about to see the page: a request for an image
-// or a frame of another page, and one that a browser makes in case its user comes
-// that way, are none.
+// isVisit reports whether somebody is about to see the page: a request for an image or
+// a frame of another page is not a visit, nor is one that a browser makes in case its
+// user goes there.
 func isVisit(r *http.Request) bool {
 	if r.Method != http.MethodGet {
 		return false
@@ -74,7 +79,8 @@ func isVisit(r *http.Request) bool {
 			return false
 		}
 	case "":
-		// Browsers do not send it to sites without https, but they ask for images there.
+		// Browsers do not send it to sites without https, but when they fetch images
+		// there, Accept says so.
 		if strings.HasPrefix(r.Header.Get("Accept"), "image/") {
 			return false
 		}
@@ -96,8 +102,7 @@ func (t *Tracker) isBot(r *http.Request) bool {
 	return refgrow.IsBot(r.UserAgent()) || t.options.IsBot(r)
 }
 
-// click hands a click to the engine, which counts and logs those that it has to
-// drop.
+// click hands a click to the engine, which counts and logs those that it has to drop.
 func (t *Tracker) click(r *http.Request, code, page, referrer string) {
 	t.project.QueueClick(refgrow.Click{
 		ReferralCode: code, URL: tidy(page, maxURL), Referrer: tidy(referrer, maxURL),
@@ -114,11 +119,11 @@ func (t *Tracker) pageOf(r *http.Request) string {
 	return u.String()
 }
 
-// tidy makes valid UTF-8 without control characters, of at most so many bytes, of
-// what a browser sent.
+// tidy turns what a browser sent into valid UTF-8 without control characters, of at
+// most longest bytes.
 func tidy(text string, longest int) string {
 	if len(text) > longest {
-		text = strings.Clone(text[:longest]) // and does not keep the rest
+		text = strings.Clone(text[:longest]) // a copy does not keep the rest
 	}
 	return strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {

@@ -30,13 +30,15 @@ func schedule() []time.Duration {
 // longestRetryAfter is how long an endpoint can put off a try.
 const longestRetryAfter = 24 * time.Hour
 
-// attempt makes one request and notes what became of it.
+// attempt makes one request and notes what became of it. Nothing is known of one that was
+// broken off with the worker: its lease runs out.
 func (w *Worker) attempt(ctx context.Context, a refgrow.Attempt) {
 	var result refgrow.AttemptResult // a retry, unless it says otherwise
 	err := guarded(func() error {
 		result = w.send(ctx, a)
-		// The answer is noted also when the worker is being stopped: it would be sent
-		// again otherwise.
+		if ctx.Err() != nil && result.Outcome == refgrow.AttemptRetry {
+			return nil
+		}
 		return w.engine.FinishAttempt(context.WithoutCancel(ctx), a, result)
 	})
 	if err != nil {
@@ -46,9 +48,9 @@ func (w *Worker) attempt(ctx context.Context, a refgrow.Attempt) {
 	w.end(a.WebhookID, result.Outcome != refgrow.AttemptSucceeded)
 }
 
-// send makes the request. One that has begun is not broken off with the worker.
+// send makes the request, which ends with the context.
 func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptResult {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var internal atomic.Bool // the address; the dialer may still be at work when there is an answer
 	note := func(address string) {
@@ -73,15 +75,16 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 		return w.retry(a, 0, noAnswer(err, internal.Load()), 0)
 	}
 	defer answer.Body.Close()
-	// What is read of the answer is bounded, and a connection is kept only when that
-	// was all of it.
+	// What is read of the answer is bounded, and a connection is kept only if that was
+	// all of it.
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, refgrow.MaxDeliveryError))
 	if answer.StatusCode >= 200 && answer.StatusCode < 300 {
 		return refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: answer.StatusCode}
 	}
 	message := strings.TrimSpace(string(text))
 	if message == "" || internal.Load() { // it is nobody's business what an internal server says
-		message = strings.TrimSpace(fmt.Sprintf("the answer was %d %s", answer.StatusCode, http.StatusText(answer.StatusCode)))
+		message = strings.TrimSpace(
+			fmt.Sprintf("the answer was %d %s", answer.StatusCode, http.StatusText(answer.StatusCode)))
 	}
 	if answer.StatusCode == http.StatusGone {
 		return refgrow.AttemptResult{Outcome: refgrow.AttemptGone, ResponseStatus: answer.StatusCode, Error: message}
@@ -89,27 +92,26 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 	return w.retry(a, answer.StatusCode, message, retryAfter(answer.Header.Get("Retry-After"), w.engine.Now()))
 }
 
-// noAnswer says why there is none. What broke a connection can quote what came over
-// it, so that nothing more is said of a private one.
+// noAnswer says why there is none. The error of a broken connection can quote what came
+// over it, so nothing more is said about a private one.
 func noAnswer(err error, private bool) string {
 	var failure *url.Error
 	switch {
 	case errors.As(err, &failure) && failure.Timeout():
 		return fmt.Sprintf("no answer within %v", timeout)
-	case errors.Is(err, ErrPrivateAddress):
-		return "the address is not public"
-	case errors.As(err, new(*net.DNSError)):
-		return "the name could not be looked up"
+	case errors.Is(err, ErrPrivateAddress), errors.As(err, new(*net.DNSError)):
+		// It is nobody's business which names there are within.
+		return "the address is not public, or its name could not be looked up"
 	case private:
-		return "the connection broke, or what came was no answer"
+		return "the connection broke, or what came was not an answer"
 	case failure != nil:
 		return failure.Err.Error()
 	}
 	return err.Error()
 }
 
-// retry puts a delivery off by the schedule, or longer where the endpoint asks for
-// that; after the last try it has failed.
+// retry puts a delivery off by the schedule, or longer if the endpoint asks for that;
+// after the last try it has failed.
 func (w *Worker) retry(a refgrow.Attempt, status int, message string, atLeast time.Duration) refgrow.AttemptResult {
 	delays := schedule()
 	if int(a.Failures) >= len(delays) {

@@ -26,8 +26,8 @@ func dialer(allowPrivate bool) *net.Dialer {
 	return d
 }
 
-// client makes the requests. It follows no redirects and uses no proxy, either of
-// which could lead to another address than the one that was checked.
+// client makes the requests. It follows no redirects and uses no proxy: either could
+// lead to an address other than the one that was checked.
 func client(dialer *net.Dialer) *http.Client {
 	return &http.Client{
 		Timeout: timeout,
@@ -40,8 +40,8 @@ func client(dialer *net.Dialer) *http.Client {
 	}
 }
 
-// publicOnly refuses a connection after the name was looked up, so that no answer
-// of a name server can change between the check and the use.
+// publicOnly refuses a connection after the name has been looked up, so that a name
+// server's answer cannot change between the check and the use.
 func publicOnly(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -53,9 +53,9 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// public tells whether an address is one of the public internet. IPv6 addresses
-// that carry an IPv4 address, such as mapped, translated and tunnelled ones, are
-// judged by what they carry, too.
+// public reports whether an address is on the public internet. IPv6 addresses that
+// carry an IPv4 address, such as mapped, translated and tunnelled ones, are also judged
+// by what they carry.
 func public(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
 	if !a.IsGlobalUnicast() || a.IsPrivate() {
@@ -69,16 +69,16 @@ func public(a netip.Addr) bool {
 	if carried, ok := carried(a); ok {
 		return public(carried)
 	}
-	return a.Is4() || netip.MustParsePrefix("2000::/3").Contains(a) // all that was ever given out
+	return a.Is4() || netip.MustParsePrefix("2000::/3").Contains(a) // all that has ever been allocated
 }
 
 // reserved are the blocks of the IANA special-purpose registries that are global
-// unicast by their form, but no place for a public service.
+// unicast by their form, but not for public services.
 func reserved() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("0.0.0.0/8"),        // this network
 		netip.MustParsePrefix("100.64.0.0/10"),    // shared, behind carriers' NAT
-		netip.MustParsePrefix("168.63.129.16/32"), // the metadata of a large host
+		netip.MustParsePrefix("168.63.129.16/32"), // a large cloud's metadata service
 		netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments
 		netip.MustParsePrefix("192.0.2.0/24"),     // documentation
 		netip.MustParsePrefix("192.88.99.0/24"),   // former 6to4 relays

@@ -18,16 +18,21 @@ func TestPublic(t *testing.T) {
 		"64:ff9b::808:808": true, "2002:808:808::1": true,
 
 		"127.0.0.1": false, "127.255.255.254": false, "10.0.0.1": false, "172.16.0.1": false, "172.31.255.255": false,
-		"192.168.1.1": false, "169.254.169.254": false, "169.254.170.2": false, "100.64.0.1": false, "100.100.100.200": false,
-		"0.0.0.0": false, "0.1.2.3": false, "192.0.0.192": false, "192.0.2.1": false, "198.18.0.1": false, "198.51.100.1": false,
-		"203.0.113.1": false, "224.0.0.1": false, "239.255.255.255": false, "240.0.0.1": false, "255.255.255.255": false,
-		"::1": false, "::": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "fd00:ec2::254": false, "ff02::1": false,
+		"192.168.1.1": false, "169.254.169.254": false, "169.254.170.2": false,
+		"100.64.0.1": false, "100.100.100.200": false,
+		"0.0.0.0": false, "0.1.2.3": false, "192.0.0.192": false,
+		"192.0.2.1": false, "198.18.0.1": false, "198.51.100.1": false,
+		"203.0.113.1": false, "224.0.0.1": false, "239.255.255.255": false,
+		"240.0.0.1": false, "255.255.255.255": false,
+		"::1": false, "::": false, "fe80::1": false, "fe80::1%eth0": false,
+		"fc00::1": false, "fd00:ec2::254": false, "ff02::1": false,
 		"fec0::1": false, "2001:db8::1": false, "100::1": false, "3fff::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "::127.0.0.1": false, "64:ff9b::7f00:1": false,
 		"64:ff9b::a9fe:a9fe": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2002:a9fe:a9fe::1": false,
 		"2001:0:808:808::80ff:fffe": false,                            // Teredo: 127.0.0.1, inverted
 		"::ffff:0:127.0.0.1":        false, "::ffff:0:8.8.8.8": false, // translated
-		"2606:4700::5efe:10.0.0.1": false, "2606:4700::200:5efe:127.0.0.1": false, "2606:4700::200:5efe:8.8.8.8": true, // ISATAP
+		// ISATAP.
+		"2606:4700::5efe:10.0.0.1": false, "2606:4700::200:5efe:127.0.0.1": false, "2606:4700::200:5efe:8.8.8.8": true,
 		"5f00::1": false, "4000::1": false, "1000::1": false, "2001:2::1": false,
 	} {
 		if got := public(netip.MustParseAddr(address)); got != want {
@@ -36,7 +41,7 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// Whatever a private address is written as, no connection reaches it.
+// However a private address is written, no connection reaches it.
 func TestNoConnectionToPrivateAddresses(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64
@@ -50,12 +55,13 @@ func TestNoConnectionToPrivateAddresses(t *testing.T) {
 	}
 	guarded := client(dialer(false))
 	for _, host := range []string{
-		"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]",
+		"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001",
+		"0177.0.0.1", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]",
 		"[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "LOCALHOST.",
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+host+":"+port+"/", nil)
 		if err != nil {
-			continue // no URL at all
+			continue // not a URL at all
 		}
 		answer, err := guarded.Do(request)
 		if err == nil {
@@ -75,12 +81,12 @@ func TestNoConnectionToPrivateAddresses(t *testing.T) {
 	}
 	answer, err := client(dialer(true)).Do(request)
 	if err != nil {
-		t.Fatalf("where private addresses are allowed: %v", err)
+		t.Fatalf("with private addresses allowed: %v", err)
 	}
 	answer.Body.Close()
 }
 
-// A redirect is an answer like another: it is not followed.
+// A redirect is an answer like any other: it is not followed.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64

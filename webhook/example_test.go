@@ -12,7 +12,7 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// A receiver reads the body whole, and believes it only when it is signed.
+// A receiver reads the whole body, and believes it only if it is signed.
 func ExampleVerify() {
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	receive := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,18 +23,19 @@ func ExampleVerify() {
 		}
 		switch err := webhook.Verify(body, r.Header, secret); {
 		case errors.Is(err, webhook.ErrTimestamp):
-			http.Error(w, "too old: send it anew", http.StatusUnauthorized)
+			http.Error(w, "too old: send it again", http.StatusUnauthorized)
 			return
 		case err != nil:
 			http.Error(w, "not for me", http.StatusUnauthorized)
 			return
 		}
-		// The same id means the same event: what was handled before is not again.
+		// The same id means the same event: one that was already handled is not handled
+		// again.
 		fmt.Println(r.Header.Get(webhook.IDHeader), string(body))
 		w.WriteHeader(http.StatusNoContent)
 	})
 
-	// A request as it comes, and one that somebody has changed on the way.
+	// A request as it was sent, and one that somebody changed on the way.
 	for _, sent := range []string{`{"event":"referral_converted"}`, `{"event":"referral_canceled"}`} {
 		request := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(sent))
 		webhook.Sign(request.Header, "evt_1", time.Now(), []byte(`{"event":"referral_converted"}`), secret)

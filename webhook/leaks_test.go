@@ -22,9 +22,10 @@ func TestNothingLeft(t *testing.T) {
 	endpoints := []*hostile{
 		newHostile(t, func(http.ResponseWriter, *http.Request) {}),
 		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusInternalServerError) }),
-		newHostile(t, func(a http.ResponseWriter, r *http.Request) { http.Redirect(a, r, "/elsewhere", http.StatusFound) }),
+		newHostile(t,
+			func(a http.ResponseWriter, r *http.Request) { http.Redirect(a, r, "/elsewhere", http.StatusFound) }),
 		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { a.WriteHeader(http.StatusGone) }),
-		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { // an answer without an end
+		newHostile(t, func(a http.ResponseWriter, _ *http.Request) { // an endless answer
 			for text := strings.Repeat("x", 4096); ; {
 				if _, err := io.WriteString(a, text); err != nil {
 					return
@@ -97,7 +98,7 @@ func broken(a http.ResponseWriter, text string) {
 	conn.Close()
 }
 
-// nobody is where no server listens.
+// nobody is an address where no server listens.
 func nobody(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -25,7 +25,7 @@ func (r request) conversion(t *testing.T) int64 {
 	return body.Data.ID
 }
 
-// step says what a request tells of a conversion, with the value it has then.
+// step is what a request says about a conversion, with the value it then has.
 func (r request) step(t *testing.T) string {
 	t.Helper()
 	var body struct {
@@ -39,8 +39,8 @@ func (r request) step(t *testing.T) string {
 	return strings.TrimPrefix(r.event(), "referral_") + " " + body.Data.BaseValue.String()
 }
 
-// What happens to one conversion arrives one by one and in order, also when tries
-// fail; other conversions go on meanwhile.
+// What happens to one conversion arrives one by one and in order, even if tries fail;
+// other conversions go on in the meantime.
 func TestOrder(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
@@ -90,10 +90,10 @@ func TestOrder(t *testing.T) {
 			thrice = append(thrice, step, step, step)
 		}
 		if got := steps(t, r, first); !slices.Equal(got, thrice) {
-			t.Errorf("there came %q", got)
+			t.Errorf("these came: %q", got)
 		}
 		if got := steps(t, r, other.ID); !slices.Equal(got, []string{"converted 10", "updated 10", "updated 30"}) {
-			t.Errorf("of the other one there came %q", got)
+			t.Errorf("of the other one these came: %q", got)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -114,7 +114,7 @@ func steps(t *testing.T, r *receiver, conversion int64) []string {
 	return steps
 }
 
-// When a delivery has failed for good, the next one of its conversion goes.
+// When a delivery has permanently failed, the next one of its conversion goes.
 func TestNextAfterAFailure(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
@@ -134,7 +134,8 @@ func TestNextAfterAFailure(t *testing.T) {
 		}
 		time.Sleep(longerThanTheSchedule)
 		log := w.log(hook)
-		if len(log) != 3 || log[0].Status != refgrow.DeliveryFailed || log[1].Status != refgrow.DeliverySucceeded || log[1].Attempts != 1 {
+		if len(log) != 3 || log[0].Status != refgrow.DeliveryFailed ||
+			log[1].Status != refgrow.DeliverySucceeded || log[1].Attempts != 1 {
 			t.Errorf("the log is %+v", log)
 		}
 		if got := r.requests(); got[len(got)-1].event() != string(refgrow.EventReferralUpdated) {
@@ -190,7 +191,7 @@ func TestEndpointsDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// Two processes share the work, and while neither fails nothing is sent twice.
+// Two processes share the work, and while neither fails, nothing is sent twice.
 func TestTwoWorkers(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
@@ -231,15 +232,15 @@ func TestTwoWorkers(t *testing.T) {
 					t.Errorf("%s: number %d was %q", lane, i, got[i].step(t))
 				}
 				if i > 0 && got[i].at.Sub(got[i-1].at) < 700*time.Millisecond {
-					t.Errorf("%s: number %d came before the one before had an answer", lane, i)
+					t.Errorf("%s: number %d came before the previous one had an answer", lane, i)
 				}
 			}
 		}
 	})
 }
 
-// What a worker has taken and not finished is taken over once its lease has
-// passed; what it says afterwards changes nothing.
+// What a worker has leased and not finished is taken over once its lease has expired;
+// what it says afterwards changes nothing.
 func TestTakingOver(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
@@ -250,7 +251,7 @@ func TestTakingOver(t *testing.T) {
 		}
 		taken, _, err := w.engine.ClaimDeliveries(t.Context(), hook.ID, 10, time.Minute)
 		if err != nil || len(taken) != 1 {
-			t.Fatalf("%d were taken: %v", len(taken), err)
+			t.Fatalf("%d were leased: %v", len(taken), err)
 		}
 		began := time.Now()
 		w.work(r, webhook.Options{})
@@ -266,8 +267,11 @@ func TestTakingOver(t *testing.T) {
 		if late := got[0].at.Sub(began); late > time.Minute+time.Second {
 			t.Errorf("it was taken over after %v", late)
 		}
-		for _, outcome := range []refgrow.AttemptOutcome{refgrow.AttemptFailed, refgrow.AttemptGone, refgrow.AttemptRetry} {
-			if err := w.engine.FinishAttempt(t.Context(), taken[0], refgrow.AttemptResult{Outcome: outcome, RetryAt: time.Now()}); err != nil {
+		for _, outcome := range []refgrow.AttemptOutcome{refgrow.AttemptFailed,
+			refgrow.AttemptGone, refgrow.AttemptRetry} {
+			err := w.engine.FinishAttempt(t.Context(), taken[0],
+				refgrow.AttemptResult{Outcome: outcome, RetryAt: time.Now()})
+			if err != nil {
 				t.Errorf("%s: %v", outcome, err)
 			}
 		}
@@ -282,8 +286,8 @@ func TestTakingOver(t *testing.T) {
 	})
 }
 
-// No more requests to an endpoint begin within a second, and no more are under way,
-// than the options allow; each endpoint has bounds of its own.
+// No more requests to an endpoint begin within a second, and no more are under way at
+// once, than the options allow; each endpoint has bounds of its own.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ perSecond, concurrency int }{{1, 4}, {5, 4}, {50, 4}, {1000, 2}} {
@@ -328,7 +332,8 @@ func TestPace(t *testing.T) {
 							t.Fatalf("%s got %d within %v", host, c.perSecond+1, within)
 						}
 					}
-					if took, most := got[events-1].at.Sub(began), time.Duration(events/c.perSecond+3)*time.Second; took > most {
+					took, most := got[events-1].at.Sub(began), time.Duration(events/c.perSecond+3)*time.Second
+					if took > most {
 						t.Errorf("%s got the last one after %v", host, took)
 					}
 				}
@@ -377,20 +382,20 @@ func TestOneAtATimeWhileItFails(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		if n := most(); n != 1 {
-			t.Errorf("while it fails %d were under way at once", n)
+			t.Errorf("while it fails, %d were under way at once", n)
 		}
 		mu.Lock()
 		broken = false
 		mu.Unlock()
 		time.Sleep(30 * time.Second)
 		if n := most(); n != 4 {
-			t.Errorf("when it is back %d were under way at once", n)
+			t.Errorf("once it is back, %d were under way at once", n)
 		}
 	})
 }
 
-// A delivery that becomes due while others to the same endpoint are under way goes
-// in time.
+// A delivery that becomes due while others to the same endpoint are under way is sent
+// on time.
 func TestDueDuringOthers(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)

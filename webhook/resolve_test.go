@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// names is a name server on loopback, which gives each question after an A or AAAA
-// record what answer says.
+// names is a name server on loopback, which answers each question for an A or AAAA
+// record with what answer returns.
 func names(t *testing.T, answer func(v6 bool) netip.Addr) *net.Resolver {
 	t.Helper()
 	server, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -64,7 +64,7 @@ func reply(question []byte, answer func(v6 bool) netip.Addr) []byte {
 		return b
 	}
 	b[7] = 1
-	b = append(b, 0xc0, header, 0, kind, 0, 1, 0, 0, 0, 0, 0, byte(at.BitLen()/8)) // kept for no time
+	b = append(b, 0xc0, header, 0, kind, 0, 1, 0, 0, 0, 0, 0, byte(at.BitLen()/8)) // not to be cached
 	return append(b, at.AsSlice()...)
 }
 
@@ -115,8 +115,8 @@ func post(t *testing.T, c *http.Client, url string) error {
 	return err
 }
 
-// A name that had a public address when somebody looked, and has a private one when
-// it is dialed, leads nowhere.
+// A name that had a public address when it was looked up, and has a private one when it
+// is dialed, leads nowhere.
 func TestNameThatChangesItsAddress(t *testing.T) {
 	t.Parallel()
 	port, reached := listening(t)
@@ -146,11 +146,11 @@ func TestNameThatChangesItsAddress(t *testing.T) {
 	open := dialer(true)
 	open.Resolver = resolver
 	if err := post(t, client(open), "http://rebinding.example.:"+port+"/"); err == nil || reached.Load() == 0 {
-		t.Errorf("where private addresses are allowed there were %d connections, and the error is %v", reached.Load(), err)
+		t.Errorf("with private addresses allowed there were %d connections, and the error is %v", reached.Load(), err)
 	}
 }
 
-// Of a name with several addresses, all of which are tried, each is checked.
+// All addresses of a name are tried, and each one is checked.
 func TestNameWithSeveralAddresses(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]struct{ four, six string }{
@@ -184,17 +184,19 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 			if asked.Load() < 2 || refused.Load() != 2 || reached.Load() != 0 {
-				t.Errorf("of %d records %d addresses were refused, and there were %d connections", asked.Load(), refused.Load(), reached.Load())
+				t.Errorf("of %d records %d addresses were refused, and there were %d connections",
+					asked.Load(), refused.Load(), reached.Load())
 			}
 		})
 	}
 }
 
-// A public server that redirects to a metadata service is answered by nothing: the
-// redirect is not followed, and the guard would refuse it.
+// A public server that redirects to a metadata service gains nothing: the redirect is
+// not followed, and the guard would refuse it.
 func TestRedirectToMetadata(t *testing.T) {
 	t.Parallel()
-	for _, to := range []string{"http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/", "http://metadata.example./"} {
+	for _, to := range []string{"http://169.254.169.254/latest/meta-data/",
+		"http://[fd00:ec2::254]/", "http://metadata.example./"} {
 		guarded := dialer(false)
 		guarded.Resolver = names(t, func(v6 bool) netip.Addr {
 			if v6 {
@@ -215,7 +217,7 @@ func TestRedirectToMetadata(t *testing.T) {
 	}
 }
 
-// redirecting answers the first request by itself.
+// redirecting answers the first request itself.
 type redirecting struct {
 	then http.RoundTripper
 	to   string

@@ -10,7 +10,7 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// delays are those between the tries, as the contract has them.
+// delays are those between the tries, as documented.
 var delays = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
@@ -58,19 +58,20 @@ func TestSchedule(t *testing.T) {
 		}
 		onSchedule(t, recorded, first, jitter)
 		d := w.log(hook)[0]
-		if d.Status != refgrow.DeliveryFailed || d.Attempts != 10 || d.ResponseStatus != 500 || d.NextAttemptAt != nil || d.EndedAt == nil {
+		if d.Status != refgrow.DeliveryFailed || d.Attempts != 10 ||
+			d.ResponseStatus != 500 || d.NextAttemptAt != nil || d.EndedAt == nil {
 			t.Errorf("in the end the delivery is %+v", d)
 		}
 		if w.status(hook) != refgrow.WebhookInactive {
-			t.Errorf("an endpoint that took nothing is %s", w.status(hook))
+			t.Errorf("an endpoint that accepted nothing is %s", w.status(hook))
 		}
 		if d := w.log(hook)[1]; d.Status != refgrow.DeliveryCanceled || d.Attempts != 9 || d.NextAttemptAt != nil {
-			t.Errorf("the delivery behind it is %+v", d)
+			t.Errorf("the delivery after it is %+v", d)
 		}
 	})
 }
 
-// The worker and the engine are others after each try.
+// Worker and engine are restarted after each try.
 func TestScheduleSurvivesRestarts(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, came := setup(t), make(chan struct{}, 1)
@@ -95,7 +96,7 @@ func TestScheduleSurvivesRestarts(t *testing.T) {
 	})
 }
 
-// An endpoint that has taken something in the meantime works, even if one delivery
+// An endpoint that has accepted something in the meantime works, even if one delivery
 // failed.
 func TestEndpointThatWorksStaysOn(t *testing.T) {
 	virtually(t, func(t *testing.T) {
@@ -128,7 +129,7 @@ func TestEndpointThatWorksStaysOn(t *testing.T) {
 	})
 }
 
-// Without a jitter of the test's own, it is up to a tenth of the delay.
+// The default jitter is up to a tenth of the delay.
 func TestJitter(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{answer: always(http.StatusInternalServerError)}
@@ -136,7 +137,8 @@ func TestJitter(t *testing.T) {
 		for range 20 {
 			w.buy()
 		}
-		worker := webhook.NewWorker(w.engine, webhook.Options{Interval: time.Hour, PerSecond: 1000, Client: &http.Client{Transport: r}})
+		worker := webhook.NewWorker(w.engine,
+			webhook.Options{Interval: time.Hour, PerSecond: 1000, Client: &http.Client{Transport: r}})
 		ran := make(chan error)
 		ctx, stop := context.WithCancel(t.Context())
 		go func() { ran <- worker.Run(ctx) }()
@@ -156,13 +158,13 @@ func TestJitter(t *testing.T) {
 			}
 			after := at[2].Sub(at[1])
 			different[after] = true
-			// A second is for the others, which are tried one at a time.
+			// The second allows for the others, which are tried one at a time.
 			if after < 5*time.Minute || after > 5*time.Minute+30*time.Second+time.Second {
 				t.Errorf("the third try came %v after the second", after)
 			}
 		}
 		if len(tries) != 20 || len(different) < 10 {
-			t.Errorf("of %d deliveries there are %d different delays", len(tries), len(different))
+			t.Errorf("%d deliveries have %d different delays", len(tries), len(different))
 		}
 	})
 }

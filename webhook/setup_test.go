@@ -21,8 +21,7 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// virtually runs a test on virtual time, which moves on when everything waits for
-// it.
+// virtually runs a test in virtual time, which moves on when everything waits for it.
 func virtually(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	t.Parallel()
@@ -49,7 +48,7 @@ func on(t *testing.T, file string, config refgrow.Config) *world {
 	return onStore(t, file, config, func(database *sqlite.DB) refgrow.Store { return database })
 }
 
-// onStore is on, with a store that a test makes of the file.
+// onStore is on, with a store that a test makes from the file.
 func onStore(t *testing.T, file string, config refgrow.Config, storeOf func(*sqlite.DB) refgrow.Store) *world {
 	t.Helper()
 	database, err := sqlite.Open(t.Context(), file, sqlite.Options{})
@@ -78,7 +77,8 @@ func onStore(t *testing.T, file string, config refgrow.Config, storeOf func(*sql
 // hook makes an endpoint at a host, which wants these events.
 func (w *world) hook(host string, events ...refgrow.Event) *refgrow.Webhook {
 	w.Helper()
-	made, err := w.shop.CreateWebhook(w.Context(), refgrow.CreateWebhookParams{URL: "https://" + host + "/hook", Events: events})
+	made, err := w.shop.CreateWebhook(w.Context(),
+		refgrow.CreateWebhookParams{URL: "https://" + host + "/hook", Events: events})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -89,7 +89,8 @@ func (w *world) hook(host string, events ...refgrow.Event) *refgrow.Webhook {
 func (w *world) buy() *refgrow.Conversion {
 	w.Helper()
 	c, err := w.shop.RecordConversion(w.Context(), refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, Customer: refgrow.Customer{Email: "carl@example.com"}, BaseValue: money.MustParse("10.00 USD"),
+		Type: refgrow.Purchase, Customer: refgrow.Customer{Email: "carl@example.com"},
+		BaseValue: money.MustParse("10.00 USD"),
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -97,16 +98,17 @@ func (w *world) buy() *refgrow.Conversion {
 	return c
 }
 
-// revalue changes the base value of a conversion, to so many dollars.
+// revalue changes the base value of a conversion to that many dollars.
 func (w *world) revalue(c *refgrow.Conversion, dollars int) {
 	w.Helper()
 	value := refgrow.Set(money.MustParse(strconv.Itoa(dollars) + ".00 USD"))
-	if _, err := w.shop.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{BaseValue: value}); err != nil {
+	_, err := w.shop.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{BaseValue: value})
+	if err != nil {
 		w.Fatal(err)
 	}
 }
 
-// log gives the deliveries of an endpoint, the oldest first.
+// log returns the deliveries of an endpoint, the oldest first.
 func (w *world) log(hook *refgrow.Webhook) []refgrow.Delivery {
 	w.Helper()
 	var log []refgrow.Delivery
@@ -120,7 +122,7 @@ func (w *world) log(hook *refgrow.Webhook) []refgrow.Delivery {
 	return log
 }
 
-// only gives the one delivery of an endpoint.
+// only returns the one delivery of an endpoint.
 func (w *world) only(hook *refgrow.Webhook) refgrow.Delivery {
 	w.Helper()
 	log := w.log(hook)
@@ -175,8 +177,8 @@ type request struct {
 func (r request) id() string    { return r.header.Get(webhook.IDHeader) }
 func (r request) event() string { return r.header.Get(webhook.EventHeader) }
 
-// A receiver stands in for the network: it notes each request, and gives the
-// answer that the test has for it, 200 without one.
+// A receiver stands in for the network: it notes each request, and returns the answer
+// that the test has for it, or 200.
 type receiver struct {
 	answer func(n int, r *http.Request) (*http.Response, error) // n counts from 1
 
@@ -199,7 +201,7 @@ func (r *receiver) RoundTrip(q *http.Request) (*http.Response, error) {
 	return r.answer(n, q)
 }
 
-// requests gives what came so far, of one host or of all.
+// requests returns what has come so far, for some hosts or for all.
 func (r *receiver) requests(hosts ...string) []request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,7 +233,7 @@ func said(code int, text io.Reader) (*http.Response, error) {
 	return answer, err
 }
 
-// always gives the same answer to everything.
+// always returns the same answer to everything.
 func always(code int, fields ...string) func(int, *http.Request) (*http.Response, error) {
 	return func(int, *http.Request) (*http.Response, error) { return status(code, fields...) }
 }

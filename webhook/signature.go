@@ -17,8 +17,8 @@ const (
 	// EventHeader names the event, such as "referral_converted".
 	EventHeader = "X-Refgrow-Event"
 	// SignatureHeader is "sha256=" and the HMAC-SHA256 of the raw body in hex, keyed
-	// with the whole text of the secret. It is absent for an endpoint without a
-	// secret, and there twice while a secret is being rotated.
+	// with the whole text of the secret. It is absent for an endpoint without a secret,
+	// and sent twice while a secret is being rotated.
 	SignatureHeader = "X-Refgrow-Signature"
 	// IDHeader, TimestampHeader and StandardSignatureHeader are those of Standard
 	// Webhooks (standardwebhooks.com). The id is the same on every try.
@@ -33,7 +33,7 @@ var (
 	ErrNotSigned = errors.New("webhook: the request is not signed")
 	// ErrTimestamp: the request was signed too long ago, or in the future.
 	ErrTimestamp = errors.New("webhook: the timestamp is outside the tolerance")
-	// ErrSignature: no signature is right: the secret is another one, or somebody
+	// ErrSignature: no signature matches: the secret is a different one, or somebody
 	// changed the request.
 	ErrSignature = errors.New("webhook: no signature matches")
 )
@@ -41,7 +41,7 @@ var (
 // DefaultTolerance is how far the time of a signature may be from now.
 const DefaultTolerance = 5 * time.Minute
 
-// A VerifyOption changes what Verify takes for right.
+// A VerifyOption changes what Verify accepts.
 type VerifyOption func(*verification)
 
 type verification struct {
@@ -49,20 +49,23 @@ type verification struct {
 	now       func() time.Time
 }
 
-// Tolerance sets how far the time of a signature may be from now, either way. It
-// bounds for how long a request that somebody overheard can be sent again.
+// Tolerance sets how far the time of a signature may be from now, either way. It bounds
+// how long a request that somebody intercepted can be sent again.
 func Tolerance(t time.Duration) VerifyOption { return func(v *verification) { v.tolerance = t } }
 
 // Clock sets where Verify takes the time from.
 func Clock(now func() time.Time) VerifyOption { return func(v *verification) { v.now = now } }
 
 // Verify checks, for a receiver, that a request was signed with the endpoint's
-// secret, that nothing of its body was changed since, and that this was not long
-// ago. body is the raw body, as it was read. It uses the signature of Standard
-// Webhooks, which covers the id and the time too. Without a secret nothing is right.
-// Errors: ErrNotSigned, ErrTimestamp, ErrSignature.
+// secret, that its body has not changed since, and that this was not long ago. body is
+// the raw body, as it was read. It uses the signature of Standard Webhooks, which
+// covers the id and the time too. Without a secret nothing is valid. Errors:
+// ErrNotSigned, ErrTimestamp, ErrSignature.
 func Verify(body []byte, header http.Header, secret string, options ...VerifyOption) error {
-	v := verification{tolerance: DefaultTolerance, now: time.Now} //nolint:forbidigo // a receiver has no engine; Clock replaces it
+	v := verification{
+		tolerance: DefaultTolerance,
+		now:       time.Now, //nolint:forbidigo // a receiver has no engine; Clock replaces it
+	}
 	for _, option := range options {
 		option(&v)
 	}
@@ -75,7 +78,7 @@ func Verify(body []byte, header http.Header, secret string, options ...VerifyOpt
 		return ErrTimestamp
 	}
 	if len(standardKey(secret)) == 0 {
-		return ErrSignature // anybody can sign with nothing
+		return ErrSignature // anybody can sign with an empty secret
 	}
 	right := standardSignature(secret, id, seconds, body)
 	for signature := range strings.FieldsSeq(signatures) {
@@ -86,22 +89,24 @@ func Verify(body []byte, header http.Header, secret string, options ...VerifyOpt
 	return ErrSignature
 }
 
-// Sign sets the headers of a request that sends body, signed with each of the
-// secrets: the present one first. It is for tests of receivers. Without secrets
-// there is no signature.
+// Sign sets the headers of a request that sends body, signed with each of the secrets,
+// the present one first; X-Refgrow-Signature, which is one value, with the last one. It
+// is for tests of receivers. Without secrets there is no signature.
 func Sign(header http.Header, id string, at time.Time, body []byte, secrets ...string) {
 	header.Set(IDHeader, id)
 	header.Set(TimestampHeader, strconv.FormatInt(at.Unix(), 10))
 	header.Del(SignatureHeader)
 	header.Del(StandardSignatureHeader)
+	if len(secrets) == 0 {
+		return
+	}
 	signatures := make([]string, len(secrets))
 	for i, secret := range secrets {
-		header.Add(SignatureHeader, signature(secret, body))
 		signatures[i] = standardSignature(secret, id, at.Unix(), body)
 	}
-	if len(secrets) > 0 {
-		header.Set(StandardSignatureHeader, strings.Join(signatures, " "))
-	}
+	header.Set(StandardSignatureHeader, strings.Join(signatures, " "))
+	// One value, as the header is documented: receivers compare the whole of it.
+	header.Set(SignatureHeader, signature(secrets[len(secrets)-1], body))
 }
 
 // signature covers the body alone. Its key is the whole text of the secret.
@@ -115,7 +120,7 @@ func standardSignature(secret, id string, seconds int64, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(mac(standardKey(secret), []byte(signed), body))
 }
 
-// standardKey is what a "whsec_" secret encodes, and the text itself of another.
+// standardKey is what a "whsec_" secret encodes, and the text itself of any other.
 func standardKey(secret string) []byte {
 	if encoded, ok := strings.CutPrefix(secret, "whsec_"); ok {
 		if key, err := base64.StdEncoding.DecodeString(encoded); err == nil {

@@ -16,12 +16,13 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// really runs a worker with the client that programs get.
+// really runs a worker with the client that apps get.
 func (w *world) really(allowPrivate bool) (stop func()) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error)
-	worker := webhook.NewWorker(w.engine, webhook.Options{AllowPrivate: allowPrivate, Logger: slog.New(slog.DiscardHandler)})
+	worker := webhook.NewWorker(w.engine,
+		webhook.Options{AllowPrivate: allowPrivate, Logger: slog.New(slog.DiscardHandler)})
 	go func() { result <- worker.Run(ctx) }()
 	return func() {
 		cancel()
@@ -33,14 +34,15 @@ func (w *world) really(allowPrivate bool) (stop func()) {
 
 func (w *world) hookAt(url string) *refgrow.Webhook {
 	w.Helper()
-	hook, err := w.shop.CreateWebhook(w.Context(), refgrow.CreateWebhookParams{URL: url, Events: []refgrow.Event{refgrow.EventReferralConverted}})
+	hook, err := w.shop.CreateWebhook(w.Context(),
+		refgrow.CreateWebhookParams{URL: url, Events: []refgrow.Event{refgrow.EventReferralConverted}})
 	if err != nil {
 		w.Fatal(err)
 	}
 	return hook
 }
 
-// With real connections, which a worker that has stopped does not keep.
+// Over real connections, which a worker that has stopped does not keep.
 func TestOverTheNetwork(t *testing.T) {
 	t.Parallel()
 	w, came, closed := setup(t), make(chan error), make(chan struct{}, 10)
@@ -82,14 +84,20 @@ func TestPrivateAnswersAreNotShown(t *testing.T) {
 	t.Parallel()
 	const secret = "the root password"
 	for name, c := range map[string]struct{ answer, says string }{
-		"error":       {"HTTP/1.1 500 " + secret + "\r\nContent-Length: 17\r\n\r\n" + secret, "the answer was 500 Internal Server Error"},
-		"gone":        {"HTTP/1.1 410 " + secret + "\r\nContent-Length: 17\r\n\r\n" + secret, "the answer was 410 Gone"},
-		"redirect":    {"HTTP/1.1 302 " + secret + "\r\nLocation: http://127.0.0.1/\r\n\r\n" + secret, "the answer was 302 Found"},
-		"to nowhere":  {"HTTP/1.1 302 Found\r\nLocation: http://" + secret + "/\r\n\r\n", "the connection broke, or what came was no answer"},
-		"other words": {"SSH-2.0-" + secret + "\r\n", "the connection broke, or what came was no answer"},
-		"bad field":   {"HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n", "the connection broke, or what came was no answer"},
-		"bad length":  {"HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n", "the connection broke, or what came was no answer"},
-		"nothing":     {"", "the connection broke, or what came was no answer"},
+		"error": {"HTTP/1.1 500 " + secret + "\r\nContent-Length: 17\r\n\r\n" + secret,
+			"the answer was 500 Internal Server Error"},
+		"gone": {"HTTP/1.1 410 " + secret + "\r\nContent-Length: 17\r\n\r\n" + secret,
+			"the answer was 410 Gone"},
+		"redirect": {"HTTP/1.1 302 " + secret + "\r\nLocation: http://127.0.0.1/\r\n\r\n" + secret,
+			"the answer was 302 Found"},
+		"to nowhere": {"HTTP/1.1 302 Found\r\nLocation: http://" + secret + "/\r\n\r\n",
+			"the connection broke, or what came was not an answer"},
+		"other words": {"SSH-2.0-" + secret + "\r\n", "the connection broke, or what came was not an answer"},
+		"bad field": {"HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n",
+			"the connection broke, or what came was not an answer"},
+		"bad length": {"HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n",
+			"the connection broke, or what came was not an answer"},
+		"nothing": {"", "the connection broke, or what came was not an answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +147,8 @@ func TestPrivateAddressInTheLog(t *testing.T) {
 		stop := w.really(false)
 		time.Sleep(time.Second)
 		stop()
-		if d := w.only(hook); d.Status != refgrow.DeliveryPending || !strings.Contains(d.Error, "the address is not public") {
+		if d := w.only(hook); d.Status != refgrow.DeliveryPending ||
+			!strings.Contains(d.Error, "the address is not public") {
 			t.Errorf("the delivery is %+v", d)
 		}
 	})

@@ -15,14 +15,14 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// Options adjust a Worker. The zero value is right for most programs.
+// Options adjust a Worker. The zero value is right for most apps.
 type Options struct {
-	// Interval is how often the worker looks for what is due, beside being woken by
-	// the commits of its own engine. Defaults to a second.
+	// Interval is how often the worker looks for what is due, in addition to being
+	// woken by the commits of its own engine. Defaults to a second.
 	Interval time.Duration
 	// AllowPrivate lets endpoints have private, loopback and link-local addresses, as
-	// they have where everything runs on one's own machines. Who may create
-	// endpoints can then reach them all.
+	// they have where everything runs on the owner's machines. Whoever may create
+	// endpoints can then reach all of these.
 	AllowPrivate bool
 	// Concurrency is how many requests to one endpoint may be under way at once.
 	// Defaults to 4.
@@ -30,6 +30,10 @@ type Options struct {
 	// PerSecond bounds how many requests to one endpoint this worker begins within any
 	// second. Defaults to 50.
 	PerSecond int
+	// StopWithin is how long requests that are under way may go on once the context of Run
+	// has ended. What is broken off then is sent again, by the next worker, within two
+	// minutes. Defaults to the 15 seconds that a request may take.
+	StopWithin time.Duration
 	// Keep is how long events and the log of their deliveries are kept. Defaults to
 	// 30 days.
 	Keep time.Duration
@@ -52,6 +56,9 @@ func (o Options) complete() Options {
 	}
 	if o.PerSecond <= 0 {
 		o.PerSecond = 50
+	}
+	if o.StopWithin <= 0 {
+		o.StopWithin = timeout
 	}
 	if o.Keep <= 0 {
 		o.Keep = 30 * 24 * time.Hour
@@ -81,12 +88,19 @@ type Worker struct {
 	endpoints map[int64]*endpoint
 }
 
-// An endpoint is what the worker knows of one.
+// An endpoint is what the worker knows about one.
 type endpoint struct {
 	busy   int         // requests under way
 	begun  []time.Time // when those of the last second began, the earliest first
 	failed bool        // the last one did: one at a time, until it is back
-	alone  time.Time   // is left alone until then
+	alone  time.Time   // it is skipped until then
+}
+
+// requests are those that are under way.
+type requests struct {
+	sync.WaitGroup
+
+	ctx context.Context //nolint:containedctx // it breaks all of them off
 }
 
 // NewWorker makes a worker. It does nothing until Run.
@@ -94,32 +108,38 @@ func NewWorker(engine *refgrow.Engine, options Options) *Worker {
 	return &Worker{engine: engine, options: options.complete(), endpoints: make(map[int64]*endpoint)}
 }
 
-// lease is for how long nobody else tries a delivery. Who has taken it is done by
-// then, or dead.
+// lease is how long a delivery belongs to one worker. By then that worker has finished
+// it, or has died.
 const lease = 4 * timeout
 
-// rest is how long the worker waits at least between two looks, however often it
-// is woken.
+// rest is how long the worker waits at least between two looks, however often it is
+// woken.
 const rest = 20 * time.Millisecond
 
-// aloneFor is for how long an endpoint is left alone whose deliveries cannot be
-// taken, as when its secret cannot be read.
+// aloneFor is how long to skip an endpoint whose deliveries cannot be leased, for
+// example because its secret cannot be read.
 const aloneFor = time.Minute
 
 // Run delivers events until the context ends. It then waits for the requests that
-// are under way, which their timeout bounds, and returns nil. What is not delivered
-// by then is delivered by the next worker. It returns early with an error when the
+// are under way, at most for StopWithin, and returns nil. What has not been
+// delivered by then is left to the next worker. It returns early with an error when the
 // engine is closed.
 func (w *Worker) Run(ctx context.Context) error {
-	var requests sync.WaitGroup
+	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	requests := &requests{ctx: sending}
 	defer w.options.Client.CloseIdleConnections()
-	defer requests.Wait()
+	defer func() {
+		last := time.AfterFunc(w.options.StopWithin, breakOff)
+		defer last.Stop()
+		requests.Wait()
+	}()
 	finished := make(chan struct{}, 1)
 	var pruned time.Time
 	for {
 		var next time.Time
 		err := guarded(func() (err error) {
-			next, err = w.look(ctx, &requests, finished)
+			next, err = w.look(ctx, requests, finished)
 			return err
 		})
 		switch {
@@ -160,10 +180,12 @@ func (w *Worker) patience(next time.Time) time.Duration {
 	return min(max(next.Sub(w.engine.Now()), time.Millisecond), w.options.Interval)
 }
 
-// look makes deliveries of new events, and begins those that are due. It gives the
-// instant at which to look again, zero if only a wake-up or the end of a request
-// can change anything.
-func (w *Worker) look(ctx context.Context, requests *sync.WaitGroup, finished chan<- struct{}) (next time.Time, err error) {
+// look makes deliveries from new events, and begins those that are due. It returns the
+// instant at which to look again, zero if only a wake-up or the end of a request can
+// change anything.
+func (w *Worker) look(
+	ctx context.Context, requests *requests, finished chan<- struct{},
+) (next time.Time, err error) {
 	// One step at a time: what is due does not wait until a long outbox is empty.
 	more, err := w.engine.SpreadEvents(ctx)
 	if err != nil {
@@ -186,13 +208,15 @@ func (w *Worker) look(ctx context.Context, requests *sync.WaitGroup, finished ch
 }
 
 // lookAt begins the deliveries of one endpoint that are due.
-func (w *Worker) lookAt(ctx context.Context, id int64, requests *sync.WaitGroup, finished chan<- struct{}) (next time.Time) {
+func (w *Worker) lookAt(
+	ctx context.Context, id int64, requests *requests, finished chan<- struct{},
+) (next time.Time) {
 	free, paced := w.free(id)
 	attempts, due, err := w.engine.ClaimDeliveries(ctx, id, free, lease)
 	if err != nil {
 		// An endpoint whose secret cannot be read does not hold up the others.
 		if ctx.Err() == nil {
-			w.options.Logger.WarnContext(ctx, "taking deliveries of a webhook", "webhook", id, "error", err)
+			w.options.Logger.WarnContext(ctx, "leasing deliveries of a webhook", "webhook", id, "error", err)
 			w.leaveAlone(id, err)
 		}
 		return next
@@ -200,7 +224,7 @@ func (w *Worker) lookAt(ctx context.Context, id int64, requests *sync.WaitGroup,
 	w.begin(id, len(attempts))
 	for _, attempt := range attempts {
 		requests.Go(func() {
-			w.attempt(ctx, attempt)
+			w.attempt(requests.ctx, attempt)
 			select {
 			case finished <- struct{}{}:
 			default:
@@ -218,7 +242,7 @@ func (w *Worker) lookAt(ctx context.Context, id int64, requests *sync.WaitGroup,
 	return due
 }
 
-// forget drops what is known of endpoints that are no more.
+// forget drops what is known about endpoints that no longer exist.
 func (w *Worker) forget(active []int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -244,7 +268,7 @@ func (w *Worker) free(id int64) (n int, paced time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at, now := w.endpoints[id], w.engine.Now()
-	// What is later than now was before the clock went back.
+	// Times later than now are from before the clock went back.
 	at.begun = slices.DeleteFunc(at.begun, func(t time.Time) bool { return now.Sub(t) >= time.Second || t.After(now) })
 	if wait := at.alone.Sub(now); wait > 0 && wait <= aloneFor {
 		return 0, time.Time{}
@@ -261,7 +285,7 @@ func (w *Worker) free(id int64) (n int, paced time.Time) {
 	return min(n, max(room, 0)), time.Time{}
 }
 
-// begin notes that so many requests to an endpoint have begun.
+// begin notes that n requests to an endpoint have begun.
 func (w *Worker) begin(id int64, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -279,8 +303,8 @@ func (w *Worker) end(id int64, failed bool) {
 	at.failed = failed
 }
 
-// leaveAlone passes an endpoint over for a while, unless the error is one of the
-// whole database that passes by itself.
+// leaveAlone skips an endpoint for a while, unless the error is one of the whole
+// database that passes by itself.
 func (w *Worker) leaveAlone(id int64, err error) {
 	if errors.Is(err, refgrow.ErrBusy) || errors.Is(err, refgrow.ErrClosed) {
 		return
@@ -301,8 +325,8 @@ func (w *Worker) prune(ctx context.Context) error {
 	return nil
 }
 
-// guarded does work in a goroutine of our own, and makes an error of a panic, which
-// would end the whole program there.
+// guarded does work in a goroutine of our own, and turns a panic into an error: there
+// it would end the whole app.
 func guarded(work func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -23,8 +23,8 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// A commit of this process wakes the worker, and so does Wake after a transaction
-// of the caller's; what another process writes is found by the next look.
+// A commit of this process wakes the worker, and so does Wake after the caller's own
+// transaction; what another process writes is found by the next look.
 func TestWaking(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
@@ -58,11 +58,11 @@ func TestWaking(t *testing.T) {
 	})
 }
 
-// The worker does not run in circles while deliveries wait: for the end of another
-// request, for the pace, or for their time.
+// The worker does not spin while deliveries wait: for the end of another request, for
+// the pace, or for their time.
 func TestIdle(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		var looks atomic.Int64 // each reads the clock some times
+		var looks atomic.Int64 // each reads the clock a few times
 		w := on(t, filepath.Join(t.TempDir(), "refgrow.db"), refgrow.Config{Now: func() time.Time {
 			looks.Add(1)
 			return time.Now()
@@ -91,12 +91,12 @@ func TestIdle(t *testing.T) {
 			}
 		}
 		if n := len(r.requests("good.example")); n != 60 {
-			t.Errorf("there came %d of 60", n)
+			t.Errorf("%d of 60 came", n)
 		}
 	})
 }
 
-// A worker stops when its context ends, or its engine is closed, or the database;
+// A worker stops when its context ends, or when its engine or the database is closed;
 // it leaves no goroutine behind, or the bubble would not end.
 func TestStopping(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,8 @@ func TestStopping(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
 					result := make(chan error)
-					worker := webhook.NewWorker(w.engine, webhook.Options{Client: &http.Client{Transport: r}, Logger: slog.New(slog.DiscardHandler)})
+					worker := webhook.NewWorker(w.engine,
+						webhook.Options{Client: &http.Client{Transport: r}, Logger: slog.New(slog.DiscardHandler)})
 					go func() { result <- worker.Run(ctx) }()
 					time.Sleep(500 * time.Millisecond)
 					if n := len(r.requests()); idle != (n == 0) {
@@ -141,7 +142,7 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-// A context that has ended before is one of a worker that does nothing.
+// A worker whose context has already ended does nothing.
 func TestNothingAfterTheEnd(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
@@ -152,7 +153,8 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := webhook.NewWorker(w.engine, webhook.Options{Client: &http.Client{Transport: r}}).Run(ctx); err != nil {
+		err := webhook.NewWorker(w.engine, webhook.Options{Client: &http.Client{Transport: r}}).Run(ctx)
+		if err != nil {
 			t.Error(err)
 		}
 		if d := w.only(hook); len(r.requests()) != 0 || d.Attempts != 0 {
@@ -167,7 +169,8 @@ func TestEndpointGoesMeanwhile(t *testing.T) {
 	for name, away := range map[string]func(w *world, hook *refgrow.Webhook) error{
 		"deleted": func(w *world, hook *refgrow.Webhook) error { return w.shop.DeleteWebhook(w.Context(), hook.ID) },
 		"switched off": func(w *world, hook *refgrow.Webhook) error {
-			_, err := w.shop.UpdateWebhook(w.Context(), hook.ID, refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookInactive)})
+			_, err := w.shop.UpdateWebhook(w.Context(), hook.ID,
+				refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookInactive)})
 			return err
 		},
 	} {
@@ -201,7 +204,7 @@ func TestEndpointGoesMeanwhile(t *testing.T) {
 						t.Errorf("%d of 2 were sent to the other one", n)
 					}
 					if text := logged.String(); text != "" {
-						t.Errorf("it was logged that\n%s", text)
+						t.Errorf("the log says\n%s", text)
 					}
 					if name == "deleted" {
 						return
@@ -237,7 +240,7 @@ func (n *notes) String() string {
 
 func (n *notes) logger() *slog.Logger { return slog.New(slog.NewTextHandler(n, nil)) }
 
-// Events and the log of their deliveries are kept for a time.
+// Events and the log of their deliveries are kept for a limited time.
 func TestPruning(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
@@ -261,8 +264,8 @@ func TestPruning(t *testing.T) {
 	})
 }
 
-// More than one step's worth goes at once, also when the oldest delivery is pending
-// and stays.
+// More than one step's worth goes at once, even if the oldest delivery is pending and
+// stays.
 func TestPruningMany(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
@@ -281,7 +284,9 @@ func TestPruningMany(t *testing.T) {
 		}
 		stop := w.work(r, webhook.Options{PerSecond: 10_000, Concurrency: 100})
 		time.Sleep(time.Second)
-		if _, err := w.shop.UpdateWebhook(t.Context(), waiting.ID, refgrow.UpdateWebhookParams{Events: &[]refgrow.Event{refgrow.EventReferralSignedUp}}); err != nil {
+		_, err := w.shop.UpdateWebhook(t.Context(), waiting.ID,
+			refgrow.UpdateWebhookParams{Events: &[]refgrow.Event{refgrow.EventReferralSignedUp}})
+		if err != nil {
 			t.Fatal(err)
 		}
 		w.buyMany(600)
@@ -298,7 +303,7 @@ func TestPruningMany(t *testing.T) {
 			t.Errorf("%d deliveries are left", n)
 		}
 		if n := len(w.log(waiting)); n != 1 {
-			t.Errorf("of what is pending %d are left", n)
+			t.Errorf("of what is pending, %d are left", n)
 		}
 	})
 }
@@ -321,7 +326,7 @@ func (w *world) buyMany(n int) {
 	}
 }
 
-// A delivery whose event is kept no longer has failed, and holds up nothing.
+// A delivery whose event is no longer kept has failed, and holds up nothing.
 func TestDeliveryOfAPrunedEvent(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w := setup(t)
@@ -340,24 +345,25 @@ func TestDeliveryOfAPrunedEvent(t *testing.T) {
 		mended.Store(true)
 		time.Sleep(70 * time.Minute) // the fifth try would have come 5 minutes ago
 		if got := r.requests(); len(got) != 5 || got[4].step(t) != "updated 30" {
-			t.Errorf("there came %q", steps(t, r, c.ID))
+			t.Errorf("these came: %q", steps(t, r, c.ID))
 		}
 		log := w.log(hook)
 		if len(log) != 3 || log[0].Status != refgrow.DeliveryFailed || log[0].Attempts != 4 ||
-			log[1].Status != refgrow.DeliveryFailed || log[1].Attempts != 0 || log[1].Error != "the event is not kept any more" {
+			log[1].Status != refgrow.DeliveryFailed || log[1].Attempts != 0 ||
+			log[1].Error != "the event is no longer kept" {
 			t.Fatalf("the log is %+v", log)
 		}
 		if w.status(hook) != refgrow.WebhookActive {
 			t.Error("the endpoint was switched off")
 		}
 		if _, err := w.shop.ReplayDelivery(t.Context(), hook.ID, log[1].ID); !errors.Is(err, refgrow.ErrNotFound) {
-			t.Errorf("its replay gave %v", err)
+			t.Errorf("its replay returned %v", err)
 		}
 	})
 }
 
-// When the clock goes back nothing is lost: new events go at once, and what was put
-// off waits until the clock is there again.
+// When the clock goes back nothing is lost: new events go at once, and what was put off
+// waits until the clock gets there again.
 func TestClockGoesBack(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var back atomic.Int64
@@ -373,7 +379,7 @@ func TestClockGoesBack(t *testing.T) {
 		hook := w.hook("a.example", refgrow.EventReferralConverted)
 		w.work(r, webhook.Options{PerSecond: 1})
 		time.Sleep(time.Minute)
-		w.buy() // is tried again 5 seconds later, which come an hour later
+		w.buy() // is tried again 5 seconds later, which are an hour away
 		time.Sleep(time.Second)
 		back.Store(int64(time.Hour))
 		w.buy()
@@ -414,7 +420,7 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 			t.Errorf("the other endpoint got %d of 60", n)
 		}
 		if n := strings.Count(logged.String(), "secret key"); n == 0 || n > 2 {
-			t.Errorf("in a minute it was logged %d times", n)
+			t.Errorf("it was logged %d times in a minute", n)
 		}
 		w.close()
 		with = on(t, with.file, refgrow.Config{SecretKey: key})
@@ -424,14 +430,16 @@ func TestSecretThatCannotBeRead(t *testing.T) {
 		if len(got) != 60 {
 			t.Fatalf("with the key %d of 60 came", len(got))
 		}
-		if err := webhook.Verify([]byte(got[0].body), got[0].header, sealed.Secret, webhook.Clock(func() time.Time { return got[0].at })); err != nil {
+		err := webhook.Verify([]byte(got[0].body), got[0].header,
+			sealed.Secret, webhook.Clock(func() time.Time { return got[0].at }))
+		if err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// However much waits, the worker holds only what is under way. Not in parallel with
-// others, whose memory would count.
+// However much waits, the worker holds only what is under way. This does not run in
+// parallel with other tests, whose memory would count.
 func TestMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
@@ -450,7 +458,9 @@ func TestMemory(t *testing.T) {
 		w.work(r, webhook.Options{})
 		time.Sleep(10 * time.Second)
 		for _, hook := range hooks {
-			if n, err := w.shop.CountDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending}); n != 5000 || err != nil {
+			n, err := w.shop.CountDeliveries(t.Context(), hook.ID,
+				refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
+			if n != 5000 || err != nil {
 				t.Errorf("%d deliveries wait: %v", n, err)
 			}
 		}
@@ -471,7 +481,7 @@ func heap() uint64 {
 
 type anyBackend = backend.Backend
 
-// A brittleStore is a store whose reading panics while it is broken.
+// A brittleStore is a store whose reads panic while it is broken.
 type brittleStore struct {
 	anyBackend
 	broken atomic.Bool
@@ -486,15 +496,16 @@ func (s *brittleStore) Reader() db.Querier {
 	return s.anyBackend.Reader()
 }
 
-// A panic in a look, or in a request, ends neither the worker nor the program: it is
-// told, and the events are sent later.
+// A panic in a look, or in a request, ends neither the worker nor the app: it is
+// logged, and the events are sent later.
 func TestWorkerSurvivesAPanic(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		var store brittleStore
-		w := onStore(t, filepath.Join(t.TempDir(), "refgrow.db"), refgrow.Config{}, func(database *sqlite.DB) refgrow.Store {
-			store.anyBackend = database.Backend()
-			return &store
-		})
+		w := onStore(t, filepath.Join(t.TempDir(), "refgrow.db"), refgrow.Config{},
+			func(database *sqlite.DB) refgrow.Store {
+				store.anyBackend = database.Backend()
+				return &store
+			})
 		r := &receiver{answer: func(n int, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
 				panic("half an answer")
@@ -514,9 +525,10 @@ func TestWorkerSurvivesAPanic(t *testing.T) {
 			t.Errorf("the delivery is %+v", d)
 		}
 		stop()
-		for _, part := range []string{"looking for webhooks to deliver", "a page is not what it was", "noting the answer", "half an answer"} {
+		for _, part := range []string{"looking for webhooks to deliver",
+			"a page is not what it was", "noting the answer", "half an answer"} {
 			if !strings.Contains(log.String(), part) {
-				t.Errorf("the log has nothing of %q: %s", part, &log)
+				t.Errorf("the log has no %q: %s", part, &log)
 			}
 		}
 	})

@@ -12,12 +12,13 @@ func quiet(app core.App) error {
 	return app.Save(settings)
 }
 
-// makeCollections makes collections for what our tables keep of affiliates,
-// customers, conversions, accounts and the outbox, with the indexes that those
-// have. Amounts are whole minor units.
+// makeCollections makes collections for what our tables keep about affiliates,
+// customers, conversions, accounts and the outbox, with the same indexes. Amounts are
+// whole minor units.
 func makeCollections(app core.App) error {
 	affiliates := core.NewBaseCollection("affiliates")
-	affiliates.Fields.Add(text("email", true), text("referral_code", true), text("status", true), number("clicks"), created())
+	affiliates.Fields.Add(text("email", true), text("referral_code", true), text("status", true),
+		number("clicks"), created())
 	affiliates.AddIndex("affiliates_by_email", true, "email", "")
 	affiliates.AddIndex("affiliates_by_code", true, "referral_code", "")
 	affiliates.AddIndex("affiliates_by_time", false, "created", "")
@@ -26,7 +27,8 @@ func makeCollections(app core.App) error {
 	}
 
 	customers := core.NewBaseCollection("customers")
-	customers.Fields.Add(text("email", true), relation("affiliate", affiliates, false), text("status", true), number("conversion_date"), created())
+	customers.Fields.Add(text("email", true), relation("affiliate", affiliates, false), text("status", true),
+		number("conversion_date"), created())
 	customers.AddIndex("customers_by_email", true, "email", "")
 	customers.AddIndex("customers_by_time", false, "created", "")
 	customers.AddIndex("customers_by_affiliate", false, "affiliate, created", "affiliate != ''")
@@ -39,8 +41,8 @@ func makeCollections(app core.App) error {
 		&core.SelectField{Name: "type", Values: []string{"purchase", "signup"}, MaxSelect: 1, Required: true},
 		relation("affiliate", affiliates, false), relation("customer", customers, false), text("email", false),
 		text("currency", true), number("value"), number("base_value"), number("refunded"), &core.BoolField{Name: "paid"},
-		text("reference", false), text("coupon_code", false), text("referral_code", false), text("product", false), text("url", false),
-		number("available_at"), created(),
+		text("reference", false), text("coupon_code", false), text("referral_code", false),
+		text("product", false), text("url", false), number("available_at"), created(),
 	)
 	conversions.AddIndex("conversions_by_reference", true, "reference", "reference != ''")
 	conversions.AddIndex("conversions_by_time", false, "created", "")
@@ -64,7 +66,7 @@ func makeCollections(app core.App) error {
 		return err
 	}
 
-	// What a list with every statistic is made of where no hook maintains them.
+	// What a list with every statistic is made from where no hook maintains them.
 	totals := core.NewViewCollection("affiliates_with_totals")
 	totals.ViewQuery = `SELECT a.id, a.email, a.referral_code, a.status, a.clicks, a.created,
 		(SELECT COUNT(*) FROM conversions c WHERE c.affiliate = a.id AND c.type = 'signup') AS signups,

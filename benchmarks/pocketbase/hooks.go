@@ -14,9 +14,8 @@ import (
 
 // doEqualWork makes the creation of a conversion do what our engine does for a
 // purchase, all in one transaction: it finds the customer or adds it, credits the
-// affiliate, computes the commission, adds it to the balance, and writes a row
-// into the outbox. What PocketBase's own records would do more slowly is done
-// with SQL.
+// affiliate, computes the commission, adds it to the balance, and writes a row into the
+// outbox. SQL does what PocketBase's own records would do more slowly.
 func doEqualWork(app core.App) {
 	app.OnRecordCreate("conversions").BindFunc(func(e *core.RecordEvent) error {
 		outside := e.App
@@ -82,14 +81,15 @@ func credit(tx core.App, c *core.Record) error {
 	return nil
 }
 
-// book adds the commission to the balance and tells the outbox.
+// book adds the commission to the balance and writes to the outbox.
 func book(tx core.App, c *core.Record) error {
 	if affiliate := c.GetString("affiliate"); affiliate != "" {
 		_, err := tx.DB().NewQuery(`INSERT INTO balances (id, affiliate, currency, total, paid, signups, purchases)
 			VALUES ({:id}, {:affiliate}, {:currency}, {:value}, 0, 0, 1)
 			ON CONFLICT (affiliate, currency) DO UPDATE SET total = total + excluded.total, purchases = purchases + 1`).
 			Bind(dbx.Params{
-				"id": core.GenerateDefaultRandomId(), "affiliate": affiliate, "currency": c.GetString("currency"), "value": c.GetInt("value"),
+				"id": core.GenerateDefaultRandomId(), "affiliate": affiliate, "currency": c.GetString("currency"),
+				"value": c.GetInt("value"),
 			}).Execute()
 		if err != nil {
 			return err
@@ -99,9 +99,11 @@ func book(tx core.App, c *core.Record) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.DB().NewQuery("INSERT INTO outbox (id, kind, conversion, data, created) VALUES ({:id}, 'purchase_recorded', {:conversion}, {:data}, {:created})").
+	_, err = tx.DB().NewQuery("INSERT INTO outbox (id, kind, conversion, data, created) " +
+		"VALUES ({:id}, 'purchase_recorded', {:conversion}, {:data}, {:created})").
 		Bind(dbx.Params{
-			"id": core.GenerateDefaultRandomId(), "conversion": c.Id, "data": string(data), "created": time.Now().UTC().Format(timeFormat),
+			"id": core.GenerateDefaultRandomId(), "conversion": c.Id, "data": string(data),
+			"created": time.Now().UTC().Format(timeFormat),
 		}).Execute()
 	return err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/refgrow-go/refgrow/benchmarks/population"
 )
 
-// fill makes a data folder with the collections, one superuser and a shop. The
-// rows go straight into PocketBase's file, since the API would take hours.
+// fill makes a data folder with the collections, one superuser and a shop. The rows are
+// written straight into PocketBase's file, since the API would take hours.
 func fill(dir string, world *population.World) error {
 	app, err := open(dir)
 	if err != nil {
@@ -22,7 +22,8 @@ func fill(dir string, world *population.World) error {
 	if err := errors.Join(quiet(app), makeCollections(app), addSuperuser(app), app.ResetBootstrapState()); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "data.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-200000)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "data.db")+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=cache_size(-200000)")
 	if err != nil {
 		return err
 	}
@@ -62,25 +63,29 @@ type account struct {
 }
 
 func insertShop(tx *sql.Tx, world *population.World) error {
-	affiliates, err := tx.Prepare("INSERT INTO affiliates (id, email, referral_code, status, clicks, created) VALUES (?, ?, ?, 'active', 0, ?)")
+	affiliates, err := tx.Prepare("INSERT INTO affiliates (id, email, referral_code, status, clicks, created) " +
+		"VALUES (?, ?, ?, 'active', 0, ?)")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = affiliates.Close() }() // the transaction ends it too
 	for rank := world.Affiliates - 1; rank >= 0; rank-- {
-		_, err := affiliates.Exec(affiliateID(rank), population.AffiliateEmail(rank), population.Code(rank), stamp(world.AppliedAt(rank)))
+		_, err := affiliates.Exec(affiliateID(rank), population.AffiliateEmail(rank), population.Code(rank),
+			stamp(world.AppliedAt(rank)))
 		if err != nil {
 			return err
 		}
 	}
-	customers, err := tx.Prepare("INSERT INTO customers (id, email, affiliate, status, conversion_date, created) VALUES (?, ?, ?, 'converted', ?, ?)")
+	customers, err := tx.Prepare("INSERT INTO customers (id, email, affiliate, status, conversion_date, created) " +
+		"VALUES (?, ?, ?, 'converted', ?, ?)")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = customers.Close() }() // the transaction ends it too
 	for i := range world.Customers {
 		at := world.JoinedAt(i)
-		_, err := customers.Exec(population.RecordID('c', i), population.CustomerEmail(i), affiliateID(world.AffiliateOf(i)), at.UnixMilli(), stamp(at))
+		_, err := customers.Exec(population.RecordID('c', i), population.CustomerEmail(i),
+			affiliateID(world.AffiliateOf(i)), at.UnixMilli(), stamp(at))
 		if err != nil {
 			return err
 		}
@@ -91,7 +96,8 @@ func insertShop(tx *sql.Tx, world *population.World) error {
 	}
 	n := 0
 	for of, b := range balances {
-		_, err := tx.Exec("INSERT INTO balances (id, affiliate, currency, total, paid, signups, purchases) VALUES (?, ?, ?, ?, 0, 0, ?)",
+		_, err := tx.Exec("INSERT INTO balances (id, affiliate, currency, total, paid, signups, purchases) "+
+			"VALUES (?, ?, ?, ?, 0, 0, ?)",
 			population.RecordID('b', n), affiliateID(of.affiliate), of.currency, b.total, b.purchases)
 		if err != nil {
 			return err
@@ -102,7 +108,8 @@ func insertShop(tx *sql.Tx, world *population.World) error {
 }
 
 func insertHistory(tx *sql.Tx, world *population.World) (map[account]balance, error) {
-	purchase, err := tx.Prepare(`INSERT INTO conversions (id, type, affiliate, customer, currency, value, base_value, refunded, paid, reference, available_at, created)
+	purchase, err := tx.Prepare(`INSERT INTO conversions
+		(id, type, affiliate, customer, currency, value, base_value, refunded, paid, reference, available_at, created)
 		VALUES (?, 'purchase', ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`)
 	if err != nil {
 		return nil, err
@@ -130,8 +137,9 @@ func insertHistory(tx *sql.Tx, world *population.World) (map[account]balance, er
 			b.total += value
 			b.purchases++
 			paid := e.At.Before(population.End.AddDate(0, -6, 0))
-			_, err = purchase.Exec(id, affiliateID(of.affiliate), population.RecordID('c', e.Customer), e.Currency, value, e.Base, paid,
-				fmt.Sprintf("past_%d", e.Number), e.At.AddDate(0, 0, population.HoldDays).UnixMilli(), stamp(e.At))
+			_, err = purchase.Exec(id, affiliateID(of.affiliate), population.RecordID('c', e.Customer),
+				e.Currency, value, e.Base, paid, fmt.Sprintf("past_%d", e.Number),
+				e.At.AddDate(0, 0, population.HoldDays).UnixMilli(), stamp(e.At))
 		}
 		if err != nil {
 			return nil, err

@@ -1,7 +1,7 @@
 // Command pocketbase is the peer of the benchmarks: PocketBase as a library, with
-// collections that keep what our tables keep and have the same indexes, and on
-// request with hooks that do what our engine does for a purchase. It is a program
-// of its own, so that its code is in nobody else's memory.
+// collections that keep what our tables keep and have the same indexes, and on request
+// with hooks that do what our engine does for a purchase. It is a command of its own,
+// so that its code is in nobody else's memory.
 //
 //	pocketbase import -dir DIR -affiliates N -customers N -conversions N -seed N
 //	pocketbase serve plain|equal -dir DIR
@@ -33,7 +33,7 @@ func main() {
 func run(args []string) error {
 	if len(args) > 0 && args[0] == "import" {
 		flags := flag.NewFlagSet("import", flag.ContinueOnError)
-		dir := flags.String("dir", "", "data folder, which is made")
+		dir := flags.String("dir", "", "data folder to create")
 		seed := flags.Uint64("seed", 1, "seed of the shop")
 		var size population.Size
 		flags.IntVar(&size.Affiliates, "affiliates", 10_000, "affiliates of the shop")
@@ -55,8 +55,8 @@ func run(args []string) error {
 	return serve(*dir, args[1] == "equal")
 }
 
-// open starts PocketBase on a data folder, with the settings of its program and
-// not in development mode.
+// open starts PocketBase on a data folder, with the settings of its own binary and not
+// in development mode.
 func open(dir string) (core.App, error) {
 	app := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
 	if err := app.Bootstrap(); err != nil {
@@ -95,7 +95,9 @@ func serve(dir string, equal bool) error {
 	served := make(chan error, 1)
 	go func() { served <- apis.Serve(app, apis.ServeConfig{HttpAddr: listener.Addr().String()}) }()
 	// Connections that come before it serves wait in the listener's queue.
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"addr": listener.Addr().String(), "token": token}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{
+		"addr": listener.Addr().String(), "token": token,
+	}); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)

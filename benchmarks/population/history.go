@@ -12,12 +12,12 @@ type Event struct {
 	// Purchase is the number of the purchase, counted from 0.
 	Number int
 	Purchase
-	// Refunded is the part of the base value that is given back; 0 in a purchase.
+	// Refunded is the part of the base value that is refunded; 0 in a purchase.
 	Refunded int64
 }
 
-// History gives what happened in the year, in order. Of a hundred purchases three
-// are refunded within about a month, every other one of those in full.
+// History returns what happened in the year, in order. Of a hundred purchases three are
+// refunded within about a month, every other one of those in full.
 func (w *World) History() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		shopper := w.Shopper(0, 0)

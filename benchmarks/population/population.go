@@ -1,7 +1,7 @@
 // Package population invents the shops that are measured: who refers, who buys, and
 // what was bought in the year before. Everything follows from a seed and a size, so
-// that both sides of a comparison have the same people and purchases, and every
-// run the same as the one before.
+// that both sides of a comparison have the same people and purchases, and so has every
+// run.
 package population
 
 import (
@@ -31,9 +31,9 @@ const Hot = 100
 // A Size says how large a shop is.
 type Size struct{ Affiliates, Customers, Conversions int }
 
-// A World is one shop. Affiliates are numbered by their rank, 0 being who refers
-// most, and were created from the last rank to the first. Customers are numbered
-// as they were created.
+// A World is one shop. Affiliates are numbered by their rank, 0 being the one who
+// refers most, and were created from the last rank to the first. Customers are numbered
+// in the order of their creation.
 type World struct {
 	Size
 	Seed        uint64
@@ -59,7 +59,7 @@ func New(seed uint64, size Size) *World {
 
 func zipf(r *rand.Rand, n int) *rand.Zipf { return rand.NewZipf(r, 1.1, 8, uint64(n-1)) }
 
-// AffiliateOf is the rank of who referred a customer, or Nobody.
+// AffiliateOf returns the rank of the affiliate who referred a customer, or Nobody.
 func (w *World) AffiliateOf(customer int) int { return int(w.affiliateOf[customer]) }
 
 // JoinedAt is when a customer was created: all were in the first week of the year,
@@ -84,21 +84,21 @@ func CustomerEmail(customer int) string { return "customer" + strconv.Itoa(custo
 
 // A Purchase is something that a customer buys.
 type Purchase struct {
-	Customer int // one that nobody knew before when it is Customers
+	Customer int // an unknown one if it equals World.Customers
 	Code     int // the rank of the affiliate whose code came with it, or Nobody
 	Currency string
 	Base     int64 // minor units, in a currency with two digits
 	credited int
 }
 
-// Credited is the rank of who gets the commission, or Nobody: the affiliate of the
-// customer, before that of the code.
+// Credited returns the rank of the affiliate who gets the commission, or Nobody: the
+// customer's affiliate, otherwise the code's.
 func (p Purchase) Credited() int { return p.credited }
 
-// Commission is what it earns, rounded to a whole minor unit.
+// Commission returns what it earns, rounded to a whole minor unit.
 func (p Purchase) Commission() int64 { return (p.Base*CommissionPercent + 50) / 100 }
 
-// A Shopper draws purchases. Every stream of a world has other ones.
+// A Shopper draws purchases, different ones in each stream of a world.
 type Shopper struct {
 	world     *World
 	rand      *rand.Rand
@@ -107,13 +107,13 @@ type Shopper struct {
 	newcomers int // of 100
 }
 
-// Shopper makes a stream in which so many of 100 customers are new ones.
+// Shopper makes a stream in which newcomers of 100 customers are new ones.
 func (w *World) Shopper(stream uint64, newcomers int) *Shopper {
 	r := rand.New(rand.NewPCG(w.Seed, 2+stream))
 	return &Shopper{world: w, rand: r, customers: zipf(r, w.Customers), codes: zipf(r, w.Affiliates), newcomers: newcomers}
 }
 
-// Draw gives the next purchase.
+// Draw returns the next purchase.
 func (s *Shopper) Draw() Purchase {
 	w := s.world
 	p := Purchase{Customer: w.spread(int(s.customers.Uint64())), Code: int(s.codes.Uint64())}
@@ -121,7 +121,7 @@ func (s *Shopper) Draw() Purchase {
 	case n < s.newcomers:
 		p.Customer = w.Customers
 	case n < s.newcomers+10 || w.AffiliateOf(p.Customer) == Nobody:
-		p.Code = Nobody // also of those who came by themselves
+		p.Code = Nobody // even of those who came on their own
 	}
 	p.credited = p.Code
 	if p.Customer < w.Customers {
@@ -132,7 +132,8 @@ func (s *Shopper) Draw() Purchase {
 	return p
 }
 
-// currency: who is hot sells in two, of the others one in ten in a third.
+// currency: hot affiliates sell in two currencies, and one in ten of the others in a
+// third.
 func (s *Shopper) currency(rank int) string {
 	switch {
 	case rank == Nobody:
@@ -148,11 +149,11 @@ func (s *Shopper) currency(rank int) string {
 // spread scatters the customers who buy most over all of them.
 func (w *World) spread(rank int) int { return int(uint64(rank) * 2654435761 % uint64(w.Customers)) }
 
-// RecordID is the id that PocketBase gives to a thing of a kind: 15 letters and
-// digits that look random, as its own do.
+// RecordID returns the id of a record of a kind in PocketBase: 15 letters and digits
+// that look random, as its own do.
 func RecordID(kind byte, n int) string {
 	x := uint64(n) + uint64(kind)<<48
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // the finalizer of splitmix64, which never gives one number twice
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // the finalizer of splitmix64, which never yields a number twice
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	x ^= x >> 31
 	return fmt.Sprintf("%c%014s", kind, strconv.FormatUint(x, 36))

@@ -19,7 +19,7 @@ func TestHistory(t *testing.T) {
 		if e.Refunded > 0 {
 			refunds++
 			if e.Refunded > e.Base {
-				t.Errorf("%d of %d are given back", e.Refunded, e.Base)
+				t.Errorf("%d of %d are refunded", e.Refunded, e.Base)
 			}
 			continue
 		}
@@ -38,10 +38,10 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%d refunds, %v, %d of the hottest, %d of nobody", refunds, currencies, hottest, uncredited)
 	}
 	if again := slices.Collect(New(7, size).History()); !slices.Equal(events, again) {
-		t.Error("the same seed gives another history")
+		t.Error("the same seed makes another history")
 	}
 	if other := slices.Collect(New(8, size).History()); slices.Equal(events, other) {
-		t.Error("another seed gives the same history")
+		t.Error("another seed makes the same history")
 	}
 }
 

@@ -15,8 +15,8 @@ func backupCommand() command {
 	return command{
 		name: "backup", summary: "copy the database while it is in use",
 		text: "Writes a consistent copy of the database to a new file, readable by its owner only, while a server\n" +
-			"goes on writing. An existing file is refused. To restore, stop the server and put the copy in the\n" +
-			"place of the database, without the -wal and -shm files beside it.\n\n" + `JSON: {"path", "bytes"}`,
+			"goes on writing. An existing file is refused. To restore, stop the server and put the copy in\n" +
+			"place of the database, without the -wal and -shm files next to it.\n\n" + `JSON: {"path", "bytes"}`,
 		prepare: func(flags *flag.FlagSet) work {
 			to := flags.String("to", "", "the new `FILE`; required")
 			return func(ctx context.Context, c *call) error { return backup(ctx, c, *to) }
@@ -33,7 +33,7 @@ func backup(ctx context.Context, c *call, to string) error {
 		err := engine.Backup(ctx, to)
 		stop()
 		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s exists already, and was left as it is: choose a new name", to)
+			return fmt.Errorf("%s already exists, and was left as it is: choose a new name", to)
 		}
 		if err != nil {
 			return err

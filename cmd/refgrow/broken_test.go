@@ -17,7 +17,7 @@ import (
 )
 
 // A file that is broken, or somebody else's, is refused by every command with a
-// sentence that names it and what is wrong, and neither it nor what lies beside it is
+// sentence that names it and what is wrong, and neither it nor what lies next to it is
 // touched.
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
@@ -54,10 +54,12 @@ func TestBrokenFiles(t *testing.T) {
 		"random after the header":  {append(bytes.Clone(whole[:100]), random...), damaged},
 		"somebody else's database": {foreign(t, "DELETE"), "it is the database of something else"},
 		"theirs with a log":        {foreign(t, "WAL"), "it is the database of something else"},
-		"a newer schema":           {altered(t, whole, "INSERT INTO refgrow_migrations VALUES (99, 0)"), "use a newer program"},
+		"a newer schema": {altered(t, whole, "INSERT INTO refgrow_migrations (version, applied_at) VALUES (99, 0)"),
+			"use a newer program"},
 	} {
 		for _, args := range []string{
-			"verify", "serve --addr 127.0.0.1:0", "project list", "project create other", "key create --project shop", "payout preview", "payout run",
+			"verify", "serve --addr 127.0.0.1:0", "project list",
+			"project create other", "key create --project shop", "payout preview", "payout run",
 			"backup --to COPY", "webhook list",
 		} {
 			t.Run(what+": "+args, func(t *testing.T) {
@@ -72,9 +74,9 @@ func TestBrokenFiles(t *testing.T) {
 	}
 }
 
-// refused checks that a command fails with a sentence that has one of these parts,
-// and leaves everything as it is.
-func (p *program) refused(args []string, says ...string) {
+// refused checks that a command fails with a sentence that has one of these parts, and
+// leaves everything as it is.
+func (p *commandLine) refused(args []string, says ...string) {
 	p.t.Helper()
 	before := p.files()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
@@ -86,7 +88,8 @@ func (p *program) refused(args []string, says ...string) {
 	for _, part := range says {
 		found = found || part != "" && strings.Contains(said, part)
 	}
-	if code != exitFailed || stdout.Len() > 0 || !found || !strings.Contains(said, p.db) || strings.Count(said, "\n") != 1 || strings.Contains(said, "panic") {
+	if code != exitFailed || stdout.Len() > 0 || !found || !strings.Contains(said, p.db) ||
+		strings.Count(said, "\n") != 1 || strings.Contains(said, "panic") {
 		p.t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), said)
 	}
 	if after := p.files(); after != before {
@@ -94,8 +97,8 @@ func (p *program) refused(args []string, says ...string) {
 	}
 }
 
-// files are all files of the program, with what is in them.
-func (p *program) files() string {
+// files lists all files in the directory, with what is in them.
+func (p *commandLine) files() string {
 	p.t.Helper()
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {
@@ -112,7 +115,7 @@ func (p *program) files() string {
 	return b.String()
 }
 
-// altered is what a file becomes by statements past the engine.
+// altered is what becomes of a file when statements bypass the engine.
 func altered(t *testing.T, content []byte, statements string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "altered.db")
@@ -136,21 +139,23 @@ func altered(t *testing.T, content []byte, statements string) []byte {
 	return content
 }
 
-// foreign is the database of another program.
+// foreign is the database of another app.
 func foreign(t *testing.T, journal string) []byte {
 	t.Helper()
-	return altered(t, nil, "PRAGMA journal_mode = "+journal+"; CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (7)")
+	return altered(t, nil, "PRAGMA journal_mode = "+journal+
+		"; CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (7)")
 }
 
-// A directory is no file, and an empty file is made a database only by what makes one,
-// and not where the log beside it is all that is left of another.
+// A directory is not a file, and an empty file becomes a database only through a
+// command that makes one, and not if the log next to it is all that is left of another.
 func TestNoFileAndEmptyFiles(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{"verify", "serve --addr 127.0.0.1:0", "project create shop", "key list"} {
 		p := setup(t)
 		p.db = p.dir
 		code, stdout, stderr := p.run(strings.Fields(args)...)
-		if code != exitFailed || stdout != "" || !strings.Contains(stderr, "is a directory") || !strings.Contains(stderr, p.dir) {
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, "is a directory") ||
+			!strings.Contains(stderr, p.dir) {
 			t.Errorf("%s on a directory: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 
@@ -182,8 +187,8 @@ func TestNoFileAndEmptyFiles(t *testing.T) {
 	p.must("project", "create", "shop")
 }
 
-// A program that ended in the middle has left a log beside the file: that is no
-// damage, and everything in it is there.
+// A process that ended in the middle has left a log next to the file: that is not
+// damage, and nothing in it is lost.
 func TestFileWithALog(t *testing.T) {
 	t.Parallel()
 	p := setup(t)

@@ -18,7 +18,8 @@ func TestProject(t *testing.T) {
 	p := setup(t)
 	plain := projectJSON{
 		ID: 1, Name: "plain", Currency: "USD", Commission: "0%", CommissionDuration: "lifetime", SignupCommission: "0%",
-		MinimumPayout: "0.00", SelfReferral: "refuse", Touch: "last", CookieDays: 60, ClickDays: 90, AllowedOrigins: []string{},
+		MinimumPayout: "0.00", SelfReferral: "refuse", Touch: "last",
+		CookieDays: 60, ClickDays: 90, AllowedOrigins: []string{},
 	}
 	same := func(got, want projectJSON) {
 		t.Helper()
@@ -28,58 +29,70 @@ func TestProject(t *testing.T) {
 	}
 	same(decode[projectJSON](t, p.must("project", "create", "plain", "--json")), plain)
 	shop := projectJSON{
-		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000", CommissionDuration: "12 months", SignupCommission: "1.000",
-		HoldDays: 30, MinimumPayout: "25.500", CouponFirst: true, SelfReferral: "flag", Touch: "first", CookieDays: 400, ClickDays: 3650,
-		LandingURL: new("https://example.com/start?a=b"), AllowedOrigins: []string{"http://localhost:3000", "https://example.com"},
+		ID: 2, Name: "my shop", Currency: "KWD", Commission: "5.000",
+		CommissionDuration: "12 months", SignupCommission: "1.000",
+		HoldDays: 30, MinimumPayout: "25.500", CouponFirst: true,
+		SelfReferral: "flag", Touch: "first", CookieDays: 400, ClickDays: 3650,
+		LandingURL:     new("https://example.com/start?a=b"),
+		AllowedOrigins: []string{"http://localhost:3000", "https://example.com"},
 	}
-	same(decode[projectJSON](t, p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
-		"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag",
-		"--commission-duration", "12 months", "--minimum-payout", "25.5", "--touch", "first", "--cookie-days", "400", "--click-days", "3650",
-		"--landing-url", "https://example.com/start?a=b", "--allowed-origin", "https://Example.com:443", "--allowed-origin", "http://localhost:3000")), shop)
-	if got := decode[[]projectJSON](t, p.must("project", "list", "--json")); !reflect.DeepEqual(got, []projectJSON{plain, shop}) {
+	same(decode[projectJSON](t,
+		p.must("project", "create", "my shop", "--currency", "kwd", "--commission", "5", "--json",
+			"--signup-commission", "1.00", "--hold-days", "30", "--coupon-first", "--self-referral", "flag",
+			"--commission-duration", "12 months", "--minimum-payout",
+			"25.5", "--touch", "first", "--cookie-days", "400", "--click-days", "3650",
+			"--landing-url", "https://example.com/start?a=b", "--allowed-origin",
+			"https://Example.com:443", "--allowed-origin", "http://localhost:3000")), shop)
+	got := decode[[]projectJSON](t, p.must("project", "list", "--json"))
+	if !reflect.DeepEqual(got, []projectJSON{plain, shop}) {
 		t.Errorf("%+v", got)
 	}
 
 	// Only what is named changes.
 	shop.Commission, shop.CouponFirst = "8.2%", false
-	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")), shop)
+	same(decode[projectJSON](t,
+		p.must("project", "set", "my shop", "--commission", "8.2%", "--coupon-first=false", "--json")), shop)
 	shop.HoldDays, shop.CommissionDuration = 0, "6 payments"
 	p.must("project", "set", "my shop", "--hold-days", "0", "--commission-duration", "6 payments")
 	same(decode[projectJSON](t, p.must("project", "show", "my shop", "--json")), shop)
 	shop.Touch, shop.CookieDays, shop.ClickDays = "last", 1, 1
-	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--touch", "last", "--cookie-days", "1", "--click-days", "1", "--json")), shop)
-	// Origins take the place of those there were; an empty text clears.
+	same(decode[projectJSON](t, p.must("project", "set", "my shop",
+		"--touch", "last", "--cookie-days", "1", "--click-days", "1", "--json")), shop)
+	// Origins replace the former ones; an empty text clears them.
 	shop.AllowedOrigins = []string{"https://a.example", "https://b.example"}
-	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--allowed-origin", "https://x.example", "--allowed-origin=",
-		"--allowed-origin", "https://b.example", "--allowed-origin=https://a.example", "--json")), shop)
-	for _, part := range []string{"touch", "1 day", "https://example.com/start?a=b", "https://a.example https://b.example"} {
+	same(decode[projectJSON](t,
+		p.must("project", "set", "my shop", "--allowed-origin", "https://x.example", "--allowed-origin=",
+			"--allowed-origin", "https://b.example", "--allowed-origin=https://a.example", "--json")), shop)
+	for _, part := range []string{"touch", "1 day", "https://example.com/start?a=b",
+		"https://a.example https://b.example"} {
 		if text := p.must("project", "show", "my shop"); !strings.Contains(text, part) {
-			t.Errorf("nothing of %s in %s", part, text)
+			t.Errorf("no %s in %s", part, text)
 		}
 	}
 	shop.LandingURL = new("/welcome")
 	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--landing-url", "/welcome", "--json")), shop)
 	shop.LandingURL, shop.AllowedOrigins = nil, []string{}
-	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--landing-url", "", "--allowed-origin", "", "--json")), shop)
+	same(decode[projectJSON](t,
+		p.must("project", "set", "my shop", "--landing-url", "", "--allowed-origin", "", "--json")), shop)
 	// A new currency takes the fixed amounts along, as the same numbers.
 	shop.Currency, shop.SignupCommission, shop.MinimumPayout = "EUR", "1.00", "25.50"
 	same(decode[projectJSON](t, p.must("project", "set", "my shop", "--currency", "EUR", "--json")), shop)
 
 	code, stdout, stderr := p.run("project", "create", "plain", "--commission", "20%")
-	if code != exitFailed || stdout != "" || !strings.Contains(stderr, `the project "plain" exists already`) {
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, `the project "plain" already exists`) {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	same(decode[projectJSON](t, p.must("project", "show", "plain", "--json")), plain)
 	for _, text := range []string{p.must("project", "show", "my shop"), p.must("project", "list")} {
 		for _, part := range []string{"my shop", "8.2%", "6 payments", "1.00 EUR", "25.50 EUR"} {
 			if !strings.Contains(text, part) {
-				t.Errorf("nothing of %s in %s", part, text)
+				t.Errorf("no %s in %s", part, text)
 			}
 		}
 	}
 }
 
-// A new name comes together with new settings, or neither comes.
+// A new name is set together with new settings, or neither is.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -90,7 +103,7 @@ func TestRename(t *testing.T) {
 		code int
 		says string
 	}{
-		{"other", exitFailed, `--name: there is a project "other" in ` + p.db + " already; nothing was changed"},
+		{"other", exitFailed, `--name: there is already a project "other" in ` + p.db + "; nothing was changed"},
 		{"", exitWrong, "--name must be 1 to 100 printable characters"},
 		{" blank", exitWrong, "--name must be 1 to 100 printable characters"},
 	} {
@@ -100,12 +113,13 @@ func TestRename(t *testing.T) {
 		}
 	}
 	if got := decode[projectJSON](t, p.must("project", "show", "old", "--json")); !reflect.DeepEqual(got, old) {
-		t.Errorf("a refused name has changed the project: %+v", got)
+		t.Errorf("a refused name changed the project: %+v", got)
 	}
 
 	renamed := old
 	renamed.Name, renamed.HoldDays = "new", 7
-	if got := decode[projectJSON](t, p.must("project", "set", "old", "--hold-days", "7", "--name", "new", "--json")); !reflect.DeepEqual(got, renamed) {
+	got := decode[projectJSON](t, p.must("project", "set", "old", "--hold-days", "7", "--name", "new", "--json"))
+	if !reflect.DeepEqual(got, renamed) {
 		t.Errorf("%+v", got)
 	}
 	renamed.Name = "newer"
@@ -113,7 +127,8 @@ func TestRename(t *testing.T) {
 	if got := decode[projectJSON](t, p.must("project", "show", "newer", "--json")); !reflect.DeepEqual(got, renamed) {
 		t.Errorf("%+v", got)
 	}
-	if code, _, stderr := p.run("project", "show", "old"); code != exitFailed || !strings.Contains(stderr, `no project "old"`) {
+	if code, _, stderr := p.run("project", "show", "old"); code != exitFailed ||
+		!strings.Contains(stderr, `no project "old"`) {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
@@ -126,14 +141,17 @@ func TestKey(t *testing.T) {
 	if !strings.HasPrefix(token, "rgk_") || strings.Count(token, "\n") != 1 || strings.ContainsAny(token, " \t") {
 		t.Errorf("not the key alone: %q", token)
 	}
-	made := decode[newKeyJSON](t, p.must("key", "create", "--project", "shop", "--read-only", "--name", "for reports", "--json"))
-	if made.ID != 2 || made.Project != "shop" || made.Name != "for reports" || !made.ReadOnly || !strings.HasPrefix(made.Key, "rgk_") {
+	made := decode[newKeyJSON](t,
+		p.must("key", "create", "--project", "shop", "--read-only", "--name", "for reports", "--json"))
+	if made.ID != 2 || made.Project != "shop" || made.Name != "for reports" ||
+		!made.ReadOnly || !strings.HasPrefix(made.Key, "rgk_") {
 		t.Errorf("%+v", made)
 	}
 
 	p.must("key", "revoke", "1")
 	keys := decode[[]keyJSON](t, p.must("key", "list", "--json"))
-	if len(keys) != 2 || keys[0].RevokedAt == nil || keys[0].ReadOnly || keys[1].RevokedAt != nil || !keys[1].ReadOnly ||
+	if len(keys) != 2 || keys[0].RevokedAt == nil || keys[0].ReadOnly ||
+		keys[1].RevokedAt != nil || !keys[1].ReadOnly ||
 		keys[1].CreatedAt != made.CreatedAt {
 		t.Errorf("%+v", keys)
 	}
@@ -141,10 +159,12 @@ func TestKey(t *testing.T) {
 	if !strings.Contains(list, "for reports") || strings.Contains(list, made.Key) || strings.Contains(list, "rgk_") {
 		t.Errorf("%s", list)
 	}
-	if code, _, stderr := p.run("key", "revoke", "1"); code != exitFailed || !strings.Contains(stderr, "was revoked before") {
+	if code, _, stderr := p.run("key", "revoke", "1"); code != exitFailed ||
+		!strings.Contains(stderr, "was already revoked") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
-	if got := decode[revokedJSON](t, p.must("key", "revoke", "2", "--json")); got != (revokedJSON{ID: 2, Revoked: true}) {
+	got := decode[revokedJSON](t, p.must("key", "revoke", "2", "--json"))
+	if got != (revokedJSON{ID: 2, Revoked: true}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -157,13 +177,15 @@ func TestVerify(t *testing.T) {
 	if text := p.must("verify"); !strings.Contains(text, "affiliates: 1") {
 		t.Errorf("%s", text)
 	}
-	if got := decode[reportJSON](t, p.must("verify", "--json")); !got.OK || got.Projects != 1 || got.Affiliates != 1 || len(got.Differences) != 0 {
+	if got := decode[reportJSON](t, p.must("verify", "--json")); !got.OK ||
+		got.Projects != 1 || got.Affiliates != 1 || len(got.Differences) != 0 {
 		t.Errorf("%+v", got)
 	}
 
 	p.tamper("UPDATE refgrow_project_totals SET affiliates_active = 4")
 	code, stdout, stderr := p.run("verify")
-	if code != exitFailed || !strings.Contains(stdout, "active affiliates is 4, but should be 1") || !strings.Contains(stderr, "1 difference") {
+	if code != exitFailed || !strings.Contains(stdout, "active affiliates is 4, but should be 1") ||
+		!strings.Contains(stderr, "1 difference") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	code, stdout, _ = p.run("verify", "--json")
@@ -187,14 +209,15 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	code, stdout, stderr := p.run("backup", "--to", copied)
-	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "exists already") {
+	if code != exitFailed || stdout != "" || !strings.Contains(stderr, "already exists") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
-	if code, stdout, stderr := p.runBare("project", "show", "shop", "--db", copied); code != exitDone || !strings.Contains(stdout, "shop") {
+	if code, stdout, stderr := p.runBare("project", "show", "shop", "--db", copied); code != exitDone ||
+		!strings.Contains(stdout, "shop") {
 		t.Errorf("the copy: exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if runtime.GOOS == "windows" {
-		return // has no such modes
+		return // there are no such modes
 	}
 	for _, file := range []string{p.db, copied} {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -204,7 +227,7 @@ func TestBackup(t *testing.T) {
 }
 
 // addAffiliate adds one to the project "shop".
-func (p *program) addAffiliate(email string) {
+func (p *commandLine) addAffiliate(email string) {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		if _, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email}); err != nil {
@@ -213,8 +236,8 @@ func (p *program) addAffiliate(email string) {
 	})
 }
 
-// inShop does something with the project "shop" by way of the package.
-func (p *program) inShop(work func(shop *refgrow.Project)) {
+// inShop does something with the project "shop" through the package.
+func (p *commandLine) inShop(work func(shop *refgrow.Project)) {
 	p.t.Helper()
 	p.withEngine(func(engine *refgrow.Engine) {
 		shop, err := engine.Project(p.t.Context(), "shop")
@@ -225,9 +248,8 @@ func (p *program) inShop(work func(shop *refgrow.Project)) {
 	})
 }
 
-// withEngine does something with the program's database, which it makes if there
-// is none.
-func (p *program) withEngine(work func(engine *refgrow.Engine)) {
+// withEngine does something with the database, which it makes if there is none.
+func (p *commandLine) withEngine(work func(engine *refgrow.Engine)) {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {
@@ -242,7 +264,7 @@ func (p *program) withEngine(work func(engine *refgrow.Engine)) {
 }
 
 // tamper changes the database behind the engine's back.
-func (p *program) tamper(statement string) {
+func (p *commandLine) tamper(statement string) {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -15,37 +17,43 @@ import (
 
 const apiRoot = "/api/v1"
 
-// handler is everything that serve serves. There is no http.ServeMux in front,
-// which would redirect some paths and answer others in plain text: but for what
-// browsers get of tracking, clients read JSON on every answer.
-func (s *serveFlags) handler(engine *refgrow.Engine, log *slog.Logger) http.Handler {
-	options := httpapi.Options{RateLimit: int(s.rateLimit), IgnoreUnknown: s.lenient, ClientIP: s.proxies.client, Logger: log}
+// handler is everything that serve serves. There is no http.ServeMux in front, which
+// would redirect some paths and answer others in plain text: except for what tracking
+// sends to browsers, every answer is JSON.
+func (s *serveFlags) handler(engine *refgrow.Engine, bare int64, log *slog.Logger) http.Handler {
+	options := httpapi.Options{RateLimit: int(s.rateLimit), IgnoreUnknown: s.lenient,
+		ClientIP: s.proxies.client, Logger: log, Observe: observe}
 	if options.RateLimit == 0 {
-		options.RateLimit = -1 // for the package 0 means its default
+		options.RateLimit = -1 // to the package, 0 means its default
 	}
 	api := http.StripPrefix(apiRoot, httpapi.New(engine, options))
-	visits := newTrackers(engine, tracking.Options{ClientIP: s.proxies.client, HTTPS: s.proxies.https, Logger: log})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	visits := newTrackers(engine, bare, tracking.Options{ClientIP: s.proxies.client, HTTPS: s.proxies.https, Logger: log})
+	return s.logged(log, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case below(r.URL.Path) && (r.URL.RawPath == "" || below(r.URL.RawPath)):
-			api.ServeHTTP(w, r)
+			ctx, cancel := context.WithTimeout(r.Context(), callWithin)
+			defer cancel()
+			api.ServeHTTP(w, r.WithContext(ctx))
 		case r.URL.Path == "/healthz":
 			health(w, r, engine, log)
+		case r.URL.Path == "/readyz":
+			ready(w, r, engine, log)
 		case visits.serve(w, r):
 		default:
-			answer(w, http.StatusNotFound, `{"success":false,"error":"There is nothing at this path; the API is under `+apiRoot+`","code":"not_found"}`)
+			answer(w, http.StatusNotFound, `{"success":false,"error":"There is nothing at this path; the API is under `+
+				apiRoot+`","code":"not_found"}`)
 		}
 	})
 }
 
-// below tells whether a path is the API's.
+// below reports whether a path is the API's.
 func below(path string) bool {
 	rest, ok := strings.CutPrefix(path, apiRoot)
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// health reads from the database, so that "ok" means more than that the process
-// is there.
+// health reads from the database, so that "ok" means more than that the process is
+// alive.
 func health(w http.ResponseWriter, r *http.Request, engine *refgrow.Engine, log *slog.Logger) {
 	if !allowed(w, r, http.MethodGet, http.MethodHead) {
 		return
@@ -59,7 +67,30 @@ func health(w http.ResponseWriter, r *http.Request, engine *refgrow.Engine, log 
 	answer(w, http.StatusOK, `{"status":"ok"}`)
 }
 
-// allowed tells whether a request has one of the methods. If not, it answers that.
+// ready writes to the database, so that "ready" means that the API takes writes. Notes
+// are what the operator should know, and no failure.
+func ready(w http.ResponseWriter, r *http.Request, engine *refgrow.Engine, log *slog.Logger) {
+	if !allowed(w, r, http.MethodGet, http.MethodHead) {
+		return
+	}
+	notes, err := engine.Ready(r.Context())
+	if err != nil {
+		log.Error("the database cannot be written", "error", err)
+		answer(w, http.StatusServiceUnavailable, `{"status":"unavailable"}`)
+		return
+	}
+	if notes == nil {
+		notes = []string{}
+	}
+	text, err := json.Marshal(map[string]any{"status": "ready", "notes": notes})
+	if err != nil {
+		panic(err) // texts can always be written as JSON
+	}
+	answer(w, http.StatusOK, string(text))
+}
+
+// allowed reports whether a request has one of the methods. If not, it answers
+// accordingly.
 func allowed(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	if slices.Contains(methods, r.Method) {
 		return true

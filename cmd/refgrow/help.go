@@ -14,7 +14,8 @@ const helpOperand = "[COMMAND]"
 func helpCommand() command {
 	return command{
 		name: "help", operand: helpOperand, summary: "show what a command does",
-		text:    "Shows all commands, or what one of them does and which flags it takes.\n\"refgrow COMMAND -h\" does the same.",
+		text: "Shows all commands, or what one of them does and which flags it takes.\n" +
+			"\"refgrow COMMAND -h\" does the same.",
 		prepare: func(*flag.FlagSet) work { return help },
 	}
 }
@@ -28,7 +29,7 @@ func help(_ context.Context, c *call) error {
 	return err
 }
 
-// helpCall is the call of help for a command or a group of them.
+// helpCall is a call of help for a command or a group of them.
 func helpCall(all []command, names []string) (*call, work, error) {
 	text, err := helpFor(all, names)
 	if err != nil {
@@ -55,17 +56,17 @@ func helpFor(all []command, names []string) (string, error) {
 	return "", unknown(names, all)
 }
 
-// overview lists the commands whose names begin in some way.
+// overview lists the commands whose names begin with prefix.
 func overview(all []command, prefix string) string {
 	var b strings.Builder
 	b.WriteString("usage: refgrow COMMAND [flags]\n\n")
 	for _, cmd := range all {
 		if strings.HasPrefix(cmd.name, prefix) {
-			fmt.Fprintf(&b, "  %-21s %s\n", strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.summary)
+			fmt.Fprintf(&b, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.summary)
 		}
 	}
-	b.WriteString("\nEvery command takes --db FILE (default refgrow.db) and --json; flags may stand before or\n" +
-		"behind the names. \"refgrow COMMAND -h\" tells more. Results go to stdout, everything else to\n" +
+	b.WriteString("\nEvery command takes --db FILE (default refgrow.db) and --json; flags may come before or\n" +
+		"after the names. \"refgrow COMMAND -h\" says more. Results go to stdout, everything else to\n" +
 		"stderr. Exit codes: 0 done, 1 failed, 2 wrong call.\n")
 	return b.String()
 }
@@ -73,7 +74,8 @@ func overview(all []command, prefix string) string {
 // details is the whole help of one command.
 func details(cmd command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "usage: refgrow %s [flags]\n\n%s\n\nflags:\n", strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.text)
+	fmt.Fprintf(&b, "usage: refgrow %s [flags]\n\n%s\n\nflags:\n",
+		strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.text)
 	flags, _ := flagsOf(cmd, &call{})
 	flags.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
@@ -90,9 +92,10 @@ func details(cmd command) string {
 
 func versionCommand() command {
 	return command{
-		name: "version", summary: "show the version of this program",
-		text: "Shows the version of this program and what it was built with.\n\n" +
-			"JSON: {\"version\", \"revision\", \"modified\", \"go\", \"os\", \"arch\"}; revision is \"\" for a build\noutside version control.",
+		name: "version", summary: "show the version of this binary",
+		text: "Shows the version of this binary and what it was built with.\n\n" +
+			`JSON: {"version", "revision", "modified", "go", "os", "arch"}; revision is "" for a build` +
+			"\noutside version control.",
 		prepare: func(*flag.FlagSet) work { return version },
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// keyFlags describe a key that is to be made.
+// keyFlags describe a key to be made.
 type keyFlags struct {
 	project, name string
 	readOnly      bool
@@ -19,14 +19,14 @@ type keyFlags struct {
 func keyCreateCommand() command {
 	return command{
 		name: "key create", summary: "make an API key for a project",
-		text: "Makes an API key for a project and prints it, alone, on stdout. It is stored as a hash only and\n" +
+		text: "Makes an API key for a project and prints it, alone, on stdout. It is stored only as a hash and\n" +
 			"cannot be shown again.\n\n" +
 			`JSON: {"id", "project", "name", "read_only", "created_at", "key"}`,
 		prepare: func(flags *flag.FlagSet) work {
 			var k keyFlags
 			flags.StringVar(&k.project, "project", "", "`NAME` of the project that the key opens; required")
 			flags.StringVar(&k.name, "name", "", "a `LABEL` for people, up to 100 characters")
-			flags.BoolVar(&k.readOnly, "read-only", false, "make a key that can read only")
+			flags.BoolVar(&k.readOnly, "read-only", false, "make a key that can only read")
 			return k.create
 		},
 	}
@@ -46,7 +46,8 @@ func (k *keyFlags) create(ctx context.Context, c *call) error {
 		}
 		if c.json {
 			return c.stdout.json(newKeyJSON{
-				ID: key.ID, Project: key.ProjectName, Name: key.Name, ReadOnly: key.ReadOnly, CreatedAt: stamp(key.CreatedAt), Key: token,
+				ID: key.ID, Project: key.ProjectName, Name: key.Name,
+				ReadOnly: key.ReadOnly, CreatedAt: stamp(key.CreatedAt), Key: token,
 			})
 		}
 		return c.stdout.printf("%s\n", token)
@@ -92,7 +93,8 @@ func listKeys(ctx context.Context, c *call) error {
 			if k.RevokedAt != nil {
 				revoked = stamp(*k.RevokedAt)
 			}
-			rows = append(rows, []string{strconv.FormatInt(k.ID, 10), k.ProjectName, access, stamp(k.CreatedAt), revoked, k.Name})
+			rows = append(rows,
+				[]string{strconv.FormatInt(k.ID, 10), k.ProjectName, access, stamp(k.CreatedAt), revoked, k.Name})
 		}
 		if c.json {
 			return c.stdout.json(list)
@@ -113,8 +115,8 @@ type keyJSON struct {
 func keyRevokeCommand() command {
 	return command{
 		name: "key revoke", operand: "ID", summary: "end an API key",
-		text: "Ends the key that \"refgrow key list\" shows with this id. A server that is running refuses it\n" +
-			"within a second.\n\n" + `JSON: {"id", "revoked": true}`,
+		text: "Ends the key that \"refgrow key list\" shows with this id. A running server refuses it within a\n" +
+			"second.\n\n" + `JSON: {"id", "revoked": true}`,
 		prepare: func(*flag.FlagSet) work { return revokeKey },
 	}
 }
@@ -127,9 +129,9 @@ func revokeKey(ctx context.Context, c *call) error {
 	return c.withEngine(ctx, existing, func(engine *refgrow.Engine) error {
 		switch err := engine.RevokeKey(ctx, id); {
 		case errors.Is(err, refgrow.ErrNotFound):
-			return fmt.Errorf("there is no key %d in %s; \"refgrow key list\" shows those there are", id, c.db)
+			return fmt.Errorf("there is no key %d in %s; \"refgrow key list\" shows the existing ones", id, c.db)
 		case errors.Is(err, refgrow.ErrConflict):
-			return fmt.Errorf("the key %d was revoked before", id)
+			return fmt.Errorf("the key %d was already revoked", id)
 		case err != nil:
 			return err
 		}

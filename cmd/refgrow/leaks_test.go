@@ -16,15 +16,16 @@ import (
 )
 
 // A server that is told to stop in the middle of a crowd, half of which hangs up
-// whenever it likes, has written all that it has acknowledged, and leaves no
-// goroutine, no file and no connection behind.
+// whenever it likes, has written all that it acknowledged, and leaves no goroutine,
+// file or connection behind.
 func TestServeLeavesNothing(t *testing.T) {
 	conformance.NothingLeft(t)
 	p := setup(t)
 	s := p.serve("--rate-limit", "0", "--webhook-allow-private").tracked()
 	sent := make(chan struct{})
 	r := receive(t, func() { <-sent }) // nobody has to read what it got: its channel has room
-	if status, _, body := s.do("POST", "/api/v1/webhooks", `{"url": "`+r.URL+`/hooks", "events": ["referral_signed_up"]}`); status != http.StatusCreated {
+	status, _, body := s.do("POST", "/api/v1/webhooks", `{"url": "`+r.URL+`/hooks", "events": ["referral_signed_up"]}`)
+	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, body)
 	}
 	s.do("POST", "/api/v1/referrals", `{"email": "carl@example.com", "affiliate_id": 1}`)
@@ -58,16 +59,16 @@ func TestServeLeavesNothing(t *testing.T) {
 	clients.Wait()
 
 	written := p.count("SELECT COUNT(*) FROM refgrow_conversions WHERE reference LIKE 'waited for %'")
-	// A connection that breaks at the very end can take an answer along.
+	// A connection that breaks at the very end can take an answer with it.
 	if told := int(acknowledged.Load()); written < told || written > told+16 {
-		t.Errorf("%d sales were acknowledged, and %d are written", told, written)
+		t.Errorf("%d sales were acknowledged, and %d were written", told, written)
 	}
 	p.must("verify")
 }
 
 // hasty sends one request on a connection of its own: some wait for the answer, some
-// hang up before, and some in the middle of the request. It tells whether a sale was
-// acknowledged.
+// hang up before it comes, and some in the middle of the request. It reports whether a
+// sale was acknowledged.
 func (s *server) hasty(client, i int) (sold bool, err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.ready.URL, "http://"))
 	if err != nil {
@@ -79,7 +80,8 @@ func (s *server) hasty(client, i int) (sold bool, err error) {
 	if !waits {
 		what = "left"
 	}
-	body := fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "base_value": 10, "reference": "%s %d-%d"}`, what, client, i)
+	body := fmt.Sprintf(`{"type": "purchase", "affiliate_id": 1, "base_value": 10, "reference": "%s %d-%d"}`,
+		what, client, i)
 	line := "POST /api/v1/conversions"
 	switch i % 10 {
 	case 1:
@@ -89,7 +91,8 @@ func (s *server) hasty(client, i int) (sold bool, err error) {
 	case 5:
 		key = "rgk_wrong"
 	}
-	request := fmt.Sprintf("%s HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", line, key, len(body), body)
+	request := fmt.Sprintf("%s HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
+		line, key, len(body), body)
 	if i%4 == 3 {
 		request = request[:len(request)-len(body)/2]
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 func main() {
-	// The first signal asks for an orderly end. From then on signals do again what
-	// they always do, so that a second one ends the program at once.
+	// The first signal asks for an orderly end. After that signals have their usual
+	// effect again, so that a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -15,7 +15,7 @@ import (
 
 const asProgram = "REFGROW_TEST_AS_PROGRAM"
 
-// TestMain lets the test binary be the program itself.
+// TestMain lets the test binary be the command itself.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
@@ -23,11 +23,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process starts the program with real signals, and waits until it listens on a
-// database that was empty.
-func (p *program) process(args ...string) (cmd *exec.Cmd, log *journal, key, address string) {
+// process starts a server with real signals, and waits until it listens, on a database
+// that was empty.
+func (p *commandLine) process(args ...string) (cmd *exec.Cmd, log *journal, key, address string) {
 	p.t.Helper()
-	cmd = exec.CommandContext(p.t.Context(), os.Args[0], append([]string{"serve", "--db", p.db, "--addr", "127.0.0.1:0"}, args...)...)
+	cmd = exec.CommandContext(p.t.Context(), os.Args[0],
+		append([]string{"serve", "--db", p.db, "--addr", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	log = new(journal)
 	cmd.Stderr = log
@@ -65,9 +66,25 @@ func TestSignals(t *testing.T) {
 		}
 	}
 
-	// A second signal does not wait for a request that never ends.
+	// One that never ends is broken off in time, and that is no failure.
 	p := setup(t)
-	cmd, log, key, address := p.process()
+	cmd, log, key, address := p.process("--stop-within", "1s")
+	endless, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endless.Close()
+	beginRequest(t, endless, key, 10)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v, %s", err, log)
+	}
+
+	// A second signal does not wait for a request that never ends.
+	p = setup(t)
+	cmd, log, key, address = p.process("--stop-within", "1m")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +99,7 @@ func TestSignals(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for waiting := true; waiting; {
-		// One is enough, unless it comes before the program expects a second.
+		// One is enough, unless it comes before the process expects a second.
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}
@@ -97,8 +114,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// single skips in short mode, in which CI looks for races, what takes long and does one
-// thing after the other: it has been tested without.
+// single skips, in short mode, what takes long and does one thing after the other: CI
+// looks for races in that mode, and has run these tests without it.
 func single(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

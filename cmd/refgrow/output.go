@@ -38,11 +38,11 @@ func (o *output) json(value any) error {
 	return encoder.Encode(value)
 }
 
-// table prints rows in columns. The first row is the heads.
+// table prints rows in columns. The first row has the headings.
 func (o *output) table(rows [][]string) error {
 	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		// The last cell has no tab behind it, and so no blanks.
+		// The last cell has no tab after it, and so no blanks.
 		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
 			return err
 		}
@@ -67,13 +67,13 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// tell writes what is no result. If that fails, there is nobody left to be told.
+// tell writes what is not a result. If that fails, there is nobody left to tell.
 func tell(stderr io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(stderr, format, args...)
 }
 
-// progress shows on a terminal that long work goes on, and for how long already.
-// The caller calls stop when it is over.
+// progress shows on a terminal that long work goes on, and how long it has taken so
+// far. The caller calls stop when it is over.
 func progress(stderr io.Writer, doing string) (stop func()) {
 	if !terminal(stderr) {
 		return func() {}

@@ -6,13 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/refgrow-go/refgrow"
 )
 
 // An assignment is one flag of a call.
 type assignment struct{ name, value string }
 
-// parse finds the command that args name, with the flags before, between and
-// behind the names. The flag package itself would stop at the first name.
+// parse finds the command that args name, with the flags before, between and after the
+// names. The flag package itself would stop at the first name.
 func parse(args []string, all []command) (*call, work, error) {
 	sets := make([]*flag.FlagSet, len(all))
 	works := make([]work, len(all))
@@ -39,6 +41,7 @@ func parse(args []string, all []command) (*call, work, error) {
 	if c.operand, err = operandOf(c.command, operands); err != nil {
 		return nil, nil, err
 	}
+	c.operands = operands
 	for _, a := range given {
 		if err := assign(c, a); err != nil {
 			return nil, nil, err
@@ -50,7 +53,7 @@ func parse(args []string, all []command) (*call, work, error) {
 	return c, works[at], nil
 }
 
-// flagsOf gives the flags of a command: its own and those that all have.
+// flagsOf returns the flags of a command: its own and those that all commands have.
 func flagsOf(cmd command, c *call) (*flag.FlagSet, work) {
 	set := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
@@ -84,7 +87,7 @@ func split(args []string, sets []*flag.FlagSet) (names []string, given []assignm
 		known := lookUp(name, sets)
 		switch {
 		case known == nil:
-			return nil, nil, false, usage("there is no flag %s; \"refgrow help\" shows what there is", arg)
+			return nil, nil, false, usage("there is no flag %s; \"refgrow help\" lists the commands", arg)
 		case hasValue:
 		case isSwitch(known):
 			value = "true"
@@ -113,8 +116,8 @@ func isSwitch(f *flag.Flag) bool {
 	return ok && b.IsBoolFlag()
 }
 
-// find gives the place of the command that names begin with, -1 for none, and
-// what follows its name.
+// find returns the index of the command that names begin with, -1 for none, and what
+// follows its name.
 func find(names []string, all []command) (at int, operands []string) {
 	for i, cmd := range all {
 		words := strings.Fields(cmd.name)
@@ -142,7 +145,7 @@ func unknown(names []string, all []command) error {
 	case len(group) > 0:
 		return usage("after %q comes one of: %s", names[0], strings.Join(group, ", "))
 	}
-	return usage("this version has no command %q; \"refgrow help\" shows what there is", names[0])
+	return usage("this version has no command %q; \"refgrow help\" lists the commands", names[0])
 }
 
 func operandOf(cmd command, operands []string) (string, error) {
@@ -154,18 +157,33 @@ func operandOf(cmd command, operands []string) (string, error) {
 	case len(operands) == 0 && strings.HasPrefix(cmd.operand, "["):
 		return "", nil
 	case len(operands) == 0:
-		return "", usage("\"refgrow %s\" needs the %s behind it", cmd.name, cmd.operand)
-	case len(operands) > 1 && cmd.operand != helpOperand:
+		return "", usage("\"refgrow %s\" needs the %s after it", cmd.name, strings.TrimSuffix(cmd.operand, "..."))
+	case len(operands) > 1 && cmd.operand != helpOperand && !strings.HasSuffix(cmd.operand, "..."):
 		return "", usage("\"refgrow %s\" takes one %s; a name with spaces has to be quoted", cmd.name, cmd.operand)
 	}
 	return strings.Join(operands, " "), nil
 }
 
 // id reads the operand of a command that takes the id of a thing.
-func (c *call) id(thing string) (int64, error) {
-	id, err := strconv.ParseInt(c.operand, 10, 64)
+func (c *call) id(thing string) (int64, error) { return idIn(c.operand, thing) }
+
+// ids reads the operands of a command that takes the ids of several things.
+func (c *call) ids(thing string) ([]int64, error) {
+	ids := make([]int64, len(c.operands))
+	for i, text := range c.operands {
+		var err error
+		if ids[i], err = idIn(text, thing); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func idIn(text, thing string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || id <= 0 {
-		return 0, usage("%q is no id of a %s: give the number that \"refgrow %s list\" shows", c.operand, thing, thing)
+		return 0, usage("%q is not the id of a %s: use the number that \"refgrow %s list\" shows",
+			text, thing, thing)
 	}
 	return id, nil
 }
@@ -174,7 +192,8 @@ func (c *call) id(thing string) (int64, error) {
 func assign(c *call, a assignment) error {
 	f := c.flags.Lookup(a.name)
 	if f == nil {
-		return usage("\"refgrow %s\" has no flag --%s; \"refgrow %s -h\" shows those it has", c.command.name, a.name, c.command.name)
+		return usage("\"refgrow %s\" has no flag --%s; \"refgrow %s -h\" shows the flags it has",
+			c.command.name, a.name, c.command.name)
 	}
 	if isSwitch(f) {
 		if _, err := strconv.ParseBool(a.value); err != nil {
@@ -201,8 +220,8 @@ func (w *whole) Set(text string) error {
 	return nil
 }
 
-// An instant is the value of a flag that takes an instant of RFC 3339, or a day,
-// which means its first instant in UTC.
+// An instant is the value of a flag that takes an instant, in a form that
+// refgrow.ParseInstant reads.
 type instant struct{ time.Time }
 
 func (i *instant) String() string {
@@ -213,15 +232,9 @@ func (i *instant) String() string {
 }
 
 func (i *instant) Set(text string) error {
-	t, err := time.Parse(time.DateOnly, text)
+	t, err := refgrow.ParseInstant(text)
 	if err != nil {
-		err = t.UnmarshalText([]byte(text))
-	}
-	if err != nil {
-		return usage("must be a date such as 2026-11-01, or an instant such as 2026-11-01T13:00:00Z, not %q", text)
-	}
-	if t.IsZero() { // which would mean that the flag was not given
-		t = t.Add(time.Nanosecond)
+		return usage("%v, not %q", err, text)
 	}
 	i.Time = t
 	return nil

@@ -7,14 +7,15 @@ import (
 	"testing"
 )
 
-// Flags stand before, between and behind the names.
+// Flags come before, between and after the names.
 func TestInterleavedFlags(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{
 		"--db a.db --commission 20% project create shop --hold-days 30 --coupon-first",
 		"project --coupon-first create --hold-days=30 shop -db a.db -commission=20%",
 		"-coupon-first=true project create --db=a.db --commission=20% --hold-days 30 -- shop",
-		"--db x.db project create shop --coupon-first=false --db a.db --hold-days 4 --hold-days 30 --commission 20% --coupon-first",
+		"--db x.db project create shop --coupon-first=false --db " +
+			"a.db --hold-days 4 --hold-days 30 --commission 20% --coupon-first",
 	} {
 		c, _, err := parse(strings.Fields(args), commands())
 		if err != nil {
@@ -29,12 +30,12 @@ func TestInterleavedFlags(t *testing.T) {
 			t.Errorf("%s: got %q", args, got)
 		}
 		if !c.given("commission") || c.given("currency") {
-			t.Errorf("%s: wrong flags count as given", args)
+			t.Errorf("%s: the wrong flags count as given", args)
 		}
 	}
 }
 
-// Behind -- and where a flag's value stands, a dash means nothing.
+// After -- and in a flag's value, a dash means nothing.
 func TestDashes(t *testing.T) {
 	t.Parallel()
 	c, _, err := parse([]string{"project", "show", "--db", "--odd.db", "--", "--shop"}, commands())

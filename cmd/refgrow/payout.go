@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -17,16 +19,38 @@ const projectUsage = "`NAME` of the project; not needed where there is only one"
 type runFlags struct {
 	project, currency, minimum string
 	cutoff                     instant
+	affiliates, without        emails
+	detailsOnly                bool
+	key                        string // of "payout run" alone
+}
+
+// emails are the values of a flag that is given once for each affiliate.
+type emails []string
+
+func (e *emails) String() string {
+	if e == nil {
+		return ""
+	}
+	return strings.Join(*e, ",")
+}
+
+func (e *emails) Set(text string) error {
+	*e = append(*e, text)
+	return nil
 }
 
 func (r *runFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&r.project, "project", "", projectUsage)
 	flags.StringVar(&r.currency, "currency", "", "`CODE` of the currency to pay out, instead of the project's")
-	flags.StringVar(&r.minimum, "minimum", "", "the least that one affiliate is paid, instead of the project's: `25.00`")
+	flags.StringVar(&r.minimum, "minimum", "",
+		"the least that one affiliate is paid, instead of the project's: `25.00`")
 	flags.Var(&r.cutoff, "cutoff", "`DATE` or instant by which earnings are available, instead of now")
+	flags.Var(&r.affiliates, "affiliate", "only for the affiliate with this `EMAIL`; can be given several times")
+	flags.Var(&r.without, "without", "leave out the affiliate with this `EMAIL`; can be given several times")
+	flags.BoolVar(&r.detailsOnly, "details-only", false, "leave out affiliates without any payout preference")
 }
 
-// params reads the minimum in the currency of the run, which is complete after it.
+// params reads the minimum in the currency of the run, which it completes.
 func (r *runFlags) params(ctx context.Context, c *call, project *refgrow.Project) (refgrow.PayoutRunParams, error) {
 	params := refgrow.PayoutRunParams{Cutoff: r.cutoff.Time}
 	settings, err := project.Settings(ctx)
@@ -40,9 +64,48 @@ func (r *runFlags) params(ctx context.Context, c *call, project *refgrow.Project
 		}
 	}
 	if c.given("minimum") {
-		params.Minimum, err = amountIn("minimum", r.minimum, params.Currency)
+		if params.Minimum, err = amountIn("minimum", r.minimum, params.Currency); err != nil {
+			return params, err
+		}
 	}
-	return params, err
+	params.By, params.DetailsOnly = "command line", r.detailsOnly
+	if params.AffiliateIDs, err = idsOf(ctx, project, "affiliate", r.affiliates); err != nil {
+		return params, err
+	}
+	if params.Without, err = idsOf(ctx, project, "without", r.without); err != nil {
+		return params, err
+	}
+	if c.given("key") {
+		params.Idempotency = refgrow.Idempotency{Caller: params.By, Key: r.key}
+	}
+	return params, nil
+}
+
+// idsOf returns the ids of the affiliates that a flag names by their emails.
+func idsOf(ctx context.Context, project *refgrow.Project, name string, emails []string) ([]int64, error) {
+	var ids []int64
+	for _, email := range emails {
+		id, err := idOf(ctx, project, name, email)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func idOf(ctx context.Context, project *refgrow.Project, name, email string) (int64, error) {
+	affiliate, err := project.AffiliateByEmail(ctx, email)
+	if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "email" {
+		return 0, usage("--%s: %s", name, own.Message)
+	}
+	if errors.Is(err, refgrow.ErrNotFound) {
+		return 0, fmt.Errorf("--%s: there is no affiliate %q in the project %q", name, email, project.Name())
+	}
+	if err != nil {
+		return 0, err
+	}
+	return affiliate.ID, nil
 }
 
 func currencyOf(text string) (money.Currency, error) {
@@ -73,26 +136,29 @@ func (r *runFlags) preview(ctx context.Context, c *call) error {
 			return err
 		}
 		stop := progress(c.stderr, "looking for payouts")
-		payouts, err := project.PreviewPayouts(ctx, params)
+		result, err := project.PreviewPayoutRun(ctx, params)
 		stop()
 		if err != nil {
 			return err
 		}
-		return c.showRun(ctx, project, params.Currency, payouts)
+		return c.showRun(ctx, project, params.Currency, result)
 	})
 }
 
 func payoutRunCommand() command {
 	return command{
 		name: "payout run", summary: "make the payouts that are due",
-		text: "Makes one pending payout for each affiliate for whom there is enough: of what is available by the\n" +
-			"cut-off, less every debt, without what other payouts have reserved. No money is moved: \"payout export\"\n" +
-			"gives a file for the service that pays, and \"payout pay\" notes that it has. Where a run was interrupted,\n" +
-			"the same call goes on with it; repeated and parallel runs pay nobody twice.\n\n" +
+		text: "Makes one pending payout for each affiliate who has earned enough: of what is available by the\n" +
+			"cut-off, less any debt, without what other payouts have reserved. No money is moved: \"payout export\"\n" +
+			"prints a file for the service that pays, and \"payout pay\" notes that it has. If a run was\n" +
+			"interrupted, the same call continues it; repeated and parallel runs pay nobody twice. With --key the\n" +
+			"run is made once: the same call goes on with the same cut-off, and then prints the run's payouts as\n" +
+			"they are. stderr says how many affiliates were left out, and why.\n\n" +
 			"JSON: an array of the payouts made. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r runFlags
 			r.define(flags)
+			flags.StringVar(&r.key, "key", "", "make this run once, however often it is called with this `KEY`")
 			return r.run
 		},
 	}
@@ -105,99 +171,50 @@ func (r *runFlags) run(ctx context.Context, c *call) error {
 			return err
 		}
 		stop := progress(c.stderr, "making payouts")
-		payouts, err := project.RunPayouts(ctx, params)
+		result, err := project.MakePayoutRun(ctx, params)
 		stop()
+		payouts := result.Payouts
 		if err != nil && len(payouts) == 0 {
 			return err
 		}
-		// What was made has to be shown, even when somebody has interrupted us.
-		notShown := c.showRun(context.WithoutCancel(ctx), project, params.Currency, payouts)
+		// What was made must be shown, even if somebody has interrupted us.
+		notShown := c.showRun(context.WithoutCancel(ctx), project, params.Currency, result)
 		if err != nil {
-			tell(c.stderr, "the run has not come to its end; payouts made until then: %d; the same call makes the rest\n", len(payouts))
+			tell(c.stderr, "the run did not finish; payouts made so far: %d; the same call makes the rest\n",
+				len(payouts))
 		}
 		return errors.Join(err, notShown)
 	})
 }
 
-// showRun prints what a run has made, or would make.
-func (c *call) showRun(ctx context.Context, project *refgrow.Project, currency money.Currency, payouts []refgrow.Payout) error {
-	if len(payouts) == 0 {
+// showRun prints what a run made, or would make.
+func (c *call) showRun(
+	ctx context.Context, project *refgrow.Project, currency money.Currency, result *refgrow.PayoutRunResult,
+) error {
+	if len(result.Payouts) == 0 {
 		tell(c.stderr, "there is nothing to pay out in %s\n", currency)
 	}
-	return c.showPayouts(ctx, project, payouts)
-}
-
-// exportFlags describe a file of payments.
-type exportFlags struct{ project, format, currency string }
-
-func payoutExportCommand() command {
-	return command{
-		name: "payout export", summary: "print the pending payouts as a file for PayPal or Wise",
-		text: "Prints the pending payouts in one currency as the CSV that PayPal's mass payments or Wise's batch\n" +
-			"payments take. Payouts to affiliates without the preference it needs are left out; stderr tells how\n" +
-			"many. Once the service has paid, note it with \"refgrow payout pay\".\n\n" +
-			`JSON: {"format", "currency", "payouts", "left_out", "csv"}; payouts and left_out are counts.`,
-		prepare: func(flags *flag.FlagSet) work {
-			var e exportFlags
-			flags.StringVar(&e.project, "project", "", projectUsage)
-			flags.StringVar(&e.format, "format", "", "`SERVICE` that takes the file: paypal or wise; required")
-			flags.StringVar(&e.currency, "currency", "", "`CODE` of the currency, instead of the project's")
-			return e.export
-		},
+	counts := make(map[refgrow.LeftOutReason]int)
+	for _, left := range result.LeftOut {
+		counts[left.Reason]++
 	}
-}
-
-func (e *exportFlags) export(ctx context.Context, c *call) error {
-	if !c.given("format") {
-		return usage("\"refgrow payout export\" needs --format paypal or --format wise")
-	}
-	format := refgrow.PayoutFormat(e.format)
-	var without string
-	switch format {
-	case refgrow.PayPalFile:
-		without = "no PayPal email"
-	case refgrow.WiseFile:
-		without = "neither an account id nor an email for Wise"
-	default:
-		return usage("--format must be paypal or wise, not %q", e.format)
-	}
-	var currency money.Currency
-	if c.given("currency") {
-		var err error
-		if currency, err = currencyOf(e.currency); err != nil {
-			return err
+	for _, reason := range []struct {
+		reason refgrow.LeftOutReason
+		words  string
+	}{
+		{refgrow.LeftOutBelowMinimum, "below the minimum"}, {refgrow.LeftOutNegative, "with a debt"},
+		{refgrow.LeftOutExcluded, "excluded by --without"}, {refgrow.LeftOutPaused, "with paused payouts"},
+		{refgrow.LeftOutNoDetails, "without payout preferences"},
+	} {
+		if n := counts[reason.reason]; n > 0 {
+			tell(c.stderr, "left out: %d %s\n", n, reason.words)
 		}
 	}
-	return c.withOneProject(ctx, e.project, func(project *refgrow.Project) error {
-		file, err := project.ExportPayouts(ctx, format, currency)
-		if err != nil {
-			return err
-		}
-		tell(c.stderr, "pending payouts in %s: %d in the file, %d left out", file.Currency, file.Payouts, file.LeftOut)
-		if file.LeftOut > 0 {
-			tell(c.stderr, ", to affiliates with %s", without)
-		}
-		tell(c.stderr, "\n")
-		if c.json {
-			return c.stdout.json(payoutFileJSON{
-				Format: string(file.Format), Currency: string(file.Currency), Payouts: file.Payouts, LeftOut: file.LeftOut,
-				CSV: string(file.CSV),
-			})
-		}
-		return c.stdout.printf("%s", file.CSV)
-	})
-}
-
-type payoutFileJSON struct {
-	Format   string `json:"format"`
-	Currency string `json:"currency"`
-	Payouts  int    `json:"payouts"`
-	LeftOut  int    `json:"left_out"`
-	CSV      string `json:"csv"`
+	return c.showPayouts(ctx, project, result.Payouts)
 }
 
 // payoutListFlags narrow the list of payouts.
-type payoutListFlags struct{ project, status, affiliate string }
+type payoutListFlags struct{ project, status, affiliate, run string }
 
 func payoutListCommand() command {
 	return command{
@@ -206,7 +223,8 @@ func payoutListCommand() command {
 		prepare: func(flags *flag.FlagSet) work {
 			var l payoutListFlags
 			flags.StringVar(&l.project, "project", "", projectUsage)
-			flags.StringVar(&l.status, "status", "", "only those of a `STATUS`: pending, paid or canceled")
+			flags.StringVar(&l.status, "status", "", "only those of a `STATUS`: pending, paid, canceled or returned")
+			flags.StringVar(&l.run, "run", "", "only those of the run with this `ID`")
 			flags.StringVar(&l.affiliate, "affiliate", "", "only those to the affiliate with this `EMAIL`")
 			return l.list
 		},
@@ -216,21 +234,22 @@ func payoutListCommand() command {
 func (l *payoutListFlags) list(ctx context.Context, c *call) error {
 	params := refgrow.ListPayoutsParams{Status: refgrow.PayoutStatus(l.status), Limit: refgrow.MaxLimit}
 	if c.given("status") && !slices.Contains(payoutStatuses(), params.Status) {
-		return usage("--status must be pending, paid or canceled, not %q", l.status)
+		return usage("--status must be pending, paid, canceled or returned, not %q", l.status)
 	}
 	return c.withOneProject(ctx, l.project, func(project *refgrow.Project) error {
 		if c.given("affiliate") {
-			affiliate, err := project.AffiliateByEmail(ctx, l.affiliate)
-			if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "email" {
-				return usage("--affiliate: %s", own.Message)
-			}
-			if errors.Is(err, refgrow.ErrNotFound) {
-				return fmt.Errorf("--affiliate: there is no affiliate %q in the project %q", l.affiliate, project.Name())
-			}
+			id, err := idOf(ctx, project, "affiliate", l.affiliate)
 			if err != nil {
 				return err
 			}
-			params.AffiliateID = affiliate.ID
+			params.AffiliateID = id
+		}
+		if c.given("run") {
+			id, err := strconv.ParseInt(l.run, 10, 64)
+			if err != nil || id < 1 {
+				return usage("--run must be the id of a run, not %q", l.run)
+			}
+			params.RunID = id
 		}
 		stop := progress(c.stderr, "reading payouts")
 		var payouts []refgrow.Payout
@@ -247,74 +266,60 @@ func (l *payoutListFlags) list(ctx context.Context, c *call) error {
 }
 
 func payoutStatuses() []refgrow.PayoutStatus {
-	return []refgrow.PayoutStatus{refgrow.PayoutPending, refgrow.PayoutPaid, refgrow.PayoutCanceled}
+	return []refgrow.PayoutStatus{
+		refgrow.PayoutPending, refgrow.PayoutPaid, refgrow.PayoutCanceled, refgrow.PayoutReturned,
+	}
 }
 
-// payoutFlags are those of the commands that change one payout.
-type payoutFlags struct{ project, reference string }
-
-func payoutPayCommand() command {
+func payoutRunsCommand() command {
 	return command{
-		name: "payout pay", operand: "ID", summary: "note that a payout was paid",
-		text: "Notes that the payment of a pending payout was made: exactly its amount is settled. This is final.\n\n" +
-			"JSON: the payout. " + payoutForm,
+		name: "payout runs", summary: "list the runs of payouts",
+		text: "Lists the runs that made payouts, the newest first.\n\n" +
+			`JSON: an array of {"id", "created_at", "by", "cutoff", "currency", "minimum", "count", "total"}; amounts are` +
+			"\nstrings, and by is null if nobody said who asked for it.",
 		prepare: func(flags *flag.FlagSet) work {
-			var p payoutFlags
-			flags.StringVar(&p.project, "project", "", projectUsage)
-			flags.StringVar(&p.reference, "reference", "", "the payment's id with the bank or service: `TEXT`")
-			return p.pay
+			var project string
+			flags.StringVar(&project, "project", "", projectUsage)
+			return func(ctx context.Context, c *call) error { return c.listRuns(ctx, project) }
 		},
 	}
 }
 
-func (p *payoutFlags) pay(ctx context.Context, c *call) error {
-	return c.changePayout(ctx, p.project, func(project *refgrow.Project, id int64) (*refgrow.Payout, error) {
-		payout, err := project.PayPayout(ctx, id, refgrow.PayPayoutParams{ExternalReference: p.reference})
-		if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "external_reference" {
-			return nil, usage("--reference %s", own.Message)
-		}
-		return payout, err
-	})
+type payoutRunJSON struct {
+	ID        int64   `json:"id"`
+	CreatedAt string  `json:"created_at"`
+	By        *string `json:"by"`
+	Cutoff    string  `json:"cutoff"`
+	Currency  string  `json:"currency"`
+	Minimum   string  `json:"minimum"`
+	Count     int64   `json:"count"`
+	Total     string  `json:"total"`
 }
 
-func payoutCancelCommand() command {
-	return command{
-		name: "payout cancel", operand: "ID", summary: "give up a pending payout",
-		text: "Gives up a pending payout, for whatever reason: what it would have paid is free for the next run.\n" +
-			"This is final.\n\nJSON: the payout. " + payoutForm,
-		prepare: func(flags *flag.FlagSet) work {
-			var p payoutFlags
-			flags.StringVar(&p.project, "project", "", projectUsage)
-			return p.cancel
-		},
-	}
-}
-
-func (p *payoutFlags) cancel(ctx context.Context, c *call) error {
-	return c.changePayout(ctx, p.project, func(project *refgrow.Project, id int64) (*refgrow.Payout, error) {
-		return project.CancelPayout(ctx, id)
-	})
-}
-
-// changePayout changes the payout that the operand names, and prints it.
-func (c *call) changePayout(ctx context.Context, project string, change func(*refgrow.Project, int64) (*refgrow.Payout, error)) error {
-	id, err := c.id("payout")
-	if err != nil {
-		return err
-	}
+func (c *call) listRuns(ctx context.Context, project string) error {
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
-		payout, err := change(project, id)
-		switch {
-		case errors.Is(err, refgrow.ErrNotFound):
-			return fmt.Errorf("there is no payout %d in the project %q; \"refgrow payout list\" shows those there are", id, project.Name())
-		case errors.Is(err, refgrow.ErrConflict):
-			if payout, err = project.GetPayout(ctx, id); err != nil {
+		list, rows := []payoutRunJSON{}, [][]string{{"ID", "CREATED", "BY", "CUTOFF", "PAYOUTS", "TOTAL"}}
+		for run, err := range project.AllPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: refgrow.MaxLimit}) {
+			if err != nil {
 				return err
 			}
-			return fmt.Errorf("payout %d is %s already, and was left as it is", id, payout.Status)
-		case err != nil:
-			return err
+			shown := payoutRunJSON{
+				ID: run.ID, CreatedAt: stamp(run.CreatedAt), Cutoff: stamp(run.Cutoff), Currency: string(run.Currency),
+				Minimum: run.Minimum.Decimal(), Count: run.Count, Total: run.Total.Decimal(),
+			}
+			by := "-"
+			if run.By != "" {
+				by, shown.By = run.By, &run.By
+			}
+			list = append(list, shown)
+			rows = append(rows, []string{
+				strconv.FormatInt(run.ID, 10), shown.CreatedAt, by, shown.Cutoff,
+				strconv.FormatInt(run.Count, 10), run.Total.String(),
+			})
 		}
-		return c.showPayout(context.WithoutCancel(ctx), project, payout)
+		if c.json {
+			return c.stdout.json(list)
+		}
+		return c.stdout.table(rows)
 	})
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/csv"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,7 @@ import (
 )
 
 // earns makes an affiliate of the project "shop" who has earned something.
-func (p *program) earns(email, amount string, preferences refgrow.PayoutPreferences) {
+func (p *commandLine) earns(email, amount string, preferences refgrow.PayoutPreferences) {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		affiliate, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email})
@@ -30,7 +33,7 @@ func (p *program) earns(email, amount string, preferences refgrow.PayoutPreferen
 }
 
 // sale gives an affiliate a commission, now or at another time.
-func (p *program) sale(shop *refgrow.Project, affiliate int64, commission string, at time.Time) {
+func (p *commandLine) sale(shop *refgrow.Project, affiliate int64, commission string, at time.Time) {
 	p.t.Helper()
 	value := money.MustParse(commission)
 	if _, err := shop.RecordConversion(p.t.Context(), refgrow.RecordConversionParams{
@@ -41,13 +44,23 @@ func (p *program) sale(shop *refgrow.Project, affiliate int64, commission string
 }
 
 // payouts runs a command that prints payouts as JSON, and nothing on stderr.
-func (p *program) payouts(args ...string) []payoutJSON {
+func (p *commandLine) payouts(args ...string) []payoutJSON {
 	p.t.Helper()
 	return decode[[]payoutJSON](p.t, p.must(append(args, "--json")...))
 }
 
+// leaving runs a command that says on stderr whom it leaves out.
+func (p *commandLine) leaving(says string, args ...string) (stdout string) {
+	p.t.Helper()
+	code, stdout, stderr := p.run(args...)
+	if code != exitDone || stderr != says {
+		p.t.Fatalf("%s: exit code %d, stderr %q", args, code, stderr)
+	}
+	return stdout
+}
+
 // nothing runs a command that prints no payouts, as JSON and as a table.
-func (p *program) nothing(says string, args ...string) {
+func (p *commandLine) nothing(says string, args ...string) {
 	p.t.Helper()
 	code, stdout, stderr := p.run(append(args, "--json")...)
 	if code != exitDone || stdout != "[]\n" || stderr != says {
@@ -59,7 +72,7 @@ func (p *program) nothing(says string, args ...string) {
 	}
 }
 
-// short is what a test compares of payouts.
+// short is the part of payouts that tests compare.
 func short(payouts []payoutJSON) string {
 	var all []string
 	for _, p := range payouts {
@@ -77,16 +90,18 @@ func TestPayouts(t *testing.T) {
 	p.earns("carl@example.com", "9.99 USD", refgrow.PayoutPreferences{})
 	p.earns("anna@example.com", "20.00 USD", refgrow.PayoutPreferences{})
 
-	preview := p.payouts("payout", "preview")
+	const one, two = "left out: 1 below the minimum\n", "left out: 2 below the minimum\n"
+	preview := decode[[]payoutJSON](t, p.leaving(one, "payout", "preview", "--json"))
 	if got := short(preview); got != "jane@example.com 12.50 USD pending, anna@example.com 20.00 USD pending" {
 		t.Fatalf("%s", got)
 	}
 	first := preview[0]
-	if first.ID != nil || first.CreatedAt != nil || first.AffiliateID != 1 || first.EntryCount != 1 || first.Cutoff == "" ||
+	if first.ID != nil || first.CreatedAt != nil || first.AffiliateID != 1 ||
+		first.EntryCount != 1 || first.Cutoff == "" ||
 		first.ExternalReference != nil || first.PaidAt != nil || first.CanceledAt != nil {
 		t.Errorf("%+v", first)
 	}
-	if text := p.must("payout", "preview"); text != ""+
+	if text := p.leaving(one, "payout", "preview"); text != ""+
 		"ID  AFFILIATE         AMOUNT     ENTRIES  STATUS\n"+
 		"-   jane@example.com  12.50 USD  1        pending\n"+
 		"-   anna@example.com  20.00 USD  1        pending\n" {
@@ -94,20 +109,20 @@ func TestPayouts(t *testing.T) {
 	}
 	p.nothing("", "payout", "list") // a preview makes none
 
-	if text := p.must("payout", "run", "--minimum", "15"); text != ""+
+	if text := p.leaving(two, "payout", "run", "--minimum", "15"); text != ""+
 		"ID  AFFILIATE         AMOUNT     ENTRIES  STATUS\n"+
 		"1   anna@example.com  20.00 USD  1        pending\n" {
 		t.Errorf("%s", text)
 	}
-	made := p.payouts("payout", "run", "--project", "shop")
+	made := decode[[]payoutJSON](t, p.leaving(one, "payout", "run", "--project", "shop", "--json"))
 	if got := short(made); got != "jane@example.com 12.50 USD pending" {
 		t.Fatalf("%s", got)
 	}
 	if got := made[0]; *got.ID != 2 || got.AffiliateID != 1 || got.EntryCount != 1 || *got.CreatedAt < got.Cutoff {
 		t.Errorf("%+v", got)
 	}
-	p.nothing("there is nothing to pay out in USD\n", "payout", "run")
-	p.nothing("there is nothing to pay out in USD\n", "payout", "preview")
+	p.nothing("there is nothing to pay out in USD\n"+one, "payout", "run")
+	p.nothing("there is nothing to pay out in USD\n"+one, "payout", "preview")
 	p.nothing("there is nothing to pay out in EUR\n", "payout", "run", "--currency", "eur")
 	if got := short(p.payouts("payout", "preview", "--minimum", "0")); got != "carl@example.com 9.99 USD pending" {
 		t.Errorf("%s", got)
@@ -119,8 +134,8 @@ func TestPayouts(t *testing.T) {
 	}
 }
 
-// pays goes on with the payouts 1, to Anna, and 2, to Jane.
-func (p *program) pays() {
+// pays continues with the payouts 1, to Anna, and 2, to Jane.
+func (p *commandLine) pays() {
 	t := p.t
 	paid := decode[payoutJSON](t, p.must("payout", "pay", "1", "--reference", "TX 17", "--json"))
 	if *paid.ID != 1 || *paid.AffiliateEmail != "anna@example.com" || paid.Amount != "20.00" || paid.Status != "paid" ||
@@ -129,7 +144,8 @@ func (p *program) pays() {
 	}
 	canceled := p.must("payout", "cancel", "2")
 	for _, line := range []string{
-		"payout     2\n", "affiliate  jane@example.com\n", "amount     12.50 USD\n", "entries    1\n", "cutoff     2", "created    2",
+		"payout     2\n", "affiliate  jane@example.com\n", "amount     12.50 USD\n",
+		"entries    1\n", "cutoff     2", "created    2",
 		"status     canceled\n", "canceled   2",
 	} {
 		if !strings.Contains(canceled, line) {
@@ -140,18 +156,20 @@ func (p *program) pays() {
 		t.Errorf("%s", canceled)
 	}
 	// What was canceled is free again, and 3 is paid without a reference.
-	if got := short(p.payouts("payout", "run")); got != "jane@example.com 12.50 USD pending" {
+	again := decode[[]payoutJSON](t, p.leaving("left out: 1 below the minimum\n", "payout", "run", "--json"))
+	if got := short(again); got != "jane@example.com 12.50 USD pending" {
 		t.Errorf("%s", got)
 	}
-	if text := p.must("payout", "pay", "3"); !strings.Contains(text, "status     paid\npaid       2") || strings.Contains(text, "reference") {
+	if text := p.must("payout", "pay", "3"); !strings.Contains(text, "status     paid\npaid       2") ||
+		strings.Contains(text, "reference") {
 		t.Errorf("%s", text)
 	}
 
 	for _, test := range []struct{ args, says string }{
-		{"payout pay 1", "payout 1 is paid already, and was left as it is"},
-		{"payout cancel 1", "payout 1 is paid already, and was left as it is"},
-		{"payout pay 2 --reference X", "payout 2 is canceled already, and was left as it is"},
-		{"payout cancel 2", "payout 2 is canceled already, and was left as it is"},
+		{"payout pay 1", "payout 1 is already paid, and was left as it is"},
+		{"payout cancel 1", "payout 1 is already paid, and was left as it is"},
+		{"payout pay 2 --reference X", "payout 2 is already canceled, and was left as it is"},
+		{"payout cancel 2", "payout 2 is already canceled, and was left as it is"},
 	} {
 		code, stdout, stderr := p.run(strings.Fields(test.args)...)
 		if code != exitFailed || stdout != "" || stderr != "refgrow: "+test.says+"\n" {
@@ -159,15 +177,18 @@ func (p *program) pays() {
 		}
 	}
 	code, stdout, stderr := p.run("payout", "pay", "2", "--reference", "two\nlines")
-	if code != exitWrong || stdout != "" || stderr != "refgrow: --reference must be valid UTF-8 without control characters\n" {
+	if code != exitWrong || stdout != "" ||
+		stderr != "refgrow: --reference must be valid UTF-8 without control characters\n" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 
 	for _, test := range []struct{ args, want string }{
-		{"payout list", "jane@example.com 12.50 USD paid, jane@example.com 12.50 USD canceled, anna@example.com 20.00 USD paid"},
+		{"payout list",
+			"jane@example.com 12.50 USD paid, jane@example.com 12.50 USD canceled, anna@example.com 20.00 USD paid"},
 		{"payout list --status paid", "jane@example.com 12.50 USD paid, anna@example.com 20.00 USD paid"},
 		{"payout list --status pending", ""},
-		{"payout list --affiliate JANE@example.com", "jane@example.com 12.50 USD paid, jane@example.com 12.50 USD canceled"},
+		{"payout list --affiliate JANE@example.com",
+			"jane@example.com 12.50 USD paid, jane@example.com 12.50 USD canceled"},
 		{"payout list --affiliate jane@example.com --status canceled", "jane@example.com 12.50 USD canceled"},
 		{"payout list --affiliate carl@example.com", ""},
 	} {
@@ -182,7 +203,116 @@ func (p *program) pays() {
 	}
 }
 
-// The cut-off is a day or an instant, and the currency any that was earned.
+// Several payouts are judged each alone, and the command fails if one was refused.
+func TestSeveralPayouts(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	for _, name := range []string{"ann", "bob", "carl", "dora"} {
+		p.earns(name+"@example.com", "5.00 USD", refgrow.PayoutPreferences{})
+	}
+	p.must("payout", "run")
+	if text := p.must("payout", "pay", "2", "1", "--reference", "batch 7"); text != ""+
+		"ID  RESULT\n"+
+		"2   paid\n"+
+		"1   paid\n" {
+		t.Errorf("%s", text)
+	}
+	for _, test := range []struct {
+		args, says, stdout string
+		code               int
+	}{
+		{"payout pay 1 2 --reference batch_7", "refgrow: 2 of 2 payouts were left as they are\n", "ID  RESULT\n" +
+			"1   The payout is already paid\n2   The payout is already paid\n", exitFailed},
+		{"payout cancel 3 1 9", "refgrow: 2 of 3 payouts were left as they are\n", "ID  RESULT\n" +
+			"3   canceled\n1   The payout is already paid\n9   Payout not found\n", exitFailed},
+		{"payout cancel 3 3", "", "ID  RESULT\n3   canceled\n3   canceled\n", exitDone},
+	} {
+		code, stdout, stderr := p.run(strings.Fields(test.args)...)
+		if code != test.code || stdout != test.stdout || stderr != test.says {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", test.args, code, stdout, stderr)
+		}
+	}
+	// What is so already is no failure.
+	if text := p.must("payout", "pay", "1", "4", "--reference", "batch 7"); text != "ID  RESULT\n1   paid\n4   paid\n" {
+		t.Errorf("%s", text)
+	}
+	code, stdout, stderr := p.run("payout", "cancel", "3", "4", "--json")
+	if code != exitFailed || stderr != "refgrow: 1 of 2 payouts were left as they are\n" || stdout != `[
+  {
+    "id": 3,
+    "status": "canceled"
+  },
+  {
+    "id": 4,
+    "error": "The payout is already paid",
+    "code": "conflict"
+  }
+]
+` {
+		t.Errorf("exit code %d, stdout %s, stderr %q", code, stdout, stderr)
+	}
+	if code, stdout, stderr := p.run("payout", "pay", "3", "4", "--reference", "two\nlines"); code != exitWrong ||
+		stdout != "" || stderr != "refgrow: --reference must be valid UTF-8 without control characters\n" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	// More than one call of the engine takes.
+	many := []string{"payout", "cancel", "3"}
+	for range refgrow.MaxPayouts {
+		many = append(many, "3")
+	}
+	if text := p.must(many...); strings.Count(text, "\n3   canceled") != refgrow.MaxPayouts+1 {
+		t.Errorf("%d lines", strings.Count(text, "\n"))
+	}
+	p.must("verify")
+}
+
+// A payment that came back is shown with why, and paid again by the next run.
+func TestPayoutReturn(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	p.must("project", "create", "shop")
+	p.earns("jane@example.com", "12.50 USD", refgrow.PayoutPreferences{})
+	p.must("payout", "run")
+	code, stdout, stderr := p.run("payout", "return", "1", "--note", "unclaimed")
+	if code != exitFailed || stdout != "" || stderr != "refgrow: payout 1 is still pending, and was left as it is\n" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	p.must("payout", "pay", "1")
+	code, stdout, stderr = p.run("payout", "return", "1")
+	if code != exitWrong || stdout != "" || stderr != "refgrow: --note: is required\n" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	text := p.must("payout", "return", "1", "--note", "the account is closed")
+	for _, line := range []string{
+		"payout     1\n", "affiliate  jane@example.com\n", "amount     12.50 USD\n", "status     returned\n",
+		"paid       2", "returned   2", "note       the account is closed\n",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+	code, stdout, stderr = p.run("payout", "return", "1", "--note", "again")
+	if code != exitFailed || stdout != "" || stderr != "refgrow: payout 1 is already returned, and was left as it is\n" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if got := short(p.payouts("payout", "list", "--status", "returned")); got != "jane@example.com 12.50 USD returned" {
+		t.Errorf("%s", got)
+	}
+	if got := short(p.payouts("payout", "run")); got != "jane@example.com 12.50 USD pending" {
+		t.Errorf("%s", got)
+	}
+	p.must("payout", "pay", "2")
+	returned := decode[payoutJSON](t, p.must("payout", "return", "2", "--note", "unclaimed", "--json"))
+	if *returned.ID != 2 || returned.Status != "returned" || returned.ReturnedAt == nil || returned.PaidAt == nil ||
+		*returned.ReturnNote != "unclaimed" {
+		t.Errorf("%+v", returned)
+	}
+	p.must("verify")
+}
+
+// The cut-off is a day or an instant, and the currency any in which something was
+// earned.
 func TestPayoutCutoffAndCurrency(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -193,21 +323,23 @@ func TestPayoutCutoffAndCurrency(t *testing.T) {
 		p.sale(shop, 1, "3.000 KWD", yesterday.AddDate(0, 0, -1))
 		p.sale(shop, 1, "2.000 KWD", yesterday)
 	})
-	if got := p.payouts("payout", "preview", "--currency", "kwd", "--cutoff", yesterday.Format(time.DateOnly)); short(got) !=
-		"jane@example.com 3.000 KWD pending" || got[0].Cutoff != yesterday.Format(time.DateOnly)+"T00:00:00.000Z" {
+	day, moment := yesterday.Format(time.DateOnly), yesterday.Format(time.RFC3339Nano)
+	got := p.payouts("payout", "preview", "--currency", "kwd", "--cutoff", day)
+	if short(got) != "jane@example.com 3.000 KWD pending" || got[0].Cutoff != day+"T00:00:00.000Z" {
 		t.Errorf("%+v", got)
 	}
-	if got := short(p.payouts("payout", "preview", "--currency", "KWD", "--cutoff", yesterday.Format(time.RFC3339Nano))); got !=
-		"jane@example.com 5.000 KWD pending" {
-		t.Errorf("%s", got)
+	got = p.payouts("payout", "preview", "--currency", "KWD", "--cutoff", moment)
+	if short(got) != "jane@example.com 5.000 KWD pending" {
+		t.Errorf("%s", short(got))
 	}
 	if got := short(p.payouts("payout", "preview", "--currency", "KWD")); got != "jane@example.com 5.500 KWD pending" {
 		t.Errorf("%s", got)
 	}
-	p.nothing("there is nothing to pay out in KWD\n", "payout", "preview", "--currency", "KWD", "--minimum", "5.501")
+	p.nothing("there is nothing to pay out in KWD\nleft out: 1 below the minimum\n",
+		"payout", "preview", "--currency", "KWD", "--minimum", "5.501")
 	p.nothing("there is nothing to pay out in KWD\n", "payout", "run", "--currency", "KWD", "--cutoff", "0001-01-01")
 	p.nothing("there is nothing to pay out in USD\n", "payout", "run")
-	got := p.payouts("payout", "run", "--currency", "KWD", "--minimum", "5", "--cutoff", yesterday.Format(time.RFC3339Nano))
+	got = p.payouts("payout", "run", "--currency", "KWD", "--minimum", "5", "--cutoff", moment)
 	if len(got) != 1 || got[0].Amount != "5.000" || got[0].EntryCount != 2 {
 		t.Errorf("%+v", got)
 	}
@@ -219,49 +351,90 @@ func TestPayoutExport(t *testing.T) {
 	p.must("project", "create", "shop")
 	p.earns("jane@example.com", "12.50 USD", refgrow.PayoutPreferences{PayPalEmail: "jane@pay.example"})
 	p.earns("carl@example.com", "7.00 USD", refgrow.PayoutPreferences{WiseAccountID: "4711"})
-	p.earns("anna@example.com", "5.00 EUR", refgrow.PayoutPreferences{PayPalEmail: "anna@pay.example", WiseEmail: "anna@wise.example"})
+	p.earns("anna@example.com", "5.00 EUR",
+		refgrow.PayoutPreferences{PayPalEmail: "anna@pay.example", WiseEmail: "anna@wise.example"})
 	p.must("payout", "run")
 	p.must("payout", "run", "--currency", "EUR")
 
+	dir := t.TempDir()
 	for _, test := range []struct {
-		args             []string
-		currency         string
-		payouts, leftOut int
-		has, says        string
+		args    string
+		written payoutFileJSON // without the directory
+		has     string
+		says    string
 	}{
-		{[]string{"--format", "paypal"}, "USD", 1, 1, "jane@pay.example,12.50,USD,payout-1",
-			"pending payouts in USD: 1 in the file, 1 left out, to affiliates with no PayPal email\n"},
-		{[]string{"--format", "wise"}, "USD", 1, 1, "4711,,USD,USD,target,7.00,Payout 2",
-			"pending payouts in USD: 1 in the file, 1 left out, to affiliates with neither an account id nor an email for Wise\n"},
-		{[]string{"--format", "wise", "--currency", "eur"}, "EUR", 1, 0, ",anna@wise.example,EUR,EUR,target,5.00,Payout 3",
-			"pending payouts in EUR: 1 in the file, 0 left out\n"},
-		{[]string{"--format", "paypal", "--currency", "JPY"}, "JPY", 0, 0, "", "pending payouts in JPY: 0 in the file, 0 left out\n"},
+		{"--format paypal",
+			payoutFileJSON{File: "payouts-paypal-USD-1-1.csv", Format: "paypal", Currency: "USD",
+				Payouts: 1, FirstID: 1, LastID: 1, LeftOut: 1},
+			"jane@pay.example,12.50,USD,payout-1,Affiliate payout 1\n",
+			"1 in 1 file, 1 left out, to affiliates without a PayPal email, or with decimals that the service does not take"},
+		{"--format wise",
+			payoutFileJSON{File: "payouts-wise-USD-2-2.csv", Format: "wise", Currency: "USD",
+				Payouts: 1, FirstID: 2, LastID: 2, LeftOut: 1},
+			"\n4711,,,USD,USD,target,7.00,Payout 2\n",
+			"1 in 1 file, 1 left out, to affiliates without an account id for Wise, " +
+				"or with decimals that the service does not take"},
+		{"--format wise_email --currency eur",
+			payoutFileJSON{File: "payouts-wise-email-EUR-3-3.csv", Format: "wise_email", Currency: "EUR",
+				Payouts: 1, FirstID: 3, LastID: 3},
+			"\nanna@wise.example,anna@wise.example,Payout 3,PERSON,target,5.00,EUR,EUR\n",
+			"1 in 1 file, 0 left out"},
+		{"--format paypal --currency JPY", payoutFileJSON{Currency: "JPY"}, "", "0 in 0 files, 0 left out"},
+		{"--format paypal --after 1", payoutFileJSON{Currency: "USD"}, "",
+			"0 in 0 files, 1 left out, to affiliates without a PayPal email, or with decimals that the service does not take"},
 	} {
-		args := append([]string{"payout", "export"}, test.args...)
-		code, text, stderr := p.run(args...)
-		lines, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-		if test.args[1] == "wise" && len(lines) > 0 {
-			lines = lines[1:] // the names
+		args := append([]string{"payout", "export", "--dir", dir}, strings.Fields(test.args)...)
+		says := "pending payouts in " + test.written.Currency + ": " + test.says + "\n"
+		want, printed := []payoutFileJSON{}, ""
+		if test.written.File != "" {
+			test.written.File = filepath.Join(dir, test.written.File)
+			want, printed = append(want, test.written), test.written.File+"\n"
 		}
-		if code != exitDone || stderr != test.says || err != nil || len(lines) != test.payouts || !strings.Contains(text, test.has) {
-			t.Errorf("%s: exit code %d, stdout %q, stderr %q, %v", args, code, text, stderr, err)
+		code, stdout, stderr := p.run(args...)
+		if code != exitDone || stdout != printed || stderr != says {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
-		code, stdout, stderr := p.run(append(args, "--json")...)
-		want := payoutFileJSON{Format: test.args[1], Currency: test.currency, Payouts: test.payouts, LeftOut: test.leftOut, CSV: text}
-		if got := decode[payoutFileJSON](t, stdout); code != exitDone || stderr != test.says || got != want {
+		code, stdout, stderr = p.run(append(args, "--json")...)
+		if got := decode[[]payoutFileJSON](t, stdout); code != exitDone || stderr != says || !slices.Equal(got, want) {
 			t.Errorf("%s --json: exit code %d, stderr %q, %+v", args, code, stderr, got)
+		}
+		if test.written.File == "" {
+			continue
+		}
+		text, err := os.ReadFile(test.written.File)
+		if err != nil || !strings.HasSuffix(string(text), test.has) {
+			t.Errorf("%s: %q, %v", args, text, err)
+		}
+		if info, err := os.Stat(test.written.File); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", args, info.Mode(), err)
 		}
 	}
 
 	// What is no longer pending is not in it.
 	p.must("payout", "pay", "1")
 	if code, stdout, stderr := p.run("payout", "export", "--format", "paypal"); code != exitDone || stdout != "" ||
-		!strings.Contains(stderr, "0 in the file, 1 left out") {
+		!strings.Contains(stderr, "0 in 0 files, 1 left out") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	for args, says := range map[string]string{
+		"":                               "needs --format paypal, --format wise or --format wise_email",
+		"--format cash":                  `--format must be paypal, wise or wise_email, not "cash"`,
+		"--format paypal --after x":      `--after must be the id of a payout, not "x"`,
+		"--format paypal --after 0":      `--after must be the id of a payout, not "0"`,
+		"--format paypal --currency KWD": "--currency: PayPal does not take KWD, but AUD, BRL,",
+	} {
+		code, stdout, stderr := p.run(append([]string{"payout", "export"}, strings.Fields(args)...)...)
+		if code != exitWrong || stdout != "" || !strings.Contains(stderr, says) {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	code, _, stderr := p.run("payout", "export", "--format", "wise", "--dir", filepath.Join(dir, "none"))
+	if code != exitFailed || !strings.Contains(stderr, "payouts-wise-USD-2-2.csv") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
 
-// Without --project there is no choice to be made, or the call is refused.
+// Without --project there must be no choice, or the call is refused.
 func TestPayoutProject(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -271,14 +444,16 @@ func TestPayoutProject(t *testing.T) {
 	for _, args := range []string{"preview", "run", "list", "pay 1", "cancel 1", "export --format wise"} {
 		code, stdout, stderr := p.run(strings.Fields("payout " + args)...)
 		command, _, _ := strings.Cut(args, " ")
-		if want := `refgrow: "refgrow payout ` + command + `" needs --project NAME: there are 2 projects in ` + p.db + "\n"; code != exitWrong ||
+		want := `refgrow: "refgrow payout ` + command + `" needs --project NAME: there are 2 projects in ` + p.db + "\n"
+		if code != exitWrong ||
 			stdout != "" || stderr != want {
 			t.Errorf("payout %s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
 	p.nothing("there is nothing to pay out in USD\n", "payout", "run", "--project", "other")
 	p.must("payout", "run", "--project", "shop")
-	if code, _, stderr := p.run("payout", "pay", "1", "--project", "other"); code != exitFailed || !strings.Contains(stderr, "no payout 1") {
+	if code, _, stderr := p.run("payout", "pay", "1", "--project", "other"); code != exitFailed ||
+		!strings.Contains(stderr, "no payout 1") {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 	p.must("payout", "pay", "1", "--project", "shop")
@@ -286,12 +461,13 @@ func TestPayoutProject(t *testing.T) {
 	empty := setup(t)
 	empty.withEngine(func(*refgrow.Engine) {})
 	code, _, stderr := empty.run("payout", "run")
-	if code != exitFailed || stderr != "refgrow: there is no project in "+empty.db+"; \"refgrow project create\" makes one\n" {
+	if code != exitFailed ||
+		stderr != "refgrow: there is no project in "+empty.db+"; \"refgrow project create\" makes one\n" {
 		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
 
-// A run that fails half-way tells what it has made, and the next one goes on.
+// A run that fails halfway says what it made, and the next one continues.
 func TestPayoutRunFails(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -306,12 +482,13 @@ func TestPayoutRunFails(t *testing.T) {
 		got != "jane@example.com 12.50 USD pending, carl@example.com 12.50 USD pending" {
 		t.Errorf("exit code %d, %s", code, got)
 	}
-	if !strings.Contains(stderr, "the run has not come to its end; payouts made until then: 2; the same call makes the rest\nrefgrow: ") ||
+	if !strings.Contains(stderr,
+		"the run did not finish; payouts made so far: 2; the same call makes the rest\nrefgrow: ") ||
 		!strings.Contains(stderr, "the third is refused") {
 		t.Errorf("%s", stderr)
 	}
 	code, stdout, stderr = p.run("payout", "run")
-	if code != exitFailed || stdout != "" || strings.Contains(stderr, "not come to its end") {
+	if code != exitFailed || stdout != "" || strings.Contains(stderr, "did not finish") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	p.tamper("DROP TRIGGER full")
@@ -329,7 +506,7 @@ func TestPayoutRunInterrupted(t *testing.T) {
 	p.manyAffiliates(affiliates)
 	for round := 0; ; round++ {
 		if round == 50 {
-			t.Fatal("every run has come to its end before it was interrupted")
+			t.Fatal("every run finished before it was interrupted")
 		}
 		p.manySales()
 		before := len(p.payouts("payout", "list"))
@@ -351,7 +528,8 @@ func TestPayoutRunInterrupted(t *testing.T) {
 		if code == exitDone && len(made) == affiliates {
 			continue // it was faster
 		}
-		if code != exitFailed || len(made) < 5 || !strings.HasSuffix(stderr.String(), "the same call makes the rest\nrefgrow: interrupted\n") {
+		if code != exitFailed || len(made) < 5 ||
+			!strings.HasSuffix(stderr.String(), "the same call makes the rest\nrefgrow: interrupted\n") {
 			t.Errorf("exit code %d, %d payouts, %s", code, len(made), stderr.String())
 		}
 		if rest := p.payouts("payout", "run"); len(made)+len(rest) != affiliates {
@@ -364,7 +542,7 @@ func TestPayoutRunInterrupted(t *testing.T) {
 
 // waitForPayouts waits until there are n payouts in the project "shop", or until
 // the run has ended.
-func (p *program) waitForPayouts(n int, ended <-chan struct{}) {
+func (p *commandLine) waitForPayouts(n int, ended <-chan struct{}) {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		for {

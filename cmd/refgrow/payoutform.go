@@ -10,8 +10,9 @@ import (
 
 const payoutForm = `A payout is {"id", "affiliate_id",
 "affiliate_email", "amount", "currency", "status", "entry_count", "cutoff", "created_at",
-"external_reference", "paid_at", "canceled_at"}; the amount is a text such as "25.00", and null stands
-for what there is not.`
+"external_reference", "paid_at", "canceled_at", "returned_at",
+"return_note", "run_id"}; the amount is a string such as "25.00"; what is
+missing is null.`
 
 // payoutJSON is a payout as the REST API shows it.
 type payoutJSON struct {
@@ -27,9 +28,12 @@ type payoutJSON struct {
 	ExternalReference *string `json:"external_reference"`
 	PaidAt            *string `json:"paid_at"`
 	CanceledAt        *string `json:"canceled_at"`
+	ReturnedAt        *string `json:"returned_at"`
+	ReturnNote        *string `json:"return_note"`
+	RunID             *int64  `json:"run_id"`
 }
 
-// payoutForms gives payouts their form, with the emails of the affiliates.
+// payoutForms returns payouts in their form, with the emails of the affiliates.
 func payoutForms(ctx context.Context, project *refgrow.Project, payouts []refgrow.Payout) ([]payoutJSON, error) {
 	list := make([]payoutJSON, len(payouts))
 	emails := make(map[int64]*string)
@@ -43,11 +47,19 @@ func payoutForms(ctx context.Context, project *refgrow.Project, payouts []refgro
 		}
 		list[i] = payoutJSON{
 			AffiliateID: p.AffiliateID, AffiliateEmail: emails[p.AffiliateID],
-			Amount: p.Amount.Decimal(), Currency: string(p.Amount.Currency()), Status: string(p.Status), EntryCount: p.EntryCount,
+			Amount: p.Amount.Decimal(), Currency: string(p.Amount.Currency()),
+			Status: string(p.Status), EntryCount: p.EntryCount,
 			Cutoff: stamp(p.Cutoff), PaidAt: optionalStamp(p.PaidAt), CanceledAt: optionalStamp(p.CanceledAt),
 		}
-		if p.ID != 0 { // it is no preview
+		if p.ID != 0 { // not a preview
 			list[i].ID, list[i].CreatedAt = new(p.ID), new(stamp(p.CreatedAt))
+		}
+		list[i].ReturnedAt = optionalStamp(p.ReturnedAt)
+		if p.ReturnNote != "" {
+			list[i].ReturnNote = new(p.ReturnNote)
+		}
+		if p.RunID != 0 {
+			list[i].RunID = new(p.RunID)
 		}
 		if p.ExternalReference != "" {
 			list[i].ExternalReference = new(p.ExternalReference)
@@ -56,7 +68,7 @@ func payoutForms(ctx context.Context, project *refgrow.Project, payouts []refgro
 	return list, nil
 }
 
-// emailOf gives the email of an affiliate, nil when it was deleted meanwhile.
+// emailOf returns the email of an affiliate, nil if it was deleted in the meantime.
 func emailOf(ctx context.Context, project *refgrow.Project, id int64) (*string, error) {
 	affiliate, err := project.GetAffiliate(ctx, id)
 	if errors.Is(err, refgrow.ErrNotFound) {
@@ -93,7 +105,8 @@ func (c *call) showPayouts(ctx context.Context, project *refgrow.Project, payout
 		if p.ID != nil {
 			id = strconv.FormatInt(*p.ID, 10)
 		}
-		rows = append(rows, []string{id, p.payee(), p.Amount + " " + p.Currency, strconv.FormatInt(p.EntryCount, 10), p.Status})
+		rows = append(rows,
+			[]string{id, p.payee(), p.Amount + " " + p.Currency, strconv.FormatInt(p.EntryCount, 10), p.Status})
 	}
 	return c.stdout.table(rows)
 }
@@ -120,7 +133,10 @@ func (c *call) showPayout(ctx context.Context, project *refgrow.Project, payout 
 	for _, optional := range []struct {
 		name string
 		text *string
-	}{{"paid", p.PaidAt}, {"reference", p.ExternalReference}, {"canceled", p.CanceledAt}} {
+	}{
+		{"paid", p.PaidAt}, {"reference", p.ExternalReference}, {"canceled", p.CanceledAt},
+		{"returned", p.ReturnedAt}, {"note", p.ReturnNote},
+	} {
 		if optional.text != nil {
 			rows = append(rows, []string{optional.name, *optional.text})
 		}

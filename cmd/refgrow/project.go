@@ -24,7 +24,7 @@ type projectFlags struct {
 }
 
 // origins are the sites whose pages may use the browser script. It is the value of a
-// flag that may be repeated; an empty text takes away what was named before it.
+// flag that may be repeated; an empty text removes what was named before it.
 type origins []string
 
 func (o *origins) String() string {
@@ -51,7 +51,8 @@ func (p *projectFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&p.signupCommission, "signup-commission", "", "what a signup earns: `1.00`")
 	flags.Var(&p.holdDays, "hold-days", "`DAYS` until a commission is eligible for payout, 0 to 365")
 	flags.StringVar(&p.minimumPayout, "minimum-payout", "", "the least that a payout run pays an affiliate: `50.00`")
-	flags.BoolVar(&p.couponFirst, "coupon-first", false, "let a coupon win over the affiliate that the customer has already")
+	flags.BoolVar(&p.couponFirst, "coupon-first", false,
+		"let a coupon win over the affiliate that the customer already has")
 	flags.StringVar(&p.selfReferral, "self-referral", "",
 		"`WORD` for customers who are their own affiliates: refuse, flag or allow")
 	flags.StringVar(&p.touch, "touch", "", "which link of several counts, by `WORD`: last or first")
@@ -62,8 +63,8 @@ func (p *projectFlags) define(flags *flag.FlagSet) {
 		"`ORIGIN` with the script, such as https://a.com; may be repeated; \"\" for none")
 }
 
-// params gives the settings that were named in the call. Fixed commissions and
-// the minimum are read in the currency given, or else in that of now.
+// params returns the settings that were named in the call. Fixed commissions and the
+// minimum are read in the currency given, or else in the present one.
 func (p *projectFlags) params(c *call, now money.Currency) (refgrow.UpdateSettingsParams, error) {
 	var params refgrow.UpdateSettingsParams
 	if c.given("currency") {
@@ -149,7 +150,7 @@ func (p *projectFlags) tracking(c *call, params *refgrow.UpdateSettingsParams) e
 		if !c.given(number.flag) {
 			continue
 		}
-		if number.days == 0 { // which is the default elsewhere
+		if number.days == 0 { // elsewhere 0 means the default
 			return usage("--%s must be 1 or more", number.flag)
 		}
 		*number.to = new(int(number.days))
@@ -180,7 +181,8 @@ func projectCreateCommand() command {
 	return command{
 		name: "project create", operand: "NAME", summary: "make a project, and the database if there is none",
 		text: "Makes a project: one affiliate program with its own affiliates, settings and keys. A missing\n" +
-			"database is made. A project of that name is an error, and stays as it is. Without flags the\nproject is in USD and pays nothing yet.\n\n" + projectForm,
+			"database is made. A project of that name is an error, and stays as it is. Without flags the project\n" +
+			"is in USD and pays nothing yet.\n\n" + projectForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var p projectFlags
 			p.define(flags)
@@ -195,16 +197,25 @@ func (p *projectFlags) create(ctx context.Context, c *call) error {
 		return err
 	}
 	settings := refgrow.Settings{
-		Currency: orZero(params.Currency), Commission: orZero(params.Commission), SignupCommission: orZero(params.SignupCommission),
-		CommissionDuration: orZero(params.CommissionDuration), MinimumPayout: orZero(params.MinimumPayout),
-		HoldDays: orZero(params.HoldDays), CouponFirst: orZero(params.CouponFirst), SelfReferral: orZero(params.SelfReferral),
-		Touch: orZero(params.Touch), CookieDays: orZero(params.CookieDays), ClickDays: orZero(params.ClickDays),
-		LandingURL: orZero(params.LandingURL), AllowedOrigins: orZero(params.AllowedOrigins),
+		Currency:           orZero(params.Currency),
+		Commission:         orZero(params.Commission),
+		CommissionDuration: orZero(params.CommissionDuration),
+		SignupCommission:   orZero(params.SignupCommission),
+		HoldDays:           orZero(params.HoldDays),
+		MinimumPayout:      orZero(params.MinimumPayout),
+		CouponFirst:        orZero(params.CouponFirst),
+		SelfReferral:       orZero(params.SelfReferral),
+		Touch:              orZero(params.Touch),
+		CookieDays:         orZero(params.CookieDays),
+		ClickDays:          orZero(params.ClickDays),
+		LandingURL:         orZero(params.LandingURL),
+		AllowedOrigins:     orZero(params.AllowedOrigins),
 	}
 	return c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
 		project, err := engine.CreateProject(ctx, c.operand, settings)
 		if errors.Is(err, refgrow.ErrConflict) {
-			return fmt.Errorf("the project %q exists already in %s, and was left as it is; \"refgrow project set\" changes one", c.operand, c.db)
+			return fmt.Errorf("the project %q already exists in %s, "+
+				"and was left as it is; \"refgrow project set\" changes it", c.operand, c.db)
 		}
 		if err != nil {
 			return err
@@ -217,7 +228,7 @@ func projectSetCommand() command {
 	return command{
 		name: "project set", operand: "NAME", summary: "change the settings of a project",
 		text: "Changes the settings that are named, for what happens from now on, and no others: all of them, or\n" +
-			"none where one cannot be. No commission of earlier conversions changes by it. The currency is fixed\n" +
+			"none if one cannot be. Commissions of earlier conversions do not change. The currency is fixed\n" +
 			"once there is a ledger entry.\n\n" + projectForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var p projectFlags
@@ -253,13 +264,13 @@ func (p *projectFlags) set(ctx context.Context, c *call) error {
 		})
 		switch own := (*refgrow.Error)(nil); {
 		case errors.As(err, &own) && own.Field == "name" && own.Code == refgrow.CodeConflict:
-			return fmt.Errorf("--name: there is a project %q in %s already; nothing was changed", name, c.db)
+			return fmt.Errorf("--name: there is already a project %q in %s; nothing was changed", name, c.db)
 		case errors.As(err, &own) && own.Field == "name":
 			return usage("--name %s", own.Message)
 		case err != nil:
 			return err
 		}
-		if project, err = engine.Project(ctx, name); err != nil { // with its name of now
+		if project, err = engine.Project(ctx, name); err != nil { // under its new name
 			return err
 		}
 		return c.showProject(ctx, project)
@@ -283,8 +294,8 @@ func projectShowCommand() command {
 func projectListCommand() command {
 	return command{
 		name: "project list", summary: "list the projects",
-		text: "Lists the projects with the settings of what they pay, the oldest first; \"project show\" has those of\n" +
-			"tracking, too.\n\nJSON: an array of what \"project show\" gives.",
+		text: "Lists the projects, the oldest first, with the settings of what they pay;\n" +
+			"\"project show\" also shows those of tracking.\n\nJSON: an array of what \"project show\" prints.",
 		prepare: func(*flag.FlagSet) work { return listProjects },
 	}
 }
@@ -297,7 +308,8 @@ func listProjects(ctx context.Context, c *call) error {
 		}
 		list := make([]projectJSON, len(projects))
 		rows := [][]string{{
-			"NAME", "CURRENCY", "COMMISSION", "DURATION", "SIGNUP", "HOLD", "MINIMUM PAYOUT", "COUPON FIRST", "SELF-REFERRAL",
+			"NAME", "CURRENCY", "COMMISSION", "DURATION", "SIGNUP",
+			"HOLD", "MINIMUM PAYOUT", "COUPON FIRST", "SELF-REFERRAL",
 		}}
 		for i, project := range projects {
 			settings, err := project.Settings(ctx)
@@ -306,7 +318,8 @@ func listProjects(ctx context.Context, c *call) error {
 			}
 			list[i] = projectOf(project, settings)
 			rows = append(rows, []string{
-				project.Name(), string(settings.Currency), settings.Commission.String(), string(settings.CommissionDuration),
+				project.Name(), string(settings.Currency), settings.Commission.String(),
+				string(settings.CommissionDuration),
 				settings.SignupCommission.String(), days(settings.HoldDays), settings.MinimumPayout.String(),
 				yesNo(settings.CouponFirst), string(settings.SelfReferral),
 			})

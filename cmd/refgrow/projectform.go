@@ -9,10 +9,10 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-const projectForm = `JSON: {"id", "name", "currency", "commission", "commission_duration", "signup_commission", "hold_days",
-"minimum_payout", "coupon_first", "self_referral", "touch", "cookie_days", "click_days", "landing_url",
-"allowed_origins"}; a commission is "20%" or, as the minimum, "5.00" in the project's currency; landing_url
-is null where there is none.`
+const projectForm = `JSON: {"id", "name", "currency", "commission", "commission_duration", "signup_commission",
+"hold_days", "minimum_payout", "coupon_first", "self_referral", "touch", "cookie_days", "click_days",
+"landing_url", "allowed_origins"}; a commission is "20%" or, like the minimum, "5.00" in the project's
+currency; landing_url is null if there is none.`
 
 // showProject prints a project with the settings in force.
 func (c *call) showProject(ctx context.Context, project *refgrow.Project) error {
@@ -61,10 +61,20 @@ type projectJSON struct {
 
 func projectOf(project *refgrow.Project, s refgrow.Settings) projectJSON {
 	shown := projectJSON{
-		ID: project.ID(), Name: project.Name(), Currency: string(s.Currency),
-		Commission: bare(s.Commission), CommissionDuration: string(s.CommissionDuration), SignupCommission: bare(s.SignupCommission),
-		HoldDays: s.HoldDays, MinimumPayout: s.MinimumPayout.Decimal(), CouponFirst: s.CouponFirst, SelfReferral: string(s.SelfReferral),
-		Touch: string(s.Touch), CookieDays: s.CookieDays, ClickDays: s.ClickDays, AllowedOrigins: append([]string{}, s.AllowedOrigins...),
+		ID:                 project.ID(),
+		Name:               project.Name(),
+		Currency:           string(s.Currency),
+		Commission:         bare(s.Commission),
+		CommissionDuration: string(s.CommissionDuration),
+		SignupCommission:   bare(s.SignupCommission),
+		HoldDays:           s.HoldDays,
+		MinimumPayout:      s.MinimumPayout.Decimal(),
+		CouponFirst:        s.CouponFirst,
+		SelfReferral:       string(s.SelfReferral),
+		Touch:              string(s.Touch),
+		CookieDays:         s.CookieDays,
+		ClickDays:          s.ClickDays,
+		AllowedOrigins:     append([]string{}, s.AllowedOrigins...),
 	}
 	if s.LandingURL != "" {
 		shown.LandingURL = &s.LandingURL
@@ -72,8 +82,8 @@ func projectOf(project *refgrow.Project, s refgrow.Settings) projectJSON {
 	return shown
 }
 
-// bare is a commission without its currency, which stands beside it: as
-// --commission takes it.
+// bare is a commission without its currency, which is shown next to it: as --commission
+// takes it.
 func bare(c refgrow.Commission) string {
 	text, _, _ := strings.Cut(c.String(), " ")
 	return text

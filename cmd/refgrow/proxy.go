@@ -40,10 +40,9 @@ func (p proxies) trust(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }
 
-// client gives the address that a request came from. Each proxy adds whom it
-// heard to the right end of X-Forwarded-For, so the list is read from there, and
-// only as far as every address on the way is a proxy's. What stands further left
-// is anybody's claim.
+// client returns the address that a request came from. Each proxy adds whom it heard to
+// the right end of X-Forwarded-For, so the list is read from there, and only as far as
+// every address on the way is a proxy's. What is further left is anybody's claim.
 func (p proxies) client(r *http.Request) netip.Addr {
 	peer := parseAddress(r.RemoteAddr)
 	if !p.trust(peer) {
@@ -53,7 +52,7 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	for _, claim := range slices.Backward(claims) {
 		address := parseAddress(strings.TrimSpace(claim))
 		if !address.IsValid() {
-			break // no address: the last proxy that gave one is as far as we know
+			break // not an address: the last proxy that named one is as far as we know
 		}
 		peer = address
 		if !p.trust(peer) {
@@ -63,8 +62,8 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return peer
 }
 
-// https tells whether the client speaks TLS: with this server, or with a proxy that
-// says so in X-Forwarded-Proto, where the client's end of a chain stands first.
+// https reports whether the client speaks TLS: with this server, or with a proxy that
+// says so in X-Forwarded-Proto, where the client's end of a chain comes first.
 func (p proxies) https(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
@@ -76,8 +75,8 @@ func (p proxies) https(r *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(first), "https")
 }
 
-// parseAddress reads an address with or without a port. One that is no address
-// is not valid.
+// parseAddress reads an address with or without a port. The result is not valid if text
+// is not an address.
 func parseAddress(text string) netip.Addr {
 	address, err := netip.ParseAddr(text)
 	if err != nil {

@@ -19,11 +19,11 @@ func TestClientAddress(t *testing.T) {
 		forwarded []string
 		want      string
 	}{
-		// A peer that is no proxy is the client, whatever it says.
+		// A peer that is not a proxy is the client, whatever it says.
 		{"198.51.100.1:1234", nil, "198.51.100.1"},
 		{"198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
 		{"[2001:db9::1]:1234", []string{"203.0.113.9"}, "2001:db9::1"},
-		// A proxy's word counts, and what the client claimed before it does not.
+		// A proxy's word counts, and what the client claimed before that does not.
 		{"10.1.2.3:1234", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"[::ffff:10.1.2.3]:1234", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"[2001:db8::5]:1234", []string{"2001:db9::9"}, "2001:db9::9"},
@@ -50,7 +50,7 @@ func TestClientAddress(t *testing.T) {
 	}
 	for _, wrong := range []string{"", "proxy.example.com", "10.0.0.0/33", "10.0.0.0/8,192.0.2.7", "fe80::1%eth0"} {
 		if err := trusted.Set(wrong); err == nil {
-			t.Errorf("%q was taken", wrong)
+			t.Errorf("%q was accepted", wrong)
 		}
 	}
 }

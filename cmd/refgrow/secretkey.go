@@ -10,14 +10,15 @@ import (
 	"strings"
 )
 
-// secretKeyBytes is how long the key is that encrypts the secrets of webhooks.
+// secretKeyBytes is how long the key that encrypts the secrets of webhooks is, in
+// bytes.
 const secretKeyBytes = 32
 
-const secretKeyHelp = `The key file keeps who gets the database file alone from signing in your name. To make one:
+const secretKeyHelp = `The key file keeps whoever gets only the database file from signing in your name. To make one:
 
     (umask 077; openssl rand -hex 32 > secret.key)
 
-It belongs on the same machine, but in no backup beside the database. Give the same file to "serve",
+It belongs on the same machine, but never in a backup next to the database. Give the same file to "serve",
 "webhook create" and "webhook rotate". Secrets that are encrypted cannot be read without it: if it is lost,
 rotate them under a new one.`
 
@@ -49,7 +50,7 @@ func (c *call) useSecretKey(name string) error {
 		return fmt.Errorf("--secret-key-file: %s %w", name, err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0 { // which has no such modes
-		c.log.Warn("others than its owner can read the secret key file; chmod 600 changes that", "file", name)
+		c.log.Warn("not only its owner can read the secret key file; chmod 600 changes that", "file", name)
 	}
 	return nil
 }

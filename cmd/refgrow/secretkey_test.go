@@ -18,8 +18,8 @@ import (
 // keyOf is a key for tests.
 func keyOf(c byte) []byte { return bytes.Repeat([]byte{c}, secretKeyBytes) }
 
-// keyFile writes a file beside the database.
-func (p *program) keyFile(name string, content []byte) (path string) {
+// keyFile writes a file next to the database.
+func (p *commandLine) keyFile(name string, content []byte) (path string) {
 	p.t.Helper()
 	path = filepath.Join(p.dir, name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -28,8 +28,8 @@ func (p *program) keyFile(name string, content []byte) (path string) {
 	return path
 }
 
-// secretsOf reads what webhook 1 signs with, by a key, after a test event.
-func (p *program) secretsOf(key []byte) ([]string, error) {
+// secretsOf reads what webhook 1 signs with, using a key, after a test event.
+func (p *commandLine) secretsOf(key []byte) ([]string, error) {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {
@@ -50,8 +50,8 @@ func (p *program) secretsOf(key []byte) ([]string, error) {
 	return attempts[0].Secrets, nil
 }
 
-// holds tells whether a file of the database has a text in it.
-func (p *program) holds(text string) bool {
+// holds reports whether a file of the database has a text in it.
+func (p *commandLine) holds(text string) bool {
 	p.t.Helper()
 	files, err := filepath.Glob(p.db + "*")
 	if err != nil || len(files) == 0 {
@@ -69,20 +69,22 @@ func (p *program) holds(text string) bool {
 	return false
 }
 
-// Each form of a key is the same key, and only with it the secret can be read.
+// Each form of a key is the same key, and the secret can be read only with it.
 func TestSecretKeyFile(t *testing.T) {
 	single(t)
 	t.Parallel()
 	const own = "a secret of the program's owner"
 	digits := hex.EncodeToString(keyOf(0xab))
 	for name, content := range map[string]string{
-		"bytes": string(keyOf(0xab)), "hex": digits, "newline": digits + "\n", "crlf": digits + "\r\n", "capitals": strings.ToUpper(digits),
+		"bytes": string(keyOf(0xab)), "hex": digits, "newline": digits + "\n",
+		"crlf": digits + "\r\n", "capitals": strings.ToUpper(digits),
 	} {
 		p := setup(t)
 		p.must("project", "create", "shop")
 		file := p.keyFile("secret.key", []byte(content))
-		if got := p.said("webhook 1 gets all events of shop at https://example.com\n",
-			"webhook", "create", "--url", "https://example.com", "--secret", own, "--secret-key-file", file); got != own+"\n" {
+		got := p.said("webhook 1 gets all referral events of shop at https://example.com\n",
+			"webhook", "create", "--url", "https://example.com", "--secret", own, "--secret-key-file", file)
+		if got != own+"\n" {
 			t.Errorf("%s: %q", name, got)
 		}
 		p.said(whoSends, "webhook", "test", "1")
@@ -94,12 +96,16 @@ func TestSecretKeyFile(t *testing.T) {
 		}
 		for _, other := range [][]byte{nil, keyOf(0xac)} {
 			if secrets, err := p.secretsOf(other); !errors.Is(err, refgrow.ErrSecretKey) {
-				t.Errorf("%s: by another key %q, %v", name, secrets, err)
+				t.Errorf("%s: with another key %q, %v", name, secrets, err)
 			}
 		}
-		now := strings.TrimSpace(p.said("webhook 1 has a new secret; a former one that can be read signs beside it for 24 hours\n",
-			"webhook", "rotate", "1", "--secret-key-file", file))
-		if secrets, err := p.secretsOf(keyOf(0xab)); err != nil || len(secrets) != 2 || secrets[0] != now || secrets[1] != own {
+		code, stdout, stderr := p.run("webhook", "rotate", "1", "--secret-key-file", file)
+		if code != 0 || !strings.Contains(stderr, "the former one signs alongside it until 2") {
+			t.Errorf("%s: %d %q", name, code, stderr)
+		}
+		now := strings.TrimSpace(stdout)
+		if secrets, err := p.secretsOf(keyOf(0xab)); err != nil ||
+			len(secrets) != 2 || secrets[0] != now || secrets[1] != own {
 			t.Errorf("%s: after the rotation %q, %v", name, secrets, err)
 		}
 		if p.holds(now) || p.holds(strings.TrimPrefix(now, "whsec_")) {
@@ -121,13 +127,17 @@ func TestWrongSecretKeyFiles(t *testing.T) {
 	p.run("webhook", "create", "--url", "https://example.com")
 	digits := hex.EncodeToString(keyOf(0xab))
 	for name, content := range map[string]string{
-		"empty": "", "newline": "\n", "short": string(keyOf('x')[1:]), "long": string(keyOf('x')) + "\n", "half": digits[:62], "more": digits + "00",
-		"blank": digits[:63] + " ", "two lines": digits + "\n\n", "not hex": digits[:63] + "g", "huge": strings.Repeat(digits+"\n", 10_000),
+		"empty": "", "newline": "\n", "short": string(keyOf('x')[1:]),
+		"long": string(keyOf('x')) + "\n", "half": digits[:62], "more": digits + "00",
+		"blank": digits[:63] + " ", "two lines": digits + "\n\n",
+		"not hex": digits[:63] + "g", "huge": strings.Repeat(digits+"\n", 10_000),
 	} {
 		file := p.keyFile("secret.key", []byte(content))
-		for _, args := range []string{"webhook create --url https://example.com/new", "webhook rotate 1", "serve --addr 127.0.0.1:0"} {
+		for _, args := range []string{"webhook create --url https://example.com/new",
+			"webhook rotate 1", "serve --addr 127.0.0.1:0"} {
 			code, stdout, stderr := p.run(append(strings.Fields(args), "--secret-key-file", file)...)
-			want := "refgrow: --secret-key-file: " + file + " must hold a key of 32 bytes, or 64 hex digits; \"openssl rand -hex 32\" makes one\n"
+			want := "refgrow: --secret-key-file: " + file +
+				" must hold a key of 32 bytes, or 64 hex digits; \"openssl rand -hex 32\" makes one\n"
 			if code != exitFailed || stdout != "" || stderr != want {
 				t.Errorf("%s: %s: exit code %d, stdout %q, stderr %q", name, args, code, stdout, stderr)
 			}
@@ -158,7 +168,7 @@ func TestSecretKeyFileOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, _, stderr := p.run("webhook", "rotate", "1", "--secret-key-file", file)
-		if code != exitDone || strings.Contains(stderr, "others than its owner can read the secret key file") != warned {
+		if code != exitDone || strings.Contains(stderr, "not only its owner can read the secret key file") != warned {
 			t.Errorf("%o: exit code %d, stderr %q", mode, code, stderr)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// A receiver is somebody's server that takes webhooks.
+// A receiver is somebody's server that receives webhooks.
 type receiver struct {
 	*httptest.Server
 
@@ -54,8 +54,8 @@ func (r *receiver) next(t *testing.T) received {
 	}
 }
 
-// until asks for the log of a webhook until it looks in some way.
-func (p *program) until(id string, right func([]deliveryJSON) bool) []deliveryJSON {
+// until asks for the log of a webhook until it looks right.
+func (p *commandLine) until(id string, right func([]deliveryJSON) bool) []deliveryJSON {
 	p.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		log := decode[[]deliveryJSON](p.t, p.must("webhook", "deliveries", id, "--json"))
@@ -68,8 +68,8 @@ func (p *program) until(id string, right func([]deliveryJSON) bool) []deliveryJS
 	}
 }
 
-// made creates a webhook and gives its secret.
-func (p *program) made(url string, args ...string) (secret string) {
+// made creates a webhook and returns its secret.
+func (p *commandLine) made(url string, args ...string) (secret string) {
 	p.t.Helper()
 	code, stdout, stderr := p.run(append([]string{"webhook", "create", "--url", url}, args...)...)
 	if code != exitDone {
@@ -103,13 +103,15 @@ func TestServeSendsWebhooks(t *testing.T) {
 	secret, _, _ := strings.Cut(rest, `"`)
 	s.do("POST", "/api/v1/conversions", `{"type": "purchase", "email": "carl@example.com", "base_value": 49.00}`)
 	got := r.next(t)
-	if err := webhook.Verify(got.body, got.header, secret); err != nil || got.header.Get("X-Refgrow-Event") != "referral_converted" ||
+	if err := webhook.Verify(got.body, got.header, secret); err != nil ||
+		got.header.Get("X-Refgrow-Event") != "referral_converted" ||
 		!strings.Contains(string(got.body), `"base_value":49`) || strings.Contains(string(got.body), `"test"`) {
 		t.Errorf("%v: %v %s", err, got.header, got.body)
 	}
-	// What another process has written is sent as well.
+	// What another process wrote is sent too.
 	p.said(whoSends, "webhook", "test", "1", "--event", "referral_updated")
-	if got := r.next(t); got.header.Get("X-Refgrow-Event") != "referral_updated" || !strings.Contains(string(got.body), `"test":true`) {
+	if got := r.next(t); got.header.Get("X-Refgrow-Event") != "referral_updated" ||
+		!strings.Contains(string(got.body), `"test":true`) {
 		t.Errorf("%v %s", got.header, got.body)
 	}
 	for _, d := range p.until("1", succeeded(2)) {
@@ -133,7 +135,7 @@ func TestServeSendsWebhooks(t *testing.T) {
 	}
 }
 
-// Unless it is allowed, no connection reaches a machine of the own network.
+// Unless it is allowed, no connection reaches a machine on one's own network.
 func TestServeSendsToPublicAddressesOnly(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -144,19 +146,20 @@ func TestServeSendsToPublicAddressesOnly(t *testing.T) {
 	}
 	p.said(whoSends, "webhook", "test", "1")
 	log := p.until("1", func(log []deliveryJSON) bool { return log[0].Error != nil })
-	if d := log[0]; d.Status != "pending" || d.ResponseStatus != nil || !strings.Contains(*d.Error, "the address is not public") {
+	if d := log[0]; d.Status != "pending" || d.ResponseStatus != nil ||
+		!strings.Contains(*d.Error, "the address is not public") {
 		t.Errorf("%+v, %s", d, *d.Error)
 	}
 	s.end()
-	s = p.serve() // no webhook is signed: there is nothing to warn of
+	s = p.serve() // no webhook is signed: there is nothing to warn about
 	s.end()
 	if strings.Contains(s.log.String(), "unencrypted") {
 		t.Errorf("%s", s.log)
 	}
 }
 
-// With a key, the database has no secret in it; with another one the endpoints
-// that it cannot read get nothing, and the others do.
+// With a key, the database has no secret in it; with a different one, the endpoints
+// whose secrets it cannot read get nothing, and the others do.
 func TestServeWithSecretKey(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -176,6 +179,9 @@ func TestServeWithSecretKey(t *testing.T) {
 	}
 	p.until("1", succeeded(1))
 	s.end()
+	s = p.serve() // without its key nothing is sent, and that is what is said
+	s.log.wait(t, "nothing is sent to webhooks whose secrets are encrypted: give their --secret-key-file")
+	s.end()
 	if p.holds(secret) || p.holds(strings.TrimPrefix(secret, "whsec_")) {
 		t.Error("the file has the secret")
 	}
@@ -191,7 +197,7 @@ func TestServeWithSecretKey(t *testing.T) {
 		t.Errorf("%v", got.header)
 	}
 	p.until("2", succeeded(1))
-	s.log.wait(t, "the secret key is missing or another one")
+	s.log.wait(t, "the secret key is missing or is a different one")
 	s.end()
 	if log := p.until("1", succeeded(1)); log[0].Status != "pending" || log[0].Attempts != 0 {
 		t.Errorf("%+v", log[0])
@@ -204,7 +210,8 @@ func TestServeWithSecretKey(t *testing.T) {
 	s.end()
 }
 
-// A signal lets a request that is under way end: it is noted, and not sent again.
+// A signal lets a request that is under way end: its outcome is noted, and it is not
+// sent again.
 func TestSignalWhileSending(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

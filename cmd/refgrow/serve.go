@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
@@ -19,14 +22,17 @@ import (
 // The limits of a connection. The largest body is 1 MiB and the longest wait for
 // the database 5 seconds.
 const (
-	headerWithin   = 10 * time.Second
-	requestWithin  = 30 * time.Second
-	answerWithin   = 60 * time.Second
-	idleFor        = 2 * time.Minute
+	headerWithin  = 10 * time.Second
+	requestWithin = 30 * time.Second
+	answerWithin  = 60 * time.Second
+	idleFor       = 2 * time.Minute
+	// callWithin is how long a call of the API may take: it ends soon enough for its
+	// answer to be written.
+	callWithin     = answerWithin - 10*time.Second
 	maxHeaderBytes = 64 << 10
-	// stopWithin is how long requests that run may take to end once the program
-	// was told to stop: longer than any of them may last.
-	stopWithin = answerWithin + requestWithin
+	// stopWithin is how long the server may take to end once it has been told to stop:
+	// less than the ten seconds after which container engines kill.
+	stopWithin = 8 * time.Second
 )
 
 const firstProject = "default"
@@ -39,32 +45,48 @@ type serveFlags struct {
 	proxies      proxies
 	allowPrivate bool
 	keyFile      string
+	tracking     string // the project of the bare paths, by id or name; "" for the first
+	stopWithin   time.Duration
+	logFormat    string
 }
 
 func serveCommand() command {
 	return command{
 		name: "serve", summary: "serve the REST API and referral links over HTTP, and send webhooks",
-		text: "Serves the REST API under /api/v1 and a health check at /healthz. A missing database is made; on one\n" +
-			"without a project the project \"default\" is made, and its first key printed, once. SIGTERM and SIGINT\n" +
-			"let the running requests end, and their clicks be written; a second one does not wait for them.\n\n" +
+		text: "Serves the REST API under /api/v1, a health check at /healthz, and at /readyz whether the database\n" +
+			"can be written, with notes for its operator. A missing database is made; on one without a project\n" +
+			"the project \"default\" is made, and its first key printed, once. At SIGTERM and SIGINT the clicks so\n" +
+			"far are written, and running requests may end, within --stop-within; a second signal does not wait\n" +
+			"for them.\n\n" +
 			"Referral links are /r/CODE: they lead to the --landing-url of the project, or to the page that\n" +
-			"?to=URL names on its host or an --allowed-origin. /refgrow.js is the script for static sites, on the\n" +
-			"pages of an --allowed-origin alone; it talks to /refgrow/track. Where there are several projects these\n" +
-			"are of the one named \"default\", and the others have /r/PROJECT/CODE and /refgrow.js?project=PROJECT.\n" +
-			"Clicks older than the --click-days of a project are forgotten, but for their number.\n\n" +
-			"The server speaks plain HTTP. Where others than this machine reach it, a proxy that speaks TLS\n" +
-			"belongs in front of it, and --trusted-proxy says where that proxy is.\n\n" +
-			"It sends the events of webhooks as well, to public addresses only: with --webhook-allow-private who\n" +
-			"has a key of the API can have requests sent to the machines of the own network.\n\n" + secretKeyHelp + "\n\n" +
+			"?to=URL names on its host or an --allowed-origin. /refgrow.js is the script for static sites, only\n" +
+			"on pages of an --allowed-origin; it talks to /refgrow/track. If there are several projects, these\n" +
+			"belong to the first one, or to --tracking-project, whatever it is called later. The others have\n" +
+			"/r/PROJECT/CODE and /refgrow.js?project=PROJECT. Clicks older than the --click-days of a project\n" +
+			"are forgotten, except for their number.\n\n" +
+			"The server speaks plain HTTP. If other machines can reach it, a proxy that speaks TLS belongs in\n" +
+			"front of it, and --trusted-proxy says where that proxy is.\n\n" +
+			"It also sends the events of webhooks, only to public addresses: with --webhook-allow-private\n" +
+			"anyone who has an API key can have requests sent to machines on your own network.\n\n" +
+			secretKeyHelp + "\n\n" +
 			`JSON, when the server is ready: {"url", "project", "key"}; project and key are null unless they were` +
-			"\nmade just now. The log goes to stderr.",
+			"\nmade just now. The log goes to stderr: a\n" +
+			"line for each request, with the pattern of its path and the public part of its key, and a warning for\n" +
+			"each key that opens nothing.",
 		prepare: func(flags *flag.FlagSet) work {
 			s := serveFlags{rateLimit: 100}
 			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
 			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
-			flags.BoolVar(&s.lenient, "lenient", false, "leave out unknown fields of bodies instead of refusing them")
-			flags.Var(&s.proxies, "trusted-proxy", "`CIDR` of proxies whose X-Forwarded-For and -Proto are believed; may be repeated")
-			flags.BoolVar(&s.allowPrivate, "webhook-allow-private", false, "send webhooks to private and loopback addresses, too")
+			flags.BoolVar(&s.lenient, "lenient", false,
+				"ignore unknown fields and parameters, and say which, instead of refusing them")
+			flags.Var(&s.proxies, "trusted-proxy",
+				"`CIDR` of proxies whose X-Forwarded-For and -Proto are believed; may be repeated")
+			flags.BoolVar(&s.allowPrivate, "webhook-allow-private", false,
+				"send webhooks to private and loopback addresses too")
+			flags.StringVar(&s.tracking, "tracking-project", "",
+				"`PROJECT` (an id or a name) of /r/CODE and /refgrow.js; default: the first")
+			flags.DurationVar(&s.stopWithin, "stop-within", stopWithin, "`TIME` to end within at a signal, such as 8s")
+			flags.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
 			defineSecretKey(flags, &s.keyFile)
 			return s.serve
 		},
@@ -73,18 +95,36 @@ func serveCommand() command {
 
 func (s *serveFlags) serve(ctx context.Context, c *call) error {
 	collectLess()
+	switch {
+	case s.stopWithin <= 0:
+		return usage("--stop-within must be above 0, such as 8s")
+	case s.logFormat == "json":
+		c.log = slog.New(slog.NewJSONHandler(c.stderr, nil))
+	case s.logFormat != "text":
+		return usage("--log-format must be text or json, not %q", s.logFormat)
+	}
+	// What is written in the end needs its part of the time.
+	requests := s.stopWithin - min(s.stopWithin/4, 2*time.Second)
+	c.closeWithin = s.stopWithin - requests
 	if err := c.useSecretKey(s.keyFile); err != nil {
 		return err
 	}
 	err := c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
+		var bare int64
+		if s.tracking != "" {
+			var err error
+			if bare, err = trackingProject(ctx, engine, s.tracking); err != nil {
+				return err
+			}
+		}
 		// First the address: a key must not be made and then never be shown.
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", s.addr)
 		if err != nil {
 			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
 		}
-		defer func() { _ = listener.Close() }() // the server closes it before; again is no matter
-		// A signal that comes now has to wait until the key is shown.
+		defer func() { _ = listener.Close() }() // the server has already closed it; a second time does no harm
+		// A signal that comes now has to wait until the key has been shown.
 		uncancelled := context.WithoutCancel(ctx)
 		first, err := firstKey(uncancelled, engine)
 		if err != nil {
@@ -96,10 +136,11 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		if err := c.warnWithoutSecretKey(uncancelled, engine); err != nil {
 			return err
 		}
+		c.warnOfOthers(listener.Addr())
 		ticker := time.NewTicker(upkeepEvery)
 		defer ticker.Stop()
-		stopSending, stopUpkeep := s.sendWebhooks(ctx, c, engine), c.upkeep(ctx, engine, ticker.C)
-		err = c.serveOn(ctx, listener, s.handler(engine, c.log))
+		stopSending, stopUpkeep := s.sendWebhooks(ctx, c, engine, requests), c.upkeep(ctx, engine, ticker.C)
+		err = c.serveOn(ctx, listener, s.handler(engine, bare, c.log), requests, engine.FlushClicks)
 		stopUpkeep()
 		if err := errors.Join(err, stopSending()); err != nil {
 			return err
@@ -114,8 +155,8 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 }
 
 // collectLess lets the garbage collector run a quarter as often as it does by
-// default, unless the environment says how often (GOGC). What lives in memory is a
-// few MiB, so that it would run many times a second to keep as much again free.
+// default, unless the environment says how often (GOGC). What lives in memory is a few
+// MiB, so that it would run many times a second to keep that much again free.
 func collectLess() {
 	const usual, ours = 100, 400
 	if before := debug.SetGCPercent(ours); before != usual {
@@ -124,9 +165,12 @@ func collectLess() {
 }
 
 // sendWebhooks sends events until ctx ends or stop is called, which waits for the
-// requests that are under way.
-func (s *serveFlags) sendWebhooks(ctx context.Context, c *call, engine *refgrow.Engine) (stop func() error) {
-	worker := webhook.NewWorker(engine, webhook.Options{AllowPrivate: s.allowPrivate, Logger: c.log})
+// requests that are under way, at most for the time given.
+func (s *serveFlags) sendWebhooks(
+	ctx context.Context, c *call, engine *refgrow.Engine, within time.Duration,
+) (stop func() error) {
+	worker := webhook.NewWorker(engine,
+		webhook.Options{AllowPrivate: s.allowPrivate, StopWithin: within, Logger: c.log})
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- worker.Run(ctx) }()
@@ -136,8 +180,8 @@ func (s *serveFlags) sendWebhooks(ctx context.Context, c *call, engine *refgrow.
 	}
 }
 
-// warnWithoutSecretKey tells who has signed webhooks, and no key, how their secrets
-// are kept.
+// warnWithoutSecretKey tells those who have signed webhooks but no key how their
+// secrets are kept, and what is not sent.
 func (c *call) warnWithoutSecretKey(ctx context.Context, engine *refgrow.Engine) error {
 	if len(c.secretKey) > 0 {
 		return nil
@@ -146,24 +190,57 @@ func (c *call) warnWithoutSecretKey(ctx context.Context, engine *refgrow.Engine)
 	if err != nil {
 		return err
 	}
+	plain, encrypted := false, 0
 	for _, project := range projects {
 		for w, err := range project.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if w.Signed {
-				c.log.Warn(`without --secret-key-file the secrets of webhooks are stored unencrypted; "refgrow help serve" tells more`)
-				return nil
+			case w.Encrypted:
+				encrypted++
+			case w.Signed:
+				plain = true
 			}
 		}
+	}
+	if plain {
+		c.log.Warn(`without --secret-key-file the secrets of webhooks are stored unencrypted; ` +
+			`"refgrow help serve" says more`)
+	}
+	if encrypted > 0 {
+		c.log.Warn("nothing is sent to webhooks whose secrets are encrypted: give their --secret-key-file", "webhooks",
+			encrypted)
 	}
 	return nil
 }
 
-// serveOn serves until ctx ends, and then until the running requests have.
-func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.Handler) error {
+// warnOfOthers tells what others can read: keys on their way, and the database.
+func (c *call) warnOfOthers(address net.Addr) {
+	if tcp, ok := address.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+		c.log.Warn("other machines can reach this server, which speaks plain HTTP: " +
+			"put a proxy that speaks TLS in front of it")
+	}
+	if info, err := os.Stat(c.db); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o044 != 0 {
+		c.log.Warn("not only its owner can read the database; chmod 600 changes that", "db", c.db)
+	}
+}
+
+// serveOn serves until ctx ends. Then no request is taken any more, the clicks so far are
+// written, and running requests may end within the time given.
+func (c *call) serveOn(
+	ctx context.Context, listener net.Listener, handler http.Handler, within time.Duration,
+	flush func(context.Context) error,
+) error {
+	// Stopping the server does not end the requests at once.
+	requests, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	var running sync.WaitGroup
 	server := &http.Server{
-		Handler:           handler,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Done()
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: headerWithin,
 		ReadTimeout:       requestWithin,
 		WriteTimeout:      answerWithin,
@@ -172,21 +249,28 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 		// OPTIONS * is answered in JSON like everything else.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
-		// The end of the program does not end the requests.
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		BaseContext:                  func(net.Listener) context.Context { return requests },
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
 	case err := <-served:
-		return fmt.Errorf("cannot serve any more: %w", err)
+		return fmt.Errorf("cannot go on serving: %w", err)
 	case <-ctx.Done():
 	}
 	c.log.Info("stopping: running requests end first, a second signal does not wait for them")
-	atMost, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	atMost, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
+	flushed := make(chan error, 1)
+	go func() { flushed <- flush(atMost) }()
 	if err := server.Shutdown(atMost); err != nil {
-		return errors.Join(fmt.Errorf("stopped in the middle of requests: %w", err), server.Close())
+		c.log.Warn("stopped in the middle of requests: they took too long")
+		breakOff()
+		_ = server.Close() // which says again what Shutdown has said
+		running.Wait()
+	}
+	if err := <-flushed; err != nil {
+		c.log.Warn("the clicks so far are not yet written", "error", err)
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -197,8 +281,8 @@ func (c *call) serveOn(ctx context.Context, listener net.Listener, handler http.
 // A newKey is the first of a database.
 type newKey struct{ project, key string }
 
-// firstKey makes the first project and its first key on a database that has no
-// project; otherwise it gives nil.
+// firstKey makes the first project and its first key in a database that has no project;
+// otherwise it returns nil.
 func firstKey(ctx context.Context, engine *refgrow.Engine) (*newKey, error) {
 	projects, err := engine.Projects(ctx)
 	if err != nil || len(projects) > 0 {
@@ -232,7 +316,7 @@ func (c *call) announce(ctx context.Context, engine *refgrow.Engine, url string,
 		return c.warnWithoutKey(ctx, engine)
 	}
 	return c.stdout.printf(`
-The database was empty. It has a project %q now, and this is its first key, shown only this once:
+The database was empty. It now has a project %q, and this is its first key, shown only this once:
 
 %s
 
@@ -247,7 +331,7 @@ refgrow project set %[1]s --commission 20%% --db %[4]s
 `, first.project, first.key, url, quoted(c.db))
 }
 
-// warnWithoutKey tells how to get a key if nobody can have one.
+// warnWithoutKey says how to get a key if nobody can have one.
 func (c *call) warnWithoutKey(ctx context.Context, engine *refgrow.Engine) error {
 	keys, err := engine.Keys(ctx)
 	if err != nil {
@@ -271,7 +355,8 @@ type readyJSON struct {
 // quoted is a file's name as a shell takes it.
 func quoted(path string) string {
 	plain := func(c rune) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("/._-+:\\", c)
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			strings.ContainsRune("/._-+:\\", c)
 	}
 	if !strings.ContainsFunc(path, func(c rune) bool { return !plain(c) }) {
 		return path

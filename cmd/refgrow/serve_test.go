@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/sqlite"
 )
 
 // A server is a running "refgrow serve".
@@ -27,8 +29,8 @@ type server struct {
 	ended chan int           // gets the exit code
 }
 
-// serve starts a server on the program's database.
-func (p *program) serve(args ...string) *server {
+// serve starts a server on the database.
+func (p *commandLine) serve(args ...string) *server {
 	p.t.Helper()
 	ctx, stop := context.WithCancel(p.t.Context())
 	s := &server{t: p.t, log: new(journal), stop: stop, ended: make(chan int, 1)}
@@ -102,10 +104,11 @@ func TestServe(t *testing.T) {
 	if status != http.StatusCreated || !strings.Contains(body, `"referral_code":"JANE"`) {
 		t.Errorf("%d %s", status, body)
 	}
-	// The settings are changed and keys are made while it runs.
+	// Settings are changed and keys are made while it runs.
 	p.must("project", "set", "default", "--commission", "20%")
 	status, _, body = s.do("POST", "/api/v1/conversions",
-		`{"type": "purchase", "referral_code": "JANE", "email": "carl@example.com", "base_value": 49.00, "base_value_currency": "USD"}`)
+		`{"type": "purchase", "referral_code": "JANE", "email": "carl@example.com",
+			"base_value": 49.00, "base_value_currency": "USD"}`)
 	if status != http.StatusCreated || !strings.Contains(body, `"value":9.8`) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -119,6 +122,9 @@ func TestServe(t *testing.T) {
 	}{
 		{"GET", "/healthz", http.StatusOK, `{"status":"ok"}`},
 		{"HEAD", "/healthz", http.StatusOK, ""},
+		{"GET", "/readyz", http.StatusOK, `{"notes":[],"status":"ready"}`},
+		{"HEAD", "/readyz", http.StatusOK, ""},
+		{"POST", "/readyz", http.StatusMethodNotAllowed, `"success":false`},
 		{"POST", "/healthz", http.StatusMethodNotAllowed, `"success":false`},
 		{"GET", "/", http.StatusNotFound, `"success":false`},
 		{"GET", "/favicon.ico", http.StatusNotFound, `"success":false`},
@@ -131,7 +137,8 @@ func TestServe(t *testing.T) {
 		{"GET", "/api/v1/affiliates/jane%40example.com", http.StatusOK, `"total_earnings":"9.80"`},
 	} {
 		status, header, body := s.do(test.method, test.path, "")
-		if status != test.status || !strings.Contains(body, test.says) || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
+		if status != test.status || !strings.Contains(body, test.says) ||
+			!strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 			t.Errorf("%s %s: %d %v %s", test.method, test.path, status, header, body)
 		}
 	}
@@ -142,7 +149,8 @@ func TestServe(t *testing.T) {
 	if s.ready.Key != nil || s.ready.Project != nil {
 		t.Errorf("%+v", s.ready)
 	}
-	if status, _, body := s.do("GET", "/api/v1/affiliates", ""); status != http.StatusUnauthorized || !strings.Contains(body, `"success":false`) {
+	if status, _, body := s.do("GET", "/api/v1/affiliates", ""); status != http.StatusUnauthorized ||
+		!strings.Contains(body, `"success":false`) {
 		t.Errorf("%d %s", status, body)
 	}
 	s.end()
@@ -172,7 +180,8 @@ func TestServeTellsItsAddressAndKey(t *testing.T) {
 		}
 	}
 	url, _, _ := strings.Cut(strings.TrimPrefix(first, "listening on "), "\n")
-	if curl := fmt.Sprintf("\ncurl -H \"Authorization: Bearer %s\" %s/api/v1/affiliates\n", key, url); key == "" || !strings.Contains(first, curl) {
+	if curl := fmt.Sprintf("\ncurl -H \"Authorization: Bearer %s\" %s/api/v1/affiliates\n", key, url); key == "" ||
+		!strings.Contains(first, curl) {
 		t.Errorf("no key on a line of its own, or no %q in\n%s", curl, first)
 	}
 	if strings.Contains(log.String(), key) {
@@ -195,20 +204,22 @@ func TestServeOptions(t *testing.T) {
 
 	p := setup(t)
 	strict := p.serve("--rate-limit", "3")
-	if status, header, body := strict.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a")); status != http.StatusBadRequest ||
-		header.Get("X-RateLimit-Limit") != "3" {
+	status, header, body := strict.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a"))
+	if status != http.StatusBadRequest || header.Get("X-RateLimit-Limit") != "3" {
 		t.Errorf("%d %v %s", status, header, body)
 	}
 	strict.do("GET", "/api/v1/affiliates", "")
 	strict.do("GET", "/api/v1/affiliates", "")
-	if status, header, body := strict.do("GET", "/api/v1/affiliates", ""); status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
+	if status, header, body := strict.do("GET", "/api/v1/affiliates", ""); status != http.StatusTooManyRequests ||
+		header.Get("Retry-After") == "" {
 		t.Errorf("%d %v %s", status, header, body)
 	}
 	strict.end()
 
 	p = setup(t)
 	easy := p.serve("--rate-limit", "0", "--lenient", "--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "::1")
-	if status, _, body := easy.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a")); status != http.StatusCreated {
+	status, _, body = easy.do("POST", "/api/v1/affiliates", fmt.Sprintf(unknown, "a"))
+	if status != http.StatusCreated {
 		t.Errorf("%d %s", status, body)
 	}
 	for range 150 {
@@ -219,8 +230,8 @@ func TestServeOptions(t *testing.T) {
 	easy.end()
 }
 
-// What the signal finds running ends first: the request is answered, and its
-// change is there.
+// What is running when the signal comes ends first: the request is answered, and its
+// change is kept.
 func TestServeFinishesRunningRequests(t *testing.T) {
 	t.Parallel()
 	p := setup(t)
@@ -257,8 +268,8 @@ func TestServeFinishesRunningRequests(t *testing.T) {
 	}
 }
 
-// beginRequest sends a request but for its body, and returns when the server has
-// begun to read that, which Expect makes it say.
+// beginRequest sends a request without its body, and returns when the server has begun
+// to read that, which Expect makes it say.
 func beginRequest(t *testing.T, conn net.Conn, key string, length int) (answers *bufio.Reader) {
 	t.Helper()
 	if _, err := fmt.Fprintf(conn, "POST /api/v1/affiliates HTTP/1.1\r\nHost: refgrow\r\nAuthorization: Bearer %s\r\n"+
@@ -295,7 +306,7 @@ func TestServeOnTakenPort(t *testing.T) {
 	s.end()
 }
 
-// A journal keeps what is written, for others to read meanwhile.
+// A journal keeps what is written, for others to read in the meantime.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -315,30 +326,71 @@ func (j *journal) String() string {
 
 func (j *journal) wait(t *testing.T, what string) {
 	t.Helper()
-	for until := time.Now().Add(20 * time.Second); !strings.Contains(j.String(), what); time.Sleep(5 * time.Millisecond) {
+	until := time.Now().Add(20 * time.Second)
+	for !strings.Contains(j.String(), what) {
 		if time.Now().After(until) {
 			t.Fatalf("no %q in the log: %s", what, j)
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// Health is more than that the process is there.
+// Health means more than that the process is alive.
 func TestHealthWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	engine, _ := refgrowtest.New(t)
-	handler := new(serveFlags).handler(engine, slog.New(slog.DiscardHandler))
-	ask := func() int {
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/healthz", nil))
-		return recorder.Code
-	}
-	if status := ask(); status != http.StatusOK {
-		t.Errorf("%d", status)
+	handler := new(serveFlags).handler(engine, 0, slog.New(slog.DiscardHandler))
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status := statusOf(t.Context(), handler, path); status != http.StatusOK {
+			t.Errorf("%s: %d", path, status)
+		}
 	}
 	if err := engine.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if status := ask(); status != http.StatusServiceUnavailable {
-		t.Errorf("%d", status)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if status := statusOf(t.Context(), handler, path); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+}
+
+func statusOf(ctx context.Context, handler http.Handler, path string) int {
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil))
+	return recorder.Code
+}
+
+// Ready means that the database can be written, which it cannot while somebody else
+// does not let go of it.
+func TestNotReady(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/refgrow.db"
+	var stores [2]*sqlite.DB
+	for i := range stores {
+		store, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		stores[i] = store
+	}
+	engine, _ := refgrowtest.On(t, stores[0])
+	handler := new(serveFlags).handler(engine, 0, slog.New(slog.DiscardHandler))
+	if err := stores[1].Tx(t.Context(), func(*sql.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if status := statusOf(ctx, handler, "/readyz"); status != http.StatusServiceUnavailable {
+			t.Errorf("/readyz: %d", status)
+		}
+		if status := statusOf(t.Context(), handler, "/healthz"); status != http.StatusOK {
+			t.Errorf("/healthz: %d", status)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if status := statusOf(t.Context(), handler, "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz afterwards: %d", status)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// manyAffiliates makes n more affiliates of the project "shop". The ids of all
-// begin with 1 and have no gaps.
-func (p *program) manyAffiliates(n int64) {
+// manyAffiliates makes n more affiliates of the project "shop". Their ids begin with 1
+// and have no gaps.
+func (p *commandLine) manyAffiliates(n int64) {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		before, err := shop.CountAffiliates(p.t.Context(), refgrow.ListAffiliatesParams{})
@@ -24,7 +24,8 @@ func (p *program) manyAffiliates(n int64) {
 		if err := shop.Atomic(p.t.Context(), func(shop *refgrow.Project) error {
 			for id := before + 1; id <= before+n; id++ {
 				email := fmt.Sprintf("a%d@example.com", id)
-				if _, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email}); err != nil {
+				_, err := shop.CreateAffiliate(p.t.Context(), refgrow.CreateAffiliateParams{Email: email})
+				if err != nil {
 					return err
 				}
 			}
@@ -35,9 +36,9 @@ func (p *program) manyAffiliates(n int64) {
 	})
 }
 
-// manySales gives each affiliate of the project "shop" 10.00 plus a cent for
-// each unit of its id, and takes 1.00 of it: two ledger entries.
-func (p *program) manySales() {
+// manySales gives each affiliate of the project "shop" 10.00 plus a cent for each unit
+// of its id, and takes 1.00 away: two ledger entries.
+func (p *commandLine) manySales() {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		affiliates, err := shop.CountAffiliates(p.t.Context(), refgrow.ListAffiliatesParams{})
@@ -60,9 +61,9 @@ func (p *program) manySales() {
 	})
 }
 
-// runPayouts starts "refgrow payout run" as a process. The function that it gives
+// runPayouts starts "refgrow payout run" as a process. The function that it returns
 // waits for its end.
-func (p *program) runPayouts() (ended func() []payoutJSON) {
+func (p *commandLine) runPayouts() (ended func() []payoutJSON) {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), os.Args[0], "payout", "run", "--json", "--db", p.db)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -84,7 +85,7 @@ func (p *program) runPayouts() (ended func() []payoutJSON) {
 func TestPayoutRunsTogether(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("is long, and of two processes, between which the race detector sees nothing")
+		t.Skip("is long, and about two processes, between which the race detector sees nothing")
 	}
 	p := setup(t)
 	p.must("project", "create", "shop")
@@ -96,10 +97,10 @@ func TestPayoutRunsTogether(t *testing.T) {
 	affiliates, payouts, total, together := 0, 0, int64(0), 0
 	for round := 1; round <= fewestRounds || together == 0; round++ {
 		if round > mostRounds {
-			t.Fatal("one of the two has always made all payouts")
+			t.Fatal("one of the two always made all payouts")
 		}
-		// One of them may be through before the other has begun. So there is more to
-		// do in each round, until both had a share in it.
+		// One of them may finish before the other has begun. So there is more to do in
+		// each round, until both have had a share in it.
 		if together == 0 {
 			p.manyAffiliates(more)
 			affiliates += more
@@ -107,7 +108,7 @@ func TestPayoutRunsTogether(t *testing.T) {
 		p.manySales()
 		first, second := p.runPayouts(), p.runPayouts()
 		ones, others := first(), second()
-		t.Logf("round %d: the two have made %d and %d payouts", round, len(ones), len(others))
+		t.Logf("round %d: the two made %d and %d payouts", round, len(ones), len(others))
 		if len(ones) > 0 && len(others) > 0 {
 			together++
 		}
@@ -129,16 +130,16 @@ func TestPayoutRunsTogether(t *testing.T) {
 		}
 		payouts += affiliates
 		if third := p.runPayouts()(); len(third) != 0 {
-			t.Errorf("a third run has made %d payouts", len(third))
+			t.Errorf("a third run made %d payouts", len(third))
 		}
 	}
 	p.eachEntryOnce(total, payouts)
 	p.must("verify")
 }
 
-// eachEntryOnce checks that there are n payouts, of total cents together, and
-// that every ledger entry is in exactly one.
-func (p *program) eachEntryOnce(total int64, n int) {
+// eachEntryOnce checks that there are n payouts, of total cents together, and that
+// every ledger entry is in exactly one.
+func (p *commandLine) eachEntryOnce(total int64, n int) {
 	p.t.Helper()
 	p.inShop(func(shop *refgrow.Project) {
 		sum, payouts := int64(0), 0
@@ -165,7 +166,7 @@ func (p *program) eachEntryOnce(total int64, n int) {
 			}
 		}
 		if sum != total || payouts != n || len(in) != 2*n {
-			p.t.Errorf("%d payouts of %d cents, with %d entries, and there should be %d of %d", payouts, sum, len(in), n, total)
+			p.t.Errorf("%d payouts of %d cents, with %d entries, want %d of %d", payouts, sum, len(in), n, total)
 		}
 	})
 }

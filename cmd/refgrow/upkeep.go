@@ -36,8 +36,8 @@ func (c *call) upkeep(ctx context.Context, engine *refgrow.Engine, ticks <-chan 
 	}
 }
 
-// guarded does work in a goroutine of our own, and makes an error of a panic, which
-// would end the whole program there.
+// guarded does work in a goroutine of our own, and turns a panic into an error: there
+// it would end the whole process.
 func guarded(work func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

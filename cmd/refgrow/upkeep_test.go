@@ -15,7 +15,7 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
-// A shelf is a project with clicks, and a look at those that are kept.
+// A shelf is a project with clicks, and a view of those that are kept.
 type shelf struct {
 	t       *testing.T
 	db      *sqlite.DB
@@ -36,7 +36,9 @@ func newShelf(t *testing.T) *shelf {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := project.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+	_, err = project.CreateAffiliate(t.Context(),
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return &shelf{t, db, engine, clock, project}
@@ -54,7 +56,7 @@ func (s *shelf) add(n int) {
 	}
 }
 
-// kept counts the single clicks, and all that ever were.
+// kept counts the single clicks, and all there have ever been.
 func (s *shelf) kept() (single int, all int64) {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -73,7 +75,7 @@ func (s *shelf) kept() (single int, all int64) {
 func TestUpkeepPrunes(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	for range 4 { // more than one transaction forgets
+	for range 4 { // more than one transaction prunes
 		s.add(refgrow.MaxClicks)
 	}
 	s.clock.Advance(20 * 24 * time.Hour)
@@ -107,7 +109,7 @@ func TestUpkeepPrunes(t *testing.T) {
 	}
 }
 
-// The end of the context ends it, and what fails is told and tried again.
+// The end of the context ends it, and what fails is logged and tried again.
 func TestUpkeepEnds(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
@@ -128,7 +130,7 @@ func TestUpkeepEnds(t *testing.T) {
 	}
 }
 
-// A panic in it is told as well, and does not end the program.
+// A panic in it is logged too, and does not end the process.
 func TestUpkeepSurvivesAPanic(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
@@ -191,8 +193,8 @@ func TestServePrunesClicks(t *testing.T) {
 	s.end()
 }
 
-// count asks the database of the program.
-func (p *program) count(query string) (n int) {
+// count runs a query that counts.
+func (p *commandLine) count(query string) (n int) {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {

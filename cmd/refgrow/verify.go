@@ -12,9 +12,10 @@ func verifyCommand() command {
 	return command{
 		name: "verify", summary: "check the books: exit code 1 on any difference",
 		text: "Recomputes everything that is stored twice, such as balances and counts, from the rows it came\n" +
-			"from, and prints each difference. It reads the whole database and hinders nobody's writing.\n\n" +
+			"from, and prints each difference. It reads the whole database and does not block writers.\n\n" +
 			`JSON: {"ok", "projects", "affiliates", "conversions", "differences": [{"project", "where", "what",` +
-			"\n\"stored\", \"computed\"}]}; ok is true when there are none. At most a thousand are shown.",
+			"\n" + `"stored", "computed"}], "notes": [{"project", "message"}]}; ok is true when there are no differences.` +
+			"\nAt most a thousand are shown. Notes are not about the books: such as that the clock was wrong once.",
 		prepare: func(*flag.FlagSet) work { return verify },
 	}
 }
@@ -44,13 +45,22 @@ func verify(ctx context.Context, c *call) error {
 func (c *call) showReport(report refgrow.Report) error {
 	if c.json {
 		shown := reportJSON{
-			OK: len(report.Differences) == 0, Projects: report.Projects, Affiliates: report.Affiliates, Conversions: report.Conversions,
-			Differences: make([]differenceJSON, len(report.Differences)),
+			OK: len(report.Differences) == 0, Projects: report.Projects,
+			Affiliates: report.Affiliates, Conversions: report.Conversions,
+			Differences: make([]differenceJSON, len(report.Differences)), Notes: make([]noteJSON, len(report.Notes)),
+		}
+		for i, n := range report.Notes {
+			shown.Notes[i] = noteJSON(n)
 		}
 		for i, d := range report.Differences {
 			shown.Differences[i] = differenceJSON(d)
 		}
 		return c.stdout.json(shown)
+	}
+	for _, n := range report.Notes {
+		if err := c.stdout.printf("note: %s\n", n); err != nil {
+			return err
+		}
 	}
 	for _, d := range report.Differences {
 		if err := c.stdout.printf("%s\n", d); err != nil {
@@ -70,6 +80,13 @@ type reportJSON struct {
 	Affiliates  int64            `json:"affiliates"`
 	Conversions int64            `json:"conversions"`
 	Differences []differenceJSON `json:"differences"`
+	Notes       []noteJSON       `json:"notes"`
+}
+
+// noteJSON is refgrow.ReportNote with names for JSON.
+type noteJSON struct {
+	Project string `json:"project"`
+	Message string `json:"message"`
 }
 
 // differenceJSON is refgrow.Difference with names for JSON.

@@ -23,9 +23,12 @@ import (
 func TestLinkPaths(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/r/JANE": " JANE", "/r/shop/JANE": "shop JANE", "/r/my%20shop/JANE": "my shop JANE", "/r/a%2Fb/JANE": "a/b JANE", "/r/%72/%4AANE": "r JANE",
+		"/r/JANE": " JANE", "/r/shop/JANE": "shop JANE", "/r/my%20shop/JANE": "my shop JANE",
+		"/r/a%2Fb/JANE": "a/b JANE", "/r/%72/%4AANE": "r JANE",
 		"/r/r/r": "r r", "/r/JANE%2F": " JANE/", "/r/..": " ..",
-		"/r": "", "/r/": "", "/r//": "", "/r//JANE": "", "/r/shop/": "", "/r/a/b/JANE": "", "/r/shop/JANE/": "", "/R/JANE": "", "//r/JANE": "", "/rJANE": "",
+		"/r": "", "/r/": "", "/r//": "", "/r//JANE": "", "/r/shop/": " shop",
+		"/r/a/b/JANE": "", "/r/shop/JANE/": "shop JANE", "/r/JANE/": " JANE", "/r/JANE//": "",
+		"/R/JANE": "", "//r/JANE": "", "/rJANE": "",
 		"/x/r/JANE": "",
 	} {
 		u, err := url.Parse(path)
@@ -81,20 +84,22 @@ type host struct {
 func newHost(t *testing.T) *host {
 	t.Helper()
 	engine, clock := refgrowtest.New(t)
-	return &host{t, engine, clock, new(serveFlags).handler(engine, slog.New(slog.DiscardHandler))}
+	return &host{t, engine, clock, new(serveFlags).handler(engine, 0, slog.New(slog.DiscardHandler))}
 }
 
-// project adds a project with an affiliate JANE. Who visits learns of it within a
-// second.
+// project adds a project with an affiliate JANE. Visits see it within a second.
 func (h *host) project(name string) *refgrow.Project {
 	h.t.Helper()
 	p, err := h.engine.CreateProject(h.t.Context(), name, refgrow.Settings{
-		LandingURL: "https://" + url.PathEscape(strings.ReplaceAll(name, " ", "-")) + ".example", AllowedOrigins: []string{"https://example.com"},
+		LandingURL:     "https://" + url.PathEscape(strings.ReplaceAll(name, " ", "-")) + ".example",
+		AllowedOrigins: []string{"https://example.com"},
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := p.CreateAffiliate(h.t.Context(), refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+	_, err = p.CreateAffiliate(h.t.Context(),
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	if err != nil {
 		h.t.Fatal(err)
 	}
 	return p
@@ -103,7 +108,8 @@ func (h *host) project(name string) *refgrow.Project {
 // ask sends a request; headers come in pairs.
 func (h *host) ask(method, path string, headers ...string) *http.Response {
 	h.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(`{"type": "click", "code": "JANE", "url": "https://example.com/"}`))
+	r := httptest.NewRequest(method, path,
+		strings.NewReader(`{"type": "click", "code": "JANE", "url": "https://example.com/"}`))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -117,7 +123,8 @@ func (h *host) leads(path, to string) {
 	h.t.Helper()
 	got := h.ask(http.MethodGet, path)
 	if to == "" {
-		if got.StatusCode != http.StatusNotFound || got.Header.Get("Content-Type") != "application/json" || len(got.Cookies()) != 0 {
+		if got.StatusCode != http.StatusNotFound || got.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
+			len(got.Cookies()) != 0 {
 			h.t.Errorf("%s: %d %v", path, got.StatusCode, got.Header)
 		}
 		return
@@ -125,7 +132,8 @@ func (h *host) leads(path, to string) {
 	if got.StatusCode != http.StatusFound || got.Header.Get("Location") != to {
 		h.t.Errorf("%s: %d, to %q", path, got.StatusCode, got.Header.Get("Location"))
 	}
-	if cookies := got.Cookies(); len(cookies) != 1 || cookies[0].Name != tracking.CookieName || cookies[0].Value != "JANE" {
+	if cookies := got.Cookies(); len(cookies) != 1 || cookies[0].Name != tracking.CookieName ||
+		cookies[0].Value != "JANE" {
 		h.t.Errorf("%s: the cookies are %v", path, cookies)
 	}
 }
@@ -153,45 +161,58 @@ func TestLinksOfSeveralProjects(t *testing.T) {
 		t.Errorf("%d clicks", n)
 	}
 
-	// Of two that have no such name, nobody knows which one is meant.
+	// What comes later changes no published link of the first project.
 	other := h.project("other")
 	h.clock.Advance(listFor - time.Nanosecond)
 	h.leads("/r/other/JANE", "")
 	h.clock.Advance(time.Nanosecond)
 	h.leads("/r/other/JANE", "https://other.example?ref=JANE")
-	h.leads("/r/JANE", "")
-	h.leads("/r/my%20shop/JANE", "https://my-shop.example?ref=JANE")
+	h.leads("/r/JANE", "https://my-shop.example?ref=JANE")
+	h.leads("/r/my%20shop/JANE/", "https://my-shop.example?ref=JANE")
 	h.project("default")
 	h.clock.Advance(listFor)
-	h.leads("/r/JANE", "https://default.example?ref=JANE")
+	h.leads("/r/JANE", "https://my-shop.example?ref=JANE")
 	h.leads("/r/default/JANE", "https://default.example?ref=JANE")
 	if n := h.clicks(other); n != 1 {
 		t.Errorf("%d clicks", n)
 	}
 
-	// A new name takes the place of the old one, also when the clock is set back.
+	// A new name replaces the old one, even if the clock is set back.
 	if err := other.Rename(t.Context(), "another"); err != nil {
 		t.Fatal(err)
 	}
 	h.clock.Advance(-time.Hour)
 	h.leads("/r/other/JANE", "")
 	h.leads("/r/another/JANE", "https://other.example?ref=JANE")
+	if err := shop.Rename(t.Context(), "zoo"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(listFor)
+	h.leads("/r/JANE", "https://my-shop.example?ref=JANE")
+	if err := shop.Rename(t.Context(), "my shop"); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.Advance(listFor)
 
 	for _, path := range []string{"/refgrow.js?project=other", "/refgrow.js?project=%6Fther&v=2"} {
-		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusNotFound || got.Header.Get("Content-Type") != "application/json" {
+		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusNotFound ||
+			got.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d", path, got.StatusCode)
 		}
 	}
-	for _, path := range []string{"/refgrow.js", "/refgrow.js?project=", "/refgrow.js?project=my%20shop", "/refgrow.js?v=2&project=my+shop"} {
-		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusOK || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/javascript") {
+	for _, path := range []string{"/refgrow.js", "/refgrow.js?project=",
+		"/refgrow.js?project=my%20shop", "/refgrow.js?v=2&project=my+shop"} {
+		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusOK ||
+			!strings.HasPrefix(got.Header.Get("Content-Type"), "text/javascript") {
 			t.Errorf("%s: %d %v", path, got.StatusCode, got.Header)
 		}
 	}
-	if n := h.clicks(other); n != 2 { // it stands an hour before the first one, and does not repeat it
+	if n := h.clicks(other); n != 2 { // it is an hour before the first one, and does not repeat it
 		t.Errorf("%d clicks", n)
 	}
 	h.clock.Advance(2 * time.Hour)
-	if got := h.ask(http.MethodPost, "/refgrow/track?project=another", "Origin", "https://example.com"); got.StatusCode != http.StatusAccepted ||
+	got := h.ask(http.MethodPost, "/refgrow/track?project=another", "Origin", "https://example.com")
+	if got.StatusCode != http.StatusAccepted ||
 		got.Header.Get("Access-Control-Allow-Origin") != "https://example.com" {
 		t.Errorf("%d %v", got.StatusCode, got.Header)
 	}
@@ -227,14 +248,15 @@ func TestMethodsOfTracking(t *testing.T) {
 		if got.StatusCode != test.status || got.Header.Get("Allow") != test.allow {
 			t.Errorf("%s %s: %d %v", test.method, test.path, got.StatusCode, got.Header)
 		}
-		if got.StatusCode >= 400 && (got.Header.Get("Content-Type") != "application/json" || got.Header.Get("X-Request-Id") == "") {
+		if got.StatusCode >= 400 &&
+			(got.Header.Get("Content-Type") != "application/json" || got.Header.Get("X-Request-Id") == "") {
 			t.Errorf("%s %s: %v", test.method, test.path, got.Header)
 		}
 	}
 }
 
 // Names that strangers invent are neither kept nor looked up one by one: between two
-// looks at the list the database could as well be gone.
+// looks at the list the database might as well be gone.
 func TestNamesOfNoProject(t *testing.T) {
 	t.Parallel()
 	engine, clock := refgrowtest.New(t)
@@ -242,7 +264,7 @@ func TestNamesOfNoProject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := newTrackers(engine, tracking.Options{})
+	known := newTrackers(engine, 0, tracking.Options{})
 	find := func(name string) *tracking.Tracker {
 		t.Helper()
 		found, err := known.of(t.Context(), name)
@@ -268,7 +290,7 @@ func TestNamesOfNoProject(t *testing.T) {
 		t.Errorf("%d names and %d trackers are kept", len(known.byName), len(known.byID))
 	}
 
-	// An old list is better than none, and none is an answer, too.
+	// An old list is better than none, and none is an answer too.
 	if err := engine.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -276,12 +298,12 @@ func TestNamesOfNoProject(t *testing.T) {
 	if find("store") != shop || find("nobody") != nil {
 		t.Error("the list is gone with the database")
 	}
-	if _, err := newTrackers(engine, tracking.Options{}).of(t.Context(), "store"); err == nil {
+	if _, err := newTrackers(engine, 0, tracking.Options{}).of(t.Context(), "store"); err == nil {
 		t.Error("a project was found in a closed database")
 	}
 }
 
-// A client that leaves does not spoil the look at the list, which is for all.
+// A client that leaves does not spoil reading the list, which is for everybody.
 func TestVisitorWhoLeaves(t *testing.T) {
 	t.Parallel()
 	engine, _ := refgrowtest.New(t)
@@ -290,7 +312,7 @@ func TestVisitorWhoLeaves(t *testing.T) {
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if found, err := newTrackers(engine, tracking.Options{}).of(gone, "shop"); err != nil || found == nil {
+	if found, err := newTrackers(engine, 0, tracking.Options{}).of(gone, "shop"); err != nil || found == nil {
 		t.Errorf("%v, %v", found, err)
 	}
 }
@@ -302,7 +324,8 @@ func TestTrackingWithoutDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/r/JANE", "/refgrow.js"} {
-		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "1" {
+		if got := h.ask(http.MethodGet, path); got.StatusCode != http.StatusServiceUnavailable ||
+			got.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s: %d %v", path, got.StatusCode, got.Header)
 		}
 	}
@@ -313,7 +336,8 @@ func TestTrackingWithoutDatabase(t *testing.T) {
 func (s *server) tracked() *server {
 	s.t.Helper()
 	for _, call := range [][3]string{
-		{"PUT", "/api/v1/project", `{"landing_url": "https://example.com/start", "allowed_origins": ["https://example.com"], "signup_commission": "2.00"}`},
+		{"PUT", "/api/v1/project", `{"landing_url": "https://example.com/start",
+			"allowed_origins": ["https://example.com"], "signup_commission": "2.00"}`},
 		{"POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`},
 	} {
 		if status, _, body := s.do(call[0], call[1], call[2]); status >= 300 {
@@ -352,13 +376,14 @@ func TestServeTracks(t *testing.T) {
 		t.Errorf("the cookies are %v", cookies)
 	}
 	visit("/r/JANE", "203.0.113.9")         // a repeat
-	visit("/r/default/JANE", "2001:db8::9") // the proxy is no visitor
+	visit("/r/default/JANE", "2001:db8::9") // the proxy is not the visitor
 	visit("/r/NOBODY", "203.0.113.10")
-	if status, _, body := s.do("GET", "/refgrow.js", ""); status != http.StatusOK || !strings.Contains(body, "Refgrow") {
+	if status, _, body := s.do("GET", "/refgrow.js", ""); status != http.StatusOK ||
+		!strings.Contains(body, "Refgrow") {
 		t.Errorf("%d %s", status, body)
 	}
 
-	// What a browser says of a signup counts when the app's own server knows of it.
+	// What a browser says about a signup counts when the app's own server knows of it.
 	claim, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.ready.URL+"/refgrow/track",
 		strings.NewReader(`{"type": "signup", "code": "JANE", "email": "carl@example.com"}`))
 	if err != nil {
@@ -373,7 +398,8 @@ func TestServeTracks(t *testing.T) {
 	if answer.StatusCode != http.StatusAccepted {
 		t.Errorf("%d", answer.StatusCode)
 	}
-	if status, _, body := s.do("POST", "/api/v1/conversions", `{"type": "signup", "email": "carl@example.com"}`); status != http.StatusCreated ||
+	status, _, body := s.do("POST", "/api/v1/conversions", `{"type": "signup", "email": "carl@example.com"}`)
+	if status != http.StatusCreated ||
 		!strings.Contains(body, `"affiliate_id":1`) || !strings.Contains(body, `"value":2`) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -388,7 +414,7 @@ func TestServeTracks(t *testing.T) {
 }
 
 // statistics are those of the first project's first affiliate.
-func (p *program) statistics(engine *refgrow.Engine) []refgrow.DayStatistics {
+func (p *commandLine) statistics(engine *refgrow.Engine) []refgrow.DayStatistics {
 	p.t.Helper()
 	projects, err := engine.Projects(p.t.Context())
 	if err != nil {
@@ -401,7 +427,7 @@ func (p *program) statistics(engine *refgrow.Engine) []refgrow.DayStatistics {
 	return days
 }
 
-// Clicks that were answered before the signal are in the file, though the database
+// Clicks that were answered before the signal are in the file, although the database
 // took none of them until the last request had ended.
 func TestSignalWritesClicks(t *testing.T) {
 	t.Parallel()
@@ -448,8 +474,8 @@ func TestSignalWritesClicks(t *testing.T) {
 	p.must("verify")
 }
 
-// locked does something while nobody else can write to the program's database.
-func (p *program) locked(work func()) {
+// locked does something while nobody else can write to the database.
+func (p *commandLine) locked(work func()) {
 	p.t.Helper()
 	db, err := sqlite.Open(p.t.Context(), p.db, sqlite.Options{})
 	if err != nil {

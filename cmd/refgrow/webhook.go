@@ -12,11 +12,16 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// whoSends says what a command that only writes into the database leaves to do.
-const whoSends = `a running "refgrow serve" sends what waits; "refgrow webhook deliveries" shows what became of it` + "\n"
+// whoSends says what remains to be done after a command that only writes to the
+// database.
+const whoSends = `a running "refgrow serve" sends what waits; "refgrow webhook deliveries" shows what became of it` +
+	"\n"
 
 // webhookFlags describe a webhook as the command line does.
-type webhookFlags struct{ project, url, events, status, secret, keyFile string }
+type webhookFlags struct {
+	project, url, events, status, secret, keyFile string
+	overlap                                       whole
+}
 
 func (w *webhookFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&w.project, "project", "", projectUsage)
@@ -36,10 +41,11 @@ func (w *webhookFlags) eventList() []refgrow.Event {
 func webhookCreateCommand() command {
 	return command{
 		name: "webhook create", summary: "have events sent to a URL",
-		text: "Has the events of a project sent to a URL, all of them unless --events names some:\n" +
-			"referral_signed_up, referral_converted, referral_updated, referral_canceled. Prints the secret that\n" +
-			"signs them, alone, on stdout; it cannot be shown again. Without --secret one is made; others on this\n" +
-			"machine may see one that is given, as long as the command runs. \"refgrow serve\" sends the events.\n\n" +
+		text: "Has the events of a project sent to a URL: referral_signed_up, referral_converted,\n" +
+			"referral_updated and referral_canceled, unless --events names others. payout_updated and\n" +
+			"affiliate_updated are sent only where it names them. Prints the secret that signs the events,\n" +
+			"alone, on stdout; it cannot be shown again. Without --secret one is made; if one is given, others\n" +
+			"on this machine may see it while the command runs. \"refgrow serve\" sends the events.\n\n" +
 			secretKeyHelp + "\n\nJSON: the webhook, with \"secret\", null for none.\n" + webhookForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var w webhookFlags
@@ -63,7 +69,7 @@ func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error
 	case c.given("secret") && unsigned:
 		return usage("--secret and --unsigned exclude each other")
 	case c.given("secret") && (n < refgrow.MinSecret || n > refgrow.MaxSecret):
-		return usage("--secret must have %d to %d bytes, not %d; leave it out to have one made, or give --unsigned",
+		return usage("--secret must have %d to %d bytes, not %d; leave it out to have one made, or use --unsigned",
 			refgrow.MinSecret, refgrow.MaxSecret, n)
 	case c.given("secret"):
 		params.Secret = refgrow.Set(w.secret)
@@ -78,14 +84,15 @@ func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error
 		if err != nil {
 			return err
 		}
-		tell(c.stderr, "webhook %d gets %s events of %s at %s\n", made.ID, eventNames(made.Events), project.Name(), made.URL)
-		c.tellHowKept(made)
+		tell(c.stderr, "webhook %d gets %s events of %s at %s\n",
+			made.ID, eventNames(made.Events), project.Name(), made.URL)
+		c.warnUnencrypted(made)
 		return c.showSecret(made)
 	})
 }
 
-// tellHowKept warns of a secret that anybody can read who gets the file.
-func (c *call) tellHowKept(w *refgrow.Webhook) {
+// warnUnencrypted warns about a secret that anybody who gets the file can read.
+func (c *call) warnUnencrypted(w *refgrow.Webhook) {
 	if w.Signed && len(c.secretKey) == 0 {
 		tell(c.stderr, "its secret is stored unencrypted: there is no --secret-key-file\n")
 	}
@@ -112,7 +119,8 @@ func listWebhooks(ctx context.Context, c *call, project string) error {
 			}
 			list = append(list, webhookOf(&w))
 			rows = append(rows, []string{
-				strconv.FormatInt(w.ID, 10), w.URL, eventNames(w.Events), string(w.Status), yesNo(w.Signed), stamp(w.CreatedAt),
+				strconv.FormatInt(w.ID, 10), w.URL, eventNames(w.Events),
+				string(w.Status), yesNo(w.Signed), stamp(w.CreatedAt),
 			})
 		}
 		if c.json {
@@ -125,9 +133,10 @@ func listWebhooks(ctx context.Context, c *call, project string) error {
 func webhookSetCommand() command {
 	return command{
 		name: "webhook set", operand: "ID", summary: "change a webhook, or switch it on or off",
-		text: "Changes what is named of a webhook, and nothing else. An inactive one gets nothing: what waits for\n" +
-			"it is canceled, and \"webhook replay\" sends it once it is active again. \"webhook rotate\" changes the\n" +
-			"secret.\n\nJSON: the webhook. " + webhookForm,
+		text: "Changes what is named, and nothing else. An inactive webhook gets nothing: what waits for it is\n" +
+			"canceled, and \"webhook replay\" sends it once it is active again. \"webhook rotate\" changes the\n" +
+			"secret.\n\n" +
+			"JSON: the webhook. " + webhookForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var w webhookFlags
 			w.define(flags)
@@ -167,12 +176,14 @@ func webhookRotateCommand() command {
 	return command{
 		name: "webhook rotate", operand: "ID", summary: "make a new secret for a webhook",
 		text: "Makes a new secret for a webhook and prints it, alone, on stdout; it cannot be shown again. The\n" +
-			"former one signs beside it for 24 hours, so that the receiver can be changed in the meantime; where it\n" +
-			"was encrypted, that needs the key file.\n\n" +
-			secretKeyHelp + "\n\nJSON: the webhook, with \"secret\". " + webhookForm,
+			"former one signs alongside it for --overlap-hours, while the receiver is updated: so long the\n" +
+			"header X-Refgrow-Signature, which is one value, is that of the former secret. If that was\n" +
+			"encrypted, it needs the key file.\n\n" +
+			secretKeyHelp + "\n\nJSON: the webhook, with \"secret\" and \"former_secret_until\".\n" + webhookForm,
 		prepare: func(flags *flag.FlagSet) work {
-			var w webhookFlags
+			w := webhookFlags{overlap: refgrow.DefaultOverlapHours}
 			flags.StringVar(&w.project, "project", "", projectUsage)
+			flags.Var(&w.overlap, "overlap-hours", "`HOURS` for which the former secret still signs, 0 to 72")
 			defineSecretKey(flags, &w.keyFile)
 			return w.rotate
 		},
@@ -184,12 +195,17 @@ func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
 		return err
 	}
 	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
-		rotated, err := project.RotateWebhook(ctx, id)
+		overlap := int(w.overlap)
+		rotated, err := project.RotateWebhook(ctx, id, refgrow.RotateWebhookParams{OverlapHours: &overlap})
 		if err != nil {
 			return err
 		}
-		tell(c.stderr, "webhook %d has a new secret; a former one that can be read signs beside it for 24 hours\n", id)
-		c.tellHowKept(rotated)
+		until := "no former one signs any more"
+		if rotated.FormerSecretUntil != nil {
+			until = "the former one signs alongside it until " + stamp(*rotated.FormerSecretUntil)
+		}
+		tell(c.stderr, "webhook %d has a new secret; %s\n", id, until)
+		c.warnUnencrypted(rotated)
 		return c.showSecret(rotated)
 	})
 }
@@ -248,8 +264,9 @@ func webhookTestCommand() command {
 func webhookDeliveriesCommand() command {
 	return command{
 		name: "webhook deliveries", operand: "ID", summary: "list what was sent, and what became of it",
-		text: "Lists the deliveries of a webhook, the newest first. The log goes back 30 days. Errors are shown by\n" +
-			"their beginning; in JSON they are whole.\n\nJSON: an array of deliveries. " + deliveryForm,
+		text: "Lists the deliveries of a webhook, the newest first. The log goes back 30 days. Only the beginning\n" +
+			"of an error is shown; in JSON it is whole.\n\n" +
+			"JSON: an array of deliveries. " + deliveryForm,
 		prepare: func(flags *flag.FlagSet) work {
 			project := flags.String("project", "", projectUsage)
 			status := flags.String("status", "", "only those of a `STATUS`: pending, succeeded, failed or canceled")
@@ -289,8 +306,8 @@ type replayFlags struct {
 func webhookReplayCommand() command {
 	return command{
 		name: "webhook replay", operand: "ID", summary: "send events again",
-		text: "Has one delivery sent again, or everything that happened since an instant, up to 30 days ago, as far\n" +
-			"as the webhook wants it: also what it got already. Receivers can tell by the webhook-id, which stays\n" +
+		text: "Has one delivery sent again, or everything since an instant, up to 30 days ago, that the webhook\n" +
+			"wants, including what it already got. Receivers recognize repeats by the webhook-id, which stays\n" +
 			"the same. \"refgrow serve\" sends it.\n\n" +
 			"JSON: with --since {\"deliveries\"}, their number; with --delivery the new delivery. " + deliveryForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -337,7 +354,8 @@ func (r *replayFlags) one(ctx context.Context, c *call) error {
 			if _, err := project.GetWebhook(ctx, id); err != nil {
 				return err
 			}
-			return fmt.Errorf("webhook %d has no delivery %d that can be sent again; \"refgrow webhook deliveries %[1]d\" shows those it has", id, of)
+			return fmt.Errorf("webhook %d has no delivery %d that can be sent again; "+
+				"\"refgrow webhook deliveries %[1]d\" shows those it has", id, of)
 		}
 		if err != nil {
 			return err
@@ -361,9 +379,11 @@ func (c *call) withWebhook(ctx context.Context, project string, work func(*refgr
 		own := (*refgrow.Error)(nil)
 		switch err := work(project, id); {
 		case errors.Is(err, refgrow.ErrNotFound):
-			return fmt.Errorf("there is no webhook %d in the project %q; \"refgrow webhook list\" shows those there are", id, project.Name())
+			return fmt.Errorf("there is no webhook %d in the project %q; "+
+				"\"refgrow webhook list\" shows the existing ones", id, project.Name())
 		case errors.As(err, &own) && own.Code == refgrow.CodeConflict && own.Field == "":
-			return fmt.Errorf("webhook %d is inactive; \"refgrow webhook set %d --status active\" switches it on", id, id)
+			return fmt.Errorf("webhook %d is inactive; \"refgrow webhook set %d --status active\" switches it on",
+				id, id)
 		default:
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,7 @@ const webhookForm = `A webhook is {"id", "url", "events", "status", "signed", "c
 
 const deliveryForm = `A delivery is {"id",
 "event", "status", "attempts", "response_status", "error", "next_attempt_at", "created_at", "ended_at"};
-null stands for what there is not.`
+what is missing is null.`
 
 // webhookJSON is a webhook as the REST API shows it.
 type webhookJSON struct {
@@ -27,19 +28,24 @@ type webhookJSON struct {
 type newWebhookJSON struct {
 	webhookJSON
 
-	Secret *string `json:"secret"`
+	FormerSecretUntil *string `json:"former_secret_until"`
+	Secret            *string `json:"secret"`
 }
 
 func webhookOf(w *refgrow.Webhook) webhookJSON {
 	return webhookJSON{
-		ID: w.ID, URL: w.URL, Events: w.Events, Status: string(w.Status), Signed: w.Signed, CreatedAt: stamp(w.CreatedAt),
+		ID: w.ID, URL: w.URL, Events: w.Events, Status: string(w.Status),
+		Signed: w.Signed, CreatedAt: stamp(w.CreatedAt),
 	}
 }
 
 // eventNames lists events for people.
 func eventNames(events []refgrow.Event) string {
-	if len(events) == len(refgrow.Events()) {
+	switch {
+	case slices.Equal(events, refgrow.Events()):
 		return "all"
+	case slices.Equal(events, refgrow.DefaultEvents()):
+		return "all referral"
 	}
 	names := make([]string, len(events))
 	for i, event := range events {
@@ -66,7 +72,7 @@ func (c *call) showWebhook(w *refgrow.Webhook) error {
 // showSecret prints the secret of a webhook, alone.
 func (c *call) showSecret(w *refgrow.Webhook) error {
 	if c.json {
-		made := newWebhookJSON{webhookJSON: webhookOf(w)}
+		made := newWebhookJSON{webhookJSON: webhookOf(w), FormerSecretUntil: optionalStamp(w.FormerSecretUntil)}
 		if w.Secret != "" {
 			made.Secret = &w.Secret
 		}

@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "", "serve on this `address` instead of calling myself")
+	addr := flag.String("addr", "", "serve on this `address` instead of calling itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -60,8 +60,8 @@ func run(ctx context.Context, out io.Writer, path, addr string) error {
 		return err
 	}
 
-	// The API goes route by route into the mux that the server has already, so
-	// that it fits beside any other pattern, "GET /" too.
+	// The API goes route by route into the mux that the server already has, so that it
+	// fits alongside any other pattern, even "GET /".
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", home)
 	httpapi.Register(mux, "/api/v1", engine, httpapi.Options{})
@@ -86,7 +86,7 @@ func run(ctx context.Context, out io.Writer, path, addr string) error {
 		fmt.Fprintf(out, "curl -H 'Authorization: Bearer %s' %s/api/v1/affiliates\n", key, url)
 		<-ctx.Done()
 	}
-	// Shutdown waits for the requests that run; the database is closed after it.
+	// Shutdown waits for running requests; the database is closed after it.
 	if stopped := server.Shutdown(context.WithoutCancel(ctx)); stopped != nil {
 		return stopped
 	}

@@ -32,8 +32,8 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-// With an address it serves until it is told to stop, here as soon as it has
-// said what to try.
+// With an address it serves until it is told to stop, here as soon as it has said what
+// to try.
 func TestServing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

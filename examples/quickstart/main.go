@@ -1,6 +1,6 @@
 // Quickstart runs an affiliate program inside a process: Jane sends customers,
 // they sign up and buy, and her statement shows what she has earned, before and
-// after the hold. Nothing but a file in a temporary folder is needed:
+// after the hold. It needs nothing but a file in a temporary folder:
 //
 //	go run ./examples/quickstart
 package main
@@ -32,8 +32,8 @@ func main() {
 }
 
 // A clock stands still until it is told to move, so that a month passes at once.
-// A real program leaves Config.Now out and gets time.Now. Tests have a clock like
-// this one in the package refgrowtest.
+// A real app leaves out Config.Now and gets time.Now. Tests have a clock like this one
+// in the package refgrowtest.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time      { return c.now }
@@ -66,7 +66,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	}
 
 	// Jane shares links with her code, and a coupon at concerts.
-	jane, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	jane, err := shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
 	if err != nil {
 		return err
 	}
@@ -74,8 +75,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 		return err
 	}
 
-	// What happens goes into RecordConversion as it is: who the customer was, and
-	// what he brought along. The engine decides who gets the credit.
+	// What happens goes into RecordConversion as it is: who the customer was, and what
+	// they brought along. The engine decides who gets the credit.
 	carl := refgrow.Customer{ExternalID: "user-17", Email: "carl@example.com"}
 	fmt.Fprintf(out, "%s\n", clock.today())
 	for _, event := range []refgrow.RecordConversionParams{
@@ -83,10 +84,10 @@ func run(ctx context.Context, out io.Writer, path string) error {
 		{Type: refgrow.Signup, Customer: carl, ReferralCode: "JANE"},
 		// ... so that his purchase needs no code.
 		{Type: refgrow.Purchase, Customer: carl, Reference: "order-1", BaseValue: money.MustParse("49.00 USD")},
-		// Dora heard of the coupon. Her money is another one, and stays so.
+		// Dora heard of the coupon. Her currency is a different one, and stays so.
 		{Type: refgrow.Purchase, Customer: refgrow.Customer{Email: "dora@example.com"}, CouponCode: "summer",
 			Reference: "order-2", BaseValue: money.MustParse("120.00 EUR")},
-		// Emil found the shop by himself: recorded, and credited to nobody.
+		// Emil found the shop on his own: recorded, and credited to nobody.
 		{Type: refgrow.Purchase, Customer: refgrow.Customer{Email: "emil@example.com"},
 			Reference: "order-3", BaseValue: money.MustParse("15.00 USD")},
 	} {

@@ -37,7 +37,7 @@ func Example() {
 	//
 	// 2026-04-02
 	//   purchase by carl@example.com  49.00 USD  earns  9.80 USD  reason: customer
-	//   the same once more: reference: a conversion with this reference exists already
+	//   the same once more: reference: a conversion with this reference already exists
 	//
 	// Statement for jane@example.com, 2026-04-02
 	//

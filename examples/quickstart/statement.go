@@ -13,7 +13,9 @@ import (
 
 // statement prints an affiliate's account: the lines of the ledger, and a
 // balance for each currency. Nothing is ever added up across currencies.
-func statement(ctx context.Context, out io.Writer, shop *refgrow.Project, affiliate *refgrow.Affiliate, clock *clock) error {
+func statement(
+	ctx context.Context, out io.Writer, shop *refgrow.Project, affiliate *refgrow.Affiliate, clock *clock,
+) error {
 	ledger, err := shop.ListLedger(ctx, affiliate.ID, refgrow.ListLedgerParams{})
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Receiver is an endpoint for webhooks: it checks that each request was signed with
-// its secret, tells a copy by its id, and prints what happened.
+// Receiver is an endpoint for webhooks: it checks that each request was signed with its
+// secret, recognizes a copy by its id, and prints what happened.
 //
 //	REFGROW_WEBHOOK_SECRET=whsec_... go run ./examples/receiver -addr 127.0.0.1:9000
 //
@@ -48,6 +48,6 @@ func run(ctx context.Context, out io.Writer, addr, secret string) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Shutdown waits for the requests that run.
+	// Shutdown waits for running requests.
 	return server.Shutdown(context.WithoutCancel(ctx))
 }

@@ -21,7 +21,7 @@ import (
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// The program takes what a worker sends.
+// The receiver accepts what a worker sends.
 func TestReceiving(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
@@ -57,7 +57,8 @@ func TestReceiving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+	if _, err := shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
 		t.Fatal(err)
 	}
 	sending := make(chan error, 1)
@@ -75,7 +76,7 @@ func TestReceiving(t *testing.T) {
 		t.Helper()
 		for _, line := range want {
 			if lines.Scan(); lines.Text() != line {
-				t.Errorf("it says %q, and should say %q", lines.Text(), line)
+				t.Errorf("it says %q, want %q", lines.Text(), line)
 			}
 		}
 	}
@@ -84,7 +85,7 @@ func TestReceiving(t *testing.T) {
 		"referral_updated: purchase 1 of 49 USD earns 9.8 for jane@example.com",
 		"referral_canceled: purchase 1 of 49 USD earns 9.8 for jane@example.com",
 	)
-	// A replay is told by its id: the test behind it is the next to be printed.
+	// A replay is recognized by its id: the test after it is the next to be printed.
 	if _, err := shop.ReplayWebhook(ctx, hook.ID, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +108,9 @@ func TestAnswers(t *testing.T) {
 		code                 int
 		says                 string
 	}{
-		"right":          {body: body, code: 204, says: "referral_signed_up: a customer of nobody\n"},
-		"signup":         {body: `{"event":"referral_converted","data":{"id":3,"type":"signup","value":1.5}}`, code: 204, says: "referral_converted: signup 3 earns 1.5 for nobody\n"},
+		"right": {body: body, code: 204, says: "referral_signed_up: a customer of nobody\n"},
+		"signup": {body: `{"event":"referral_converted","data":{"id":3,"type":"signup","value":1.5}}`,
+			code: 204, says: "referral_converted: signup 3 earns 1.5 for nobody\n"},
 		"another secret": {body: body, secret: "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", code: 401},
 		"old":            {body: body, age: time.Hour, code: 401},
 		"no JSON":        {body: "event=referral_signed_up", code: 400},
@@ -142,7 +144,7 @@ func send(r http.Handler, method, id, body, signed string, age time.Duration) (c
 	return answer.Code
 }
 
-// What could not be handled is handled when it comes again; what was, is not.
+// What could not be handled is handled when it comes again; what was handled is not.
 func TestCopies(t *testing.T) {
 	t.Parallel()
 	out := &trouble{}
@@ -153,7 +155,8 @@ func TestCopies(t *testing.T) {
 		id      string
 		code    int
 		handled int
-	}{{"a", 204, 1}, {"a", 204, 1}, {"b", 500, 1}, {"b", 204, 2}, {"c", 204, 3}, {"a", 204, 3}, {"d", 204, 4}, {"d", 204, 4}, {"a", 204, 5}} {
+	}{{"a", 204, 1}, {"a", 204, 1}, {"b", 500, 1}, {"b", 204, 2},
+		{"c", 204, 3}, {"a", 204, 3}, {"d", 204, 4}, {"d", 204, 4}, {"a", 204, 5}} {
 		out.fails = want.code == 500
 		if code := try(want.id); code != want.code || out.lines != want.handled {
 			t.Errorf("%d: the answer is %d, and %d were handled", i, code, out.lines)

@@ -11,16 +11,16 @@ import (
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
-// An event is what this program reads of a body. There is more in it.
+// An event is what this receiver reads from a body. There is more in it.
 type event struct {
 	Event    string `json:"event"`
-	Test     bool   `json:"test"` // it did not happen: somebody tries the endpoint out
+	Test     bool   `json:"test"` // it did not happen: somebody is trying out the endpoint
 	Referrer *struct {
 		Email string `json:"email"`
-	} `json:"referrer"` // nil where nobody gets the credit
+	} `json:"referrer"` // nil if nobody gets the credit
 	Data struct {
 		ID        int64       `json:"id"`
-		Type      string      `json:"type"`  // "" where it is about a customer
+		Type      string      `json:"type"`  // "" if it is about a customer
 		Value     json.Number `json:"value"` // exact, unlike a float
 		BaseValue json.Number `json:"base_value"`
 		Currency  string      `json:"base_value_currency"`
@@ -41,8 +41,8 @@ func newReceiver(out io.Writer, secret string) *receiver {
 }
 
 // ServeHTTP answers 2xx for what need not be sent again, and is quick about it: the
-// sender waits for 15 seconds, and sends what comes next of the same conversion only
-// then.
+// sender waits for at most 15 seconds, and sends the next event of the same conversion
+// only after that.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	if q.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -78,7 +78,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			http.Error(w, "try again", http.StatusInternalServerError)
 			return
 		}
-		r.seen.add(id) // only now: what failed is welcome again
+		r.seen.add(id) // only now: what failed may come again
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -94,7 +94,8 @@ func (r *receiver) handle(e *event) error {
 	case e.Test:
 		what = "a test"
 	case e.Data.Type == "purchase":
-		what = fmt.Sprintf("purchase %d of %s %s earns %s for %s", e.Data.ID, e.Data.BaseValue, e.Data.Currency, e.Data.Value, credit)
+		what = fmt.Sprintf("purchase %d of %s %s earns %s for %s",
+			e.Data.ID, e.Data.BaseValue, e.Data.Currency, e.Data.Value, credit)
 	case e.Data.Type == "signup":
 		what = fmt.Sprintf("signup %d earns %s for %s", e.Data.ID, e.Data.Value, credit)
 	default:
@@ -104,9 +105,9 @@ func (r *receiver) handle(e *event) error {
 	return err
 }
 
-// recent remembers the newest ids. An app with a database keeps them there, written
-// in the transaction of what it does about the event, for as long as a replay can
-// come: 30 days.
+// recent remembers the newest ids. An app with a database keeps them there, written in
+// the transaction in which it handles the event, for as long as a replay can come: 30
+// days.
 type recent struct {
 	ids   map[string]bool
 	order []string // a ring once it is full

@@ -21,7 +21,8 @@ func choice(r *http.Request) string {
 	return ""
 }
 
-// consents tells whether a cookie may remember who referred the visitor. Where the law wants to be asked first, this is choice(r) == allowed.
+// consents reports whether a cookie may remember who referred the visitor. Where the
+// law requires asking first, this is choice(r) == allowed.
 func consents(r *http.Request) bool { return choice(r) != refused }
 
 func (s *shop) choose(w http.ResponseWriter, r *http.Request, _ *customer) error {

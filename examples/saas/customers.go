@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"net/mail"
 	"strconv"
 	"strings"
 	"time"
@@ -49,8 +50,13 @@ func emailOf(r *http.Request) string {
 }
 
 // addCustomer makes an account and records the signup. A real shop would also send a
-// mail, to see that the address belongs to who signs up with it.
+// mail, to see that the address belongs to whoever signs up with it.
 func (s *shop) addCustomer(ctx context.Context, email, password string) (*customer, error) {
+	// The affiliate program records a signup with any email, so that none is lost: what an
+	// account needs is the shop's own affair.
+	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email {
+		return nil, mistake("That is no email address.")
+	}
 	if len(password) < shortest {
 		return nil, mistake("A password has at least " + strconv.Itoa(shortest) + " characters.")
 	}
@@ -60,23 +66,25 @@ func (s *shop) addCustomer(ctx context.Context, email, password string) (*custom
 		return nil, err
 	}
 	c := &customer{Email: email}
-	err = s.together(ctx, func(tx *sql.Tx, program *refgrow.Project) error {
+	err = s.together(ctx, func(tx *sql.Tx, project *refgrow.Project) error {
 		var others int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM customers WHERE email = ?", email).Scan(&others); err != nil {
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM customers WHERE email = ?", email).Scan(&others)
+		if err != nil {
 			return err
 		}
 		if others > 0 {
-			return mistake("There is an account with this email already.")
+			return mistake("There is already an account with this email.")
 		}
-		added, err := tx.ExecContext(ctx, "INSERT INTO customers (email, salt, password) VALUES (?, ?, ?)", email, salt, hash)
+		added, err := tx.ExecContext(ctx, "INSERT INTO customers (email, salt, password) VALUES (?, ?, ?)",
+			email, salt, hash)
 		if err != nil {
 			return err
 		}
 		if c.ID, err = added.LastInsertId(); err != nil {
 			return err
 		}
-		// Who referred the visitor is in the context, where the middleware has put it.
-		_, err = program.TrackSignup(ctx, refgrow.TrackSignupParams{
+		// Who referred the visitor is in the context, where the middleware put it.
+		_, err = project.TrackSignup(ctx, refgrow.TrackSignupParams{
 			Customer: c.named(), Reference: "signup-" + strconv.FormatInt(c.ID, 10),
 		})
 		return err
@@ -95,7 +103,7 @@ func (s *shop) logIn(w http.ResponseWriter, r *http.Request, visitor *customer) 
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	// It takes as long for an email that has no account.
+	// It takes as long for an email without an account.
 	given, err := s.hash(r.Context(), r.PostFormValue("password"), salt)
 	if err != nil {
 		return err
@@ -106,8 +114,8 @@ func (s *shop) logIn(w http.ResponseWriter, r *http.Request, visitor *customer) 
 	return s.begin(w, r, id, "/account")
 }
 
-// hash makes guessing a password slow, even for who has got the database. As it
-// takes a while, only few run at once: the others wait.
+// hash makes guessing a password slow, even for somebody who has got the database. As
+// it takes a while, only a few run at once: the others wait.
 func (s *shop) hash(ctx context.Context, password string, salt []byte) ([]byte, error) {
 	select {
 	case s.hashing <- struct{}{}:
@@ -118,7 +126,7 @@ func (s *shop) hash(ctx context.Context, password string, salt []byte) ([]byte, 
 	return pbkdf2.Key(sha256.New, password, salt, 600_000, sha256.Size)
 }
 
-// begin begins a session and leads on.
+// begin begins a session and redirects.
 func (s *shop) begin(w http.ResponseWriter, r *http.Request, id int64, to string) error {
 	token := rand.Text()
 	now := s.engine.Now()
@@ -140,7 +148,8 @@ func (s *shop) begin(w http.ResponseWriter, r *http.Request, id int64, to string
 
 func (s *shop) logOut(w http.ResponseWriter, r *http.Request, _ *customer) error {
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		if _, err := s.db.ExecContext(r.Context(), "DELETE FROM sessions WHERE token = ?", hashed(cookie.Value)); err != nil {
+		_, err := s.db.ExecContext(r.Context(), "DELETE FROM sessions WHERE token = ?", hashed(cookie.Value))
+		if err != nil {
 			return err
 		}
 	}
@@ -156,7 +165,8 @@ func (s *shop) visitor(r *http.Request) (*customer, error) {
 	}
 	var c customer
 	var affiliate sql.NullInt64
-	err := s.db.QueryRowContext(r.Context(), `SELECT id, email, affiliate_id FROM sessions JOIN customers ON id = customer_id
+	err := s.db.QueryRowContext(r.Context(),
+		`SELECT id, email, affiliate_id FROM sessions JOIN customers ON id = customer_id
 		WHERE token = ? AND ends_at > ?`, hashed(cookie.Value), s.engine.Now().Unix()).Scan(&c.ID, &c.Email, &affiliate)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

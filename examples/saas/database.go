@@ -8,18 +8,18 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 
-	_ "modernc.org/sqlite" // the app's driver; any other one for SQLite does as well
+	_ "modernc.org/sqlite" // the app's driver; any other one for SQLite will do
 )
 
-// The tables of the app. Those of the affiliate program are beside them in the same
+// The tables of the app. Those of the affiliate program are next to them in the same
 // file, and are all named refgrow_*.
 const schema = `
 CREATE TABLE IF NOT EXISTS customers (
-	id           INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: the program knows customers by it
+	id           INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: the program knows customers by it
 	email        TEXT NOT NULL UNIQUE COLLATE NOCASE,
 	salt         BLOB NOT NULL,
 	password     BLOB NOT NULL,                     -- its hash
-	affiliate_id INTEGER                            -- of those who are partners
+	affiliate_id INTEGER                            -- null unless the customer is a partner
 );
 CREATE TABLE IF NOT EXISTS sessions (
 	token       BLOB PRIMARY KEY,                   -- the hash of what is in the cookie
@@ -45,8 +45,8 @@ CREATE INDEX IF NOT EXISTS orders_of_customer ON orders (customer_id, ordered_at
 `
 
 // open opens the app's database. _txlock=immediate makes every transaction of this
-// pool take the lock for writing when it begins, so that what it has read is still
-// true when it writes.
+// pool take the write lock when it begins, so that what it has read is still true when
+// it writes.
 func open(ctx context.Context, path string) (*sql.DB, error) {
 	params := url.Values{
 		"_txlock": {"immediate"},
@@ -63,15 +63,15 @@ func open(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// together runs work in one transaction of the app and the affiliate program: all of
-// it becomes true, or nothing.
-func (s *shop) together(ctx context.Context, work func(tx *sql.Tx, program *refgrow.Project) error) error {
+// together runs work in one transaction of the app and the affiliate program: all of it
+// becomes true, or nothing does.
+func (s *shop) together(ctx context.Context, work func(tx *sql.Tx, project *refgrow.Project) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after the commit
-	if err := work(tx, s.program.WithTx(tx)); err != nil {
+	if err := work(tx, s.project.WithTx(tx)); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -1,9 +1,9 @@
 // Saas is a small web shop with an affiliate program inside: visitors come through a
-// link, sign up, buy, and get their money back; a partner sees on the account page
-// what came of it. The shop's tables and those of the program are in one SQLite file,
-// and an order and its commission are written in one transaction.
+// link, sign up, buy, and get their money back; partners see on the account page what
+// came of it. The shop's tables and those of the program are in one SQLite file, and an
+// order and its commission are written in one transaction.
 //
-//	go run ./examples/saas                two partners are there to try; all is gone at the end
+//	go run ./examples/saas                with two partners to try it out; all is gone at the end
 //	go run ./examples/saas -db shop.db    an empty shop, kept in a file
 package main
 
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// start runs the shop on a file, or for trying it out where there is none.
+// start runs the shop on a file, or without one for trying it out.
 func start(ctx context.Context, out io.Writer, addr, path string) error {
 	if path != "" {
 		return run(ctx, out, addr, path, false)
@@ -59,7 +59,8 @@ func run(ctx context.Context, out io.Writer, addr, path string, trial bool) (err
 	if err != nil {
 		return err
 	}
-	// Close writes the clicks that are still in memory. The database is closed after it.
+	// Close writes the clicks that are still in memory. The database is closed after
+	// it.
 	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
@@ -88,7 +89,7 @@ func run(ctx context.Context, out io.Writer, addr, path string, trial bool) (err
 		return err
 	case <-ctx.Done():
 	}
-	// Shutdown waits for the requests that run.
+	// Shutdown waits for running requests.
 	return server.Shutdown(context.WithoutCancel(ctx))
 }
 
@@ -105,13 +106,13 @@ func (s *shop) invitePartners(ctx context.Context, out io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(out, `
-1. Come by Jane's link:  %[1]s/?ref=JANE
+1. Come through Jane's link:  %[1]s/?ref=JANE
 2. Leave, come back without the link:  %[1]s/
    Sign up with any email, and buy something. Bob's coupon BOB10 takes 10 %% off.
 3. Log out, and log in at %[1]s/login as jane@example.com with the password "%[2]s":
    the account page shows what Jane has earned.
 
-Ctrl-C closes the shop, and nothing of it is kept.
+Ctrl-C closes the shop, and nothing is kept.
 `, s.url, password)
 	return err
 }

@@ -23,7 +23,8 @@ func TestStory(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	jane := w.partner("jane")
-	if page := jane.get("/account"); !strings.Contains(page, w.shop.url+"/?ref=JANE") || !strings.Contains(page, "JANE10") {
+	if page := jane.get("/account"); !strings.Contains(page, w.shop.url+"/?ref=JANE") ||
+		!strings.Contains(page, "JANE10") {
 		t.Errorf("no link or no coupon in %s", page)
 	}
 	jane.shows("0|0|0", nothing)
@@ -33,7 +34,7 @@ func TestStory(t *testing.T) {
 	carl.get("/?ref=JANE") // the same visit
 	w.clock.Advance(24 * time.Hour)
 	if page := carl.get("/"); strings.Contains(page, "Buy Team") {
-		t.Error("nobody is logged in, and can buy")
+		t.Error("somebody who is not logged in can buy")
 	}
 	carl.post("/signup", "email", "carl@example.com", "password", "correct horse")
 	if carl.cookie(tracking.CookieName) != "JANE" {
@@ -59,10 +60,11 @@ func TestStory(t *testing.T) {
 	w.clock.Advance(13 * 24 * time.Hour)
 	refund := regexp.MustCompile(`/orders/\w+/refund`).FindAllString(carl.get("/account"), -1)
 	if len(refund) != 2 {
-		t.Fatalf("%d orders have their money back", len(refund))
+		t.Fatalf("%d orders can have their money back", len(refund))
 	}
 	page = carl.post(refund[1])
-	if got := table(page, "orders"); got != "2026-01-16|Handbook||25.00 EUR|Money back\n2026-01-16|Team||49.00 USD|refunded" {
+	got := table(page, "orders")
+	if got != "2026-01-16|Handbook||25.00 EUR|Money back\n2026-01-16|Team||49.00 USD|refunded" {
 		t.Errorf("the orders are %q", got)
 	}
 	carl.post(refund[1]) // sent twice
@@ -79,8 +81,8 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// The coupon of another partner takes its share off; who gets the credit, the
-// program's setting says.
+// The coupon of another partner takes its share off; the program's settings say who
+// gets the credit.
 func TestCoupons(t *testing.T) {
 	single(t)
 	t.Parallel()
@@ -93,20 +95,21 @@ func TestCoupons(t *testing.T) {
 	jane.shows("1|1|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
 	bob.shows("0|0|0", nothing)
 
-	if _, err := w.shop.program.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{CouponFirst: new(true)}); err != nil {
+	_, err := w.shop.project.UpdateSettings(t.Context(), refgrow.UpdateSettingsParams{CouponFirst: new(true)})
+	if err != nil {
 		t.Fatal(err)
 	}
 	carl.buy("Team", "BOB10")
 	jane.shows("1|1|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
 	bob.shows("0|0|1", "USD|8.82 USD|8.82 USD|0.00 USD|0.00 USD")
 
-	// Who came by no link belongs to whose coupon is used.
+	// Whoever came through no link belongs to the owner of the coupon used.
 	dora := w.customer("dora", "")
 	dora.buy("Starter", "JANE10")
 	jane.shows("1|1|2", "USD|10.44 USD|10.44 USD|0.00 USD|0.00 USD")
 }
 
-// Who comes by a link of the program has come by the link of the shop.
+// A link of the program works like a link to the shop.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -190,21 +193,23 @@ func TestSentTwice(t *testing.T) {
 	}
 	jane.shows("1|1|1", "USD|9.80 USD|9.80 USD|0.00 USD|0.00 USD")
 
-	// Somebody else's order it cannot be, and then there is no order at all.
+	// It cannot be somebody else's order, and then there is no order at all.
 	dora := w.customer("dora", "")
-	if status, page := dora.do(http.MethodPost, "/orders", fields([]string{"order", id, "product", "Team"})); status != http.StatusUnprocessableEntity {
+	status, page := dora.do(http.MethodPost, "/orders", fields([]string{"order", id, "product", "Team"}))
+	if status != http.StatusUnprocessableEntity {
 		t.Errorf("%d %s", status, page)
 	}
 	if got := table(dora.get("/account"), "orders"); got != "" {
 		t.Errorf("the orders are %q", got)
 	}
-	if status, _ := dora.do(http.MethodPost, "/orders/"+id+"/refund", url.Values{}); status != http.StatusUnprocessableEntity {
+	status, _ = dora.do(http.MethodPost, "/orders/"+id+"/refund", url.Values{})
+	if status != http.StatusUnprocessableEntity {
 		t.Errorf("somebody else's order is refunded: %d", status)
 	}
 	jane.shows("1|1|1", "USD|9.80 USD|9.80 USD|0.00 USD|0.00 USD")
 }
 
-// The customer has the money back whatever became of the conversion.
+// The customer gets the money back whatever became of the conversion.
 func TestRefundOfNothing(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*refgrow.Project, int64) error{
@@ -219,11 +224,12 @@ func TestRefundOfNothing(t *testing.T) {
 			w := setup(t)
 			carl := w.customer("carl", "")
 			page := carl.buy("Team", "")
-			list, err := w.shop.program.ListConversions(t.Context(), refgrow.ListConversionsParams{Type: refgrow.Purchase})
+			list, err := w.shop.project.ListConversions(t.Context(),
+				refgrow.ListConversionsParams{Type: refgrow.Purchase})
 			if err != nil || len(list.Items) != 1 {
 				t.Fatal(list, err)
 			}
-			if err := lose(w.shop.program, list.Items[0].ID); err != nil {
+			if err := lose(w.shop.project, list.Items[0].ID); err != nil {
 				t.Fatal(err)
 			}
 			page = carl.post(regexp.MustCompile(`/orders/\w+/refund`).FindString(page))
@@ -234,7 +240,7 @@ func TestRefundOfNothing(t *testing.T) {
 	}
 }
 
-// What is wrong is said on the page, and nothing happens.
+// The page says what is wrong, and nothing happens.
 func TestMistakes(t *testing.T) {
 	single(t)
 	t.Parallel()
@@ -247,13 +253,18 @@ func TestMistakes(t *testing.T) {
 		form []string
 		says string
 	}{
-		"short password":   {w.browser(), "/signup", []string{"email", "x@example.com", "password", "1234567"}, "at least 8 characters"},
-		"no email":         {w.browser(), "/signup", []string{"email", "x", "password", "correct horse"}, "email"},
-		"email taken":      {w.browser(), "/signup", []string{"email", "Carl@Example.com", "password", "correct horse"}, "this email already"},
-		"wrong password":   {w.browser(), "/login", []string{"email", "carl@example.com", "password", "correct"}, "is wrong"},
-		"nobody":           {w.browser(), "/login", []string{"email", "nobody@example.com", "password", ""}, "is wrong"},
-		"unknown product":  {carl, "/orders", []string{"order", newOrderID(), "product", "Moon"}, "do not sell"},
-		"unknown coupon":   {carl, "/orders", []string{"order", newOrderID(), "product", "Team", "coupon", "<b>"}, "no coupon &lt;b&gt;"},
+		"short password": {w.browser(), "/signup", []string{"email", "x@example.com", "password", "1234567"},
+			"at least 8 characters"},
+		"no email": {w.browser(), "/signup", []string{"email", "x", "password", "correct horse"}, "email"},
+		"email taken": {w.browser(), "/signup", []string{"email", "Carl@Example.com", "password", "correct horse"},
+			"with this email"},
+		"wrong password": {w.browser(), "/login",
+			[]string{"email", "carl@example.com", "password", "correct"}, "is wrong"},
+		"nobody": {w.browser(), "/login",
+			[]string{"email", "nobody@example.com", "password", ""}, "is wrong"},
+		"unknown product": {carl, "/orders", []string{"order", newOrderID(), "product", "Moon"}, "do not sell"},
+		"unknown coupon": {carl, "/orders", []string{"order", newOrderID(), "product", "Team", "coupon", "<b>"},
+			"no coupon &lt;b&gt;"},
 		"no order":         {carl, "/orders", []string{"product", "Team"}, "the form of this page"},
 		"unknown order":    {carl, "/orders/1/refund", nil, "no such order"},
 		"no word":          {carl, "/partner", nil, "choose a word"},
@@ -268,29 +279,34 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%s: %d, and it says %q in %s", name, status, said, page)
 		}
 	}
-	for _, table := range []string{"orders", "refgrow_coupons WHERE code <> 'JANE10'", "refgrow_affiliates WHERE referral_code <> 'JANE'"} {
+	for _, table := range []string{"orders", "refgrow_coupons WHERE code <> 'JANE10'",
+		"refgrow_affiliates WHERE referral_code <> 'JANE'"} {
 		var count int
-		if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&count); err != nil || count > 0 {
+		if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&count); err != nil ||
+			count > 0 {
 			t.Errorf("%s: %d %v", table, count, err)
 		}
 	}
 }
 
-// However an email is written, it is one account, because it is one customer of the program.
+// However an email is written, it is one account, because it is one customer of the
+// program.
 func TestOneEmailIsOneAccount(t *testing.T) {
 	single(t)
 	t.Parallel()
 	w := setup(t)
 	mallory := w.partner("mallory")
-	jack := w.customer("Jack", "") // comes by no link
+	jack := w.customer("Jack", "") // comes through no link
 	const written = " JAC\u212A@Example.com "
 	other := w.browser()
 	other.get("/?ref=MALLORY")
 	form := fields([]string{"email", written, "password", "correct horse"})
-	if status, page := other.do(http.MethodPost, "/signup", form); status != http.StatusUnprocessableEntity || !strings.Contains(page, "this email already") {
+	if status, page := other.do(http.MethodPost, "/signup", form); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(page, "with this email") {
 		t.Errorf("%d %s", status, page)
 	}
-	if page := other.post("/login", "email", written, "password", "correct horse"); !strings.Contains(page, "jack@example.com") {
+	page := other.post("/login", "email", written, "password", "correct horse")
+	if !strings.Contains(page, "jack@example.com") {
 		t.Errorf("it is not Jack's account: %s", page)
 	}
 	jack.buy("Team", "")
@@ -305,8 +321,9 @@ func TestSessions(t *testing.T) {
 	logged := func(want bool) {
 		t.Helper()
 		page := carl.get("/account")
-		if got := strings.Contains(page, "carl@example.com"); got != want || got == strings.Contains(page, "<h1>Log in</h1>") {
-			t.Errorf("logged in: %v, and should be %v: %s", got, want, page)
+		if got := strings.Contains(page, "carl@example.com"); got != want ||
+			got == strings.Contains(page, "<h1>Log in</h1>") {
+			t.Errorf("logged in: %v, want %v: %s", got, want, page)
 		}
 	}
 	logged(true)
@@ -315,7 +332,8 @@ func TestSessions(t *testing.T) {
 	carl.post("/login", "email", "CARL@example.com", "password", "correct horse")
 	logged(true)
 	// No other site can do anything in a customer's name.
-	if status, _ := carl.do(http.MethodPost, "/logout", url.Values{}, "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden {
+	status, _ := carl.do(http.MethodPost, "/logout", url.Values{}, "Sec-Fetch-Site", "cross-site")
+	if status != http.StatusForbidden {
 		t.Errorf("another site's form: %d", status)
 	}
 	logged(true)
@@ -325,7 +343,8 @@ func TestSessions(t *testing.T) {
 	logged(false)
 	w.customer("dora", "") // whose session is the only one left
 	var sessions int
-	if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM sessions").Scan(&sessions); err != nil || sessions != 1 {
+	if err := w.shop.db.QueryRowContext(t.Context(), "SELECT count(*) FROM sessions").Scan(&sessions); err != nil ||
+		sessions != 1 {
 		t.Errorf("there are %d sessions: %v", sessions, err)
 	}
 }
@@ -334,7 +353,8 @@ func TestOtherPages(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	b := w.browser()
-	if status, page := b.do(http.MethodGet, "/nowhere", nil); status != http.StatusNotFound || !strings.Contains(page, "no such page") {
+	if status, page := b.do(http.MethodGet, "/nowhere", nil); status != http.StatusNotFound ||
+		!strings.Contains(page, "no such page") {
 		t.Errorf("%d %s", status, page)
 	}
 	b.get("/style.css")
@@ -344,7 +364,8 @@ func TestOtherPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, page := carl.do(http.MethodGet, "/account", nil)
-	if status != http.StatusInternalServerError || !strings.Contains(page, "not your fault") || strings.Contains(page, "no such table") {
+	if status != http.StatusInternalServerError || !strings.Contains(page, "not your fault") ||
+		strings.Contains(page, "no such table") {
 		t.Errorf("%d %s", status, page)
 	}
 }
@@ -366,7 +387,8 @@ func TestServing(t *testing.T) {
 			if err := start(ctx, out, "127.0.0.1:0", path); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasPrefix(out.String(), "The shop is open at http://127.0.0.1:") || (path == "") != strings.Contains(out.String(), "jane@example.com") {
+			if !strings.HasPrefix(out.String(), "The shop is open at http://127.0.0.1:") ||
+				(path == "") != strings.Contains(out.String(), "jane@example.com") {
 				t.Errorf("it says %s", out)
 			}
 		})
@@ -383,8 +405,8 @@ func (l *listener) Write(text []byte) (int, error) {
 	return l.Buffer.Write(text)
 }
 
-// single skips in short mode, in which CI looks for races, what takes long and does one
-// thing after the other: it has been tested without.
+// single skips, in short mode, what takes long and does one thing after the other: CI
+// looks for races in that mode, and has run these tests without it.
 func single(t *testing.T) {
 	t.Helper()
 	if testing.Short() {

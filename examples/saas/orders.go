@@ -16,7 +16,7 @@ import (
 	"github.com/refgrow-go/refgrow/tracking"
 )
 
-// refundDays is for how long a customer can have the money back.
+// refundDays is how long a customer can have the money back.
 const refundDays = 14
 
 // A product is what the shop sells.
@@ -43,20 +43,21 @@ type order struct {
 	conversion          int64
 }
 
-// newOrderID names an order before it is placed: the form has it, so that a form
-// that is sent twice is one order.
+// newOrderID names an order before it is placed: the form has it, so that a form that
+// is sent twice is one order.
 func newOrderID() string { return rand.Text() }
 
 func (s *shop) buy(w http.ResponseWriter, r *http.Request, buyer *customer) error {
-	err := s.placeOrder(r.Context(), buyer, r.PostFormValue("order"), r.PostFormValue("product"), strings.TrimSpace(r.PostFormValue("coupon")))
+	err := s.placeOrder(r.Context(), buyer, r.PostFormValue("order"),
+		r.PostFormValue("product"), strings.TrimSpace(r.PostFormValue("coupon")))
 	if err != nil {
 		return s.showAgain(w, r, "home", buyer, err)
 	}
 	return redirect(w, r, "/account")
 }
 
-// placeOrder writes the order and its commission in one transaction. Where a real
-// shop takes the money, it does so before that.
+// placeOrder writes the order and its commission in one transaction. A real shop would
+// take the money before that.
 func (s *shop) placeOrder(ctx context.Context, buyer *customer, id, name, coupon string) error {
 	at := slices.IndexFunc(products(), func(p product) bool { return p.Name == name })
 	if at < 0 {
@@ -65,9 +66,11 @@ func (s *shop) placeOrder(ctx context.Context, buyer *customer, id, name, coupon
 	if len(id) != len(newOrderID()) {
 		return mistake("Please buy with the form of this page.")
 	}
-	return s.together(ctx, func(tx *sql.Tx, program *refgrow.Project) error {
+	return s.together(ctx, func(tx *sql.Tx, project *refgrow.Project) error {
 		var known int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM orders WHERE id = ? AND customer_id = ?", id, buyer.ID).Scan(&known); err != nil {
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM orders WHERE id = ? AND customer_id = ?",
+			id, buyer.ID).Scan(&known)
+		if err != nil {
 			return err
 		}
 		if known > 0 {
@@ -77,14 +80,15 @@ func (s *shop) placeOrder(ctx context.Context, buyer *customer, id, name, coupon
 		if err != nil {
 			return err
 		}
-		conversion, err := program.RecordConversion(ctx, refgrow.RecordConversionParams{
+		conversion, err := project.RecordConversion(ctx, refgrow.RecordConversionParams{
 			Type: refgrow.Purchase, Customer: buyer.named(), Reference: "order-" + id, Product: name, BaseValue: price,
 			CouponCode: coupon, ReferralCode: tracking.FromContext(ctx).ReferralCode,
 		})
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO orders (id, customer_id, product, coupon, amount, currency, conversion_id, ordered_at)
+		_, err = tx.ExecContext(ctx,
+			`INSERT INTO orders (id, customer_id, product, coupon, amount, currency, conversion_id, ordered_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 			id, buyer.ID, name, coupon, price.Minor(), string(price.Currency()), conversion.ID, s.engine.Now().Unix())
 		return err
@@ -120,7 +124,7 @@ func (s *shop) refund(w http.ResponseWriter, r *http.Request, buyer *customer) e
 
 // refundOrder gives the money back, and takes the commission back with it.
 func (s *shop) refundOrder(ctx context.Context, buyer *customer, id string) error {
-	return s.together(ctx, func(tx *sql.Tx, program *refgrow.Project) error {
+	return s.together(ctx, func(tx *sql.Tx, project *refgrow.Project) error {
 		orders, err := s.orders(ctx, tx, buyer)
 		if err != nil {
 			return err
@@ -137,9 +141,10 @@ func (s *shop) refundOrder(ctx context.Context, buyer *customer, id string) erro
 		if _, err := tx.ExecContext(ctx, "UPDATE orders SET refunded = 1 WHERE id = ?", id); err != nil {
 			return err
 		}
-		_, err = program.RefundConversion(ctx, orders[at].conversion, refgrow.RefundConversionParams{Reason: "money back"})
+		_, err = project.RefundConversion(ctx, orders[at].conversion,
+			refgrow.RefundConversionParams{Reason: "money back"})
 		if errors.Is(err, refgrow.ErrNotFound) || errors.Is(err, refgrow.ErrConflict) {
-			return nil // the program's owner has taken the commission back already
+			return nil // the program's owner has already taken the commission back
 		}
 		return err
 	})
@@ -152,7 +157,8 @@ type rows interface {
 
 // orders lists what a customer has bought, the newest first.
 func (s *shop) orders(ctx context.Context, from rows, buyer *customer) ([]order, error) {
-	found, err := from.QueryContext(ctx, `SELECT id, product, coupon, amount, currency, conversion_id, ordered_at, refunded
+	found, err := from.QueryContext(ctx,
+		`SELECT id, product, coupon, amount, currency, conversion_id, ordered_at, refunded
 		FROM orders WHERE customer_id = ? ORDER BY ordered_at DESC, rowid DESC`, buyer.ID)
 	if err != nil {
 		return nil, err
@@ -163,7 +169,8 @@ func (s *shop) orders(ctx context.Context, from rows, buyer *customer) ([]order,
 		var o order
 		var minor, seconds int64
 		var currency string
-		if err := found.Scan(&o.ID, &o.Product, &o.Coupon, &minor, &currency, &o.conversion, &seconds, &o.Refunded); err != nil {
+		err := found.Scan(&o.ID, &o.Product, &o.Coupon, &minor, &currency, &o.conversion, &seconds, &o.Refunded)
+		if err != nil {
 			return nil, err
 		}
 		o.Paid, o.At = money.New(minor, money.Currency(currency)), time.Unix(seconds, 0).UTC()

@@ -13,13 +13,13 @@ import (
 
 const (
 	partnerDays   = 7  // how many days a partner sees one by one
-	couponPercent = 10 // what the coupon of a partner takes off
+	couponPercent = 10 // what a partner's coupon takes off
 )
 
 // An account is what a customer sees on the account page.
 type account struct {
 	Orders  []order
-	Partner *partner // nil for those who are none
+	Partner *partner // nil for those who are not partners
 }
 
 // A partner is what an affiliate sees of the program.
@@ -35,19 +35,19 @@ func (s *shop) readAccount(ctx context.Context, c *customer) (*account, error) {
 	if err != nil || c.AffiliateID == 0 {
 		return &account{Orders: orders}, err
 	}
-	affiliate, err := s.program.GetAffiliate(ctx, c.AffiliateID)
+	affiliate, err := s.project.GetAffiliate(ctx, c.AffiliateID)
 	if errors.Is(err, refgrow.ErrNotFound) { // deleted by the program's owner
 		return &account{Orders: orders}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	coupons, err := s.program.ListCoupons(ctx, refgrow.ListCouponsParams{AffiliateID: c.AffiliateID})
+	coupons, err := s.project.ListCoupons(ctx, refgrow.ListCouponsParams{AffiliateID: c.AffiliateID})
 	if err != nil {
 		return nil, err
 	}
 	today := s.engine.Now()
-	days, err := s.program.Statistics(ctx, refgrow.StatisticsParams{
+	days, err := s.project.Statistics(ctx, refgrow.StatisticsParams{
 		AffiliateID: c.AffiliateID, From: today.AddDate(0, 0, 1-partnerDays), To: today.AddDate(0, 0, 1),
 	})
 	if err != nil {
@@ -66,22 +66,26 @@ func (s *shop) join(w http.ResponseWriter, r *http.Request, c *customer) error {
 }
 
 // addPartner makes a customer an affiliate with a link and a coupon. It is the account
-// that is an affiliate, and not who has the same email.
+// that is an affiliate, not whoever has the same email.
 func (s *shop) addPartner(ctx context.Context, c *customer, code string) error {
 	if code == "" {
 		return mistake("Please choose a word for your link.")
 	}
-	return s.together(ctx, func(tx *sql.Tx, program *refgrow.Project) error {
-		affiliate, err := program.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: c.Email, ReferralCode: code})
+	return s.together(ctx, func(tx *sql.Tx, project *refgrow.Project) error {
+		affiliate, err := project.CreateAffiliate(ctx,
+			refgrow.CreateAffiliateParams{Email: c.Email, ReferralCode: code})
 		if err != nil {
 			return err
 		}
-		coupon, err := program.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: affiliate.ID, Code: code + strconv.Itoa(couponPercent)})
+		coupon, err := project.CreateCoupon(ctx,
+			refgrow.CreateCouponParams{AffiliateID: affiliate.ID, Code: code + strconv.Itoa(couponPercent)})
 		if err != nil {
 			return err
 		}
-		// What it takes off is for the shop to know, whose it is for the program.
-		if _, err := tx.ExecContext(ctx, "INSERT INTO coupons (code, percent) VALUES (?, ?)", coupon.Code, couponPercent); err != nil {
+		// The shop knows what it takes off, the program knows whose it is.
+		_, err = tx.ExecContext(ctx, "INSERT INTO coupons (code, percent) VALUES (?, ?)",
+			coupon.Code, couponPercent)
+		if err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE customers SET affiliate_id = ? WHERE id = ?", affiliate.ID, c.ID)

@@ -53,7 +53,7 @@ func setup(t *testing.T) *world {
 	return &world{T: t, shop: s, clock: clock}
 }
 
-// A browser has cookies and goes where a redirect leads.
+// A browser has cookies and follows redirects.
 type browser struct {
 	*world
 	client *http.Client
@@ -105,7 +105,7 @@ func (b *browser) get(path string) string {
 	return page
 }
 
-// post sends a form and gives the page that it leads to.
+// post sends a form and returns the page that it leads to.
 func (b *browser) post(path string, pairs ...string) string {
 	b.Helper()
 	status, page := b.do(http.MethodPost, path, fields(pairs))
@@ -123,7 +123,7 @@ func fields(pairs []string) url.Values {
 	return form
 }
 
-// cookie gives a cookie of the shop, "" for none.
+// cookie returns one of the shop's cookies, "" for none.
 func (b *browser) cookie(name string) string {
 	b.Helper()
 	where, err := url.Parse(b.shop.url)
@@ -138,7 +138,7 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
-// customer signs up in a new browser, having come by a link if there is one.
+// customer signs up in a new browser, having come through a link if there is one.
 func (w *world) customer(name, link string) *browser {
 	w.Helper()
 	b := w.browser()
@@ -172,7 +172,7 @@ func (b *browser) orderID() string {
 	return found[1]
 }
 
-// table gives the cells of a table of a page, a line for each row.
+// table returns the cells of a table of a page, a line for each row.
 func table(page, id string) string {
 	_, page, _ = strings.Cut(page, `<table id="`+id+`">`)
 	page, _, _ = strings.Cut(page, "</table>")
@@ -196,9 +196,9 @@ func (b *browser) shows(totals, balances string) {
 	}
 	page := b.get("/account")
 	if got := table(page, "totals"); got != totals {
-		b.Errorf("clicks, signups and purchases are %q, and should be %q", got, totals)
+		b.Errorf("clicks, signups and purchases are %q, want %q", got, totals)
 	}
 	if got := table(page, "balances"); got != balances {
-		b.Errorf("the balances are\n%s\nand should be\n%s", got, balances)
+		b.Errorf("the balances are\n%s\nwant\n%s", got, balances)
 	}
 }

@@ -22,14 +22,14 @@ var files embed.FS
 type shop struct {
 	db      *sql.DB
 	engine  *refgrow.Engine
-	program *refgrow.Project
+	project *refgrow.Project
 	url     string // where visitors find it
 	pages   map[string]*template.Template
-	hashing chan struct{} // has room for as many passwords as are hashed at once
+	hashing chan struct{} // has room for as many passwords as may be hashed at once
 }
 
 func newShop(ctx context.Context, db *sql.DB, engine *refgrow.Engine, url string) (*shop, error) {
-	program, err := engine.EnsureProject(ctx, "shop", refgrow.Settings{
+	project, err := engine.EnsureProject(ctx, "shop", refgrow.Settings{
 		Commission: refgrow.Percent("20"),
 		// As long as a customer may want the money back, nothing is paid out.
 		HoldDays:   refundDays,
@@ -38,12 +38,12 @@ func newShop(ctx context.Context, db *sql.DB, engine *refgrow.Engine, url string
 	if err != nil {
 		return nil, err
 	}
-	// The script of the tour sends its clicks from there.
-	if _, err := program.UpdateSettings(ctx, refgrow.UpdateSettingsParams{AllowedOrigins: &[]string{url}}); err != nil {
+	// The tour's script sends its clicks from there.
+	if _, err := project.UpdateSettings(ctx, refgrow.UpdateSettingsParams{AllowedOrigins: &[]string{url}}); err != nil {
 		return nil, err
 	}
 	s := &shop{
-		db: db, engine: engine, program: program, url: url,
+		db: db, engine: engine, project: project, url: url,
 		pages: make(map[string]*template.Template), hashing: make(chan struct{}, 2),
 	}
 	layout, err := template.ParseFS(files, "pages/layout.html")
@@ -81,17 +81,18 @@ func (s *shop) handler() http.Handler {
 
 	// This one line is what makes links count.
 	options := tracking.Options{Consent: consents}
-	tracked := tracking.Middleware(s.program, options)
+	tracked := tracking.Middleware(s.project, options)
 
 	// No other site may send the shop's forms.
 	guarded := http.NewCrossOriginProtection().Handler(pages)
 
 	site := http.NewServeMux()
 	site.Handle("/", tracked(guarded))
-	// The tour is for a page that no code of the app serves, such as a file on another
-	// server: there the script does what the middleware does for the other pages.
+	// The tour stands for a page that no code of the app serves, such as a file on
+	// another server: there the script does what the middleware does for the other
+	// pages.
 	site.Handle("GET /tour", s.page("tour"))
-	tracking.Register(site, s.program, options)
+	tracking.Register(site, s.project, options)
 	return strict(http.MaxBytesHandler(site, 64<<10))
 }
 
@@ -156,9 +157,9 @@ func (s *shop) account(w http.ResponseWriter, r *http.Request, visitor *customer
 type view struct {
 	Visitor   *customer
 	Title     string
-	Complaint string     // what the visitor has to mend
-	Sent      url.Values // of the form that has to be mended
-	Choice    string     // of the visitor, about being tracked
+	Complaint string     // what the visitor has to correct
+	Sent      url.Values // what was in the form that has to be corrected
+	Choice    string     // the visitor's, about being tracked
 	Tracked   bool
 	Products  []product
 	Order     string // the id that the next order will have
@@ -169,8 +170,8 @@ func (s *shop) show(w http.ResponseWriter, r *http.Request, name string, visitor
 	return s.showAgain(w, r, name, visitor, nil)
 }
 
-// showAgain shows a form once more, with what is wrong about it. An error that the
-// visitor cannot mend comes back.
+// showAgain shows a form once more, with what is wrong with it. It returns an error
+// that the visitor cannot correct.
 func (s *shop) showAgain(w http.ResponseWriter, r *http.Request, name string, visitor *customer, wrong error) error {
 	v := view{Visitor: visitor, Sent: r.PostForm}
 	status := http.StatusOK
@@ -206,27 +207,30 @@ func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name s
 }
 
 func (s *shop) file(name string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages/"+name) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, files, "pages/"+name)
+	})
 }
 
-// redirect leads on after a form, so that reloading the page does not send it again.
+// redirect goes on after a form, so that reloading the page does not send it again.
 func redirect(w http.ResponseWriter, r *http.Request, to string) error {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
-// A mistake is for the visitor to mend.
+// A mistake is for the visitor to correct.
 type mistake string
 
 func (m mistake) Error() string { return string(m) }
 
-// complaint tells the visitor what is wrong, or is "" when it is nothing to mend.
+// complaint tells the visitor what is wrong, or is "" if there is nothing to correct.
 func complaint(err error) string {
 	if own, ok := errors.AsType[mistake](err); ok {
 		return string(own)
 	}
-	if program, ok := errors.AsType[*refgrow.Error](err); ok && (errors.Is(err, refgrow.ErrInvalid) || errors.Is(err, refgrow.ErrConflict)) {
-		return program.Error()
+	if own, ok := errors.AsType[*refgrow.Error](err); ok &&
+		(errors.Is(err, refgrow.ErrInvalid) || errors.Is(err, refgrow.ErrConflict)) {
+		return own.Error()
 	}
 	return ""
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// An app has tables of its own beside those of the engine.
+// An app has tables of its own next to those of the engine.
 type app struct {
 	db     *sql.DB
 	engine *refgrow.Engine
@@ -30,26 +30,28 @@ func (a *app) placeOrder(ctx context.Context, o order, pay func() error) error {
 	}
 	defer tx.Rollback() // does nothing after the commit
 
-	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id, email, cents) VALUES (?, ?, ?)", o.id, o.email, o.total.Minor()); err != nil {
+	_, err = tx.ExecContext(ctx, "INSERT INTO orders (id, email, cents) VALUES (?, ?, ?)",
+		o.id, o.email, o.total.Minor())
+	if err != nil {
 		return err
 	}
-	// WithTx gives the same project bound to this transaction. It never commits:
-	// that is for the app to do.
+	// WithTx returns the same project bound to this transaction. It never commits: that
+	// is for the app to do.
 	if _, err := a.shop.WithTx(tx).RecordConversion(ctx, refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, ReferralCode: "JANE", Reference: o.id,
 		Customer: refgrow.Customer{Email: o.email}, BaseValue: o.total,
 	}); err != nil {
 		return err
 	}
-	// Whatever fails from here on takes the commission away together with the
-	// order, since there is no commit.
+	// Whatever fails from here on undoes the commission together with the order, since
+	// there is no commit.
 	if err := pay(); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	a.engine.Wake() // the engine cannot see that somebody else's transaction commits
+	a.engine.Wake() // the engine cannot see somebody else's transaction commit
 	return nil
 }
 
@@ -67,6 +69,7 @@ func (a *app) report(ctx context.Context, out io.Writer, affiliate int64) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  in the database: orders %d, conversions %d, Jane's earnings %s\n", orders, conversions, earned[0].Total)
+	fmt.Fprintf(out, "  in the database: orders %d, conversions %d, Jane's earnings %s\n",
+		orders, conversions, earned[0].Total)
 	return nil
 }

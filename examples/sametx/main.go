@@ -18,7 +18,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
 
-	_ "modernc.org/sqlite" // the app's driver; any other one for SQLite does as well
+	_ "modernc.org/sqlite" // the app's driver; any other one for SQLite will do
 )
 
 func main() {
@@ -51,7 +51,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	jane, err := shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
+	jane, err := shop.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"})
 	if err != nil {
 		return err
 	}
@@ -79,8 +80,8 @@ func run(ctx context.Context, out io.Writer, path string) error {
 }
 
 // open opens the app's database. _txlock=immediate makes every transaction of
-// this pool take the lock for writing when it begins: one that reads first and
-// writes later can lose against another, and has to be repeated then.
+// this pool take the write lock when it begins: one that reads first and writes later
+// can lose to another one, and then has to be repeated.
 func open(ctx context.Context, path string) (*sql.DB, error) {
 	params := url.Values{
 		"_txlock": {"immediate"},

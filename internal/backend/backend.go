@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 )
@@ -16,10 +17,12 @@ import (
 type Backend interface {
 	// Reader returns queries that each see the last committed state (in a
 	// bound backend: the state of its transaction). Foreign work of this backend
-	// is refused here, since what it did itself would not be seen.
+	// is refused here, since what it did itself would not be seen. The context of a
+	// query may have a Reading.
 	Reader() db.Querier
 
-	// Snapshot runs work on one consistent state, without writing.
+	// Snapshot runs work on one consistent state, without writing. The Reading of ctx
+	// bounds its statements. work runs one statement at a time.
 	Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error
 
 	// Atomic runs work in a write transaction and returns after it is
@@ -36,8 +39,8 @@ type Backend interface {
 	// Migrate brings the schema up to date, or only checks it.
 	Migrate(ctx context.Context, m Migration) error
 
-	// Integrity reads the whole file and gives a sentence for everything in it
-	// that the database itself finds wrong, or that is not as the schema has it.
+	// Integrity reads the whole file and returns a sentence for everything in it that
+	// the database itself finds wrong, or that is not as the schema has it.
 	Integrity(ctx context.Context, schema Schema) ([]string, error)
 
 	// Backup writes a consistent copy of the whole database to a new file.
@@ -49,16 +52,16 @@ type Backend interface {
 
 // Work is one operation.
 type Work struct {
-	// Run does it. It has no effect outside the database and what it assigns
-	// to its caller's variables, and it sets those anew each time, because it
-	// may be run again. Its context carries values but is never cancelled.
+	// Run does it. It has no effect beyond the database and the variables of its caller
+	// that it assigns, and it assigns those afresh each time, because it may be run
+	// again. Its context carries values but is never cancelled.
 	Run func(ctx context.Context, tx *Tx) error
 
-	// WritesLast says that whatever can refuse the operation comes before its
-	// first write, or is that write: it then runs without a savepoint of its
-	// own. When it fails after a write all the same, the whole batch is rolled
-	// back and run again, one operation at a time. Such an operation runs nothing
-	// in Tx.Nested, and none of its statements fails half-way (OR FAIL).
+	// WritesLast says that whatever can refuse the operation comes before its first
+	// write, or is that write: it then runs without a savepoint of its own. If it fails
+	// after a write nevertheless, the whole batch is rolled back and run again, one
+	// operation at a time. Such an operation runs nothing in Tx.Nested, and none of its
+	// statements fails half-way (OR FAIL).
 	WritesLast bool
 
 	// Foreign says that Run calls code from outside the module, which may
@@ -89,11 +92,20 @@ type Migration struct {
 	Steps []string
 	// CheckOnly refuses, with ErrSchema, a database that is not up to date.
 	CheckOnly bool
-	// Now is the time to note beside an applied step, in Unix milliseconds.
+	// Now is the time to record with an applied step, in Unix milliseconds.
 	Now int64
+	// Done is told what was done, if it is not nil.
+	Done *Migrated
 }
 
-// Schema is what the migrations make, as text, and how many they are.
+// Migrated is what a migration did: from which version it brought the schema to which,
+// and what the steps say that they changed, as JSON: a list for each that did.
+type Migrated struct {
+	From, To int
+	Changes  []string
+}
+
+// Schema is what the migrations make, as text, and the number of migrations.
 type Schema struct {
 	Version int
 	Text    string
@@ -114,11 +126,31 @@ var (
 	ErrSchema     = errors.New("the database has another schema version")
 	ErrDamaged    = errors.New("the file is damaged or no database")
 	ErrClosed     = errors.New("the database is closed")
+	ErrTooSlow    = errors.New("reading took too long")
 )
 
-// Inserted is the id of the row that a statement inserted, or sql.ErrNoRows where it
-// inserted none. It is what INSERT ... RETURNING id would give, which costs SQLite
-// a table for the answer and a copy of each page it changes.
+// A SchemaError is an ErrSchema that knows both versions.
+type SchemaError struct {
+	Found, Known int // the database's, and the one that this package is for
+}
+
+// Error says what can be done.
+func (e *SchemaError) Error() string {
+	if e.Found > e.Known {
+		return fmt.Sprintf("a newer version of refgrow has made the database (version %d of the schema; this one knows %d): "+
+			"use a newer program", e.Found, e.Known)
+	}
+	return fmt.Sprintf("the database is at version %d of the schema, and this version of refgrow needs %d: "+
+		"migrate it first",
+		e.Found, e.Known)
+}
+
+// Is reports whether the target is ErrSchema.
+func (e *SchemaError) Is(target error) bool { return target == ErrSchema }
+
+// Inserted returns the id of the row that a statement inserted, or sql.ErrNoRows if it
+// inserted none. INSERT ... RETURNING id would return the same, but costs SQLite a
+// table for the answer and a copy of each page it changes.
 func Inserted(result sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, err

@@ -7,8 +7,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// Totals gathers changes of sums: those of whole projects, and of days. What one
-// batch can gather is far from the bounds of an int64.
+// Totals gathers changes to sums: those of whole projects, and of days. What one batch
+// can gather is far from the bounds of an int64: billions are added apart.
 type Totals struct {
 	projects      map[int64]db.AddTotalsParams
 	projectDays   map[projectDay]db.AddToProjectDayParams
@@ -43,6 +43,7 @@ func (t *Totals) AddProjectDay(delta db.AddToProjectDayParams) {
 	delta.Clicks += before.Clicks
 	delta.Signups += before.Signups
 	delta.Purchases += before.Purchases
+	delta.Billions += before.Billions
 	delta.Earned += before.Earned
 	t.projectDays[of] = delta
 }
@@ -57,6 +58,7 @@ func (t *Totals) AddAffiliateDay(delta db.AddToAffiliateDayParams) {
 	delta.Clicks += before.Clicks
 	delta.Signups += before.Signups
 	delta.Purchases += before.Purchases
+	delta.Billions += before.Billions
 	delta.Earned += before.Earned
 	t.affiliateDays[of] = delta
 }
@@ -122,6 +124,7 @@ func sum(a, b db.AddTotalsParams) db.AddTotalsParams {
 		PayoutsPending:        a.PayoutsPending + b.PayoutsPending,
 		PayoutsPaid:           a.PayoutsPaid + b.PayoutsPaid,
 		PayoutsCanceled:       a.PayoutsCanceled + b.PayoutsCanceled,
+		PayoutsReturned:       a.PayoutsReturned + b.PayoutsReturned,
 		Claims:                a.Claims + b.Claims,
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// A column that is added to the totals must be added up too.
+// A column that is added to the totals must be summed too.
 func TestSumAddsEveryField(t *testing.T) {
 	var one db.AddTotalsParams
 	fields := reflect.ValueOf(&one).Elem()
@@ -31,21 +31,34 @@ func TestSumAddsEveryField(t *testing.T) {
 // What several operations count on one day is written once.
 func TestDaysAreSummed(t *testing.T) {
 	var one, all Totals
-	one.AddProjectDay(db.AddToProjectDayParams{ProjectID: 1, Day: 2, Currency: "USD", Clicks: 1, Signups: 2, Purchases: 3, Earned: 4})
-	one.AddProjectDay(db.AddToProjectDayParams{ProjectID: 1, Day: 2, Currency: "USD", Clicks: 10, Signups: 20, Purchases: 30, Earned: -40})
-	one.AddAffiliateDay(db.AddToAffiliateDayParams{ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 1, Signups: 2, Purchases: 3, Earned: 4})
+	one.AddProjectDay(db.AddToProjectDayParams{
+		ProjectID: 1, Day: 2, Currency: "USD", Clicks: 1, Signups: 2, Purchases: 3, Earned: 4,
+	})
+	one.AddProjectDay(db.AddToProjectDayParams{
+		ProjectID: 1, Day: 2, Currency: "USD", Clicks: 10, Signups: 20, Purchases: 30, Earned: -40,
+	})
+	one.AddAffiliateDay(db.AddToAffiliateDayParams{
+		ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 1, Signups: 2, Purchases: 3, Earned: 4,
+	})
 	all.Merge(one.Take())
-	all.AddAffiliateDay(db.AddToAffiliateDayParams{ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 10, Signups: 20, Purchases: 30, Earned: -40})
+	all.AddAffiliateDay(db.AddToAffiliateDayParams{
+		ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 10, Signups: 20, Purchases: 30, Earned: -40,
+	})
 	all.AddAffiliateDay(db.AddToAffiliateDayParams{ProjectID: 1, Day: 3, AffiliateID: 7, Currency: "USD", Clicks: 5})
 	if len(one.projectDays)+len(one.affiliateDays) != 0 {
 		t.Errorf("what was taken is still there: %+v", one)
 	}
-	project := db.AddToProjectDayParams{ProjectID: 1, Day: 2, Currency: "USD", Clicks: 11, Signups: 22, Purchases: 33, Earned: -36}
+	project := db.AddToProjectDayParams{
+		ProjectID: 1, Day: 2, Currency: "USD", Clicks: 11, Signups: 22, Purchases: 33, Earned: -36,
+	}
 	if got := all.projectDays[projectDay{1, 2, "USD"}]; got != project || len(all.projectDays) != 1 {
 		t.Errorf("the project's days are %+v", all.projectDays)
 	}
-	affiliate := db.AddToAffiliateDayParams{ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 11, Signups: 22, Purchases: 33, Earned: -36}
-	if got := all.affiliateDays[affiliateDay{projectDay{1, 2, "USD"}, 7}]; got != affiliate || len(all.affiliateDays) != 2 {
+	affiliate := db.AddToAffiliateDayParams{
+		ProjectID: 1, Day: 2, AffiliateID: 7, Currency: "USD", Clicks: 11, Signups: 22, Purchases: 33, Earned: -36,
+	}
+	if got := all.affiliateDays[affiliateDay{projectDay{1, 2, "USD"}, 7}]; got != affiliate ||
+		len(all.affiliateDays) != 2 {
 		t.Errorf("the affiliates' days are %+v", all.affiliateDays)
 	}
 }

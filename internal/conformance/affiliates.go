@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -43,12 +44,14 @@ func createAffiliates(w *world) {
 		}
 	}
 
-	// A generated code is 8 characters that nobody takes for others.
+	// A generated code is 8 characters that nobody confuses with others.
 	made := must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "joe@example.com"}))
-	if len(made.ReferralCode) != 8 || strings.ContainsAny(made.ReferralCode, "01IO") || made.ReferralCode != strings.ToUpper(made.ReferralCode) {
+	if len(made.ReferralCode) != 8 || strings.ContainsAny(made.ReferralCode, "01IO") ||
+		made.ReferralCode != strings.ToUpper(made.ReferralCode) {
 		w.Errorf("the generated code is %q", made.ReferralCode)
 	}
-	equal(w, "the affiliate by its generated code", must(w.shop.AffiliateByCode(ctx, strings.ToLower(made.ReferralCode))).ID, made.ID)
+	equal(w, "the affiliate by its generated code",
+		must(w.shop.AffiliateByCode(ctx, strings.ToLower(made.ReferralCode))).ID, made.ID)
 	w.refused("an unknown id", errOf(w.shop.GetAffiliate(ctx, 1<<40)), refgrow.ErrNotFound, "")
 	w.refused("an unknown email", errOf(w.shop.AffiliateByEmail(ctx, "nobody@example.com")), refgrow.ErrNotFound, "")
 	w.refused("an unknown code", errOf(w.shop.AffiliateByCode(ctx, "nobody")), refgrow.ErrNotFound, "")
@@ -70,22 +73,38 @@ func refuseAffiliates(w *world) {
 		field  string
 	}{
 		{"no email", refgrow.CreateAffiliateParams{}, refgrow.ErrInvalid, "email"},
-		{"a name beside the email", refgrow.CreateAffiliateParams{Email: "Jane <j@example.com>"}, refgrow.ErrInvalid, "email"},
+		{"a name in addition to the email", refgrow.CreateAffiliateParams{Email: "Jane <j@example.com>"},
+			refgrow.ErrInvalid, "email"},
 		{"a quoted email", refgrow.CreateAffiliateParams{Email: `"j j"@example.com`}, refgrow.ErrInvalid, "email"},
 		{"an email without a domain", refgrow.CreateAffiliateParams{Email: "jane@"}, refgrow.ErrInvalid, "email"},
 		{"a long local part", refgrow.CreateAffiliateParams{Email: long + "@example.com"}, refgrow.ErrInvalid, "email"},
-		{"a short code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "ab"}, refgrow.ErrInvalid, "referral_code"},
-		{"a long code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: long}, refgrow.ErrInvalid, "referral_code"},
-		{"a code with a space", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "a b c"}, refgrow.ErrInvalid, "referral_code"},
-		{"a code that is not ASCII", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "ÄÖÜ"}, refgrow.ErrInvalid, "referral_code"},
-		{"a slug with capitals", refgrow.CreateAffiliateParams{Email: "new@example.com", PartnerSlug: "Shoes2"}, refgrow.ErrInvalid, "partner_slug"},
-		{"a taken email", refgrow.CreateAffiliateParams{Email: "JANE@example.com", ReferralCode: "FREE"}, refgrow.ErrConflict, "email"},
-		{"a taken code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "jane"}, refgrow.ErrConflict, "referral_code"},
-		{"another's slug as code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "SHOES"}, refgrow.ErrConflict, "referral_code"},
-		{"a taken slug", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "FREE", PartnerSlug: "shoes"}, refgrow.ErrConflict, "partner_slug"},
-		{"another's code as slug", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "FREE", PartnerSlug: "jane"}, refgrow.ErrConflict, "partner_slug"},
+		{"a short code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "ab"},
+			refgrow.ErrInvalid, "referral_code"},
+		{"a long code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: long},
+			refgrow.ErrInvalid, "referral_code"},
+		{"a code with a space", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "a b c"},
+			refgrow.ErrInvalid, "referral_code"},
+		{"a code that is not ASCII", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "ÄÖÜ"},
+			refgrow.ErrInvalid, "referral_code"},
+		{"a slug with capitals", refgrow.CreateAffiliateParams{Email: "new@example.com", PartnerSlug: "Shoes2"},
+			refgrow.ErrInvalid, "partner_slug"},
+		{"a taken email", refgrow.CreateAffiliateParams{Email: "JANE@example.com", ReferralCode: "FREE"},
+			refgrow.ErrConflict, "email"},
+		{"a taken code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "jane"},
+			refgrow.ErrConflict, "referral_code"},
+		{"another's slug as code", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "SHOES"},
+			refgrow.ErrConflict, "referral_code"},
+		{"a taken slug", refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "FREE", PartnerSlug: "shoes"},
+			refgrow.ErrConflict, "partner_slug"},
+		{"another's code as slug",
+			refgrow.CreateAffiliateParams{Email: "new@example.com", ReferralCode: "FREE", PartnerSlug: "jane"},
+			refgrow.ErrConflict, "partner_slug"},
 	} {
-		w.refused("creating one with "+c.what, errOf(w.shop.CreateAffiliate(ctx, c.params)), c.kind, c.field)
+		err := errOf(w.shop.CreateAffiliate(ctx, c.params))
+		if errors.Is(c.kind, refgrow.ErrConflict) {
+			w.takenBy("creating one with "+c.what, err, c.field, jane.ID)
+		}
+		w.refused("creating one with "+c.what, err, c.kind, c.field)
 		if c.params.Email == "" {
 			continue
 		}
@@ -98,15 +117,17 @@ func refuseAffiliates(w *world) {
 		}
 		w.refused("updating one with "+c.what, errOf(w.shop.UpdateAffiliate(ctx, joe.ID, update)), c.kind, c.field)
 	}
-	w.refused("a status that is none", errOf(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{
+	w.refused("an unknown status", errOf(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{
 		Status: new(refgrow.AffiliateStatus("gone")),
 	})), refgrow.ErrInvalid, "status")
 
 	// Nothing of what was refused remains, not even what came before the refusal.
 	equal(w, "the number of affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), 2)
 	got := must(w.shop.GetAffiliate(ctx, joe.ID))
-	equal(w, "what was updated in vain", got.Email+got.ReferralCode+got.PartnerSlug, joe.Email+joe.ReferralCode)
-	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{Email: new("new@example.com"), ReferralCode: new("FREE")}))
+	equal(w, "the affiliate after refused updates", got.Email+got.ReferralCode+got.PartnerSlug, joe.Email+joe.ReferralCode)
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		Email: new("new@example.com"), ReferralCode: new("FREE"),
+	}))
 	w.verify()
 }
 
@@ -119,36 +140,52 @@ func updateAffiliates(w *world) {
 		w.ok(err)
 		return got
 	}
-	equal(w, "the email", update(refgrow.UpdateAffiliateParams{Email: new("Jane@Other.example")}).Email, "jane@other.example")
+	equal(w, "the email",
+		update(refgrow.UpdateAffiliateParams{Email: new("Jane@Other.example")}).Email, "jane@other.example")
 	equal(w, "the slug", update(refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Set("shoes")}).PartnerSlug, "shoes")
-	prefs := refgrow.PayoutPreferences{PayPalEmail: "Pay@example.com", WiseAccountID: "W1", WiseEmail: "wise@example.com"}
+	prefs := refgrow.PayoutPreferences{PayPalEmail: "Pay@example.com", WiseAccountID: "71",
+		WiseEmail: "wise@example.com", WiseName: "Jane Doe"}
 	update(refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Set(prefs)})
 	prefs.PayPalEmail = "pay@example.com"
-	update(refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)})
+	update(refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive), PayoutsPaused: new(true)})
 
 	got := must(w.shop.GetAffiliate(ctx, jane.ID))
-	equal(w, "all of it", got.Email+" "+got.ReferralCode+" "+got.PartnerSlug+" "+string(got.Status), "jane@other.example JANE shoes inactive")
+	equal(w, "all of it", got.Email+" "+got.ReferralCode+" "+got.PartnerSlug+" "+string(got.Status),
+		"jane@other.example JANE shoes inactive")
 	equal(w, "the preferences", got.PayoutPreferences, prefs)
+	equal(w, "the pause", got.PayoutsPaused, true)
+	equal(w, "its end", update(refgrow.UpdateAffiliateParams{PayoutsPaused: new(false)}).PayoutsPaused, false)
 	equal(w, "the time", got.CreatedAt, jane.CreatedAt)
 
-	equal(w, "the cleared slug", update(refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Clear[string]()}).PartnerSlug, "")
+	equal(w, "the cleared slug",
+		update(refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Clear[string]()}).PartnerSlug, "")
 	cleared := update(refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Clear[refgrow.PayoutPreferences]()})
 	equal(w, "the cleared preferences", cleared.PayoutPreferences, refgrow.PayoutPreferences{})
 	for field, wrong := range map[string]refgrow.PayoutPreferences{
 		"payout_preferences.paypal_email":           {PayPalEmail: "+1@example.com"},
 		"payout_preferences.wise_details.email":     {WiseEmail: "nobody"},
-		"payout_preferences.wise_details.accountId": {WiseAccountID: "=SUM(A1)"},
+		"payout_preferences.wise_details.accountId": {WiseAccountID: "W-1"},
+		"payout_preferences.wise_name":              {WiseName: "=SUM(A1)"},
 	} {
 		w.refused("a wrong preference", errOf(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
 			PayoutPreferences: refgrow.Set(wrong),
 		})), refgrow.ErrInvalid, field)
+		w.refused("a wrong preference of a new one", errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+			Email: "new@example.com", PayoutPreferences: wrong,
+		})), refgrow.ErrInvalid, field)
 	}
-	// What is its own is not taken, and a change of nothing is none.
-	update(refgrow.UpdateAffiliateParams{Email: new("jane@other.example"), ReferralCode: new("Jane"), PartnerSlug: refgrow.Set("shoes")})
+	// An affiliate's own names do not count as taken, and a change of nothing changes
+	// nothing.
+	update(refgrow.UpdateAffiliateParams{
+		Email: new("jane@other.example"), ReferralCode: new("Jane"), PartnerSlug: refgrow.Set("shoes"),
+	})
 	equal(w, "the code in another case", update(refgrow.UpdateAffiliateParams{}).ReferralCode, "Jane")
-	w.refused("an unknown affiliate", errOf(w.shop.UpdateAffiliate(ctx, 1<<40, refgrow.UpdateAffiliateParams{})), refgrow.ErrNotFound, "")
+	w.refused("an unknown affiliate",
+		errOf(w.shop.UpdateAffiliate(ctx, 1<<40, refgrow.UpdateAffiliateParams{})), refgrow.ErrNotFound, "")
 
-	for status, want := range map[refgrow.AffiliateStatus]int64{"": 1, refgrow.AffiliateActive: 0, refgrow.AffiliateInactive: 1} {
+	for status, want := range map[refgrow.AffiliateStatus]int64{
+		"": 1, refgrow.AffiliateActive: 0, refgrow.AffiliateInactive: 1,
+	} {
 		params := refgrow.ListAffiliatesParams{Status: status}
 		equal(w, "the count of "+string(status), must(w.shop.CountAffiliates(ctx, params)), want)
 		equal(w, "the list of "+string(status), int64(len(collect(w, w.shop.AllAffiliates(ctx, params)))), want)
@@ -160,24 +197,31 @@ func updateAffiliates(w *world) {
 func affiliateCodes(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
-	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("slug1")}))
-	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANE3"), PartnerSlug: refgrow.Set("slug2")}))
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("slug1"),
+	}))
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("JANE3"), PartnerSlug: refgrow.Set("slug2"),
+	}))
 	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Clear[string]()}))
 	for _, code := range []string{"jane", "JANE2", "Jane3", "slug1", "SLUG2"} {
 		equal(w, "the affiliate by "+code, must(w.shop.AffiliateByCode(ctx, code)).ID, jane.ID)
-		w.refused(code+" for another", errOf(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{ReferralCode: &code})),
+		w.refused(code+" for another",
+			errOf(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{ReferralCode: &code})),
 			refgrow.ErrConflict, "referral_code")
 		w.refused(code+" for a new one", errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
 			Email: "new@example.com", ReferralCode: code,
 		})), refgrow.ErrConflict, "referral_code")
 	}
-	// It can have its old ones again, a slug as a code and a code as a slug too.
-	got := must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("slug1"), PartnerSlug: refgrow.Set("jane")}))
+	// It can have its old ones again, even a slug as a code and a code as a slug.
+	got := must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("slug1"), PartnerSlug: refgrow.Set("jane"),
+	}))
 	equal(w, "the code and the slug", got.ReferralCode+" "+got.PartnerSlug, "slug1 jane")
 	w.verify()
 }
 
-// What belongs to an affiliate goes with it, and is free again; ids are not.
+// What belongs to an affiliate goes with it, and its names are free again; ids are not.
 func deleteAffiliates(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -191,7 +235,12 @@ func deleteAffiliates(w *world) {
 	w.refused("its ledger", errOf(w.shop.ListLedger(ctx, jane.ID, refgrow.ListLedgerParams{})), refgrow.ErrNotFound, "")
 	w.refused("its conversion", errOf(w.shop.GetConversion(ctx, c.ID)), refgrow.ErrNotFound, "")
 
-	w.clock.Advance(time.Second)
+	// Its links and cookies lead to nobody, until no cookie can have its code.
+	w.clock.Advance(60*24*time.Hour - time.Second)
+	w.refused("its code", errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+		Email: "jane@example.com", ReferralCode: "JANE",
+	})), refgrow.ErrConflict, "referral_code")
+	w.clock.Advance(2 * time.Second)
 	again := w.affiliate("jane")
 	if again.ID <= jane.ID {
 		w.Errorf("the id %d was used again as %d", jane.ID, again.ID)

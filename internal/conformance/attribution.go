@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
 )
 
 func attributionTests() []test {
@@ -30,32 +31,47 @@ func (w *world) cast(settings refgrow.Settings) (c cast) {
 	c.project = must(w.engine.CreateProject(w.Context(), name, settings))
 	w.ok(c.project.Atomic(w.Context(), func(p *refgrow.Project) error {
 		join := func(name string) (affiliate, customer int64) {
-			a := must(p.CreateAffiliate(w.Context(), refgrow.CreateAffiliateParams{Email: name + "@example.com", ReferralCode: strings.ToUpper(name)}))
+			a := must(p.CreateAffiliate(w.Context(), refgrow.CreateAffiliateParams{
+				Email: name + "@example.com", ReferralCode: strings.ToUpper(name),
+			}))
 			must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
 				AffiliateID: a.ID, Code: name + "-10", StripeCouponID: "promo_" + name, LemonSqueezyDiscountCode: "shared",
 			}))
-			r := must(p.CreateReferral(w.Context(), refgrow.CreateReferralParams{Email: "of-" + name + "@example.com", AffiliateID: a.ID}))
+			r := must(p.CreateReferral(w.Context(), refgrow.CreateReferralParams{
+				Email: "of-" + name + "@example.com", AffiliateID: a.ID,
+			}))
 			return a.ID, r.ID
 		}
 		c.ann, c.annas = join("ann")
 		c.bob, c.bobs = join("bob")
 		c.idle, c.idles = join("idle")
 		c.free = must(p.CreateReferral(w.Context(), refgrow.CreateReferralParams{Email: "free@example.com"})).ID
-		must(p.UpdateAffiliate(w.Context(), c.ann, refgrow.UpdateAffiliateParams{ReferralCode: new("amy"), PartnerSlug: refgrow.Set("ann-slug")}))
-		must(p.UpdateAffiliate(w.Context(), c.ann, refgrow.UpdateAffiliateParams{ReferralCode: new("ANN"), PartnerSlug: refgrow.Clear[string]()}))
+		must(p.UpdateAffiliate(w.Context(), c.ann, refgrow.UpdateAffiliateParams{
+			ReferralCode: new("amy"), PartnerSlug: refgrow.Set("ann-slug"),
+		}))
+		must(p.UpdateAffiliate(w.Context(), c.ann, refgrow.UpdateAffiliateParams{
+			ReferralCode: new("ANN"), PartnerSlug: refgrow.Clear[string](),
+		}))
 		must(p.UpdateAffiliate(w.Context(), c.idle, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
-		// Two coupons with one provider's id, of the same affiliate; a third one is off.
+		// Two coupons of one affiliate with the same provider's id; a third one is off.
 		for i, status := range []refgrow.CouponStatus{refgrow.CouponActive, refgrow.CouponActive, refgrow.CouponInactive} {
 			must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
-				AffiliateID: []int64{c.bob, c.bob, c.ann}[i], Code: fmt.Sprint("twin-", i), StripeCouponID: "promo_twin", Status: status,
+				AffiliateID: []int64{c.bob, c.bob, c.ann}[i], Code: fmt.Sprint("twin-", i),
+				StripeCouponID: "promo_twin", Status: status,
 			}))
 		}
-		// A code of one coupon that is a provider's id of another.
+		// The code of one coupon that is the provider's id of another.
 		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "promo_bob"}))
-		// The code of a coupon that is off, which is a provider's id of another.
-		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "both", Status: refgrow.CouponInactive}))
-		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.bob, Code: "bob-20", LemonSqueezyDiscountCode: "both"}))
-		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: c.ann, Code: "off-10", Status: refgrow.CouponInactive, StripeCouponID: "promo_off"}))
+		// The code of a coupon that is off, which is the provider's id of another.
+		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
+			AffiliateID: c.ann, Code: "both", Status: refgrow.CouponInactive,
+		}))
+		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
+			AffiliateID: c.bob, Code: "bob-20", LemonSqueezyDiscountCode: "both",
+		}))
+		must(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
+			AffiliateID: c.ann, Code: "off-10", Status: refgrow.CouponInactive, StripeCouponID: "promo_off",
+		}))
 		return nil
 	}))
 	return c
@@ -88,7 +104,9 @@ type event struct {
 }
 
 func (c cast) params(e event) refgrow.RecordConversionParams {
-	params := refgrow.RecordConversionParams{Type: refgrow.Signup, CouponCode: e.coupon, ReferralCode: e.code}
+	params := refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("0.00 USD"), CouponCode: e.coupon, ReferralCode: e.code,
+	}
 	params.AffiliateID = map[string]int64{"ann": c.ann, "bob": c.bob, "idle": c.idle}[e.affiliate]
 	if id, ok := map[string]int64{"ann's": c.annas, "bob's": c.bobs, "idle's": c.idles, "free": c.free}[e.customer]; ok {
 		params.Customer.ID = id
@@ -98,8 +116,8 @@ func (c cast) params(e event) refgrow.RecordConversionParams {
 	return params
 }
 
-// The first of the call's affiliate, the customer's, the coupon's and the code's
-// gets the credit. All that are named are in the decision, in that order.
+// The first of the call's affiliate, the customer's, the coupon's and the code's gets
+// the credit. The decision has all that are named, in that order.
 func attributionOrder(w *world) {
 	usual, first := w.cast(refgrow.Settings{}), w.cast(refgrow.Settings{CouponFirst: true})
 	for _, c := range []struct {
@@ -111,15 +129,19 @@ func attributionOrder(w *world) {
 		{event{customer: "free"}, "none nobody", ""},
 		{event{customer: "new@example.com"}, "none nobody", ""},
 
-		// The call's own, an inactive one too.
+		// The call's own, even an inactive one.
 		{event{affiliate: "ann"}, "affiliate_id ann; affiliate_id ann credited", ""},
 		{event{affiliate: "idle"}, "affiliate_id idle; affiliate_id idle credited", ""},
 		{event{affiliate: "ann", customer: "bob's", coupon: "bob-10", code: "bob"},
-			"affiliate_id ann; affiliate_id ann credited; customer bob outranked; coupon=bob-10 bob outranked; referral_code=bob bob outranked",
-			"affiliate_id ann; affiliate_id ann credited; coupon=bob-10 bob outranked; customer bob outranked; referral_code=bob bob outranked"},
+			"affiliate_id ann; affiliate_id ann credited; customer bob outranked; coupon=bob-10 bob outranked; " +
+				"referral_code=bob bob outranked",
+			"affiliate_id ann; affiliate_id ann credited; coupon=bob-10 bob outranked; customer bob outranked; " +
+				"referral_code=bob bob outranked"},
 		{event{affiliate: "idle", customer: "idle's", coupon: "nothing", code: "nothing"},
-			"affiliate_id idle; affiliate_id idle credited; customer idle inactive; coupon=nothing nobody unknown; referral_code=nothing nobody unknown",
-			"affiliate_id idle; affiliate_id idle credited; coupon=nothing nobody unknown; customer idle inactive; referral_code=nothing nobody unknown"},
+			"affiliate_id idle; affiliate_id idle credited; customer idle inactive; coupon=nothing nobody unknown; " +
+				"referral_code=nothing nobody unknown",
+			"affiliate_id idle; affiliate_id idle credited; coupon=nothing nobody unknown; customer idle inactive; " +
+				"referral_code=nothing nobody unknown"},
 
 		// The customer's own; an inactive one ends the search.
 		{event{customer: "ann's"}, "customer ann; customer ann credited", ""},
@@ -135,7 +157,7 @@ func attributionOrder(w *world) {
 			"customer ann; customer ann credited; coupon=off-10 ann inactive",
 			"customer ann; coupon=off-10 ann inactive; customer ann credited"},
 
-		// A coupon, by its code in any case, else by a provider's id.
+		// A coupon, by its code in any case, otherwise by a provider's id.
 		{event{coupon: "ann-10"}, "coupon ann; coupon=ann-10 ann credited", ""},
 		{event{coupon: "ANN-10", customer: "free"}, "coupon ann; coupon=ANN-10 ann credited", ""},
 		{event{coupon: "promo_ann"}, "coupon ann; coupon=promo_ann ann credited", ""},
@@ -146,21 +168,27 @@ func attributionOrder(w *world) {
 		{event{coupon: "promo_off"}, "none nobody; coupon=promo_off nobody unknown", ""},   // its coupon is off
 		{event{coupon: "promo_idle"}, "none nobody; coupon=promo_idle nobody unknown", ""}, // its affiliate is
 		{event{coupon: "bob-10", code: "ann"}, "coupon bob; coupon=bob-10 bob credited; referral_code=ann ann outranked", ""},
-		{event{coupon: "both"}, "coupon bob; coupon=both bob credited", ""}, // a code that matches no active coupon is none
+		// a code that matches no active coupon does not count
+		{event{coupon: "both"}, "coupon bob; coupon=both bob credited", ""},
 		// Anything else is skipped.
-		{event{coupon: "off-10", code: "bob"}, "referral_code bob; coupon=off-10 ann inactive; referral_code=bob bob credited", ""},
-		{event{coupon: "idle-10", code: "bob"}, "referral_code bob; coupon=idle-10 idle inactive; referral_code=bob bob credited", ""},
-		{event{coupon: "shared", code: "bob"}, "referral_code bob; coupon=shared nobody ambiguous; referral_code=bob bob credited", ""},
-		{event{coupon: "nothing", code: "bob"}, "referral_code bob; coupon=nothing nobody unknown; referral_code=bob bob credited", ""},
+		{event{coupon: "off-10", code: "bob"},
+			"referral_code bob; coupon=off-10 ann inactive; referral_code=bob bob credited", ""},
+		{event{coupon: "idle-10", code: "bob"},
+			"referral_code bob; coupon=idle-10 idle inactive; referral_code=bob bob credited", ""},
+		{event{coupon: "shared", code: "bob"},
+			"referral_code bob; coupon=shared nobody ambiguous; referral_code=bob bob credited", ""},
+		{event{coupon: "nothing", code: "bob"},
+			"referral_code bob; coupon=nothing nobody unknown; referral_code=bob bob credited", ""},
 
-		// A code or a slug, in any case, a former one too.
+		// A code or a slug, in any case, even a former one.
 		{event{code: "ann"}, "referral_code ann; referral_code=ann ann credited", ""},
 		{event{code: "aMy", customer: "free"}, "referral_code ann; referral_code=aMy ann credited", ""},
 		{event{code: "ANN-SLUG"}, "referral_code ann; referral_code=ANN-SLUG ann credited", ""},
 		{event{code: "nothing"}, "code_unknown nobody; referral_code=nothing nobody unknown", ""},
 		{event{code: "what is this?"}, "code_unknown nobody; referral_code=what is this? nobody unknown", ""},
 		{event{code: "idle"}, "affiliate_inactive nobody; referral_code=idle idle inactive", ""},
-		{event{coupon: "nothing", code: "idle"}, "affiliate_inactive nobody; coupon=nothing nobody unknown; referral_code=idle idle inactive", ""},
+		{event{coupon: "nothing", code: "idle"},
+			"affiliate_inactive nobody; coupon=nothing nobody unknown; referral_code=idle idle inactive", ""},
 	} {
 		for _, cast := range []cast{usual, first} {
 			want := c.want
@@ -174,8 +202,10 @@ func attributionOrder(w *world) {
 				equal(w, fmt.Sprintf("the decision on %+v", c.event), cast.decided(d), want)
 				equal(w, fmt.Sprintf("who is credited for %+v", c.event), conversion.AffiliateID, d.Chosen)
 			}
-			// The customer of nobody is needed as such again.
-			must(cast.project.UpdateReferral(w.Context(), cast.free, refgrow.UpdateReferralParams{AffiliateID: refgrow.Clear[int64]()}))
+			// The customer of nobody is needed again, as such.
+			must(cast.project.UpdateReferral(w.Context(), cast.free, refgrow.UpdateReferralParams{
+				AffiliateID: refgrow.Clear[int64](),
+			}))
 		}
 	}
 	must(usual.project.UpdateSettings(w.Context(), refgrow.UpdateSettingsParams{CouponFirst: new(true)}))
@@ -184,8 +214,8 @@ func attributionOrder(w *world) {
 	w.verify()
 }
 
-// Customer and affiliate are the same person when their emails are equal but for
-// case and +tags.
+// Customer and affiliate are the same person if their emails are equal except for case
+// and +tags, whichever of their emails these are.
 func selfReferral(w *world) {
 	const coupon, code, call = "coupon=ann-10 ann ", "referral_code=ann ann ", "affiliate_id ann "
 	for setting, cases := range map[refgrow.SelfReferral][]struct {
@@ -198,11 +228,14 @@ func selfReferral(w *world) {
 			{event{code: "ann", customer: "ann@example.org"}, "referral_code ann; " + code + "credited"},
 			{event{code: "ann", customer: "an.n@example.com"}, "referral_code ann; " + code + "credited"},
 			// It ends the search.
-			{event{coupon: "ann-10", code: "bob", customer: "ann+a@example.com"}, "self_referral nobody; " + coupon + "refused self; referral_code=bob bob outranked"},
-			{event{coupon: "bob-10", code: "ann", customer: "ann+b@example.com"}, "coupon bob; coupon=bob-10 bob credited; " + code + "outranked"},
-			// Who names the affiliate has decided.
+			{event{coupon: "ann-10", code: "bob", customer: "ann+a@example.com"}, "self_referral nobody; " + coupon +
+				"refused self; referral_code=bob bob outranked"},
+			{event{coupon: "bob-10", code: "ann", customer: "ann+b@example.com"},
+				"coupon bob; coupon=bob-10 bob credited; " + code + "outranked"},
+			// A call that names the affiliate has decided.
 			{event{affiliate: "ann", customer: "ann+c@example.com"}, "affiliate_id ann self; " + call + "credited self"},
-			// The customer has the affiliate since: refused, although it is known.
+			// The customer has had the affiliate since then: refused, although the
+			// customer is known.
 			{event{customer: "ann+c@example.com"}, "self_referral nobody; customer ann refused self"},
 		},
 		refgrow.SelfReferralFlag: {
@@ -223,16 +256,45 @@ func selfReferral(w *world) {
 			equal(w, fmt.Sprintf("with %s, the decision on %+v", setting, c.event), cast.decided(d), c.want)
 		}
 	}
-	// The email that is known counts when the call names the customer otherwise,
-	// and +tags of the affiliate's own are left out too.
+	// The known email counts if the call names the customer in another way, and +tags
+	// of the affiliate's own email are ignored as well.
 	ctx := w.Context()
-	tagged := must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "tom+refs@example.com", ReferralCode: "TOM"}))
+	tagged := must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+		Email: "tom+refs@example.com", ReferralCode: "TOM",
+	}))
 	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "tom@example.com", ExternalID: "u_1"}))
-	c := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: "TOM", Customer: refgrow.Customer{ExternalID: "u_1"}})
+	c := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, ReferralCode: "TOM", Customer: refgrow.Customer{ExternalID: "u_1"},
+	})
 	equal(w, "the reason", w.decision(c).Reason, refgrow.ReasonSelfReferral)
 	equal(w, "the value", c.Value.IsZero(), true)
 	equal(w, "the balance", w.balances(tagged.ID), "")
 	equal(w, "the customer's affiliate", must(w.shop.ReferralByEmail(ctx, "tom@example.com")).AffiliateID, 0)
+
+	// So do the addresses that the affiliate is paid to, and an email of the call that
+	// the customer was not known by.
+	must(w.shop.UpdateAffiliate(ctx, tagged.ID, refgrow.UpdateAffiliateParams{
+		PayoutPreferences: refgrow.Set(refgrow.PayoutPreferences{
+			PayPalEmail: "tom.payne@gmail.com", WiseAccountID: "7", WiseEmail: "tp@example.org",
+		}),
+	}))
+	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "una@example.com", ExternalID: "u_2"}))
+	for _, c := range []struct {
+		customer refgrow.Customer
+		want     refgrow.Reason
+	}{
+		{refgrow.Customer{Email: "tompayne+1@googlemail.com"}, refgrow.ReasonSelfReferral},
+		{refgrow.Customer{Email: "TP+shop@example.org"}, refgrow.ReasonSelfReferral},
+		{refgrow.Customer{Email: "t.p@example.org"}, refgrow.ReasonReferralCode},
+		{refgrow.Customer{ExternalID: "u_2", Email: "Tom.Payne@gmail.com"}, refgrow.ReasonSelfReferral},
+		{refgrow.Customer{ExternalID: "u_2"}, refgrow.ReasonReferralCode},
+		{refgrow.Customer{ExternalID: "u_2", Email: "tp@example.org"}, refgrow.ReasonSelfReferral},
+	} {
+		got := w.record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), ReferralCode: "TOM", Customer: c.customer,
+		})
+		equal(w, fmt.Sprintf("the reason for %+v", c.customer), w.decision(got).Reason, c.want)
+	}
 	w.verify()
 }
 
@@ -245,10 +307,11 @@ func movedConversions(w *world) {
 		to   int64
 		want string
 	}{
-		{cast.ann, "referral_code ann; referral_code=ann ann credited"}, // it is there already
+		{cast.ann, "referral_code ann; referral_code=ann ann credited"}, // it is already there
 		{cast.idle, "moved idle; referral_code=ann ann outranked; moved idle credited"},
 		{0, "moved nobody; referral_code=ann ann outranked; moved idle outranked; moved nobody credited"},
-		{cast.bob, "moved bob; referral_code=ann ann outranked; moved idle outranked; moved nobody outranked; moved bob credited"},
+		{cast.bob,
+			"moved bob; referral_code=ann ann outranked; moved idle outranked; moved nobody outranked; moved bob credited"},
 	} {
 		to := refgrow.Set(step.to)
 		if step.to == 0 {

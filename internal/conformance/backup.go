@@ -24,7 +24,7 @@ func backUp(w *world) {
 	w.ok(w.exec("CREATE TABLE orders AS SELECT 7 AS id"))
 	path := filepath.Join(w.TempDir(), "a copy's name.db")
 	w.ok(w.engine.Backup(ctx, path))
-	w.purchase(jane.ID, "50.00 USD") // not in it any more
+	w.purchase(jane.ID, "50.00 USD") // no longer in it
 	if mode := must(os.Stat(path)).Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" {
 		w.Errorf("the mode of the backup is %v", mode)
 	}
@@ -36,8 +36,10 @@ func backUp(w *world) {
 	copied.verify()
 	equal(w, "the copy's balance", copied.balances(jane.ID), "USD total 10.00 paid 0.00 eligible 10.00 held 0.00")
 	equal(w, "the app's own row", value[int](copied, "SELECT id FROM orders"), 7)
-	// It is a database like another, and neither changes the other.
-	copied.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("5.00 USD")})
+	// It is a database like any other, and neither changes the other.
+	copied.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("5.00 USD"),
+	})
 	equal(w, "the balance", w.balances(jane.ID), "USD total 20.00 paid 0.00 eligible 20.00 held 0.00")
 	copied.verify()
 	w.verify()

@@ -16,7 +16,7 @@ func bookTests() []test {
 	}
 }
 
-// checkLedger sums an affiliate's entries up and compares that with its balances.
+// checkLedger sums up an affiliate's entries and compares the result with its balances.
 func (w *world) checkLedger(what string, affiliate int64) {
 	w.Helper()
 	type sums struct{ total, paid, eligible, held int64 }
@@ -85,25 +85,59 @@ func bookStory(w *world) {
 		jane, joe string
 	}{
 		{"a sale", buy("a", jane.ID, "100.00 USD", false), "USD total 20.00 paid 0.00 eligible 0.00 held 20.00", ""},
-		{"one in euros", buy("b", jane.ID, "50.00 EUR", false), "USD total 20.00 paid 0.00 eligible 0.00 held 20.00; EUR total 10.00 paid 0.00 eligible 0.00 held 10.00", ""},
-		{"one in yen", buy("c", jane.ID, "1000 JPY", false), "USD total 20.00 paid 0.00 eligible 0.00 held 20.00; EUR total 10.00 paid 0.00 eligible 0.00 held 10.00; JPY total 200 paid 0 eligible 0 held 200", ""},
-		{"ten days", wait(10), "USD total 20.00 paid 0.00 eligible 20.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0", ""},
-		{"the first is paid", edit("a", refgrow.UpdateConversionParams{Paid: new(true)}), "USD total 20.00 paid 20.00 eligible 0.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0", ""},
-		{"and raised", edit("a", refgrow.UpdateConversionParams{Value: value("25.00 USD")}), "USD total 25.00 paid 20.00 eligible 5.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0", ""},
-		{"and lowered", edit("a", refgrow.UpdateConversionParams{Value: value("15.00 USD")}), "USD total 15.00 paid 20.00 eligible -5.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0", ""},
-		{"the second moves with a new value", edit("b", refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID), Value: value("8.00 EUR")}), "USD total 15.00 paid 20.00 eligible -5.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"another sale", buy("d", jane.ID, "30.00 USD", false), "USD total 21.00 paid 20.00 eligible -5.00 held 6.00; JPY total 200 paid 0 eligible 200 held 0", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"the third changes its currency", edit("c", refgrow.UpdateConversionParams{Currency: new(money.Currency("USD")), Value: value("3.00 USD")}), "USD total 24.00 paid 20.00 eligible -2.00 held 6.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"the other sale is deleted", remove("d"), "USD total 18.00 paid 20.00 eligible -2.00 held 0.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"the payment is taken back", edit("a", refgrow.UpdateConversionParams{Paid: new(false)}), "USD total 18.00 paid 0.00 eligible 18.00 held 0.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"the third is nobody's", edit("c", refgrow.UpdateConversionParams{AffiliateID: refgrow.Clear[int64]()}), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"and the other's", edit("c", refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)}), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
-		{"a sale that was paid already", buy("e", joe.ID, "200.00 GBP", true), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; GBP total 40.00 paid 40.00 eligible 0.00 held 0.00"},
-		// A debt exists at once, also while its commission would be held.
-		{"is lowered", edit("e", refgrow.UpdateConversionParams{Value: value("30.00 GBP")}), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; GBP total 30.00 paid 40.00 eligible -10.00 held 0.00"},
-		{"is unpaid", edit("e", refgrow.UpdateConversionParams{Paid: new(false)}), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; GBP total 30.00 paid 0.00 eligible -10.00 held 40.00"},
-		{"is deleted", remove("e"), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; GBP total 0.00 paid 0.00 eligible -10.00 held 10.00"},
-		{"ten more days", wait(10), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"one in euros", buy("b", jane.ID, "50.00 EUR", false),
+			"USD total 20.00 paid 0.00 eligible 0.00 held 20.00; EUR total 10.00 paid 0.00 eligible 0.00 held 10.00", ""},
+		{"one in yen", buy("c", jane.ID, "1000 JPY", false),
+			"USD total 20.00 paid 0.00 eligible 0.00 held 20.00; EUR total 10.00 paid 0.00 eligible 0.00 held 10.00; " +
+				"JPY total 200 paid 0 eligible 0 held 200", ""},
+		{"ten days", wait(10),
+			"USD total 20.00 paid 0.00 eligible 20.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; " +
+				"JPY total 200 paid 0 eligible 200 held 0", ""},
+		{"the first is paid", edit("a", refgrow.UpdateConversionParams{Paid: new(true)}),
+			"USD total 20.00 paid 20.00 eligible 0.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; " +
+				"JPY total 200 paid 0 eligible 200 held 0", ""},
+		{"and raised", edit("a", refgrow.UpdateConversionParams{Value: value("25.00 USD")}),
+			"USD total 25.00 paid 20.00 eligible 5.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; " +
+				"JPY total 200 paid 0 eligible 200 held 0", ""},
+		{"and lowered", edit("a", refgrow.UpdateConversionParams{Value: value("15.00 USD")}),
+			"USD total 15.00 paid 20.00 eligible -5.00 held 0.00; EUR total 10.00 paid 0.00 eligible 10.00 held 0.00; " +
+				"JPY total 200 paid 0 eligible 200 held 0", ""},
+		{"the second moves with a new value",
+			edit("b", refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID), Value: value("8.00 EUR")}),
+			"USD total 15.00 paid 20.00 eligible -5.00 held 0.00; JPY total 200 paid 0 eligible 200 held 0",
+			"EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"another sale", buy("d", jane.ID, "30.00 USD", false),
+			"USD total 21.00 paid 20.00 eligible -5.00 held 6.00; JPY total 200 paid 0 eligible 200 held 0",
+			"EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"the third changes its currency",
+			edit("c", refgrow.UpdateConversionParams{Currency: new(money.Currency("USD")), Value: value("3.00 USD")}),
+			"USD total 24.00 paid 20.00 eligible -2.00 held 6.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"the other sale is deleted", remove("d"), "USD total 18.00 paid 20.00 eligible -2.00 held 0.00",
+			"EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"the payment is taken back", edit("a", refgrow.UpdateConversionParams{Paid: new(false)}),
+			"USD total 18.00 paid 0.00 eligible 18.00 held 0.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"the third is nobody's", edit("c", refgrow.UpdateConversionParams{AffiliateID: refgrow.Clear[int64]()}),
+			"USD total 15.00 paid 0.00 eligible 15.00 held 0.00", "EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"and the other's", edit("c", refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)}),
+			"USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"a sale that was already paid", buy("e", joe.ID, "200.00 GBP", true),
+			"USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; " +
+				"GBP total 40.00 paid 40.00 eligible 0.00 held 0.00"},
+		// A debt exists at once, even while its commission would be held.
+		{"is lowered", edit("e", refgrow.UpdateConversionParams{Value: value("30.00 GBP")}),
+			"USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; " +
+				"GBP total 30.00 paid 40.00 eligible -10.00 held 0.00"},
+		{"is unpaid", edit("e", refgrow.UpdateConversionParams{Paid: new(false)}),
+			"USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00; " +
+				"GBP total 30.00 paid 0.00 eligible 0.00 held 30.00"},
+		{"is deleted", remove("e"), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
+		{"ten more days", wait(10), "USD total 15.00 paid 0.00 eligible 15.00 held 0.00",
+			"USD total 3.00 paid 0.00 eligible 3.00 held 0.00; EUR total 8.00 paid 0.00 eligible 8.00 held 0.00"},
 		{"all is deleted", func() { remove("a")(); remove("b")(); remove("c")() }, "", ""},
 	} {
 		step.do()
@@ -123,7 +157,7 @@ func bookStory(w *world) {
 	}
 }
 
-// Each operation posts what it should, and says of what.
+// Each operation posts what it should, and says for what.
 func bookEntries(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(10)})
@@ -160,11 +194,11 @@ func bookEntries(w *world) {
 correction 10.00 held
 settlement -30.00 held
 correction -18.00 now
-correction 20.00 held
+correction 18.00 now
+correction 2.00 held
 settlement 30.00 held
 correction 8.00 held
-settlement -58.00 held
-settlement 18.00 now
+settlement -40.00 held
 reversal -40.00 now
 `)
 	w.checkLedger("at the end", jane.ID)
@@ -186,9 +220,14 @@ func appendOnly(w *world) {
 		"UPDATE OR IGNORE refgrow_ledger_entries SET created_at = 0",
 		"DELETE FROM refgrow_ledger_entries",
 		"DELETE FROM refgrow_ledger_entries WHERE id = 3",
-		"INSERT OR REPLACE INTO refgrow_ledger_entries (id, " + columns + ") SELECT id, project_id, affiliate_id, currency, kind, 999, available_at, created_at FROM refgrow_ledger_entries WHERE id = 1",
-		"REPLACE INTO refgrow_ledger_entries (rowid, " + columns + ") SELECT 2, project_id, affiliate_id, currency, kind, 999, available_at, created_at FROM refgrow_ledger_entries WHERE id = 1",
-		"INSERT INTO refgrow_ledger_entries (id, " + columns + ") SELECT id, " + columns + " FROM refgrow_ledger_entries WHERE id = 1 ON CONFLICT DO UPDATE SET amount = 999",
+		"INSERT OR REPLACE INTO refgrow_ledger_entries (id, " + columns +
+			") SELECT id, project_id, affiliate_id, currency, kind, 999, available_at, created_at " +
+			"FROM refgrow_ledger_entries WHERE id = 1",
+		"REPLACE INTO refgrow_ledger_entries (rowid, " + columns +
+			") SELECT 2, project_id, affiliate_id, currency, kind, 999, available_at, created_at " +
+			"FROM refgrow_ledger_entries WHERE id = 1",
+		"INSERT INTO refgrow_ledger_entries (id, " + columns + ") SELECT id, " + columns +
+			" FROM refgrow_ledger_entries WHERE id = 1 ON CONFLICT DO UPDATE SET amount = 999",
 	} {
 		if err := w.exec(query); err == nil {
 			w.Errorf("this was done: %s", query)

@@ -25,7 +25,7 @@ func claimTests() []test {
 	}
 }
 
-// claims keeps that a browser with an email came by a code.
+// claims records that a browser with an email came through a code.
 func (w *world) claims(email, code string) {
 	w.Helper()
 	w.ok(w.shop.ClaimSignup(w.Context(), email, code))
@@ -34,12 +34,14 @@ func (w *world) claims(email, code string) {
 // claimed are the claims that nobody has used: emails and codes.
 func (w *world) claimed() string {
 	w.Helper()
-	text := value[string](w, "SELECT COALESCE(group_concat(email || '=' || code, ' '), '') FROM (SELECT * FROM refgrow_claims ORDER BY email)")
+	text := value[string](w,
+		"SELECT COALESCE(group_concat(email || '=' || code, ' '), '') FROM (SELECT * FROM refgrow_claims ORDER BY email)")
 	want := 0
 	if text != "" {
 		want = 1 + strings.Count(text, " ")
 	}
-	equal(w, "the count of claims", value[int](w, "SELECT claims FROM refgrow_project_totals WHERE project_id = ?1", w.shop.ID()), want)
+	equal(w, "the count of claims",
+		value[int](w, "SELECT claims FROM refgrow_project_totals WHERE project_id = ?1", w.shop.ID()), want)
 	w.verify()
 	return text
 }
@@ -52,7 +54,7 @@ func (w *world) signup(customer refgrow.Customer) *refgrow.Conversion {
 
 func named(email string) refgrow.Customer { return refgrow.Customer{Email: email} }
 
-// why is a decision as text: the reason, and the candidates with what became of them.
+// why is a decision as text: the reason, and the candidates with their outcomes.
 func (w *world) why(c *refgrow.Conversion) string {
 	w.Helper()
 	d := w.decision(must(w.shop.GetConversion(w.Context(), c.ID)))
@@ -66,7 +68,8 @@ func (w *world) why(c *refgrow.Conversion) string {
 	return text
 }
 
-// A claim is no signup: nobody earns or counts by it, and it tells nobody.
+// A claim is not a signup: nobody earns by it, nothing counts it, and nobody is
+// notified.
 func claimsEarnNothing(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -94,10 +97,16 @@ func claimsUsedOnce(w *world) {
 	equal(w, "the code of the call", first.ReferralCode, "")
 	equal(w, "why", w.why(first), "referral_code; referral_code jAnE credited claimed")
 	equal(w, "the claims left", w.claimed(), "dora@example.com=JOE")
-	equal(w, "the customer's affiliate", must(w.shop.ReferralByEmail(w.Context(), "carl@example.com")).AffiliateID, jane.ID)
-	equal(w, "why again", w.why(w.signup(named("carl@example.com"))), "customer; customer  credited")
+	equal(w, "the customer's affiliate",
+		must(w.shop.ReferralByEmail(w.Context(), "carl@example.com")).AffiliateID, jane.ID)
+	equal(w, "why again", w.why(w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: first.Value, Customer: named("carl@example.com"),
+	})), "customer; customer  credited")
 
-	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, Customer: refgrow.Customer{ExternalID: "u_1", Email: "dora@example.com"}, BaseValue: first.Value})
+	sale := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: first.Value,
+		Customer: refgrow.Customer{ExternalID: "u_1", Email: "dora@example.com"},
+	})
 	equal(w, "who is credited with the sale", sale.AffiliateID, joe.ID)
 	equal(w, "what was sent", w.sent(hook), "referral_converted referral_converted referral_converted")
 	equal(w, "the claims at last", w.claimed(), "")
@@ -118,11 +127,14 @@ func claimsOutranked(w *world) {
 		credited int64
 		why      string
 	}{
-		"affiliate": {refgrow.RecordConversionParams{AffiliateID: joe.ID}, joe.ID, "affiliate_id; affiliate_id  credited; referral_code JANE outranked claimed"},
-		"coupon":    {refgrow.RecordConversionParams{CouponCode: "save"}, joe.ID, "coupon; coupon save credited; referral_code JANE outranked claimed"},
-		"no-coupon": {refgrow.RecordConversionParams{CouponCode: "none"}, jane.ID, "referral_code; coupon none unknown; referral_code JANE credited claimed"},
-		"code":      {refgrow.RecordConversionParams{ReferralCode: "joe"}, joe.ID, "referral_code; referral_code joe credited"},
-		"unknown":   {refgrow.RecordConversionParams{ReferralCode: "nobody"}, 0, "code_unknown; referral_code nobody unknown"},
+		"affiliate": {refgrow.RecordConversionParams{AffiliateID: joe.ID}, joe.ID,
+			"affiliate_id; affiliate_id  credited; referral_code JANE outranked claimed"},
+		"coupon": {refgrow.RecordConversionParams{CouponCode: "save"}, joe.ID,
+			"coupon; coupon save credited; referral_code JANE outranked claimed"},
+		"no-coupon": {refgrow.RecordConversionParams{CouponCode: "none"}, jane.ID,
+			"referral_code; coupon none unknown; referral_code JANE credited claimed"},
+		"code":    {refgrow.RecordConversionParams{ReferralCode: "joe"}, joe.ID, "referral_code; referral_code joe credited"},
+		"unknown": {refgrow.RecordConversionParams{ReferralCode: "nobody"}, 0, "code_unknown; referral_code nobody unknown"},
 	} {
 		email := name + "@example.com"
 		w.claims(email, "JANE")
@@ -136,24 +148,29 @@ func claimsOutranked(w *world) {
 	w.claims("late@example.com", "IDLE")
 	w.claims("IDLE+x@example.com", "idle")
 	w.claims("gone@example.com", "JANE")
-	equal(w, "why of the affiliate itself", w.why(w.signup(named("idle+x@example.com"))), "self_referral; referral_code idle refused claimed")
+	equal(w, "why of the affiliate itself", w.why(w.signup(named("idle+x@example.com"))),
+		"self_referral; referral_code idle refused claimed")
 	must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
-	equal(w, "why of an inactive one", w.why(w.signup(named("late@example.com"))), "affiliate_inactive; referral_code IDLE inactive claimed")
+	equal(w, "why of an inactive one", w.why(w.signup(named("late@example.com"))),
+		"affiliate_inactive; referral_code IDLE inactive claimed")
 	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
-	equal(w, "why of one that is gone", w.why(w.signup(named("gone@example.com"))), "code_unknown; referral_code JANE unknown claimed")
+	equal(w, "why of one that is gone, with the claims for it", w.why(w.signup(named("gone@example.com"))), "none")
 	equal(w, "the claims at last", w.claimed(), "")
 }
 
-// A claim whose code leads to nobody is not kept, nor a second one for an email, and
-// of too many the oldest goes.
+// A claim whose code leads to nobody is not kept, of several for an email the last one
+// is, and of too many the oldest goes.
 func claimsNotKept(w *world) {
 	ctx := w.Context()
 	w.affiliate("jane")
 	w.affiliate("joe")
 	idle := w.affiliate("idle")
 	must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
-	w.claims("first@example.com", "JANE")
-	for email, code := range map[string]string{"FIRST@example.com": "JOE", "new@example.com": "nobody", "other@example.com": "IDLE"} {
+	w.claims("first@example.com", "JOE")
+	w.claims("FIRST@example.com", "JANE")
+	for email, code := range map[string]string{
+		"FIRST@example.com": "IDLE", "new@example.com": "nobody", "other@example.com": "IDLE",
+	} {
 		w.clock.Advance(time.Millisecond)
 		w.claims(email, code)
 		equal(w, "the claims after that of "+email, w.claimed(), "first@example.com=JANE")
@@ -163,22 +180,24 @@ func claimsNotKept(w *world) {
 	const full = "UPDATE refgrow_project_totals SET claims = claims + ?1 WHERE project_id = ?2"
 	w.ok(w.exec(full, refgrow.MaxClaims-2, w.shop.ID()))
 	w.clock.Advance(time.Millisecond)
-	w.claims("third@example.com", "JANE")
 	w.claims("third@example.com", "JOE")
+	w.claims("third@example.com", "JANE")
 	w.ok(w.exec(full, 2-refgrow.MaxClaims, w.shop.ID()))
 	equal(w, "the claims of a full project", w.claimed(), "second@example.com=JOE third@example.com=JANE")
 	w.claims("fourth@example.com", "JANE")
 	equal(w, "the claims after that", w.claimed(), "fourth@example.com=JANE second@example.com=JOE third@example.com=JANE")
 }
 
-// Nobody takes a customer away by a claim who did not come that way.
+// Nobody can use a claim to take away a customer who did not come that way.
 func claimsOfCustomers(w *world) {
 	ctx := w.Context()
 	w.affiliate("jane")
 	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "known@example.com"}))
 	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u_1"}))
 	w.clock.Advance(time.Millisecond)
-	for _, email := range []string{"known@example.com", "named@example.com", "later@example.com", "old@example.com", "late@example.com"} {
+	for _, email := range []string{
+		"known@example.com", "named@example.com", "later@example.com", "old@example.com", "late@example.com",
+	} {
 		w.claims(email, "JANE")
 	}
 	claimed := w.clock.Now()
@@ -192,8 +211,10 @@ func claimsOfCustomers(w *world) {
 		why      string
 	}{
 		{"was there before", named("known@example.com"), time.Time{}, "none"},
-		{"was there before, without the email", refgrow.Customer{ExternalID: "u_1", Email: "named@example.com"}, time.Time{}, "none"},
-		{"came after it, without the email", refgrow.Customer{ExternalID: "u_2", Email: "later@example.com"}, time.Time{}, credited},
+		{"was there before, without the email",
+			refgrow.Customer{ExternalID: "u_1", Email: "named@example.com"}, time.Time{}, "none"},
+		{"came after it, without the email",
+			refgrow.Customer{ExternalID: "u_2", Email: "later@example.com"}, time.Time{}, credited},
 		{"bought long before", named("old@example.com"), claimed.Add(-10*time.Minute - time.Millisecond), "none"},
 		{"signed up a little before", named("late@example.com"), claimed.Add(-10 * time.Minute), credited},
 		{"has no email", refgrow.Customer{}, time.Time{}, "none"},
@@ -202,12 +223,15 @@ func claimsOfCustomers(w *world) {
 		equal(w, "why of one who "+c.what, w.why(made), c.why)
 	}
 	other := must(w.engine.CreateProject(ctx, "other", refgrow.Settings{}))
-	made := must(other.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, Customer: named("old@example.com")}))
+	made := must(other.RecordConversion(ctx, refgrow.RecordConversionParams{
+		Type: refgrow.Signup, Customer: named("old@example.com"),
+	}))
 	equal(w, "who is credited in another project", made.AffiliateID, 0)
-	equal(w, "the claims that nobody used", w.claimed(), "known@example.com=JANE named@example.com=JANE old@example.com=JANE")
+	equal(w, "the claims that nobody used", w.claimed(),
+		"known@example.com=JANE named@example.com=JANE old@example.com=JANE")
 }
 
-// A claim is good for as long as a cookie.
+// A claim is valid for as long as a cookie.
 func claimsOutdated(w *world) {
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	w.set(refgrow.UpdateSettingsParams{CookieDays: new(5)})
@@ -250,26 +274,30 @@ func claimsOfReferrals(w *world) {
 	equal(w, "why of the next sale", w.why(w.signup(named("carl@example.com"))), "customer; customer  credited")
 }
 
-// What is undone has not used the claim, and what undoes nothing has.
+// A call that is undone has not used the claim, and one that stands has.
 func undoneClaims(w *world) {
 	ctx := w.Context()
 	w.affiliate("jane")
 	w.signup(refgrow.Customer{ExternalID: "other"})
 	taken := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: "taken"})
 	w.claims("carl@example.com", "JANE")
-	again := refgrow.RecordConversionParams{Type: refgrow.Signup, Customer: named("carl@example.com"), Reference: taken.Reference}
+	again := refgrow.RecordConversionParams{
+		Type: refgrow.Signup, Customer: named("carl@example.com"), Reference: taken.Reference,
+	}
 	w.refused("a reference that is taken", errOf(w.shop.RecordConversion(ctx, again)), refgrow.ErrConflict, "reference")
 	equal(w, "the claims after a refusal", w.claimed(), "carl@example.com=JANE")
 	if err := w.inTx(func(tx *sql.Tx) error {
 		p := w.shop.WithTx(tx)
-		return errors.Join(p.ClaimSignup(ctx, "dora@example.com", "JANE"), errOf(p.TrackSignup(ctx, refgrow.TrackSignupParams{Customer: named("carl@example.com")})), errUndo)
+		return errors.Join(p.ClaimSignup(ctx, "dora@example.com", "JANE"),
+			errOf(p.TrackSignup(ctx, refgrow.TrackSignupParams{Customer: named("carl@example.com")})), errUndo)
 	}); !errors.Is(err, errUndo) {
 		w.Fatal(err)
 	}
 	equal(w, "the claims after what was undone", w.claimed(), "carl@example.com=JANE")
 	w.ok(w.shop.Atomic(ctx, func(p *refgrow.Project) error {
 		if err := p.Atomic(ctx, func(inner *refgrow.Project) error {
-			return errors.Join(errOf(inner.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com"})), errUndo)
+			return errors.Join(errOf(inner.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com"})),
+				errUndo)
 		}); !errors.Is(err, errUndo) {
 			return err
 		}
@@ -297,19 +325,22 @@ func claimsAtOnce(w *world) {
 		if err := w.shop.ClaimSignup(ctx, email, "JANE"); err != nil {
 			return err
 		}
-		return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, Customer: named(email)}))
+		return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Signup, Customer: named(email),
+		}))
 	}) {
 		w.ok(err)
 	}
-	// A claim that comes when its customer is there already stays, and is not used.
-	equal(w, "the signups", must(w.shop.GetAffiliate(ctx, jane.ID)).Signups, racers)
+	// A claim that comes when its customer already exists stays, and is not used.
+	equal(w, "the signups", must(w.shop.GetAffiliate(ctx, jane.ID)).Signups, racers/2)
 }
 
 func refusedClaims(w *world) {
 	w.affiliate("jane")
 	for _, c := range [][3]string{
 		{"", "JANE", "email"}, {"carl", "JANE", "email"}, {"Carl <carl@example.com>", "JANE", "email"},
-		{"carl@example.com", "", "referral_code"}, {"carl@example.com", "ja", "referral_code"}, {"carl@example.com", "ja ne", "referral_code"},
+		{"carl@example.com", "", "referral_code"}, {"carl@example.com", "ja", "referral_code"},
+		{"carl@example.com", "ja ne", "referral_code"},
 	} {
 		w.refused(fmt.Sprint("a claim of ", c), w.shop.ClaimSignup(w.Context(), c[0], c[1]), refgrow.ErrInvalid, c[2])
 	}

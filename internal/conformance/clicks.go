@@ -36,12 +36,12 @@ func visit(code, address string) refgrow.Click {
 	return click
 }
 
-// visits are so many clicks by a code, each from an address that is unknown.
+// visits returns that many clicks by a code, each from an unknown address.
 func visits(code string, n int) []refgrow.Click {
 	return slices.Repeat([]refgrow.Click{visit(code, "")}, n)
 }
 
-// clicked records clicks and tells what became of them.
+// clicked records clicks and returns what became of them.
 func (w *world) clicked(clicks ...refgrow.Click) refgrow.ClickCounts {
 	w.Helper()
 	counts, err := w.shop.RecordClicks(w.Context(), clicks)
@@ -73,12 +73,14 @@ func (w *world) clicksOf(affiliate int64) (n int64) {
 	return n
 }
 
-// Clicks count when they lead to an active affiliate, by whichever of its codes, and
-// a person may be behind them.
+// Clicks count if they lead to an active affiliate, by any of its codes, and may come
+// from a person.
 func whichCount(w *world) {
 	ctx := w.Context()
 	jane, joe, idle := w.affiliate("jane"), w.affiliate("joe"), w.affiliate("idle")
-	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("SHOES"), PartnerSlug: refgrow.Set("jane-shoes")}))
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("SHOES"), PartnerSlug: refgrow.Set("jane-shoes"),
+	}))
 	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Set("jane-boots")}))
 	must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
 	by := func(userAgent string) refgrow.Click {
@@ -112,13 +114,15 @@ func whichCount(w *world) {
 		equal(w, "a click by "+c.what, w.clicked(c.Click), want)
 	}
 	// Without an address there are no repeats, not even in one call.
-	equal(w, "some at once", w.clicked(visit("JOE", ""), visit("nobody", ""), visit("JOE", ""), by("bingbot/2.0"), visit("shoes", "")),
+	equal(w, "some at once",
+		w.clicked(visit("JOE", ""), visit("nobody", ""), visit("JOE", ""), by("bingbot/2.0"), visit("shoes", "")),
 		refgrow.ClickCounts{Counted: 3, Ignored: 2})
 	for affiliate, want := range map[int64]int64{jane.ID: 5, joe.ID: 7, idle.ID: 0, 0: 12} {
 		equal(w, fmt.Sprint("the clicks of ", affiliate), w.clicksOf(affiliate), want)
 	}
 	stats := w.engine.Stats()
-	equal(w, "the engine's counts", []int64{stats.ClicksCounted, stats.ClicksIgnored, stats.ClicksDropped, stats.ClicksWaiting}, []int64{12, 6, 0, 0})
+	equal(w, "the engine's counts",
+		[]int64{stats.ClicksCounted, stats.ClicksIgnored, stats.ClicksDropped, stats.ClicksWaiting}, []int64{12, 6, 0, 0})
 	w.verify()
 }
 
@@ -131,8 +135,10 @@ func repeats(w *world) {
 	other := must(w.engine.CreateProject(ctx, "other", refgrow.Settings{}))
 	must(other.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}))
 
-	equal(w, "several in one call", w.clicked(visit("JANE", home), visit("jane-slug", home), visit("JOE", home), visit("JANE", mapped), visit("JANE", office),
-		visit("JANE", "fe80::7%eth0"), visit("JANE", "fe80::7%eth1")), refgrow.ClickCounts{Counted: 4, Ignored: 3})
+	equal(w, "several in one call",
+		w.clicked(visit("JANE", home), visit("jane-slug", home), visit("JOE", home),
+			visit("JANE", mapped), visit("JANE", office),
+			visit("JANE", "fe80::7%eth0"), visit("JANE", "fe80::7%eth1")), refgrow.ClickCounts{Counted: 4, Ignored: 3})
 	equal(w, "another project", must(other.RecordClicks(ctx, []refgrow.Click{visit("JANE", home)})), counted(1))
 	start := w.clock.Now()
 	for _, c := range []struct {
@@ -145,7 +151,7 @@ func repeats(w *world) {
 		{30*time.Minute - time.Millisecond, home, false},
 		{30*time.Minute - time.Millisecond, office, false},
 		{30*time.Minute - time.Millisecond, "203.0.113.8", true},
-		// What did not count prolongs nothing.
+		// A click that did not count prolongs nothing.
 		{30 * time.Minute, mapped, true},
 		{30*time.Minute + time.Millisecond, home, false},
 		{10 * time.Minute, home, false}, // the clock went back
@@ -164,7 +170,8 @@ func repeats(w *world) {
 	w.verify()
 }
 
-// The key of the hashes changes at midnight, UTC, and repeats are seen all the same.
+// The key of the hashes changes at midnight, UTC, and repeats are recognised
+// nevertheless.
 func acrossMidnight(w *world) {
 	const home = "2001:db8::1"
 	jane := w.affiliate("jane")
@@ -183,10 +190,13 @@ func acrossMidnight(w *world) {
 		equal(w, "a click at "+c.at, w.clicked(visit("JANE", home)), c.want)
 	}
 	equal(w, "the hashes of the address", value[int](w, "SELECT COUNT(DISTINCT address) FROM refgrow_clicks"), 2)
-	equal(w, "the different keys", value[int](w, "SELECT COUNT(DISTINCT key) FROM refgrow_address_keys"), value[int](w, "SELECT COUNT(*) FROM refgrow_address_keys"))
+	equal(w, "the different keys", value[int](w, "SELECT COUNT(DISTINCT key) FROM refgrow_address_keys"),
+		value[int](w, "SELECT COUNT(*) FROM refgrow_address_keys"))
 	equal(w, "the shortest key", value[int](w, "SELECT MIN(length(key)) FROM refgrow_address_keys"), 32)
 	var days []string
-	for _, day := range must(w.shop.Statistics(w.Context(), refgrow.StatisticsParams{AffiliateID: jane.ID, From: w.clock.Now().AddDate(0, 0, -2)})) {
+	for _, day := range must(w.shop.Statistics(w.Context(), refgrow.StatisticsParams{
+		AffiliateID: jane.ID, From: w.clock.Now().AddDate(0, 0, -2),
+	})) {
 		days = append(days, fmt.Sprint(day.Day.Format(time.DateOnly), " ", day.Clicks))
 	}
 	equal(w, "the days", days, []string{"2026-01-15 1", "2026-01-16 2", "2026-01-17 0"})
@@ -235,8 +245,8 @@ func refusedClicks(w *world) {
 	w.verify()
 }
 
-// What is undone leaves nothing: no count, no repeat, and no key that only memory
-// knows.
+// What is undone leaves nothing behind: no count, no repeat, and no key that only
+// memory knows.
 func undoneClicks(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -298,7 +308,9 @@ func clicksAtOnce(w *world) {
 	total := make([]int, racers)
 	for _, err := range race(func(racer int) error {
 		for n := range 6 {
-			counts, err := w.shop.RecordClicks(w.Context(), []refgrow.Click{visit("JANE", fmt.Sprintf("2001:db8::%d", (racer+n)%6)), visit("JANE", "")})
+			counts, err := w.shop.RecordClicks(w.Context(), []refgrow.Click{
+				visit("JANE", fmt.Sprintf("2001:db8:%d::1", (racer+n)%6)), visit("JANE", ""),
+			})
 			if err != nil {
 				return err
 			}

@@ -24,18 +24,21 @@ func keptClickTests() []test {
 	}
 }
 
-// Of a visit its texts are kept, as far as they are not too long, and of the address
-// a hash: there is no trace of itself in the file.
+// The texts of a visit are kept, up to a length, and a hash of the address: the file
+// has no trace of the address itself.
 func keptClicks(w *world) {
 	w.affiliate("jane")
-	addresses := []string{"198.51.100.234", "2001:db8:1234:5678:9abc:def0:1357:2468", "::ffff:198.51.100.244", "fe80::1234:5678:9abc%eth7"}
+	addresses := []string{
+		"198.51.100.234", "2001:db8:1234:5678:9abc:def0:1357:2468", "::ffff:198.51.100.244", "fe80::1234:5678:9abc%eth7",
+	}
 	for _, address := range addresses {
 		click := visit("jAnE", address)
 		click.URL = "https://example.com/" + strings.Repeat("ü", 2000)
 		click.Referrer = "https://blog.example.org/\xff\x00" + strings.Repeat("r", 3000)
 		click.UserAgent = `a "browser" \ with ` + "\u2028\n" + strings.Repeat("€", 300)
 		equal(w, "a click from "+address, w.clicked(click), counted(1))
-		equal(w, "queueing one", w.shop.QueueClick(visit("JANE", netip.MustParseAddr(address).WithZone("").Next().String())), true)
+		equal(w, "queueing one",
+			w.shop.QueueClick(visit("JANE", netip.MustParseAddr(address).WithZone("").Next().String())), true)
 	}
 	w.ok(w.engine.FlushClicks(w.Context()))
 	row := func(column string) string {
@@ -44,7 +47,8 @@ func keptClicks(w *world) {
 	}
 	equal(w, "the code", row("code"), "jAnE")
 	for column, begins := range map[string]string{
-		"url": "https://example.com/üü", "referrer": "https://blog.example.org/ rr", "user_agent": `a "browser" \ with ` + "\u2028 €€",
+		"url": "https://example.com/üü", "referrer": "https://blog.example.org/ rr",
+		"user_agent": `a "browser" \ with ` + "\u2028 €€",
 	} {
 		text, longest := row(column), 2048
 		if column == "user_agent" {
@@ -67,7 +71,9 @@ func keptClicks(w *world) {
 		for _, text := range addresses {
 			address := netip.MustParseAddr(text).WithZone("")
 			bits := address.As16()
-			for _, trace := range []string{text, address.String(), address.Unmap().String(), address.StringExpanded(), string(bits[:])} {
+			for _, trace := range []string{
+				text, address.String(), address.Unmap().String(), address.StringExpanded(), string(bits[:]),
+			} {
 				if bytes.Contains(content, []byte(trace)) {
 					w.Errorf("there is %q of %s in %s", trace, text, file)
 				}
@@ -80,14 +86,15 @@ func keptClicks(w *world) {
 	w.verify()
 }
 
-// What is queued is written soon after, and at the end of the engine at last.
+// Queued clicks are written soon after, at the latest when the engine is closed.
 func queuedClicks(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
 	bot := visit("JANE", "")
 	bot.UserAgent = "bingbot/2.0"
 	for _, click := range []refgrow.Click{
-		visit("JANE", "203.0.113.7"), visit("jane", "203.0.113.7"), visit("nobody", ""), bot, visit("no code!", ""), {}, visit("JANE", "203.0.113.8"),
+		visit("JANE", "203.0.113.7"), visit("jane", "203.0.113.7"), visit("nobody", ""), bot, visit("no code!", ""), {},
+		visit("JANE", "203.0.113.8"),
 	} {
 		equal(w, "whether it was taken", w.shop.QueueClick(click), true)
 	}
@@ -98,7 +105,7 @@ func queuedClicks(w *world) {
 	}
 	equal(w, "the engine's counts", counts(w.engine), []int64{2, 5, 0, 0})
 	equal(w, "the clicks", w.clicksOf(jane.ID), 2)
-	// One that is queued counts when it was, not when it is written.
+	// A queued click counts at the time of the visit, not when it is written.
 	w.ok(w.shop.Atomic(ctx, func(p *refgrow.Project) error {
 		equal(w, "whether one inside was taken", p.QueueClick(visit("JANE", "203.0.113.9")), true)
 		w.clock.Advance(40 * 24 * time.Hour)
@@ -110,7 +117,7 @@ func queuedClicks(w *world) {
 	equal(w, "the clicks with it", w.clicksOf(jane.ID), 3)
 
 	for n := range 700 {
-		equal(w, "whether it was taken", w.shop.QueueClick(visit("JANE", fmt.Sprintf("2001:db8::%x", n))), true)
+		equal(w, "whether it was taken", w.shop.QueueClick(visit("JANE", fmt.Sprintf("2001:db8:%x::1", n))), true)
 	}
 	w.ok(w.engine.Close(ctx))
 	equal(w, "the counts of the closed engine", counts(w.engine), []int64{703, 5, 0, 0})
@@ -124,7 +131,7 @@ func queuedClicks(w *world) {
 	w.ok(w.engine.Close(context.Background()))
 }
 
-// Pruning forgets single clicks and changes no number.
+// Pruning deletes single clicks and changes no number.
 func prunedClicks(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -142,7 +149,9 @@ func prunedClicks(w *world) {
 		w.Helper()
 		text := fmt.Sprint(w.clicksOf(jane.ID), w.clicksOf(joe.ID), w.clicksOf(0))
 		for _, of := range []int64{jane.ID, joe.ID, 0} {
-			text += fmt.Sprint(must(w.shop.Statistics(ctx, refgrow.StatisticsParams{AffiliateID: of, From: start, To: start.AddDate(0, 0, 5)})))
+			text += fmt.Sprint(must(w.shop.Statistics(ctx, refgrow.StatisticsParams{
+				AffiliateID: of, From: start, To: start.AddDate(0, 0, 5),
+			})))
 		}
 		return text
 	}
@@ -156,12 +165,13 @@ func prunedClicks(w *world) {
 		{32 * 24 * time.Hour, 7},
 		{32*24*time.Hour + time.Millisecond, 4},
 		{89 * 24 * time.Hour, 1},  // the other project keeps its click for 90 days
-		{90 * 24 * time.Hour, 1},  // to the millisecond
+		{90 * 24 * time.Hour, 1},  // up to the millisecond
 		{120 * 24 * time.Hour, 0}, // and no longer
 	} {
 		w.clock.Set(start.Add(c.after))
 		equal(w, "whether there is more", must(w.engine.PruneClicks(ctx)), false)
-		equal(w, fmt.Sprint("the single clicks after ", c.after), value[int](w, "SELECT COUNT(*) FROM refgrow_clicks"), c.left)
+		equal(w, fmt.Sprint("the single clicks after ", c.after),
+			value[int](w, "SELECT COUNT(*) FROM refgrow_clicks"), c.left)
 		equal(w, "the statistics", show(), before)
 		w.verify()
 	}
@@ -172,7 +182,7 @@ func prunedClicks(w *world) {
 	w.verify()
 }
 
-// What is more than one step is pruned in several, and nothing is wrong between.
+// More than fits one step is pruned in several, and nothing is wrong in between.
 func manyPruned(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -188,13 +198,16 @@ func manyPruned(w *world) {
 	}
 }
 
-// The key of a day is deleted when two days have begun since, by who comes first.
+// The key of a day is deleted when two days have begun since then, by whatever runs
+// first.
 func addressKeys(w *world) {
 	w.affiliate("jane")
 	ctx := w.Context()
 	keys := func() string {
 		w.Helper()
-		return value[string](w, "SELECT COALESCE(group_concat(date(day * 86400, 'unixepoch')), '') FROM (SELECT day FROM refgrow_address_keys ORDER BY day)")
+		return value[string](w,
+			"SELECT COALESCE(group_concat(date(day * 86400, 'unixepoch')), '') "+
+				"FROM (SELECT day FROM refgrow_address_keys ORDER BY day)")
 	}
 	click := func() { w.Helper(); equal(w, "a click", w.clicked(visit("JANE", "203.0.113.7")), counted(1)) }
 	prune := func() { w.Helper(); equal(w, "whether there is more", must(w.engine.PruneClicks(ctx)), false) }
@@ -216,13 +229,13 @@ func addressKeys(w *world) {
 		c.do()
 		equal(w, "the keys at "+c.at, keys(), c.want)
 	}
-	// The clock went back, and the key of that day is gone: it gets another one.
+	// The clock went back, and the key of that day is gone: the day gets another one.
 	w.clock.Set(must(time.Parse(time.RFC3339, "2026-01-30T12:10:00Z")))
 	click()
 	w.verify()
 }
 
-// prunedClaims: a claim goes once it is too old to be used, and is missed by nobody.
+// prunedClaims: a claim is deleted once it is too old to be used, and nobody misses it.
 func prunedClaims(w *world) {
 	ctx := w.Context()
 	w.affiliate("jane")

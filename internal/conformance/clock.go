@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A clock stands still until it is told to move. It is that of refgrowtest, which
-// cannot be used here because it brings a driver.
+// A clock stands still until it is moved. It is the one of refgrowtest, which cannot be
+// used here because it brings a driver.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

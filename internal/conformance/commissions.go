@@ -89,7 +89,7 @@ func signupCommissions(w *world) {
 	w.set(refgrow.UpdateSettingsParams{SignupCommission: new(refgrow.Percent("10"))})
 	equal(w, "a percentage of nothing", signup("").Value, money.MustParse("0 USD"))
 	equal(w, "a percentage of a base value", signup("30.00 USD").Value, money.MustParse("3.00 USD"))
-	equal(w, "a purchase beside", w.purchase(jane.ID, "30.00 USD").Value, money.MustParse("6.00 USD"))
+	equal(w, "a purchase next to it", w.purchase(jane.ID, "30.00 USD").Value, money.MustParse("6.00 USD"))
 
 	got := must(w.shop.GetAffiliate(w.Context(), jane.ID))
 	equal(w, "the signups", got.Signups, 4)
@@ -97,7 +97,7 @@ func signupCommissions(w *world) {
 	w.verify()
 }
 
-// A value that the caller gives wins over the rule, also one of 0.
+// A value that the caller gives wins over the rule, even one of 0.
 func givenValues(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -110,7 +110,7 @@ func givenValues(w *world) {
 		equal(w, "its reason", d.CommissionReason, refgrow.CommissionGiven)
 		equal(w, "its rule", d.RuleID+d.RuleVersion, 0)
 	}
-	// With nobody it is kept, and enters the books with an affiliate.
+	// Without an affiliate it is kept, and enters the books with one.
 	lost := w.record(refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, BaseValue: money.MustParse("100.00 EUR"), Value: money.MustParse("9.00 EUR"),
 	})
@@ -122,7 +122,7 @@ func givenValues(w *world) {
 	w.refused("a value in another currency", errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), Value: money.MustParse("1.00 EUR"),
 	})), refgrow.ErrInvalid, "value")
-	w.refused("a currency beside the base value's", errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+	w.refused("a currency other than the base value's", errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
 		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), Currency: "EUR",
 	})), refgrow.ErrInvalid, "base_value_currency")
 	// Without a base value, the named currency or the value's is the conversion's.
@@ -174,7 +174,9 @@ func ruleVersions(w *world) {
 	}
 	// An edit computes nothing again.
 	for id, m := range want {
-		c := must(w.shop.UpdateConversion(ctx, id, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("1.00 USD"))}))
+		c := must(w.shop.UpdateConversion(ctx, id, refgrow.UpdateConversionParams{
+			BaseValue: refgrow.Set(money.MustParse("1.00 USD")),
+		}))
 		equal(w, "the value after an edit of the base value", c.Value, money.MustParse(m.value))
 		equal(w, "the version after it", w.decision(c).RuleVersion, m.version)
 	}
@@ -197,20 +199,25 @@ func amountBounds(w *world) {
 			w.refused("a wrong "+field, errOf(w.shop.RecordConversion(ctx, params)), refgrow.ErrInvalid, field)
 		}
 	}
-	w.refused("a purchase of nothing", errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Purchase})),
+	w.refused("a purchase of nothing", errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+		Type: refgrow.Purchase,
+	})),
 		refgrow.ErrInvalid, "base_value")
 
-	// Nobody earns that much in a test: the account is told that the affiliate had.
+	// Nobody earns that much in a test: the account is changed as if the affiliate had.
 	w.purchase(jane.ID, "50.00 USD")
 	const earned, most = 1000, 9_000_000_000_000_000_000
 	add := func(minor int64) {
 		w.Helper()
-		w.ok(w.exec("UPDATE refgrow_accounts SET gross = gross + ?1, total = total + ?1, eligible = eligible + ?1", minor))
+		w.ok(w.exec("UPDATE refgrow_accounts SET total = total + ?1, eligible = eligible + ?1", minor))
 	}
 	add(most - earned - 1)
-	full := refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.New(1, "USD"), Reference: "r1"}
+	full := refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.New(1, "USD"), Reference: "r1",
+	}
 	brim := w.record(full)
-	equal(w, "the fullest balance", w.balances(jane.ID), "USD total 90000000000000000.00 paid 0.00 eligible 90000000000000000.00 held 0.00")
+	equal(w, "the fullest balance", w.balances(jane.ID),
+		"USD total 90000000000000000.00 paid 0.00 eligible 90000000000000000.00 held 0.00")
 	full.Reference = "r2"
 	w.refused("one unit more", errOf(w.shop.RecordConversion(ctx, full)), refgrow.ErrInvalid, "value")
 	w.refused("one unit more for a conversion", errOf(w.shop.UpdateConversion(ctx, brim.ID, refgrow.UpdateConversionParams{

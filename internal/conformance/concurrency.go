@@ -29,10 +29,10 @@ const (
 	crowded = 50
 )
 
-// race starts f in goroutines that wait for each other, and gives their errors.
+// race starts f in goroutines that wait for each other, and returns their errors.
 func race(f func(racer int) error) []error { return crowd(racers, f) }
 
-// crowd is a race of so many.
+// crowd is a race of size goroutines.
 func crowd(size int, f func(racer int) error) []error {
 	errs := make([]error, size)
 	var start, end sync.WaitGroup
@@ -48,8 +48,8 @@ func crowd(size int, f func(racer int) error) []error {
 	return errs
 }
 
-// What is unique is given to exactly one, however many ask for it at once; the
-// others are told which name is taken, and nothing of what they asked for is there.
+// What is unique is given to exactly one, however many ask for it at once; the others
+// are told which name is taken, and nothing that they asked for remains.
 func oneWinner(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -67,7 +67,8 @@ func oneWinner(w *world) {
 	}{
 		{"references", "reference", references, func(_, n int) error {
 			return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
-				Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"), Reference: fmt.Sprint("r", n),
+				Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"),
+				Reference: fmt.Sprint("r", n),
 			}))
 		}},
 		{"emails", "email", others, func(racer, n int) error {
@@ -86,7 +87,9 @@ func oneWinner(w *world) {
 			}))
 		}},
 		{"coupons", "coupon_code", others, func(_, n int) error {
-			return errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE-%d", n)}))
+			return errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
+				AffiliateID: jane.ID, Code: fmt.Sprintf("SAVE-%d", n),
+			}))
 		}},
 		{"customers", "external_id", others, func(_, n int) error {
 			return errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: fmt.Sprint("u", n)}))
@@ -118,13 +121,16 @@ func oneWinner(w *world) {
 		}
 		for n := range won {
 			if times := won[n].Load(); times != 1 {
-				w.Errorf("number %d of the %s was given %d times", n, c.what, times)
+				w.Errorf("number %d of the %s was assigned %d times", n, c.what, times)
 			}
 		}
 	}
-	equal(w, "the balance", w.balances(jane.ID), fmt.Sprintf("USD total %d.00 paid 0.00 eligible %[1]d.00 held 0.00", 2*references))
-	equal(w, "the count of conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), int64(references))
-	equal(w, "the count of affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), int64(1+3*others))
+	equal(w, "the balance", w.balances(jane.ID),
+		fmt.Sprintf("USD total %d.00 paid 0.00 eligible %[1]d.00 held 0.00", 2*references))
+	equal(w, "the count of conversions",
+		must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{})), int64(references))
+	equal(w, "the count of affiliates",
+		must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), int64(1+3*others))
 	equal(w, "the count of coupons", must(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{})), int64(others))
 	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), int64(2*others))
 	w.verify()
@@ -136,8 +142,8 @@ func oneCustomer(w *world) {
 	jane := w.affiliate("jane")
 	for _, err := range race(func(racer int) error {
 		return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
-			Type: refgrow.Purchase, ReferralCode: "jane", BaseValue: money.MustParse("10.00 USD"), Reference: fmt.Sprint("r", racer),
-			Customer: refgrow.Customer{Email: "carl@example.com", ExternalID: "u_1"},
+			Type: refgrow.Purchase, ReferralCode: "jane", BaseValue: money.MustParse("10.00 USD"),
+			Reference: fmt.Sprint("r", racer), Customer: refgrow.Customer{Email: "carl@example.com", ExternalID: "u_1"},
 		}))
 	}) {
 		w.ok(err)
@@ -145,7 +151,8 @@ func oneCustomer(w *world) {
 	equal(w, "the count of customers", must(w.shop.CountReferrals(w.Context(), refgrow.ListReferralsParams{})), 1)
 	carl := must(w.shop.ReferralByEmail(w.Context(), "carl@example.com"))
 	equal(w, "the customer's affiliate", carl.AffiliateID, jane.ID)
-	equal(w, "its conversions", must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{ReferredUserID: carl.ID})), racers)
+	equal(w, "its conversions",
+		must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{ReferredUserID: carl.ID})), racers)
 	equal(w, "the balance", w.balances(jane.ID), "USD total 16.00 paid 0.00 eligible 16.00 held 0.00")
 	w.verify()
 }
@@ -192,7 +199,10 @@ func racingEdits(w *world) {
 	}) {
 		w.ok(err)
 	}
-	got := w.update(c, refgrow.UpdateConversionParams{Paid: new(false), Value: new(money.MustParse("7.00 USD"))})
+	for _, a := range []int64{jane.ID, joe.ID} { // what was settled by hand stays with who got it
+		w.update(c, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(a), Paid: new(false)})
+	}
+	got := w.update(c, refgrow.UpdateConversionParams{Value: new(money.MustParse("7.00 USD"))})
 	for _, a := range []int64{jane.ID, joe.ID} {
 		want := ""
 		if a == got.AffiliateID {
@@ -203,8 +213,8 @@ func racingEdits(w *world) {
 	w.verify()
 }
 
-// An affiliate that is deleted while sales come in takes all of them with it that
-// it was credited with.
+// An affiliate that is deleted while sales come in takes with it all that it was
+// credited with.
 func racingDeletion(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -220,7 +230,9 @@ func racingDeletion(w *world) {
 			if err != nil && !errors.Is(err, refgrow.ErrNotFound) {
 				return err
 			}
-			err = errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: "jane", Reference: fmt.Sprintf("%d-%d", racer, i)}))
+			err = errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+				Type: refgrow.Signup, ReferralCode: "jane", Reference: fmt.Sprintf("%d-%d", racer, i),
+			}))
 			if err != nil {
 				return err
 			}

@@ -1,7 +1,7 @@
-// Package conformance says, as tests, what the engine does on every store. It
-// uses the public API, as a program would, and SQL where a test needs to look at
-// rows or to damage them. It brings no driver, not even by what it imports: beside
-// another one that registers the same name the program would panic at its start.
+// Package conformance says, as tests, what the engine does on every store. It uses the
+// public API, as an app would, and SQL where a test needs to look at rows or to damage
+// them. It brings no driver, not even through its imports: alongside another one that
+// registers the same name, the test binary would panic at its start.
 package conformance
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// An Open opens the database file at path, an empty database where there is none,
-// and closes it when the test ends. It may be called for one path again.
+// An Open opens the database file at path, an empty database where there is none, and
+// closes it when the test ends. It may be called again for the same path.
 type Open func(t *testing.T, path string) Opened
 
-// Opened is a database that a test may use alone.
+// Opened is a database that a test has to itself.
 type Opened struct {
 	Store refgrow.Store
 	// DB is the pool of a database that the app owns, nil when the store is a file
@@ -23,44 +23,44 @@ type Opened struct {
 	DB *sql.DB
 }
 
-// Run does all tests, each on a database that open makes for it.
+// Run runs all tests, each on a database that open makes for it.
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	run(t, open, func(theme) bool { return true })
 }
 
-// RunRaces does the tests of the themes in which things happen side by side.
+// RunRaces runs the tests of the themes in which things happen concurrently.
 func RunRaces(t *testing.T, open Open) {
 	t.Helper()
 	run(t, open, func(of theme) bool { return of.marks&races != 0 })
 }
 
-// RunDriven does the tests of the themes in which the driver of a database that the
-// app owns can make a difference.
+// RunDriven runs the tests of the themes in which the driver of a database that the app
+// owns can make a difference.
 func RunDriven(t *testing.T, open Open) {
 	t.Helper()
 	run(t, open, func(of theme) bool { return of.marks&driven != 0 })
 }
 
-// RunDrivenRaces does the tests of the themes that RunRaces and RunDriven both do.
+// RunDrivenRaces runs the tests of the themes that both RunRaces and RunDriven run.
 func RunDrivenRaces(t *testing.T, open Open) {
 	t.Helper()
 	run(t, open, func(of theme) bool { return of.marks&races != 0 && of.marks&driven != 0 })
 }
 
-// A theme is some tests of one thing.
+// A theme is a group of tests of one thing.
 type theme struct {
 	name  string
 	tests []test
 	marks marks
 }
 
-// marks tell themes apart that are also run on their own.
+// marks distinguish the themes that are also run on their own.
 type marks int
 
 const (
-	races  marks = 1 << iota // some of the tests do things side by side
-	driven                   // transactions, locks, conflicts, errors, and how values come and go
+	races  marks = 1 << iota // some of the tests do things concurrently
+	driven                   // transactions, locks, conflicts, errors, and how values are passed
 )
 
 func themes() []theme {
@@ -69,9 +69,11 @@ func themes() []theme {
 		{"commissions", commissionTests(), 0},
 		{"rules", ruleTests(), 0},
 		{"refunds", refundTests(), 0},
+		{"leaps", leapTests(), 0},
 		{"payouts", payoutTests(), 0},
 		{"pending payouts", pendingPayoutTests(), 0},
 		{"around payouts", payoutSurroundingTests(), 0},
+		{"payout runs", payoutRunTests(), races | driven},
 		{"statements", statementTests(), driven},
 		{"explanations", explanationTests(), 0},
 		{"money in transactions", moneyTransactionTests(), driven},

@@ -22,27 +22,34 @@ func keepCoupons(w *world) {
 		AffiliateID: jane.ID, Code: "Save-20", StripeCouponID: "promo_1", LemonSqueezyDiscountCode: "LEMON",
 	}))
 	equal(w, "the coupon", *made, refgrow.Coupon{
-		ID: made.ID, ProjectID: w.shop.ID(), AffiliateID: jane.ID, Code: "Save-20", StripeCouponID: "promo_1", LemonSqueezyDiscountCode: "LEMON",
-		Status: refgrow.CouponActive, CreatedAt: w.clock.Now(), AffiliateEmail: "jane@example.com", AffiliateReferralCode: "JANE",
+		ID: made.ID, ProjectID: w.shop.ID(), AffiliateID: jane.ID, Code: "Save-20", StripeCouponID: "promo_1",
+		LemonSqueezyDiscountCode: "LEMON", Status: refgrow.CouponActive, CreatedAt: w.clock.Now(),
+		AffiliateEmail: "jane@example.com", AffiliateReferralCode: "JANE",
 	})
 	equal(w, "what is found", *must(w.shop.GetCoupon(ctx, made.ID)), *made)
 
 	want := *made
 	want.AffiliateID, want.AffiliateEmail, want.AffiliateReferralCode = joe.ID, "joe@example.com", "JOE"
-	want.Code, want.StripeCouponID, want.LemonSqueezyDiscountCode, want.Status = "SAVE-30", "", "lime", refgrow.CouponInactive
+	want.Code, want.StripeCouponID = "SAVE-30", ""
+	want.LemonSqueezyDiscountCode, want.Status = "lime", refgrow.CouponInactive
 	changed := must(w.shop.UpdateCoupon(ctx, made.ID, refgrow.UpdateCouponParams{
-		AffiliateID: &joe.ID, Code: new("SAVE-30"), StripeCouponID: refgrow.Clear[string](), LemonSqueezyDiscountCode: refgrow.Set("lime"),
-		Status: new(refgrow.CouponInactive),
+		AffiliateID: &joe.ID, Code: new("SAVE-30"), StripeCouponID: refgrow.Clear[string](),
+		LemonSqueezyDiscountCode: refgrow.Set("lime"), Status: new(refgrow.CouponInactive),
 	}))
 	equal(w, "the changed one", *changed, want)
 	equal(w, "a change of nothing", *must(w.shop.UpdateCoupon(ctx, made.ID, refgrow.UpdateCouponParams{})), want)
-	equal(w, "its code in another case", must(w.shop.UpdateCoupon(ctx, made.ID, refgrow.UpdateCouponParams{Code: new("save-30")})).Code, "save-30")
+	equal(w, "its code in another case",
+		must(w.shop.UpdateCoupon(ctx, made.ID, refgrow.UpdateCouponParams{Code: new("save-30")})).Code, "save-30")
 
-	// It shows its affiliate of now, and the code that it had is free.
-	must(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JOSEPH"), Email: new("joseph@example.com")}))
+	// It shows its current affiliate, and the code that it had is free.
+	must(w.shop.UpdateAffiliate(ctx, joe.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("JOSEPH"), Email: new("joseph@example.com"),
+	}))
 	got := must(w.shop.GetCoupon(ctx, made.ID))
 	equal(w, "the affiliate of now", got.AffiliateEmail+" "+got.AffiliateReferralCode, "joseph@example.com JOSEPH")
-	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "save-20", Status: refgrow.CouponInactive}))
+	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
+		AffiliateID: jane.ID, Code: "save-20", Status: refgrow.CouponInactive,
+	}))
 	w.verify()
 }
 
@@ -60,12 +67,18 @@ func refuseCoupons(w *world) {
 	}{
 		{"a short code", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "AB"}, refgrow.ErrInvalid, "coupon_code"},
 		{"a long code", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: long[:65]}, refgrow.ErrInvalid, "coupon_code"},
-		{"a code with a space", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SA VE"}, refgrow.ErrInvalid, "coupon_code"},
+		{"a code with a space", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SA VE"},
+			refgrow.ErrInvalid, "coupon_code"},
 		{"a taken code", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "first"}, refgrow.ErrConflict, "coupon_code"},
-		{"a status that is none", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", Status: "used"}, refgrow.ErrInvalid, "status"},
-		{"a long provider's id", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", StripeCouponID: long}, refgrow.ErrInvalid, "stripe_coupon_id"},
-		{"a provider's code with a line break", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", LemonSqueezyDiscountCode: "a\nb"}, refgrow.ErrInvalid, "lemonsqueezy_discount_code"},
-		{"an affiliate below 0", refgrow.CreateCouponParams{AffiliateID: -1, Code: "NEW"}, refgrow.ErrInvalid, "affiliate_id"},
+		{"an unknown status", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", Status: "used"},
+			refgrow.ErrInvalid, "status"},
+		{"a long provider's id", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", StripeCouponID: long},
+			refgrow.ErrInvalid, "stripe_coupon_id"},
+		{"a provider's code with a line break",
+			refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", LemonSqueezyDiscountCode: "a\nb"}, refgrow.ErrInvalid,
+			"lemonsqueezy_discount_code"},
+		{"an affiliate below 0", refgrow.CreateCouponParams{AffiliateID: -1, Code: "NEW"},
+			refgrow.ErrInvalid, "affiliate_id"},
 		{"an unknown affiliate", refgrow.CreateCouponParams{AffiliateID: 1 << 40, Code: "NEW"}, refgrow.ErrNotFound, ""},
 	} {
 		w.refused("creating one with "+c.what, errOf(w.shop.CreateCoupon(ctx, c.params)), c.kind, c.field)
@@ -81,17 +94,21 @@ func refuseCoupons(w *world) {
 		}
 		w.refused("updating one with "+c.what, errOf(w.shop.UpdateCoupon(ctx, other.ID, update)), c.kind, c.field)
 	}
-	w.refused("no affiliate", errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{Code: "NEW"})), refgrow.ErrInvalid, "affiliate_id")
-	w.refused("an empty provider's id", errOf(w.shop.UpdateCoupon(ctx, other.ID, refgrow.UpdateCouponParams{StripeCouponID: refgrow.Set("")})),
+	w.refused("no affiliate", errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{Code: "NEW"})),
+		refgrow.ErrInvalid, "affiliate_id")
+	w.refused("an empty provider's id", errOf(w.shop.UpdateCoupon(ctx, other.ID, refgrow.UpdateCouponParams{
+		StripeCouponID: refgrow.Set(""),
+	})),
 		refgrow.ErrInvalid, "stripe_coupon_id")
-	w.refused("an unknown coupon", errOf(w.shop.UpdateCoupon(ctx, 1<<40, refgrow.UpdateCouponParams{})), refgrow.ErrNotFound, "")
+	w.refused("an unknown coupon",
+		errOf(w.shop.UpdateCoupon(ctx, 1<<40, refgrow.UpdateCouponParams{})), refgrow.ErrNotFound, "")
 	equal(w, "the first one", *must(w.shop.GetCoupon(ctx, first.ID)), *first)
 	equal(w, "the other one", *must(w.shop.GetCoupon(ctx, other.ID)), *other)
 	equal(w, "the count", must(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{})), 2)
 	w.verify()
 }
 
-// A deleted coupon attributes nothing any more; what it attributed stays.
+// A deleted coupon no longer attributes anything; what it attributed stays.
 func deleteCoupons(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -145,7 +162,9 @@ func filterCoupons(w *world) {
 		equal(w, "the list", strings.Join(codes, " "), c.want)
 		equal(w, "the count of "+c.want, must(w.shop.CountCoupons(ctx, c.params)), int64(len(codes)))
 	}
-	w.refused("a status that is none", errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{Status: "used"})), refgrow.ErrInvalid, "status")
-	w.refused("an id below 0", errOf(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
+	w.refused("an unknown status", errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{Status: "used"})),
+		refgrow.ErrInvalid, "status")
+	w.refused("an id below 0", errOf(w.shop.CountCoupons(ctx, refgrow.ListCouponsParams{AffiliateID: -1})),
+		refgrow.ErrInvalid, "affiliate_id")
 	w.verify()
 }

@@ -14,7 +14,7 @@ func deletionTests() []test {
 	return []test{
 		{"a large affiliate", deleteLarge},
 		{"interrupted", interruptedDeletion},
-		{"finished by the next deletion", finishedByNext},
+		{"finished by the upkeep", finishedByUpkeep},
 		{"hidden at once", hiddenAtOnce},
 		{"verified meanwhile", verifiedMeanwhile},
 		{"payouts", deleteWithPayouts},
@@ -25,11 +25,11 @@ func deletionTests() []test {
 // many is more rows than one step of a deletion takes away.
 const many = 510
 
-// edited is how many of them have several entries, so that entries and conversions
-// do not go in step.
+// edited is how many of them have several entries, so that entries and conversions do
+// not match one to one.
 const edited = 20
 
-// career gives an affiliate conversions of as many customers, and gives the
+// career gives an affiliate conversions, each of another customer, and returns the
 // customers.
 func (w *world) career(affiliate int64, conversions int) (customers []int64) {
 	w.Helper()
@@ -45,11 +45,15 @@ func (w *world) career(affiliate int64, conversions int) (customers []int64) {
 			if customers = append(customers, c.ReferredUserID); n >= edited {
 				continue
 			}
-			if err := errOf(p.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{Value: new(money.MustParse("3.00 USD"))})); err != nil {
+			if err := errOf(p.UpdateConversion(w.Context(), c.ID, refgrow.UpdateConversionParams{
+				Value: new(money.MustParse("3.00 USD")),
+			})); err != nil {
 				return err
 			}
 		}
-		return errOf(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{AffiliateID: affiliate, Code: fmt.Sprint("coupon-", affiliate)}))
+		return errOf(p.CreateCoupon(w.Context(), refgrow.CreateCouponParams{
+			AffiliateID: affiliate, Code: fmt.Sprint("coupon-", affiliate),
+		}))
 	}))
 	return customers
 }
@@ -60,31 +64,40 @@ func (w *world) gone(affiliate int64) {
 	for _, table := range []string{
 		"codes", "coupons", "referrals", "conversions", "ledger_entries", "accounts", "payouts",
 	} {
-		equal(w, "the rows left in "+table, value[int](w, "SELECT COUNT(*) FROM refgrow_"+table+" WHERE affiliate_id = ?1", affiliate), 0)
+		equal(w, "the rows left in "+table,
+			value[int](w, "SELECT COUNT(*) FROM refgrow_"+table+" WHERE affiliate_id = ?1", affiliate), 0)
 	}
 	equal(w, "the entries of no payout", value[int](w, `SELECT COUNT(*) FROM refgrow_payout_entries
-		WHERE payout_id NOT IN (SELECT id FROM refgrow_payouts) OR entry_id NOT IN (SELECT id FROM refgrow_ledger_entries)`), 0)
-	// Versions of overrides stay, because they explain what was moved away.
-	equal(w, "its overrides in force", value[int](w, "SELECT COUNT(*) FROM refgrow_commission_rules WHERE affiliate_id = ?1 AND ended_at IS NULL", affiliate), 0)
+		WHERE payout_id NOT IN (SELECT id FROM refgrow_payouts)
+			OR entry_id NOT IN (SELECT id FROM refgrow_ledger_entries)`), 0)
+	// Versions of overrides stay, because they explain conversions that were moved
+	// away.
+	equal(w, "its overrides in force",
+		value[int](w,
+			"SELECT COUNT(*) FROM refgrow_commission_rules WHERE affiliate_id = ?1 AND ended_at IS NULL", affiliate), 0)
 	equal(w, "the row itself", value[int](w, "SELECT COUNT(*) FROM refgrow_affiliates WHERE id = ?1", affiliate), 0)
 }
 
-// An affiliate goes completely; what others have stays, without its customers.
+// An affiliate goes completely; what others have remains, without its customers.
 func deleteLarge(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
-	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("shoes")}))
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+		ReferralCode: new("JANE2"), PartnerSlug: refgrow.Set("shoes"),
+	}))
 	customers := w.career(jane.ID, many)
 	var others []int64
 	for _, customer := range []int64{customers[0], customers[many-1]} {
 		c := w.record(refgrow.RecordConversionParams{
-			Type: refgrow.Purchase, AffiliateID: joe.ID, BaseValue: money.MustParse("100.00 USD"), Customer: refgrow.Customer{ID: customer},
+			Type: refgrow.Purchase, AffiliateID: joe.ID, BaseValue: money.MustParse("100.00 USD"),
+			Customer: refgrow.Customer{ID: customer},
 		})
 		others = append(others, c.ID)
 	}
 	joes := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", AffiliateID: joe.ID}))
 	w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Signup, AffiliateID: jane.ID, Customer: refgrow.Customer{ID: joes.ID}, Value: money.MustParse("7.00 EUR"),
+		Type: refgrow.Signup, AffiliateID: jane.ID, Customer: refgrow.Customer{ID: joes.ID},
+		Value: money.MustParse("7.00 EUR"),
 	})
 	nobodys := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
 	w.clock.Advance(time.Minute)
@@ -109,27 +122,44 @@ func deleteLarge(w *world) {
 	})
 	w.verify()
 
-	// All of its names are free again.
-	must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "jane", PartnerSlug: "shoes"}))
-	must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane2@example.com", ReferralCode: "jane2"}))
+	// Its email is free again; its codes lead to nobody as long as cookies have them.
+	w.another("jane")
+	codes := func(email, code, slug string) error {
+		return errOf(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+			Email: email, ReferralCode: code, PartnerSlug: slug,
+		}))
+	}
+	for _, code := range []string{"jane", "JANE2", "Shoes"} {
+		w.refused("the code "+code, codes("x@example.com", code, ""), refgrow.ErrConflict, "referral_code")
+	}
+	w.refused("the slug", codes("x@example.com", "", "shoes"), refgrow.ErrConflict, "partner_slug")
+	w.clock.Advance(60*24*time.Hour + time.Millisecond)
+	w.ok(codes("x@example.com", "jane", "shoes"))
+	w.ok(w.engine.Upkeep(ctx))
+	w.ok(codes("y@example.com", "jane2", ""))
 	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u0"}))
 	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: "r0"})
 	w.verify()
 }
 
-// remains checks the line that is left of an affiliate.
+// remains checks the line that remains of an affiliate.
 func (w *world) remains(affiliate int64, want map[string]map[string]string) {
 	w.Helper()
-	equal(w, "the lines that remain", value[int](w, "SELECT COUNT(*) FROM refgrow_deletions WHERE affiliate_id = ?1 AND project_id = ?2", affiliate, w.shop.ID()), 1)
+	equal(w, "the lines that remain",
+		value[int](w, "SELECT COUNT(*) FROM refgrow_deletions WHERE affiliate_id = ?1 AND project_id = ?2",
+			affiliate, w.shop.ID()), 1)
 	var totals map[string]map[string]string
-	w.ok(json.Unmarshal([]byte(value[string](w, "SELECT totals FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate)), &totals))
+	w.ok(json.Unmarshal([]byte(value[string](w,
+		"SELECT totals FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate)), &totals))
 	equal(w, "the totals that remain", fmt.Sprint(totals), fmt.Sprint(want))
-	equal(w, "the time that remains", value[int64](w, "SELECT deleted_at FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate), w.clock.Now().UnixMilli())
+	equal(w, "the time that remains",
+		value[int64](w, "SELECT deleted_at FROM refgrow_deletions WHERE affiliate_id = ?1", affiliate),
+		w.clock.Now().UnixMilli())
 }
 
-// interrupt makes the deletion of an affiliate stop at one of its steps, as the
-// end of the process would, and gives what lets it go on. The affiliate is hidden
-// then, so that the deletion counts as done.
+// interrupt makes the deletion of an affiliate stop at one of its steps, as the end of
+// the process would, and returns a function that lets it go on. The affiliate is then
+// hidden, so the deletion counts as done.
 func (w *world) interrupt(affiliate int64, trigger string) (resume func()) {
 	w.Helper()
 	w.ok(w.exec("CREATE TRIGGER stop " + trigger + " BEGIN SELECT RAISE(ABORT, 'stop'); END"))
@@ -140,7 +170,7 @@ func (w *world) interrupt(affiliate int64, trigger string) (resume func()) {
 	return func() { w.ok(w.exec("DROP TRIGGER stop")) }
 }
 
-// An interruption is where a deletion stops, with how many conversions.
+// An interruption is where a deletion stops, and with how many conversions.
 type interruption struct {
 	trigger     string
 	conversions int
@@ -155,30 +185,32 @@ func interruptions() map[string]interruption {
 	}
 }
 
-// What was interrupted is finished by the next engine.
+// An interrupted deletion is finished by the next engine.
 func interruptedDeletion(w *world) {
 	ctx := w.Context()
 	joe := w.affiliate("joe")
 	var deleted []int64
 	for what, stop := range interruptions() {
-		jane := w.affiliate("jane") // the names are free since the last time
+		jane := w.another("jane") // the email has been free since the last time
 		customers := w.career(jane.ID, stop.conversions)
-		other := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: joe.ID, Customer: refgrow.Customer{ID: customers[stop.conversions-1]}})
+		other := w.record(refgrow.RecordConversionParams{
+			Type: refgrow.Signup, AffiliateID: joe.ID, Customer: refgrow.Customer{ID: customers[stop.conversions-1]},
+		})
 		resume := w.interrupt(jane.ID, stop.trigger)
 		w.refused("the hidden affiliate, "+what, errOf(w.shop.GetAffiliate(ctx, jane.ID)), refgrow.ErrNotFound, "")
-		w.refused("its code, "+what, errOf(w.shop.AffiliateByCode(ctx, "JANE")), refgrow.ErrNotFound, "")
+		w.refused("its code, "+what, errOf(w.shop.AffiliateByCode(ctx, jane.ReferralCode)), refgrow.ErrNotFound, "")
 		w.refused("a second deletion, "+what, w.shop.DeleteAffiliate(ctx, jane.ID), refgrow.ErrNotFound, "")
 		w.refused("a conversion for it, "+what, errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
 			Type: refgrow.Signup, AffiliateID: jane.ID,
 		})), refgrow.ErrNotFound, "")
 		equal(w, "the count of affiliates, "+what, must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{})), 1)
-		again := w.affiliate("jane") // the same names while the old rows are going
+		again := w.another("jane") // the same email while the old rows are going
 		resume()
 		next := must(refgrow.New(ctx, w.Store, refgrow.Config{Now: w.clock.Now}))
 		w.gone(jane.ID)
 		w.ok(next.Close(ctx))
 		equal(w, "the customer of the other's conversion, "+what, must(w.shop.GetConversion(ctx, other.ID)).ReferredUserID, 0)
-		equal(w, "the affiliate of the new one, "+what, must(w.shop.AffiliateByCode(ctx, "jane")).ID, again.ID)
+		equal(w, "the affiliate of the new one, "+what, must(w.shop.AffiliateByCode(ctx, again.ReferralCode)).ID, again.ID)
 		w.verify()
 		w.ok(w.shop.DeleteAffiliate(ctx, again.ID))
 		deleted = append(deleted, jane.ID, again.ID)
@@ -188,21 +220,24 @@ func interruptedDeletion(w *world) {
 	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 0)
 }
 
-// What was interrupted is finished by the next deletion as well.
-func finishedByNext(w *world) {
+// An interrupted deletion is also finished by the upkeep; others finish only their own.
+func finishedByUpkeep(w *world) {
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	w.purchase(jane.ID, "10.00 USD")
 	w.purchase(joe.ID, "10.00 USD")
 	w.interrupt(jane.ID, "BEFORE DELETE ON refgrow_conversions")()
 	w.ok(w.shop.DeleteAffiliate(w.Context(), joe.ID))
-	w.gone(jane.ID)
 	w.gone(joe.ID)
+	equal(w, "the conversions of the other one", value[int](w,
+		"SELECT COUNT(*) FROM refgrow_conversions WHERE affiliate_id = ?1", jane.ID), 1)
+	w.ok(w.engine.Upkeep(w.Context()))
+	w.gone(jane.ID)
 	equal(w, "the count of conversions", must(w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{})), 0)
 	w.verify()
 }
 
-// From the first moment nothing shows the affiliate any more, and its customers
-// are credited to somebody else.
+// From the first moment nothing shows the affiliate any longer, and its customers are
+// credited to somebody else.
 func hiddenAtOnce(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -231,7 +266,7 @@ func hiddenAtOnce(w *world) {
 // any step.
 func verifiedMeanwhile(w *world) {
 	for what, stop := range interruptions() {
-		jane := w.affiliate("jane")
+		jane := w.another("jane")
 		w.career(jane.ID, stop.conversions)
 		resume := w.interrupt(jane.ID, stop.trigger)
 		if d := must(w.engine.Verify(w.Context())).Differences; len(d) > 0 {
@@ -243,8 +278,8 @@ func verifiedMeanwhile(w *world) {
 	w.verify()
 }
 
-// payHistory gives an affiliate an override, a canceled payout of all that it has,
-// a paid one of the same, and a debt beside a paid one.
+// payHistory gives an affiliate an override, a canceled payout of all that it has, a
+// paid one of the same, and a debt in addition to a paid one.
 func (w *world) payHistory(affiliate int64) {
 	w.Helper()
 	w.rule(refgrow.CreateRuleParams{AffiliateID: affiliate, Product: "pro", Commission: refgrow.Percent("50")})
@@ -255,7 +290,7 @@ func (w *world) payHistory(affiliate int64) {
 	w.refund(sale, "")
 }
 
-// An affiliate goes with its payouts, of more entries than one step takes; while
+// An affiliate goes along with its payouts, of more entries than one step takes; while
 // one of them is pending, it stays as it is.
 func deleteWithPayouts(w *world) {
 	ctx := w.Context()
@@ -280,13 +315,18 @@ func deleteWithPayouts(w *world) {
 	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
 	w.gone(jane.ID)
 	w.remains(jane.ID, map[string]map[string]string{
-		"USD": {"total": b.Total.Decimal(), "paid": b.Paid.Decimal(), "eligible": b.Eligible.Decimal(), "held": b.Held.Decimal()},
+		"USD": {"total": b.Total.Decimal(), "paid": b.Paid.Decimal(), "eligible": b.Eligible.Decimal(),
+			"held": b.Held.Decimal()},
 	})
-	for status, want := range map[refgrow.PayoutStatus]int64{"": 1, refgrow.PayoutPending: 1, refgrow.PayoutPaid: 0, refgrow.PayoutCanceled: 0} {
-		equal(w, "the count of payouts "+string(status), must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: status})), want)
+	for status, want := range map[refgrow.PayoutStatus]int64{
+		"": 1, refgrow.PayoutPending: 1, refgrow.PayoutPaid: 0, refgrow.PayoutCanceled: 0,
+	} {
+		equal(w, "the count of payouts "+string(status),
+			must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: status})), want)
 	}
 	w.refused("a payout of it", errOf(w.shop.GetPayout(ctx, pending[0].ID)), refgrow.ErrNotFound, "")
-	w.refused("the entries of a payout of it", errOf(w.shop.ListPayoutEntries(ctx, pending[0].ID, refgrow.ListPayoutEntriesParams{})), refgrow.ErrNotFound, "")
+	w.refused("the entries of a payout of it",
+		errOf(w.shop.ListPayoutEntries(ctx, pending[0].ID, refgrow.ListPayoutEntriesParams{})), refgrow.ErrNotFound, "")
 	equal(w, "a run", summary(w.run(refgrow.PayoutRunParams{})), "")
 	equal(w, "what is paid to the other", w.pay(pending[1]).Amount, money.MustParse("2.00 USD"))
 	w.checkPayouts()
@@ -303,7 +343,7 @@ func deleteManyPayouts(w *world) {
 		"after some of the payouts":   "BEFORE DELETE ON refgrow_payouts WHEN (SELECT COUNT(*) FROM refgrow_payouts) <= 10",
 		"before the affiliate itself": "BEFORE DELETE ON refgrow_affiliates",
 	} {
-		jane := w.affiliate("jane")
+		jane := w.another("jane")
 		payouts := edited
 		if strings.Contains(trigger, "<=") {
 			payouts = many
@@ -325,7 +365,8 @@ func deleteManyPayouts(w *world) {
 		resume()
 		w.ok(must(refgrow.New(ctx, w.Store, refgrow.Config{Now: w.clock.Now})).Close(ctx))
 		w.gone(jane.ID)
-		equal(w, "the payouts after it was finished, stopped "+what, must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), 0)
+		equal(w, "the payouts after it was finished, stopped "+what,
+			must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), 0)
 		w.verify()
 	}
 }

@@ -14,20 +14,22 @@ import (
 // hook adds an endpoint to the shop.
 func (w *world) hook(events ...refgrow.Event) *refgrow.Webhook {
 	w.Helper()
-	hook, err := w.shop.CreateWebhook(w.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hooks", Events: events})
+	hook, err := w.shop.CreateWebhook(w.Context(), refgrow.CreateWebhookParams{
+		URL: "https://example.com/hooks", Events: events,
+	})
 	w.ok(err)
 	return hook
 }
 
-// claim spreads what is in the outbox and leases what is due.
-func (w *world) claim(hook *refgrow.Webhook) []refgrow.Attempt {
+// lease spreads what is in the outbox and leases what is due.
+func (w *world) lease(hook *refgrow.Webhook) []refgrow.Attempt {
 	w.Helper()
-	attempts, err := claim(w.Context(), w.engine, hook.ID)
+	attempts, err := lease(w.Context(), w.engine, hook.ID)
 	w.ok(err)
 	return attempts
 }
 
-func claim(ctx context.Context, engine *refgrow.Engine, hook int64) ([]refgrow.Attempt, error) {
+func lease(ctx context.Context, engine *refgrow.Engine, hook int64) ([]refgrow.Attempt, error) {
 	for more := true; more; {
 		var err error
 		if more, err = engine.SpreadEvents(ctx); err != nil {
@@ -40,15 +42,18 @@ func claim(ctx context.Context, engine *refgrow.Engine, hook int64) ([]refgrow.A
 
 func (w *world) finish(a refgrow.Attempt, outcome refgrow.AttemptOutcome) {
 	w.Helper()
-	w.ok(w.engine.FinishAttempt(w.Context(), a, refgrow.AttemptResult{Outcome: outcome, RetryAt: w.clock.Now().Add(time.Hour)}))
+	w.ok(w.engine.FinishAttempt(w.Context(), a, refgrow.AttemptResult{
+		Outcome: outcome, RetryAt: w.clock.Now().Add(time.Hour),
+	}))
 }
 
-// sent takes all that waits for an endpoint: the names of the events.
+// sent takes everything that waits for an endpoint, and returns the names of the
+// events.
 func (w *world) sent(hook *refgrow.Webhook) string {
 	w.Helper()
 	var names []string
 	for {
-		attempts := w.claim(hook)
+		attempts := w.lease(hook)
 		if len(attempts) == 0 {
 			return strings.Join(names, " ")
 		}
@@ -59,11 +64,13 @@ func (w *world) sent(hook *refgrow.Webhook) string {
 	}
 }
 
-// delivered is how many deliveries an endpoint has of each status, as text.
+// delivered returns how many deliveries an endpoint has of each status, as text.
 func (w *world) delivered(hook *refgrow.Webhook) string {
 	w.Helper()
 	var parts []string
-	for _, status := range []refgrow.DeliveryStatus{refgrow.DeliveryPending, refgrow.DeliverySucceeded, refgrow.DeliveryFailed, refgrow.DeliveryCanceled} {
+	for _, status := range []refgrow.DeliveryStatus{
+		refgrow.DeliveryPending, refgrow.DeliverySucceeded, refgrow.DeliveryFailed, refgrow.DeliveryCanceled,
+	} {
 		n, err := w.shop.CountDeliveries(w.Context(), hook.ID, refgrow.ListDeliveriesParams{Status: status})
 		w.ok(err)
 		if n > 0 {
@@ -73,18 +80,18 @@ func (w *world) delivered(hook *refgrow.Webhook) string {
 	return strings.Join(parts, ", ")
 }
 
-// What is leased is nobody else's until the lease has passed. Whoever comes back
-// later than that changes nothing.
+// A leased delivery belongs to nobody else until the lease has passed. A worker that
+// comes back after that changes nothing.
 func leases(w *world) {
 	hook := w.hook(refgrow.EventReferralConverted, refgrow.EventReferralUpdated)
 	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
-	first := w.claim(hook)
+	first := w.lease(hook)
 	equal(w, "the deliveries that are leased", len(first), 1)
-	equal(w, "those that are leased besides", len(w.claim(hook)), 0)
+	equal(w, "those that are leased in addition", len(w.lease(hook)), 0)
 	w.clock.Advance(time.Minute - time.Millisecond)
-	equal(w, "those that are leased before the lease has passed", len(w.claim(hook)), 0)
+	equal(w, "those that are leased before the lease has passed", len(w.lease(hook)), 0)
 	w.clock.Advance(time.Millisecond)
-	second := w.claim(hook)
+	second := w.lease(hook)
 	equal(w, "those that are leased then", len(second), 1)
 	equal(w, "the number of the try", second[0].Number, 2)
 	equal(w, "the message", second[0].MessageID, first[0].MessageID)
@@ -118,7 +125,7 @@ func switchingOff(w *world) {
 		for range 3 {
 			signup()
 		}
-		attempts := w.claim(hook)
+		attempts := w.lease(hook)
 		w.clock.Advance(time.Second)
 		if c.before {
 			w.finish(attempts[1], refgrow.AttemptSucceeded)
@@ -135,7 +142,7 @@ func switchingOff(w *world) {
 	}
 }
 
-// What happened while an endpoint was off is there to be replayed.
+// What happened while an endpoint was off can be replayed.
 func replays(w *world) {
 	ctx := w.Context()
 	hook := w.hook(refgrow.EventReferralConverted, refgrow.EventReferralSignedUp)
@@ -159,7 +166,7 @@ func replays(w *world) {
 	w.verify()
 }
 
-// What is old is forgotten, but for what still has to be sent.
+// What is old is deleted, except for what still has to be sent.
 func pruning(w *world) {
 	ctx := w.Context()
 	hook := w.hook(refgrow.EventReferralConverted)
@@ -167,7 +174,7 @@ func pruning(w *world) {
 		w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
 		w.clock.Advance(time.Hour)
 	}
-	attempts := w.claim(hook)
+	attempts := w.lease(hook)
 	w.finish(attempts[0], refgrow.AttemptSucceeded)
 	w.finish(attempts[1], refgrow.AttemptRetry)
 	w.clock.Advance(time.Hour)

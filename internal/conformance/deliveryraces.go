@@ -11,8 +11,8 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// While many change things, and several workers look, each endpoint gets every
-// event once, and those of one conversion in order.
+// While many change things and several workers deliver, each endpoint gets every event
+// once, and those of one conversion in order.
 func eventsAtOnce(w *world) {
 	ctx := w.Context()
 	all, updates := w.hook(), w.hook(refgrow.EventReferralUpdated)
@@ -45,7 +45,7 @@ func eventsAtOnce(w *world) {
 			for _, hook := range []int64{all.ID, updates.ID} {
 				var attempts []refgrow.Attempt
 				if err := patient(func() (err error) {
-					attempts, err = claim(ctx, w.engine, hook)
+					attempts, err = lease(ctx, w.engine, hook)
 					return err
 				}); err != nil {
 					return err
@@ -100,8 +100,9 @@ func eventsAtOnce(w *world) {
 				if err := patient(func() error { return errOf(w.shop.UpdateConversion(ctx, id, u)) }); err != nil {
 					return err
 				}
-				if err := patient(func() error { return errOf(w.shop.RecordConversion(ctx, params)) }); !errors.Is(err, refgrow.ErrConflict) {
-					return fmt.Errorf("the same reference gave %w", err)
+				err := patient(func() error { return errOf(w.shop.RecordConversion(ctx, params)) })
+				if !errors.Is(err, refgrow.ErrConflict) {
+					return fmt.Errorf("the same reference returned %w", err)
 				}
 			}
 			if err := patient(func() error { return w.shop.DeleteConversion(ctx, id) }); err != nil {

@@ -19,6 +19,7 @@ func eventTests() []test {
 		{"replay", replays},
 		{"pruning", pruning},
 		{"at once", eventsAtOnce},
+		{"payouts and affiliates", eventsOfTheProgram},
 	}
 }
 
@@ -79,7 +80,7 @@ func eventsWithTheChange(w *world) {
 	w.verify()
 }
 
-// Whether there is an endpoint is as of the transaction.
+// Whether there is an endpoint is decided in the transaction.
 func endpointInTransaction(w *world) {
 	ctx := w.Context()
 	events := func() int64 { return value[int64](w, "SELECT COUNT(*) FROM refgrow_events") }
@@ -110,7 +111,7 @@ func endpointInTransaction(w *world) {
 		}); !errors.Is(err, errUndo) {
 			w.Error(err)
 		}
-		signup(p) // tells nobody
+		signup(p) // notifies nobody
 		create(p)
 		signup(p)
 		return nil
@@ -137,14 +138,65 @@ func endpointInTransaction(w *world) {
 	w.verify()
 }
 
-// Of operations that share a commit, only those that are done tell of it.
+// The events of payouts and affiliates are written with their change, for those who ask.
+func eventsOfTheProgram(w *world) {
+	ctx := w.Context()
+	ordinary := w.hook()
+	hook := w.hook(refgrow.EventPayoutUpdated, refgrow.EventAffiliateUpdated)
+	jane := w.affiliate("jane")
+	equal(w, "what is sent of a new affiliate", w.sent(hook), "affiliate_updated")
+	w.adjust(jane.ID, "5.00 USD")
+	for _, end := range []error{errUndo, nil} {
+		if err := w.inTx(func(tx *sql.Tx) error {
+			shop := w.shop.WithTx(tx)
+			if _, err := shop.RunPayouts(ctx, refgrow.PayoutRunParams{}); err != nil {
+				return err
+			}
+			_, err := shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)})
+			return errors.Join(err, end)
+		}); !errors.Is(err, end) {
+			w.Error(err)
+		}
+		want := "payout_updated affiliate_updated"
+		if end != nil {
+			want = ""
+		}
+		equal(w, "what is sent of a transaction", w.sent(hook), want)
+	}
+	list, err := w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{})
+	w.ok(err)
+	equal(w, "the number of payouts", len(list.Items), 1)
+	paid := 0
+	for _, err := range race(func(int) error {
+		return errOf(w.shop.PayPayout(ctx, list.Items[0].ID, refgrow.PayPayoutParams{}))
+	}) {
+		switch {
+		case err == nil:
+			paid++
+		case !errors.Is(err, refgrow.ErrConflict):
+			w.Error(err)
+		}
+	}
+	equal(w, "how often it was paid", paid, 1)
+	w.ok(errOf(w.shop.ReturnPayout(ctx, list.Items[0].ID, refgrow.ReturnPayoutParams{Note: "unclaimed"})))
+	equal(w, "what is sent then", w.sent(hook), "payout_updated payout_updated")
+	equal(w, "the events in all", value[int64](w, "SELECT COUNT(*) FROM refgrow_events"), 5)
+	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
+	equal(w, "what is sent of a deletion", w.sent(hook), "")
+	equal(w, "what those who do not ask are sent", w.sent(ordinary), "")
+	w.verify()
+}
+
+// Of operations that share a commit, only those that are done emit an event.
 func eventsOfABatch(w *world) {
 	ctx := w.Context()
 	hook := w.hook(refgrow.EventReferralConverted)
 	for n := range 4 {
 		done := 0
 		for _, err := range race(func(int) error {
-			return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: fmt.Sprint("r", n)}))
+			return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+				Type: refgrow.Signup, Reference: fmt.Sprint("r", n),
+			}))
 		}) {
 			switch {
 			case err == nil:

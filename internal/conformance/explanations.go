@@ -17,7 +17,7 @@ func explanationTests() []test {
 	}
 }
 
-// explained explains a conversion, in a sentence with these parts.
+// explained explains a conversion, in a sentence that contains these parts.
 func (w *world) explained(what string, c *refgrow.Conversion, parts ...string) *refgrow.Explanation {
 	w.Helper()
 	e, err := w.shop.ExplainConversion(w.Context(), c.ID)
@@ -30,18 +30,23 @@ func (w *world) explained(what string, c *refgrow.Conversion, parts ...string) *
 	return e
 }
 
-// A commission is explained by the version and the inputs of then.
+// A commission is explained by the version and the inputs of its time.
 func explainCommissions(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{Commission: new(refgrow.Percent("8.2"))})
 	sale := w.purchase(jane.ID, "102.50 USD")
-	w.set(refgrow.UpdateSettingsParams{Commission: new(refgrow.Fixed(money.MustParse("5.00 USD"))), CommissionDuration: new(refgrow.Payments(1))})
+	w.set(refgrow.UpdateSettingsParams{
+		Commission: new(refgrow.Fixed(money.MustParse("5.00 USD"))), CommissionDuration: new(refgrow.Payments(1)),
+	})
 	w.update(sale, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("50.00 USD"))})
 	e := w.explained("a percentage", sale, "8.41 USD", "8.2% for life", "102.50 USD")
 	id := e.Commission.RuleID
 	equal(w, "the commission", e.Commission, refgrow.CommissionExplanation{
-		Rule: "8.2% for life", RuleID: id, Version: 2, Scope: "project", Reason: refgrow.CommissionByRule, Value: money.MustParse("8.41 USD"),
-		Inputs: refgrow.CommissionInputs{BaseValue: money.MustParse("102.50 USD"), Currency: "USD", Rate: "8.2%", Rounding: "half_away_from_zero"},
+		Rule: "8.2% for life", RuleID: id, Version: 2, Scope: "project", Reason: refgrow.CommissionByRule,
+		Value: money.MustParse("8.41 USD"),
+		Inputs: refgrow.CommissionInputs{
+			BaseValue: money.MustParse("102.50 USD"), Currency: "USD", Rate: "8.2%", Rounding: "half_away_from_zero",
+		},
 	})
 	equal(w, "the entries", len(e.Entries), 1)
 
@@ -77,7 +82,8 @@ func explainCredits(w *world) {
 	equal(w, "why", e.Decision.Reason, refgrow.ReasonMoved)
 	equal(w, "the entries of both", len(e.Entries), 3)
 	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
-	equal(w, "the entries of who is left", len(w.explained("one that was moved from who is gone", moved, "affiliate JOE").Entries), 1)
+	equal(w, "the entries of who is left",
+		len(w.explained("one that was moved from who is gone", moved, "affiliate JOE").Entries), 1)
 	w.refused("none", errOf(w.shop.ExplainConversion(ctx, 1<<40)), refgrow.ErrNotFound, "")
 	w.verify()
 }
@@ -91,7 +97,8 @@ func explainOutcomes(w *world) {
 	w.clock.Advance(10 * 24 * time.Hour)
 	w.explained("available", sale, "20.00 USD has been available for payout since 2026-01-25")
 	w.refund(sale, "25.00 USD")
-	w.explained("refunded in part", sale, "25.00 USD of the sale was refunded, which took back 5.00 USD", "15.00 USD has been available")
+	w.explained("refunded in part", sale, "25.00 USD of the sale was refunded, which took back 5.00 USD",
+		"15.00 USD has been available")
 	equal(w, "the payout", w.payNow(refgrow.PayoutRunParams{}), "15.00 USD paid")
 	e := w.explained("paid", sale, "15.00 USD of it was paid out")
 	equal(w, "the payout's entries", e.Entries[2].PayoutID != 0, true)
@@ -100,7 +107,7 @@ func explainOutcomes(w *world) {
 	w.verify()
 }
 
-// Every conversion there is has an explanation that names nobody's email.
+// Every conversion has an explanation, which names nobody's email.
 func explainEvery(w *world) {
 	w.program()
 	for _, c := range collect(w, w.shop.AllConversions(w.Context(), refgrow.ListConversionsParams{})) {

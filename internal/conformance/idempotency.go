@@ -24,7 +24,9 @@ func idempotencyTests() []test {
 func (w *world) create(key, request string) (refgrow.Answer, bool, error) {
 	return w.shop.Once(w.Context(), refgrow.Idempotency{Caller: "key 1", Key: key, Request: []byte(request)},
 		func(p *refgrow.Project) (refgrow.Answer, error) {
-			r, err := p.CreateReferral(w.Context(), refgrow.CreateReferralParams{ExternalID: fmt.Sprint(request, " ", w.clock.Now().UnixMilli())})
+			r, err := p.CreateReferral(w.Context(), refgrow.CreateReferralParams{
+				ExternalID: fmt.Sprint(request, " ", w.clock.Now().UnixMilli()),
+			})
 			if err != nil {
 				return refgrow.Answer{}, err
 			}
@@ -32,7 +34,7 @@ func (w *world) create(key, request string) (refgrow.Answer, bool, error) {
 		})
 }
 
-// once checks the answer of a call and whether it was done anew.
+// once checks the answer of a call and whether its work was done.
 func (w *world) once(what, key, request string, anew bool) string {
 	w.Helper()
 	before := must(w.shop.CountReferrals(w.Context(), refgrow.ListReferralsParams{}))
@@ -50,15 +52,17 @@ func replay(w *world) {
 	w.clock.Advance(time.Minute)
 	equal(w, "the second answer", w.once("the second", "k", "POST /a", false), first)
 	if w.once("another key", "K", "POST /a", true) == first {
-		w.Error("another key gave the same answer")
+		w.Error("another key returned the same answer")
 	}
-	// A key is its caller's, in its project.
+	// A key belongs to its caller, in its project.
 	other := must(w.engine.CreateProject(w.Context(), "other", refgrow.Settings{}))
 	for what, call := range map[string]struct {
 		project *refgrow.Project
 		caller  string
 	}{"another caller": {w.shop, "key 2"}, "another project": {other, "key 1"}} {
-		_, replayed, err := call.project.Once(w.Context(), refgrow.Idempotency{Caller: call.caller, Key: "k", Request: []byte("POST /b")},
+		_, replayed, err := call.project.Once(w.Context(), refgrow.Idempotency{
+			Caller: call.caller, Key: "k", Request: []byte("POST /b"),
+		},
 			func(*refgrow.Project) (refgrow.Answer, error) {
 				return refgrow.Answer{Status: 200, Body: []byte("{}")}, nil
 			})
@@ -107,7 +111,7 @@ func answersForADay(w *world) {
 	equal(w, "the answer after a day, nearly", w.once("nearly a day later", "k", "POST /a", false), first)
 	w.clock.Advance(time.Millisecond)
 	if w.once("a day later", "k", "POST /b", true) == first { // the key is free for another request
-		w.Error("the answer was given again after a day")
+		w.Error("the answer was returned again after a day")
 	}
 	w.once("the other key", "k2", "POST /a", false)
 	w.verify()
@@ -116,7 +120,9 @@ func answersForADay(w *world) {
 // An answer may have no body, such as that of a 204.
 func emptyAnswer(w *world) {
 	for _, anew := range []bool{true, false} {
-		answer, replayed, err := w.shop.Once(w.Context(), refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte("POST /a")},
+		answer, replayed, err := w.shop.Once(w.Context(), refgrow.Idempotency{
+			Caller: "key 1", Key: "k", Request: []byte("POST /a"),
+		},
 			func(*refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{Status: 204}, nil })
 		w.ok(err)
 		equal(w, "replayed", replayed, !anew)

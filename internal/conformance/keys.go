@@ -15,7 +15,7 @@ func keyTests() []test {
 	}
 }
 
-// key makes a key that has to be made.
+// key makes a key, which has to succeed.
 func (w *world) key(p *refgrow.Project, params refgrow.CreateKeyParams) (string, *refgrow.Key) {
 	w.Helper()
 	token, key, err := w.engine.CreateKey(w.Context(), p, params)
@@ -33,7 +33,8 @@ func authenticateKeys(w *world) {
 	other := must(w.engine.CreateProject(ctx, "other", refgrow.Settings{}))
 	token, made := w.key(w.shop, refgrow.CreateKeyParams{Name: "server"})
 	reading, _ := w.key(other, refgrow.CreateKeyParams{ReadOnly: true})
-	if len(token) != len("rgk_")+12+1+32 || !strings.HasPrefix(token, "rgk_") || len(reading) != len(token) || token == reading {
+	if len(token) != len("rgk_")+12+1+32 || !strings.HasPrefix(token, "rgk_") ||
+		len(reading) != len(token) || token == reading {
 		w.Errorf("the keys are %q and %q", token, reading)
 	}
 	for range 2 { // checked, then remembered
@@ -62,19 +63,22 @@ func authenticateKeys(w *world) {
 		"nothing": "", "the prefix alone": "rgk_", "another prefix": "sk__" + token[4:], "another public part": change(4),
 		"the secret's first": change(17), "the secret's last": change(len(token) - 1), "a short one": token[:len(token)-1],
 		"a long one": token + "a", "an over-long one": token + strings.Repeat("a", 1<<16), "capitals": strings.ToUpper(token),
-		"a capital": token[:20] + strings.ToUpper(token[20:]), "spaces": " " + token, "no separator": token[:16] + "a" + token[17:],
-		"another's secret": token[:17] + reading[17:], "a NUL": token[:len(token)-1] + "\x00", "not UTF-8": token[:len(token)-1] + "\xff",
+		"a capital": token[:20] + strings.ToUpper(token[20:]), "spaces": " " + token,
+		"no separator": token[:16] + "a" + token[17:], "another's secret": token[:17] + reading[17:],
+		"a NUL": token[:len(token)-1] + "\x00", "not UTF-8": token[:len(token)-1] + "\xff",
 		"an unknown one": "rgk_" + strings.Repeat("a", 12) + "_" + strings.Repeat("a", 32),
 	} {
 		w.refused(what, authenticate(w, w.engine, wrong), refgrow.ErrUnauthorized, "")
 	}
-	w.ok(authenticate(w, w.engine, token)) // the failures cost it nothing
+	w.ok(authenticate(w, w.engine, token)) // the failures do not affect it
 	_, _, err = w.engine.CreateKey(ctx, w.shop, refgrow.CreateKeyParams{Name: strings.Repeat("x", 101)})
 	w.refused("a long name", err, refgrow.ErrInvalid, "name")
 
 	// The secret itself is nowhere in the database.
 	secret := token[17:]
-	if n := value[int](w, "SELECT COUNT(*) FROM refgrow_api_keys WHERE secret_hash LIKE '%' || ?1 || '%' OR instr(secret_check, ?1) > 0", secret); n != 0 {
+	if n := value[int](w,
+		"SELECT COUNT(*) FROM refgrow_api_keys WHERE secret_hash LIKE '%' || ?1 || '%' OR instr(secret_check, ?1) > 0",
+		secret); n != 0 {
 		w.Error("the secret is stored")
 	}
 	w.verify()
@@ -103,7 +107,7 @@ func revokeKeys(w *world) {
 	w.ok(authenticate(w, other, kept))
 	w.refused("a second revocation", w.engine.RevokeKey(ctx, key.ID), refgrow.ErrConflict, "")
 	w.refused("an unknown key", w.engine.RevokeKey(ctx, 1<<40), refgrow.ErrNotFound, "")
-	// Also one that nobody has seen yet.
+	// Even one that nobody has seen yet.
 	unseen, key := w.key(w.shop, refgrow.CreateKeyParams{})
 	w.ok(other.RevokeKey(ctx, key.ID))
 	w.refused("a key that was never used", authenticate(w, w.engine, unseen), refgrow.ErrUnauthorized, "")

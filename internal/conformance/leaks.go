@@ -18,9 +18,9 @@ import (
 // openFiles is where Linux lists the files that the process has open.
 const openFiles = "/proc/self/fd"
 
-// NothingLeft checks that, when the test and all that it cleans up is over, there are
-// no more goroutines and, where the system tells, no more open files than now. It
-// comes first in a test, which does not run beside others.
+// NothingLeft checks that, once the test and its cleanup are over, there are no more
+// goroutines and, where the system lists them, no more open files than now. It comes
+// first in a test, which must not run in parallel with others.
 func NothingLeft(t testing.TB) {
 	t.Helper()
 	warmUp(t)
@@ -58,7 +58,7 @@ func warmUp(t testing.TB) {
 	}
 }
 
-// settled is how many goroutines there are once those of earlier tests have ended.
+// settled returns how many goroutines there are once those of earlier tests have ended.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for same := 0; same < 5; same++ {
@@ -70,7 +70,8 @@ func settled() int {
 	return n
 }
 
-// descriptors gives the open files by their numbers, nil where the system does not tell.
+// descriptors returns the open files by their numbers, nil where the system does not
+// list them.
 func descriptors(t testing.TB) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(openFiles)
@@ -82,7 +83,7 @@ func descriptors(t testing.TB) map[string]string {
 	}
 	files := make(map[string]string)
 	for _, entry := range entries {
-		// The one that was read itself is closed by now.
+		// The one that was read itself is already closed.
 		if target, err := os.Readlink(filepath.Join(openFiles, entry.Name())); err == nil {
 			files[entry.Name()] = target
 		}

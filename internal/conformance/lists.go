@@ -18,10 +18,11 @@ func listTests() []test {
 		{"defaults", defaultPages},
 		{"payouts", payoutLists},
 		{"entries of a payout", payoutEntryLists},
+		{"by name", listsByName},
 	}
 }
 
-// A list is one of the lists there are, reduced to ids.
+// A list is one of the engine's lists, reduced to ids.
 type list struct {
 	name     string
 	standard int
@@ -105,13 +106,14 @@ func (w *world) walk(l list, limit int, after refgrow.Cursor) (rows []int64) {
 	}
 }
 
-// newestFirst tells whether ids go down.
+// newestFirst reports whether ids go down.
 func newestFirst(rows []int64) bool {
-	return slices.IsSortedFunc(rows, func(a, b int64) int { return int(b - a) }) && len(slices.Compact(slices.Clone(rows))) == len(rows)
+	return slices.IsSortedFunc(rows, func(a, b int64) int { return int(b - a) }) &&
+		len(slices.Compact(slices.Clone(rows))) == len(rows)
 }
 
-// Rows of one millisecond are ordered by their ids; the last page says that it
-// is the last, also where it is full.
+// Rows of one millisecond are ordered by their ids; the last page says that it is the
+// last, even if it is full.
 func pageByCursor(w *world) {
 	jane := w.affiliate("jane")
 	w.fill(jane.ID, 0, 7) // all of one time
@@ -139,7 +141,7 @@ func pageByOffset(w *world) {
 			from := min(offset, len(whole))
 			w.sameIDs(fmt.Sprintf("%s from %d", l.name, offset), page, whole[from:min(from+4, len(whole))])
 		}
-		// A walk that begins with an offset goes on by cursor.
+		// A walk that begins with an offset continues by cursor.
 		_, next, err := l.page(2, 3, "")
 		w.ok(err)
 		w.sameIDs(l.name+" after an offset", w.walk(l, 2, next), whole[5:])
@@ -155,7 +157,7 @@ func pageWhileAdding(w *world) {
 		page, next, err := l.page(2, 0, "")
 		w.ok(err)
 		w.sameIDs("the first page of "+l.name, page, before[:2])
-		l.add(w, 100+i) // of the same time
+		l.add(w, 100+i) // at the same time
 		w.clock.Advance(time.Minute)
 		l.add(w, 200+i)
 		w.sameIDs("the rest of "+l.name, w.walk(l, 2, next), before[2:])
@@ -164,15 +166,24 @@ func pageWhileAdding(w *world) {
 	}
 	// One that happened earlier is found on its page.
 	at := w.clock.Now()
-	first := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 9)})
-	second := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 5)})
+	first := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 9),
+	})
+	second := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 5),
+	})
 	params := refgrow.ListConversionsParams{Type: refgrow.Purchase, Limit: 1, To: at.Add(-time.Hour)}
 	page := must(w.shop.ListConversions(w.Context(), params))
 	w.sameIDs("the first page", conversionIDs(page.Items), []int64{second.ID})
-	late := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 7)})
-	w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 3)})
+	late := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 7),
+	})
+	w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), OccurredAt: at.Add(-time.Hour * 3),
+	})
 	params.After = page.Next
-	w.sameIDs("the others", conversionIDs(collect(w, w.shop.AllConversions(w.Context(), params))), []int64{late.ID, first.ID})
+	w.sameIDs("the others", conversionIDs(collect(w, w.shop.AllConversions(w.Context(), params))),
+		[]int64{late.ID, first.ID})
 }
 
 func refusePages(w *world) {
@@ -208,35 +219,52 @@ func refusePages(w *world) {
 			}
 		}
 	}
-	// With other filters; the size of the page is none.
-	affiliates, coupons, referrals, conversions, ledger, payouts, rules := cursors[0], cursors[1], cursors[2], cursors[3], cursors[4], cursors[5], cursors[6]
+	// With other filters; the size of the page is not a filter.
+	affiliates, coupons, referrals, conversions := cursors[0], cursors[1], cursors[2], cursors[3]
+	ledger, payouts, rules := cursors[4], cursors[5], cursors[6]
 	now := w.clock.Now()
 	for what, err := range map[string]error{
-		"affiliates":                    errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{After: affiliates, Status: refgrow.AffiliateActive})),
-		"coupons by status":             errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, Status: refgrow.CouponActive})),
-		"coupons by affiliate":          errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, AffiliateID: jane.ID})),
-		"coupons by code":               errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, Code: "c"})),
-		"referrals by status":           errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{After: referrals, Status: refgrow.ReferralPending})),
-		"referrals by affiliate":        errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{After: referrals, AffiliateID: jane.ID})),
-		"conversions by type":           errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, Type: refgrow.Signup})),
-		"conversions by affiliate":      errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, AffiliateID: jane.ID})),
-		"conversions by customer":       errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, ReferredUserID: 1})),
-		"conversions that are not paid": errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, Paid: new(false)})),
-		"conversions from":              errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, From: now})),
-		"conversions to":                errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, To: now})),
-		"another's ledger":              errOf(w.shop.ListLedger(ctx, joe.ID, refgrow.ListLedgerParams{After: ledger})),
-		"payouts by status":             errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{After: payouts, Status: refgrow.PayoutPending})),
-		"payouts by affiliate":          errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{After: payouts, AffiliateID: jane.ID})),
-		"rules by affiliate":            errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, AffiliateID: jane.ID})),
-		"rules by product":              errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, Product: "p1"})),
+		"affiliates": errOf(w.shop.ListAffiliates(ctx,
+			refgrow.ListAffiliatesParams{After: affiliates, Status: refgrow.AffiliateActive})),
+		"coupons by status": errOf(w.shop.ListCoupons(ctx,
+			refgrow.ListCouponsParams{After: coupons, Status: refgrow.CouponActive})),
+		"coupons by affiliate": errOf(w.shop.ListCoupons(ctx,
+			refgrow.ListCouponsParams{After: coupons, AffiliateID: jane.ID})),
+		"coupons by code": errOf(w.shop.ListCoupons(ctx, refgrow.ListCouponsParams{After: coupons, Code: "c"})),
+		"referrals by status": errOf(w.shop.ListReferrals(ctx,
+			refgrow.ListReferralsParams{After: referrals, Status: refgrow.ReferralPending})),
+		"referrals by affiliate": errOf(w.shop.ListReferrals(ctx,
+			refgrow.ListReferralsParams{After: referrals, AffiliateID: jane.ID})),
+		"conversions by type": errOf(w.shop.ListConversions(ctx,
+			refgrow.ListConversionsParams{After: conversions, Type: refgrow.Signup})),
+		"conversions by affiliate": errOf(w.shop.ListConversions(ctx,
+			refgrow.ListConversionsParams{After: conversions, AffiliateID: jane.ID})),
+		"conversions by customer": errOf(w.shop.ListConversions(ctx,
+			refgrow.ListConversionsParams{After: conversions, ReferredUserID: 1})),
+		"conversions that are not paid": errOf(w.shop.ListConversions(ctx,
+			refgrow.ListConversionsParams{After: conversions, Paid: new(false)})),
+		"conversions from": errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, From: now})),
+		"conversions to":   errOf(w.shop.ListConversions(ctx, refgrow.ListConversionsParams{After: conversions, To: now})),
+		"another's ledger": errOf(w.shop.ListLedger(ctx, joe.ID, refgrow.ListLedgerParams{After: ledger})),
+		"payouts by status": errOf(w.shop.ListPayouts(ctx,
+			refgrow.ListPayoutsParams{After: payouts, Status: refgrow.PayoutPending})),
+		"payouts by affiliate": errOf(w.shop.ListPayouts(ctx,
+			refgrow.ListPayoutsParams{After: payouts, AffiliateID: jane.ID})),
+		"rules by affiliate": errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, AffiliateID: jane.ID})),
+		"rules by product":   errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{After: rules, Product: "p1"})),
 	} {
 		w.refused(what+" by the cursor of the whole list", err, refgrow.ErrInvalid, "cursor")
 	}
-	w.refused("affiliates by a wrong status", errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
-	w.refused("payouts by a wrong status", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})), refgrow.ErrInvalid, "status")
-	w.refused("the count of payouts by a wrong status", errOf(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})), refgrow.ErrInvalid, "status")
-	w.refused("payouts by a wrong affiliate", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
-	w.refused("the count by a wrong status", errOf(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("affiliates by a wrong status",
+		errOf(w.shop.ListAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("payouts by a wrong status", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})),
+		refgrow.ErrInvalid, "status")
+	w.refused("the count of payouts by a wrong status",
+		errOf(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: "gone"})), refgrow.ErrInvalid, "status")
+	w.refused("payouts by a wrong affiliate", errOf(w.shop.ListPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: -1})),
+		refgrow.ErrInvalid, "affiliate_id")
+	w.refused("the count by a wrong status",
+		errOf(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: "gone"})), refgrow.ErrInvalid, "status")
 }
 
 func defaultPages(w *world) {
@@ -300,7 +328,7 @@ func payoutLists(w *world) {
 	w.verify()
 }
 
-// The entries of a payout are listed page by page, also when it is canceled.
+// The entries of a payout are listed page by page, even if it is canceled.
 func payoutEntryLists(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -331,7 +359,89 @@ func payoutEntryLists(w *world) {
 	} {
 		w.refused("a wrong "+field, errOf(w.shop.ListPayoutEntries(ctx, first.ID, params)), refgrow.ErrInvalid, field)
 	}
-	w.refused("a cursor of another payout", errOf(w.shop.ListPayoutEntries(ctx, second.ID, refgrow.ListPayoutEntriesParams{After: next})), refgrow.ErrInvalid, "cursor")
+	w.refused("a cursor of another payout",
+		errOf(w.shop.ListPayoutEntries(ctx, second.ID, refgrow.ListPayoutEntriesParams{After: next})),
+		refgrow.ErrInvalid, "cursor")
 	ledger := must(w.shop.ListLedger(ctx, jane.ID, refgrow.ListLedgerParams{Limit: 1})).Next
-	w.refused("a cursor of the ledger", errOf(w.shop.ListPayoutEntries(ctx, first.ID, refgrow.ListPayoutEntriesParams{After: ledger})), refgrow.ErrInvalid, "cursor")
+	w.refused("a cursor of the ledger",
+		errOf(w.shop.ListPayoutEntries(ctx, first.ID, refgrow.ListPayoutEntriesParams{After: ledger})),
+		refgrow.ErrInvalid, "cursor")
+}
+
+// A list by a unique name has one thing or none, beside other filters and at any place.
+func listsByName(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	w.affiliate("bob")
+	u1 := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u1", AffiliateID: jane.ID}))
+	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u2"}))
+	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: "in_1", AffiliateID: jane.ID,
+		Customer: refgrow.Customer{ID: u1.ID}})
+	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Reference: "in_2"})
+	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
+	now := w.clock.Now()
+
+	equal(w, "the one found by its reference", must(w.shop.ConversionByReference(ctx, "in_1")).ID, sale.ID)
+	for _, unknown := range []string{"", "in_3", "IN_1"} {
+		w.refused("finding "+unknown, errOf(w.shop.ConversionByReference(ctx, unknown)), refgrow.ErrNotFound, "")
+	}
+	for _, c := range []struct {
+		params refgrow.ListConversionsParams
+		found  bool
+	}{
+		{refgrow.ListConversionsParams{}, true},
+		{refgrow.ListConversionsParams{Type: refgrow.Signup, AffiliateID: jane.ID, ReferredUserID: u1.ID,
+			Paid: new(false), From: now, To: now.Add(1), Limit: 1}, true},
+		{refgrow.ListConversionsParams{Type: refgrow.Purchase}, false},
+		{refgrow.ListConversionsParams{AffiliateID: jane.ID + 1}, false},
+		{refgrow.ListConversionsParams{ReferredUserID: u1.ID + 1}, false},
+		{refgrow.ListConversionsParams{Paid: new(true)}, false},
+		{refgrow.ListConversionsParams{From: now.Add(1)}, false},
+		{refgrow.ListConversionsParams{To: now}, false},
+	} {
+		c.params.Reference = new("in_1")
+		page := must(w.shop.ListConversions(ctx, c.params))
+		equal(w, fmt.Sprintf("the conversions of %+v", c.params),
+			len(page.Items) == 1 && page.Items[0].ID == sale.ID, c.found)
+		equal(w, "whether more follow", page.Next, "")
+		count := must(w.shop.CountConversions(ctx, c.params))
+		equal(w, fmt.Sprintf("their count for %+v", c.params), count == 1, c.found)
+		c.params.Offset = 1
+		equal(w, "those after the first one", len(must(w.shop.ListConversions(ctx, c.params)).Items), 0)
+	}
+	for _, none := range []string{"", "in_3"} {
+		equal(w, "what "+none+" finds", len(must(w.shop.ListConversions(ctx,
+			refgrow.ListConversionsParams{Reference: new(none)})).Items), 0)
+		equal(w, "what "+none+" counts", must(w.shop.CountConversions(ctx,
+			refgrow.ListConversionsParams{Reference: new(none)})), 0)
+	}
+
+	must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{ReferralCode: new("JANET")}))
+	for _, c := range []struct {
+		code   string
+		status refgrow.AffiliateStatus
+		found  bool
+	}{
+		{"janet", "", true}, {"JANE", refgrow.AffiliateActive, true}, // a former code still leads to her
+		{"JANE", refgrow.AffiliateInactive, false}, {"", "", false}, {"nobody", "", false},
+	} {
+		params := refgrow.ListAffiliatesParams{ReferralCode: &c.code, Status: c.status}
+		page := must(w.shop.ListAffiliates(ctx, params))
+		equal(w, fmt.Sprintf("the affiliates of %+v", c), len(page.Items) == 1 && page.Items[0].ID == jane.ID, c.found)
+		equal(w, fmt.Sprintf("their count for %+v", c), must(w.shop.CountAffiliates(ctx, params)) == 1, c.found)
+	}
+	for _, c := range []struct {
+		id        string
+		affiliate int64
+		status    refgrow.ReferralStatus
+		found     bool
+	}{
+		{"u1", 0, "", true}, {"u1", jane.ID, refgrow.ReferralPending, true},
+		{"u1", jane.ID + 1, "", false}, {"u1", 0, refgrow.ReferralDirect, false}, {"", 0, "", false}, {"u3", 0, "", false},
+	} {
+		params := refgrow.ListReferralsParams{ExternalID: &c.id, AffiliateID: c.affiliate, Status: c.status}
+		page := must(w.shop.ListReferrals(ctx, params))
+		equal(w, fmt.Sprintf("the referrals of %+v", c), len(page.Items) == 1 && page.Items[0].ID == u1.ID, c.found)
+		equal(w, fmt.Sprintf("their count for %+v", c), must(w.shop.CountReferrals(ctx, params)) == 1, c.found)
+	}
 }

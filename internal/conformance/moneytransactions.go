@@ -19,7 +19,7 @@ func moneyTransactionTests() []test {
 	}
 }
 
-// payday does one of everything that moves money, and looks at it from inside.
+// payday does everything that moves money once, and looks at it from inside.
 func (w *world) payday(p *refgrow.Project, jane *refgrow.Affiliate, sale *refgrow.Conversion) error {
 	ctx := w.Context()
 	if err := errOf(p.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{
@@ -27,7 +27,9 @@ func (w *world) payday(p *refgrow.Project, jane *refgrow.Affiliate, sale *refgro
 	})); err != nil {
 		return err
 	}
-	if err := errOf(p.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("50.00 USD")})); err != nil {
+	if err := errOf(p.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{
+		Amount: money.MustParse("50.00 USD"),
+	})); err != nil {
 		return err
 	}
 	made, err := p.RunPayouts(ctx, refgrow.PayoutRunParams{})
@@ -44,10 +46,14 @@ func (w *world) payday(p *refgrow.Project, jane *refgrow.Affiliate, sale *refgro
 	if err := errOf(p.PayPayout(ctx, made[0].ID, refgrow.PayPayoutParams{ExternalReference: "wire-1"})); err != nil {
 		return err
 	}
-	if err := errOf(p.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("50")})); err != nil {
+	if err := errOf(p.CreateRule(ctx, refgrow.CreateRuleParams{
+		AffiliateID: jane.ID, Commission: refgrow.Percent("50"),
+	})); err != nil {
 		return err
 	}
-	c, err := p.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD")})
+	c, err := p.RecordConversion(ctx, refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("10.00 USD"),
+	})
 	if err != nil {
 		return err
 	}
@@ -67,7 +73,7 @@ func (w *world) payday(p *refgrow.Project, jane *refgrow.Affiliate, sale *refgro
 	if err != nil {
 		return err
 	}
-	equal(w, "the statement inside", len(statement.Entries), 6) // two of the payout's settlements
+	equal(w, "the statement inside", len(w.linesOf(p, statement).entries), 6) // two of the payout's settlements
 	return p.Rename(ctx, "store")
 }
 
@@ -86,7 +92,8 @@ func (w *world) moneyIs(done bool, jane *refgrow.Affiliate, sale *refgrow.Conver
 	equal(w, "what is refunded", got.Refunded.Minor(), refunded)
 	equal(w, "whether it is paid", got.Paid, done)
 	equal(w, "the payouts", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), payouts)
-	equal(w, "the payouts of the affiliate", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: jane.ID})), payouts)
+	equal(w, "the payouts of the affiliate",
+		must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{AffiliateID: jane.ID})), payouts)
 	equal(w, "the rules", must(w.shop.CountRules(ctx, refgrow.ListRulesParams{})), rules)
 	equal(w, "the entries", must(w.shop.CountLedger(ctx, jane.ID)), entries)
 	equal(w, "the project of the name", must(w.engine.Project(ctx, name)).ID(), w.shop.ID())
@@ -120,7 +127,7 @@ func ownMoney(w *world) {
 	}
 }
 
-// The app's order and the refund of its commission are one.
+// The app's order and the refund of its commission are one transaction.
 func orderAndRefund(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -136,10 +143,12 @@ func orderAndRefund(w *world) {
 	} {
 		if err := w.inTx(func(tx *sql.Tx) error {
 			var id int64
-			if err := tx.QueryRowContext(ctx, "UPDATE orders SET returned = 1 WHERE id = 7 RETURNING conversion_id").Scan(&id); err != nil {
+			if err := tx.QueryRowContext(ctx,
+				"UPDATE orders SET returned = 1 WHERE id = 7 RETURNING conversion_id").Scan(&id); err != nil {
 				return err
 			}
-			return errors.Join(errOf(w.shop.WithTx(tx).RefundConversion(ctx, id, refgrow.RefundConversionParams{Reason: "order 7"})), c.end)
+			return errors.Join(errOf(w.shop.WithTx(tx).RefundConversion(ctx, id,
+				refgrow.RefundConversionParams{Reason: "order 7"})), c.end)
 		}); !errors.Is(err, c.end) {
 			w.Fatal(err)
 		}
@@ -160,7 +169,8 @@ func failingMoney(w *world) {
 		if err != nil {
 			return err
 		}
-		w.refused("another currency", errOf(shop.RunPayouts(ctx, refgrow.PayoutRunParams{Currency: "XXX"})), refgrow.ErrInvalid, "currency")
+		w.refused("another currency", errOf(shop.RunPayouts(ctx, refgrow.PayoutRunParams{Currency: "XXX"})),
+			refgrow.ErrInvalid, "currency")
 		w.refused("too much", errOf(shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{
 			Amount: money.MustParse("100.01 USD"),
 		})), refgrow.ErrInvalid, "amount")
@@ -171,28 +181,33 @@ func failingMoney(w *world) {
 		}
 		if err := shop.Atomic(ctx, func(p *refgrow.Project) error {
 			return errors.Join(
-				errOf(p.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("90")})), p.Rename(ctx, "store"), errUndo)
+				errOf(p.CreateRule(ctx, refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("90")})),
+				p.Rename(ctx, "store"), errUndo)
 		}); !errors.Is(err, errUndo) {
 			w.Error(err)
 		}
-		c, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("1.00 USD")})
+		c, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("1.00 USD"),
+		})
 		if err != nil {
 			return err
 		}
-		equal(w, "the value by the rule of before", c.Value, money.MustParse("0.20 USD"))
+		equal(w, "the value by the earlier rule", c.Value, money.MustParse("0.20 USD"))
 		if err := errOf(shop.PayPayout(ctx, made[0].ID, refgrow.PayPayoutParams{})); err != nil {
 			return err
 		}
-		w.refused("paying it twice", errOf(shop.PayPayout(ctx, made[0].ID, refgrow.PayPayoutParams{})), refgrow.ErrConflict, "")
+		w.refused("paying it twice",
+			errOf(shop.PayPayout(ctx, made[0].ID, refgrow.PayPayoutParams{})), refgrow.ErrConflict, "")
 		return nil
 	}))
-	equal(w, "the account", w.account(jane.ID), "total 20.20 paid 20.00 eligible 0.20 held 0.00 reserved 0.00 payable 0.20")
+	equal(w, "the account", w.account(jane.ID),
+		"total 20.20 paid 20.00 eligible 0.20 held 0.00 reserved 0.00 payable 0.20")
 	equal(w, "the paid payouts", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutPaid})), 1)
 	w.checkPayouts()
 	w.verify()
 }
 
-// An affiliate with paid payouts goes in a transaction as it does alone.
+// An affiliate with paid payouts is deleted in a transaction as it is alone.
 func deleteInTransaction(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")

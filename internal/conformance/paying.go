@@ -25,16 +25,17 @@ func (w *world) run(params refgrow.PayoutRunParams) []refgrow.Payout {
 		if shown[i].ID == 0 || shown[i].CreatedAt.IsZero() {
 			w.Errorf("a payout that was made is %+v", shown[i])
 		}
-		shown[i].ID, shown[i].CreatedAt = 0, time.Time{}
+		shown[i].ID, shown[i].CreatedAt, shown[i].RunID = 0, time.Time{}, 0
 	}
 	if !slices.Equal(preview, shown) {
 		w.Errorf("the preview was %+v, and the run made %+v", preview, made)
 	}
-	equal(w, "the payouts after the run", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), count+int64(len(made)))
+	equal(w, "the payouts after the run",
+		must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{})), count+int64(len(made)))
 	return made
 }
 
-// payNow runs payouts and pays them, and gives what was paid as text.
+// payNow runs payouts and pays them, and returns what was paid as text.
 func (w *world) payNow(params refgrow.PayoutRunParams) string {
 	w.Helper()
 	made := w.run(params)
@@ -46,7 +47,9 @@ func (w *world) payNow(params refgrow.PayoutRunParams) string {
 
 func (w *world) pay(payout refgrow.Payout) *refgrow.Payout {
 	w.Helper()
-	paid, err := w.shop.PayPayout(w.Context(), payout.ID, refgrow.PayPayoutParams{ExternalReference: fmt.Sprint("wire-", payout.ID)})
+	paid, err := w.shop.PayPayout(w.Context(), payout.ID, refgrow.PayPayoutParams{
+		ExternalReference: fmt.Sprint("wire-", payout.ID),
+	})
 	w.ok(err)
 	return paid
 }
@@ -58,7 +61,7 @@ func (w *world) cancel(payout refgrow.Payout) *refgrow.Payout {
 	return canceled
 }
 
-// adjust gives a bonus, or takes a deduction.
+// adjust grants a bonus, or makes a deduction.
 func (w *world) adjust(affiliate int64, amount string) *refgrow.LedgerEntry {
 	w.Helper()
 	entry, err := w.shop.CreateAdjustment(w.Context(), refgrow.CreateAdjustmentParams{
@@ -84,11 +87,12 @@ func (w *world) account(affiliate int64, options ...refgrow.EarningsOption) stri
 	w.ok(err)
 	b := earned[0]
 	return fmt.Sprintf("total %s paid %s eligible %s held %s reserved %s payable %s",
-		b.Total.Decimal(), b.Paid.Decimal(), b.Eligible.Decimal(), b.Held.Decimal(), b.Reserved.Decimal(), b.Payable.Decimal())
+		b.Total.Decimal(), b.Paid.Decimal(), b.Eligible.Decimal(), b.Held.Decimal(),
+		b.Reserved.Decimal(), b.Payable.Decimal())
 }
 
-// checkPayouts compares all payouts of the shop with their entries, and what
-// affiliates have with their payouts.
+// checkPayouts compares all payouts of the shop with their entries, and the balances of
+// affiliates with their payouts.
 func (w *world) checkPayouts() {
 	w.Helper()
 	ctx := w.Context()
@@ -120,7 +124,7 @@ func (w *world) checkPayouts() {
 			reserved[of] += sum
 		case refgrow.PayoutPaid:
 			paid[of] += sum
-		case refgrow.PayoutCanceled:
+		case refgrow.PayoutCanceled, refgrow.PayoutReturned:
 		}
 	}
 	for _, a := range collect(w, w.shop.AllAffiliates(ctx, refgrow.ListAffiliatesParams{})) {
@@ -136,7 +140,9 @@ func (w *world) checkPayouts() {
 			equal(w, name+" that is reserved", b.Reserved.Minor(), reserved[of])
 			equal(w, name+" that payouts have paid", settled[of], paid[of])
 			payable := int64(0)
-			for _, p := range must(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{Currency: b.Currency, Minimum: money.New(0, b.Currency)})) {
+			for _, p := range must(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{
+				Currency: b.Currency, Minimum: money.New(0, b.Currency),
+			})) {
 				if p.AffiliateID == a.ID {
 					payable = p.Amount.Minor()
 				}

@@ -20,8 +20,8 @@ func payoutRaceTests() []test {
 	}
 }
 
-// patient repeats a call that was refused because somebody else has the lock, as
-// its caller would.
+// patient repeats a call that was refused because somebody else has the lock, as the
+// app would.
 func patient(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, refgrow.ErrBusy) {
@@ -30,7 +30,7 @@ func patient(call func() error) error {
 	}
 }
 
-// unless lets an error of a kind pass, which a race may bring.
+// unless ignores an error of a kind that a race may cause.
 func unless(err error, kinds ...error) error {
 	for _, kind := range kinds {
 		if errors.Is(err, kind) {
@@ -52,7 +52,7 @@ func (w *world) earners(n int) []*refgrow.Affiliate {
 	return all
 }
 
-// However many runs there are at once, each affiliate gets one payout.
+// However many runs happen at once, each affiliate gets one payout.
 func racingRuns(w *world) {
 	ctx := w.Context()
 	const affiliates = 5
@@ -64,7 +64,7 @@ func racingRuns(w *world) {
 			payouts, err := w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{})
 			mu.Lock()
 			defer mu.Unlock()
-			for _, p := range payouts { // with an error come those that were made before it
+			for _, p := range payouts { // an error comes with those that were made before it
 				made[p.AffiliateID]++
 			}
 			return err
@@ -103,13 +103,14 @@ func racingEnds(w *world) {
 		}
 		equal(w, "how often it ended", ended, 1)
 	}
-	equal(w, "the pending ones", must(w.shop.CountPayouts(w.Context(), refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), 0)
+	equal(w, "the pending ones",
+		must(w.shop.CountPayouts(w.Context(), refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), 0)
 	w.checkPayouts()
 	w.verify()
 }
 
-// engines are the shop as several engines see it: on the store, and on the file
-// opened once more.
+// engines are the shop as several engines see it: on the store, and on the file opened
+// again.
 func (w *world) engines() (shops []*refgrow.Project, end func()) {
 	w.Helper()
 	ctx := w.Context()
@@ -126,7 +127,7 @@ func (w *world) engines() (shops []*refgrow.Project, end func()) {
 	}
 }
 
-// Engines that do not know of each other pay nobody twice either.
+// Engines that do not know about each other pay nobody twice either.
 func racingEngines(w *world) {
 	ctx := w.Context()
 	const affiliates, rounds = 4, 3
@@ -144,7 +145,9 @@ func racingEngines(w *world) {
 				made += len(payouts)
 				mu.Unlock()
 				for _, p := range payouts {
-					if err := patient(func() error { return errOf(shop.PayPayout(ctx, p.ID, refgrow.PayPayoutParams{})) }); err != nil {
+					if err := patient(func() error {
+						return errOf(shop.PayPayout(ctx, p.ID, refgrow.PayPayoutParams{}))
+					}); err != nil {
 						return err
 					}
 				}
@@ -199,7 +202,9 @@ func racingEverything(w *world) {
 				if err := patient(func() error {
 					made, err := w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{})
 					for _, p := range made {
-						if err := patient(func() error { return errOf(w.shop.PayPayout(ctx, p.ID, refgrow.PayPayoutParams{})) }); unless(err, refgrow.ErrConflict, refgrow.ErrNotFound) != nil {
+						if err := patient(func() error {
+							return errOf(w.shop.PayPayout(ctx, p.ID, refgrow.PayPayoutParams{}))
+						}); unless(err, refgrow.ErrConflict, refgrow.ErrNotFound) != nil {
 							return err
 						}
 					}
@@ -237,7 +242,8 @@ func racingEverything(w *world) {
 				a := all[(racer+round)%len(all)]
 				if err := patient(func() error {
 					return errOf(w.shop.RecordConversion(ctx, refgrow.RecordConversionParams{
-						Type: refgrow.Purchase, AffiliateID: a.ID, BaseValue: money.New(int64(1000+round), "USD"), Reference: fmt.Sprint("r", round),
+						Type: refgrow.Purchase, AffiliateID: a.ID, BaseValue: money.New(int64(1000+round), "USD"),
+						Reference: fmt.Sprint("r", round),
 					}))
 				}); err != nil {
 					return err
@@ -255,10 +261,12 @@ func racingEverything(w *world) {
 				if round%2 == 0 {
 					return w.shop.DeleteConversion(ctx, c.ID)
 				}
-				return errOf(w.shop.UpdateConversion(ctx, c.ID, refgrow.UpdateConversionParams{Value: new(money.New(int64(90+round), "USD"))}))
+				return errOf(w.shop.UpdateConversion(ctx, c.ID, refgrow.UpdateConversionParams{
+					Value: new(money.New(int64(90+round), "USD")),
+				}))
 			})
 		},
-		func(racer int) error { // settles by hand, and undoes refunds
+		func(racer int) error { // settles manually, and undoes refunds
 			return on(racer, func(round int, c *refgrow.Conversion) error {
 				if round%2 == 0 {
 					return errOf(w.shop.UpdateConversion(ctx, c.ID, refgrow.UpdateConversionParams{Paid: new(round%4 == 0)}))
@@ -297,21 +305,24 @@ func racingEverything(w *world) {
 	}
 	w.checkPayouts()
 	w.verify()
-	// What is left is paid in the end; only debts remain.
-	for _, p := range collect(w, w.shop.AllPayouts(w.Context(), refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})) {
+	// What is left is paid at the end; only debts remain.
+	for _, p := range collect(w, w.shop.AllPayouts(w.Context(), refgrow.ListPayoutsParams{
+		Status: refgrow.PayoutPending,
+	})) {
 		w.pay(p)
 	}
 	w.payNow(refgrow.PayoutRunParams{})
 	for _, a := range all {
-		if b := must(w.shop.Earnings(w.Context(), a.ID))[0]; b.Payable.Sign() > 0 || !b.Reserved.IsZero() || b.Unpaid != b.Payable {
-			w.Errorf("in the end the balance is %+v", b)
+		if b := must(w.shop.Earnings(w.Context(), a.ID))[0]; b.Payable.Sign() > 0 ||
+			!b.Reserved.IsZero() || b.Unpaid != b.Payable {
+			w.Errorf("at the end the balance is %+v", b)
 		}
 	}
 	w.checkPayouts()
 	w.verify()
 }
 
-// No more is refunded than there is.
+// No more is refunded than the sale is worth.
 func racingRefunds(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -319,7 +330,9 @@ func racingRefunds(w *world) {
 	refunded := 0
 	for _, err := range race(func(int) error {
 		return patient(func() error {
-			return errOf(w.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("1.00 USD")}))
+			return errOf(w.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{
+				Amount: money.MustParse("1.00 USD"),
+			}))
 		})
 	}) {
 		if err == nil {

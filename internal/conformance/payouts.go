@@ -21,8 +21,8 @@ func payoutTests() []test {
 	}
 }
 
-// A payout reserves what was available, is paid or canceled, and what comes later
-// is left to the next one.
+// A payout reserves what was available and is paid or canceled; what comes later is
+// left to the next one.
 func payoutStory(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -35,12 +35,15 @@ func payoutStory(w *world) {
 	made := w.run(refgrow.PayoutRunParams{})
 	equal(w, "the run", summary(made), "30.00 USD pending, 2.00 USD pending")
 	equal(w, "the first", made[0], refgrow.Payout{
-		ID: made[0].ID, AffiliateID: jane.ID, Amount: money.MustParse("30.00 USD"), EntryCount: 2, Status: refgrow.PayoutPending,
+		ID: made[0].ID, RunID: made[0].RunID, AffiliateID: jane.ID, Amount: money.MustParse("30.00 USD"), EntryCount: 2,
+		Status: refgrow.PayoutPending,
 		Cutoff: w.clock.Now(), CreatedAt: w.clock.Now(),
 	})
-	equal(w, "the account", w.account(jane.ID), "total 36.00 paid 0.00 eligible 30.00 held 6.00 reserved 30.00 payable 0.00")
+	equal(w, "the account", w.account(jane.ID),
+		"total 36.00 paid 0.00 eligible 30.00 held 6.00 reserved 30.00 payable 0.00")
 	equal(w, "a second run", summary(w.run(refgrow.PayoutRunParams{})), "")
-	equal(w, "the status of what is reserved", must(w.shop.GetConversion(ctx, first.ID)).Status, refgrow.ConversionEligible)
+	equal(w, "the status of what is reserved", must(w.shop.GetConversion(ctx, first.ID)).Status,
+		refgrow.ConversionEligible)
 	w.checkPayouts()
 	w.verify()
 
@@ -48,8 +51,10 @@ func payoutStory(w *world) {
 	canceled := w.cancel(made[0])
 	equal(w, "the canceled one", canceled.Status, refgrow.PayoutCanceled)
 	equal(w, "when it was canceled", *canceled.CanceledAt, w.clock.Now())
-	equal(w, "the account without it", w.account(jane.ID), "total 36.00 paid 0.00 eligible 30.00 held 6.00 reserved 0.00 payable 30.00")
-	equal(w, "the entries that it had", len(collect(w, w.shop.AllPayoutEntries(ctx, made[0].ID, refgrow.ListPayoutEntriesParams{}))), 2)
+	equal(w, "the account without it", w.account(jane.ID),
+		"total 36.00 paid 0.00 eligible 30.00 held 6.00 reserved 0.00 payable 30.00")
+	equal(w, "the entries that it had",
+		len(collect(w, w.shop.AllPayoutEntries(ctx, made[0].ID, refgrow.ListPayoutEntriesParams{}))), 2)
 	again := w.run(refgrow.PayoutRunParams{})
 	equal(w, "the run after that", summary(again), "30.00 USD pending")
 
@@ -58,7 +63,8 @@ func payoutStory(w *world) {
 	equal(w, "the paid one", paid.Status, refgrow.PayoutPaid)
 	equal(w, "its reference", paid.ExternalReference, fmt.Sprint("wire-", paid.ID))
 	equal(w, "when it was paid", *paid.PaidAt, w.clock.Now())
-	equal(w, "the account after it", w.account(jane.ID), "total 36.00 paid 30.00 eligible 0.00 held 6.00 reserved 0.00 payable 0.00")
+	equal(w, "the account after it", w.account(jane.ID),
+		"total 36.00 paid 30.00 eligible 0.00 held 6.00 reserved 0.00 payable 0.00")
 	for _, c := range []*refgrow.Conversion{first, second, late} {
 		got := must(w.shop.GetConversion(ctx, c.ID))
 		equal(w, fmt.Sprintf("whether conversion %d is paid", c.ID), got.Paid, c != late)
@@ -108,13 +114,15 @@ func payoutCutoff(w *world) {
 	equal(w, "the account", w.account(jane.ID), "total 6.00 paid 0.00 eligible 6.00 held 0.00 reserved 2.00 payable 4.00")
 	w.pay(made[0])
 	equal(w, "the rest", w.payNow(refgrow.PayoutRunParams{}), "4.00 USD paid")
-	w.refused("the future", errOf(w.shop.RunPayouts(w.Context(), refgrow.PayoutRunParams{Cutoff: w.clock.Now().Add(time.Millisecond)})), refgrow.ErrInvalid, "cutoff")
+	w.refused("the future",
+		errOf(w.shop.RunPayouts(w.Context(), refgrow.PayoutRunParams{Cutoff: w.clock.Now().Add(time.Millisecond)})),
+		refgrow.ErrInvalid, "cutoff")
 	w.checkPayouts()
 	w.verify()
 }
 
-// Who has less than the minimum waits; a minimum of nothing pays everybody who
-// has something.
+// An affiliate with less than the minimum waits; a minimum of nothing pays everybody
+// who has something.
 func payoutMinimum(w *world) {
 	jane, joe, idle := w.affiliate("jane"), w.affiliate("joe"), w.affiliate("idle")
 	w.set(refgrow.UpdateSettingsParams{MinimumPayout: new(money.MustParse("20.00 USD"))})
@@ -137,13 +145,14 @@ func payoutMinimum(w *world) {
 	}
 	w.adjust(joe.ID, "-0.01 USD")
 	equal(w, "the run", summary(w.run(refgrow.PayoutRunParams{})), "20.00 USD pending")
-	equal(w, "one for all", summary(w.run(refgrow.PayoutRunParams{Minimum: money.MustParse("0 USD")})), "19.99 USD pending")
+	equal(w, "one for all",
+		summary(w.run(refgrow.PayoutRunParams{Minimum: money.MustParse("0 USD")})), "19.99 USD pending")
 	equal(w, "one for what is left", summary(w.run(refgrow.PayoutRunParams{Minimum: money.MustParse("0 USD")})), "")
 	w.checkPayouts()
 	w.verify()
 }
 
-// Currencies are paid out apart, with the minimum of the project in its own only.
+// Currencies are paid out separately, with the project's minimum in its own only.
 func payoutCurrencies(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -160,7 +169,8 @@ func payoutCurrencies(w *world) {
 		{"", "60.00 USD pending"}, {"USD", ""}, {"eur", "3.00 EUR pending, 0.01 EUR pending"}, {"EUR", ""},
 		{"JPY", "700 JPY pending"}, {"KWD", "1.250 KWD pending"}, {"GBP", ""}, {"CHF", ""},
 	} {
-		equal(w, fmt.Sprintf("the run in %q", c.currency), summary(w.run(refgrow.PayoutRunParams{Currency: c.currency})), c.want)
+		equal(w, fmt.Sprintf("the run in %q", c.currency),
+			summary(w.run(refgrow.PayoutRunParams{Currency: c.currency})), c.want)
 	}
 	for _, p := range collect(w, w.shop.AllPayouts(ctx, refgrow.ListPayoutsParams{})) {
 		w.pay(p)
@@ -168,14 +178,19 @@ func payoutCurrencies(w *world) {
 	equal(w, "the balances", w.balances(jane.ID), "USD total 20.00 paid 0.00 eligible 20.00 held 0.00; "+
 		"EUR total 3.00 paid 3.00 eligible 0.00 held 0.00; GBP total -4.00 paid 0.00 eligible -4.00 held 0.00; "+
 		"JPY total 700 paid 700 eligible 0 held 0; KWD total 1.250 paid 1.250 eligible 0.000 held 0.000")
-	w.refused("a minimum in another", errOf(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{Minimum: money.MustParse("1.00 EUR")})), refgrow.ErrInvalid, "minimum")
-	w.refused("a minimum below nothing", errOf(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{Minimum: money.MustParse("-1.00 USD")})), refgrow.ErrInvalid, "minimum")
-	w.refused("no currency", errOf(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{Currency: "XAU"})), refgrow.ErrInvalid, "currency")
+	w.refused("a minimum in another",
+		errOf(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{Minimum: money.MustParse("1.00 EUR")})),
+		refgrow.ErrInvalid, "minimum")
+	w.refused("a minimum below nothing",
+		errOf(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{Minimum: money.MustParse("-1.00 USD")})),
+		refgrow.ErrInvalid, "minimum")
+	w.refused("no currency", errOf(w.shop.RunPayouts(ctx, refgrow.PayoutRunParams{Currency: "XAU"})),
+		refgrow.ErrInvalid, "currency")
 	w.checkPayouts()
 	w.verify()
 }
 
-// A run looks at more affiliates than one query gives.
+// A run looks at more affiliates than one query returns.
 func payMany(w *world) {
 	ctx := w.Context()
 	const affiliates = 640 // of whom more than 500 have an account
@@ -206,12 +221,13 @@ func payMany(w *world) {
 		}
 		return nil
 	}))
-	equal(w, "the payouts", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), affiliates*4/5)
+	equal(w, "the payouts",
+		must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), affiliates*4/5)
 	equal(w, "a second run", len(w.run(refgrow.PayoutRunParams{})), 0)
 	w.verify()
 }
 
-// A run that breaks off gives what it has made, and the next one makes the rest.
+// A run that breaks off returns what it has made, and the next one makes the rest.
 func interruptedRun(w *world) {
 	var all []*refgrow.Affiliate
 	for _, name := range []string{"ann", "ben", "cid"} {
@@ -220,7 +236,8 @@ func interruptedRun(w *world) {
 		all = append(all, a)
 	}
 	w.ok(w.exec(fmt.Sprintf(`CREATE TRIGGER stop BEFORE INSERT ON refgrow_payout_entries
-		WHEN (SELECT affiliate_id FROM refgrow_payouts WHERE id = NEW.payout_id) = %d BEGIN SELECT RAISE(ABORT, 'stop'); END`, all[1].ID)))
+		WHEN (SELECT affiliate_id FROM refgrow_payouts WHERE id = NEW.payout_id) = %d
+		BEGIN SELECT RAISE(ABORT, 'stop'); END`, all[1].ID)))
 	made, err := w.shop.RunPayouts(w.Context(), refgrow.PayoutRunParams{})
 	if err == nil || len(made) != 1 || made[0].AffiliateID != all[0].ID {
 		w.Errorf("the run made %+v: %v", made, err)
@@ -243,12 +260,17 @@ func payLargest(w *world) {
 	}))
 	largest := money.New(money.MaxMinor, "USD")
 	for range 3 {
-		must(w.shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: largest, Note: "a bonus"}))
+		must(w.shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{
+			AffiliateID: jane.ID, Amount: largest, Note: "a bonus",
+		}))
 	}
-	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: largest, Value: largest})
+	sale := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: largest, Value: largest,
+	})
 	made := w.run(refgrow.PayoutRunParams{Minimum: largest})
 	equal(w, "the run", summary(made), "360000000000000.00 USD pending")
-	equal(w, "the file", string(must(w.shop.ExportPayouts(ctx, refgrow.PayPalFile, "")).CSV),
+	equal(w, "the file", string(must(w.shop.ExportPayouts(ctx,
+		refgrow.ExportPayoutsParams{Format: refgrow.PayPalFile})).CSV),
 		fmt.Sprintf("jane@pay.example.com,360000000000000.00,USD,payout-%d,Affiliate payout %d\n", made[0].ID, made[0].ID))
 	w.pay(made[0])
 	w.refund(sale, "")

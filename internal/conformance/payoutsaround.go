@@ -17,18 +17,23 @@ func payoutSurroundingTests() []test {
 		{"idempotent", idempotentRun},
 		{"a renamed project", payRenamed},
 		{"files", payoutFiles},
+		{"paused", pausedPayouts},
 	}
 }
 
-// An affiliate that was made inactive gets what it has earned before.
+// An affiliate that was made inactive gets what it had earned before.
 func payInactive(w *world) {
 	jane := w.affiliate("jane")
 	w.purchase(jane.ID, "10.00 USD")
-	must(w.shop.UpdateAffiliate(w.Context(), jane.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
+	must(w.shop.UpdateAffiliate(w.Context(), jane.ID, refgrow.UpdateAffiliateParams{
+		Status: new(refgrow.AffiliateInactive),
+	}))
 	made := w.run(refgrow.PayoutRunParams{})
 	equal(w, "the run", summary(made), "2.00 USD pending")
 	must(w.shop.UpdateAffiliate(w.Context(), jane.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateActive)}))
-	must(w.shop.UpdateAffiliate(w.Context(), jane.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
+	must(w.shop.UpdateAffiliate(w.Context(), jane.ID, refgrow.UpdateAffiliateParams{
+		Status: new(refgrow.AffiliateInactive),
+	}))
 	w.pay(made[0])
 	equal(w, "the account", w.account(jane.ID), "total 2.00 paid 2.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
 	w.verify()
@@ -50,7 +55,8 @@ func payoutClock(w *world) {
 	paid := w.pay(made[0])
 	equal(w, "when it was paid", *paid.PaidAt, sale.AvailableAt)
 	equal(w, "a run after it was paid", summary(w.run(refgrow.PayoutRunParams{})), "")
-	equal(w, "the account at the earlier time", w.account(jane.ID), "total 20.00 paid 20.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
+	equal(w, "the account at the earlier time", w.account(jane.ID),
+		"total 20.00 paid 20.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
 	w.verify()
 	w.adjust(jane.ID, "3.00 USD")
 	next := w.run(refgrow.PayoutRunParams{})
@@ -65,7 +71,7 @@ func payoutClock(w *world) {
 	w.verify()
 }
 
-// What was reserved, payable and paid at an instant can be asked for later.
+// What was reserved, payable and paid at an instant can be queried later.
 func payoutsAsOf(w *world) {
 	jane := w.affiliate("jane")
 	w.purchase(jane.ID, "100.00 USD")
@@ -97,7 +103,7 @@ func payoutsAsOf(w *world) {
 	}
 }
 
-// A run behind an Idempotency key is made once.
+// A run with an Idempotency key is made once.
 func idempotentRun(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -125,7 +131,7 @@ func idempotentRun(w *world) {
 	w.verify()
 }
 
-// A project is the same under another name.
+// A project stays the same under another name.
 func payRenamed(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -145,8 +151,7 @@ func payRenamed(w *world) {
 	w.verify()
 }
 
-// A file has the pending payouts in one currency, of those who can be paid by its
-// service.
+// A file has the pending payouts in one currency, of those whom its service can pay.
 func payoutFiles(w *world) {
 	ctx := w.Context()
 	prefer := func(name string, preferences refgrow.PayoutPreferences) *refgrow.Affiliate {
@@ -154,7 +159,10 @@ func payoutFiles(w *world) {
 		must(w.shop.UpdateAffiliate(ctx, a.ID, refgrow.UpdateAffiliateParams{PayoutPreferences: refgrow.Set(preferences)}))
 		return a
 	}
-	both := prefer("both", refgrow.PayoutPreferences{PayPalEmail: "both@pay.example.com", WiseAccountID: "4711", WiseEmail: "both@wise.example.com"})
+	both := prefer("both", refgrow.PayoutPreferences{
+		PayPalEmail: "both@pay.example.com", WiseAccountID: "4711", WiseEmail: "both@wise.example.com",
+		WiseName: "Bo, Both",
+	})
 	wise := prefer("wise", refgrow.PayoutPreferences{WiseEmail: "wise@wise.example.com"})
 	none := w.affiliate("none")
 	paid := prefer("paid", refgrow.PayoutPreferences{PayPalEmail: "paid@pay.example.com"})
@@ -167,7 +175,9 @@ func payoutFiles(w *world) {
 	must(stranger.UpdateAffiliate(ctx, other.ID, refgrow.UpdateAffiliateParams{
 		PayoutPreferences: refgrow.Set(refgrow.PayoutPreferences{PayPalEmail: "other@pay.example.com"}),
 	}))
-	must(stranger.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: other.ID, Amount: money.MustParse("1.00 USD"), Note: "x"}))
+	must(stranger.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{
+		AffiliateID: other.ID, Amount: money.MustParse("1.00 USD"), Note: "x",
+	}))
 	must(stranger.RunPayouts(ctx, refgrow.PayoutRunParams{}))
 	id := make(map[int64]int64) // of the affiliate's payout in USD
 	for _, p := range w.run(refgrow.PayoutRunParams{}) {
@@ -176,28 +186,67 @@ func payoutFiles(w *world) {
 	yen := w.run(refgrow.PayoutRunParams{Currency: "JPY"})
 	w.pay(*must(w.shop.GetPayout(ctx, id[paid.ID])))
 	w.cancel(yen[0])
-	const names = "recipientId,recipientEmail,sourceCurrency,targetCurrency,amountCurrency,amount,paymentReference\n"
+	const saved = "recipientId,name,recipientEmail,sourceCurrency,targetCurrency,amountCurrency,amount,paymentReference\n"
+	const byEmail = "name,recipientEmail,paymentReference,receiverType," +
+		"amountCurrency,amount,sourceCurrency,targetCurrency\n"
 	for _, c := range []struct {
 		format           refgrow.PayoutFormat
 		currency         money.Currency
 		payouts, leftOut int
 		csv              string
 	}{
-		{refgrow.PayPalFile, "", 1, 2, fmt.Sprintf("both@pay.example.com,12.30,USD,payout-%d,Affiliate payout %d\n", id[both.ID], id[both.ID])},
-		{refgrow.WiseFile, "usd", 2, 1, names + fmt.Sprintf("4711,both@wise.example.com,USD,USD,target,12.30,Payout %d\n", id[both.ID]) +
-			fmt.Sprintf(",wise@wise.example.com,USD,USD,target,12.30,Payout %d\n", id[wise.ID])},
-		{refgrow.PayPalFile, "JPY", 1, 2, fmt.Sprintf("paid@pay.example.com,700,JPY,payout-%d,Affiliate payout %d\n", yen[3].ID, yen[3].ID)},
+		{refgrow.PayPalFile, "", 1, 2,
+			fmt.Sprintf("both@pay.example.com,12.30,USD,payout-%d,Affiliate payout %d\n", id[both.ID], id[both.ID])},
+		{refgrow.WiseFile, "usd", 1, 2, saved + fmt.Sprintf(
+			"4711,\"Bo, Both\",both@wise.example.com,USD,USD,target,12.30,Payout %d\n", id[both.ID])},
+		{refgrow.WiseEmailFile, "usd", 2, 1, byEmail + fmt.Sprintf(
+			"\"Bo, Both\",both@wise.example.com,Payout %d,PERSON,target,12.30,USD,USD\n"+
+				"wise@wise.example.com,wise@wise.example.com,Payout %d,PERSON,target,12.30,USD,USD\n", id[both.ID], id[wise.ID])},
+		{refgrow.PayPalFile, "JPY", 1, 2,
+			fmt.Sprintf("paid@pay.example.com,700,JPY,payout-%d,Affiliate payout %d\n", yen[3].ID, yen[3].ID)},
 		{refgrow.PayPalFile, "EUR", 0, 0, ""},
-		{refgrow.WiseFile, "EUR", 0, 0, names},
+		{refgrow.WiseFile, "EUR", 0, 0, saved},
 	} {
-		file := must(w.shop.ExportPayouts(ctx, c.format, c.currency))
+		file := must(w.shop.ExportPayouts(ctx, refgrow.ExportPayoutsParams{Format: c.format, Currency: c.currency}))
 		what := fmt.Sprintf("the %s file in %q", c.format, c.currency)
 		equal(w, what, string(file.CSV), c.csv)
 		equal(w, "the payouts in "+what, [2]int{file.Payouts, file.LeftOut}, [2]int{c.payouts, c.leftOut})
 	}
-	equal(w, "the pending ones after the files", must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), 6)
-	w.refused("an unknown format", errOf(w.shop.ExportPayouts(ctx, "cash", "")), refgrow.ErrInvalid, "format")
-	w.refused("an unknown currency", errOf(w.shop.ExportPayouts(ctx, refgrow.PayPalFile, "XXX")), refgrow.ErrInvalid, "currency")
+	equal(w, "the pending ones after the files",
+		must(w.shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutPending})), 6)
+	w.refused("an unknown format", errOf(w.shop.ExportPayouts(ctx, refgrow.ExportPayoutsParams{Format: "cash"})),
+		refgrow.ErrInvalid, "format")
+	w.refused("an unknown currency",
+		errOf(w.shop.ExportPayouts(ctx, refgrow.ExportPayoutsParams{Format: refgrow.PayPalFile, Currency: "XXX"})),
+		refgrow.ErrInvalid, "currency")
+	w.refused("a currency that PayPal does not take", errOf(w.shop.ExportPayouts(ctx,
+		refgrow.ExportPayoutsParams{Format: refgrow.PayPalFile, Currency: "KWD"})), refgrow.ErrInvalid, "currency")
+	w.refused("a part after no payout", errOf(w.shop.ExportPayouts(ctx,
+		refgrow.ExportPayoutsParams{Format: refgrow.PayPalFile, After: -1})), refgrow.ErrInvalid, "after")
+	w.checkPayouts()
+	w.verify()
+}
+
+// Runs leave out an affiliate whose payouts are paused, who goes on earning.
+func pausedPayouts(w *world) {
+	ctx := w.Context()
+	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	pause := func(paused bool) *refgrow.Affiliate {
+		return must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{PayoutsPaused: &paused}))
+	}
+	w.adjust(jane.ID, "10.00 USD")
+	w.adjust(joe.ID, "20.00 USD")
+	paused := pause(true)
+	equal(w, "the status", paused.Status, refgrow.AffiliateActive)
+	equal(w, "the earnings", paused.Earnings[0].Payable.String(), "10.00 USD")
+	equal(w, "the preview", summary(must(w.shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{}))), "20.00 USD pending")
+	equal(w, "the run", summary(w.run(refgrow.PayoutRunParams{})), "20.00 USD pending")
+	w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("50 USD"), Value: money.MustParse("5 USD"),
+	})
+	equal(w, "the next run", summary(w.run(refgrow.PayoutRunParams{})), "")
+	pause(false)
+	equal(w, "the run after the pause", summary(w.run(refgrow.PayoutRunParams{})), "15.00 USD pending")
 	w.checkPayouts()
 	w.verify()
 }

@@ -20,15 +20,17 @@ func pendingPayoutTests() []test {
 	}
 }
 
-// What happens to a reserved conversion leaves its payout as it is.
+// Whatever happens to a reserved conversion leaves its payout as it is.
 func changesWhilePending(w *world) {
+	affiliates := 0 // codes of deleted ones stay in use
 	for what, c := range map[string]struct {
 		change func(c *refgrow.Conversion)
 		next   string // with a bonus of 50.00 that comes later
 	}{
 		"refunded":         {func(c *refgrow.Conversion) { w.refund(c, "") }, "30.00 USD paid"},
 		"refunded in part": {func(c *refgrow.Conversion) { w.refund(c, "25.00 USD") }, "45.00 USD paid"},
-		"deleted":          {func(c *refgrow.Conversion) { w.ok(w.shop.DeleteConversion(w.Context(), c.ID)) }, "30.00 USD paid"},
+		"deleted": {func(c *refgrow.Conversion) { w.ok(w.shop.DeleteConversion(w.Context(), c.ID)) },
+			"30.00 USD paid"},
 		"worth less": {func(c *refgrow.Conversion) {
 			w.update(c, refgrow.UpdateConversionParams{Value: new(money.MustParse("0 USD"))})
 		}, "30.00 USD paid"},
@@ -41,7 +43,8 @@ func changesWhilePending(w *world) {
 		}, "50.00 USD paid"},
 	} {
 		for _, end := range []refgrow.PayoutStatus{refgrow.PayoutPaid, refgrow.PayoutCanceled} {
-			jane := w.affiliate("jane")
+			affiliates++
+			jane := w.affiliate(fmt.Sprintf("jane%d", affiliates))
 			sale := w.purchase(jane.ID, "100.00 USD")
 			made := w.run(refgrow.PayoutRunParams{})
 			c.change(sale)
@@ -60,7 +63,7 @@ func changesWhilePending(w *world) {
 			}
 			b := must(w.shop.Earnings(w.Context(), jane.ID))[0]
 			if !b.Unpaid.IsZero() || !b.Payable.IsZero() || b.Paid != b.Total {
-				w.Errorf("%s, and %s: in the end the balance is %+v", what, end, b)
+				w.Errorf("%s, and %s: at the end the balance is %+v", what, end, b)
 			}
 			w.checkPayouts()
 			w.verify()
@@ -70,14 +73,15 @@ func changesWhilePending(w *world) {
 	w.verify()
 }
 
-// What was given back after it was paid is taken from later earnings, however many
-// runs come between.
+// What was refunded after it was paid is taken from later earnings, however many runs
+// come in between.
 func carriedDebts(w *world) {
 	jane := w.affiliate("jane")
 	sale := w.purchase(jane.ID, "100.00 USD")
 	equal(w, "the first payout", w.payNow(refgrow.PayoutRunParams{}), "20.00 USD paid")
 	w.refund(sale, "")
-	equal(w, "the account", w.account(jane.ID), "total 0.00 paid 20.00 eligible -20.00 held 0.00 reserved 0.00 payable -20.00")
+	equal(w, "the account", w.account(jane.ID),
+		"total 0.00 paid 20.00 eligible -20.00 held 0.00 reserved 0.00 payable -20.00")
 	for range 2 {
 		equal(w, "a run with a debt alone", summary(w.run(refgrow.PayoutRunParams{Minimum: money.MustParse("0 USD")})), "")
 		w.clock.Advance(30 * 24 * time.Hour)
@@ -91,32 +95,38 @@ func carriedDebts(w *world) {
 	equal(w, "a run with more", summary(made), "0.01 USD pending")
 	equal(w, "its entries", made[0].EntryCount, 4)
 	w.pay(made[0])
-	equal(w, "the account in the end", w.account(jane.ID), "total 20.01 paid 20.01 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
+	equal(w, "the account in the end", w.account(jane.ID),
+		"total 20.01 paid 20.01 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
 	w.checkPayouts()
 	w.verify()
 }
 
-// What is taken from what is held counts at once, and once.
+// A sale that is refunded within its hold changes nothing of the payouts before.
 func heldDebts(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(10)})
 	sale := w.purchase(jane.ID, "100.00 USD")
 	w.refund(sale, "40.00 USD")
-	equal(w, "the account", w.account(jane.ID), "total 12.00 paid 0.00 eligible 0.00 held 12.00 reserved 0.00 payable -8.00")
+	equal(w, "the account", w.account(jane.ID),
+		"total 12.00 paid 0.00 eligible 0.00 held 12.00 reserved 0.00 payable 0.00")
 	w.adjust(jane.ID, "30.00 USD")
 	made := w.run(refgrow.PayoutRunParams{})
-	equal(w, "the run", summary(made), "22.00 USD pending")
-	equal(w, "the account, reserved", w.account(jane.ID), "total 42.00 paid 0.00 eligible 30.00 held 12.00 reserved 22.00 payable 0.00")
+	equal(w, "the run", summary(made), "30.00 USD pending")
+	equal(w, "the account, reserved", w.account(jane.ID),
+		"total 42.00 paid 0.00 eligible 30.00 held 12.00 reserved 30.00 payable 0.00")
 	w.verify()
 	w.pay(made[0])
-	equal(w, "the account, paid", w.account(jane.ID), "total 42.00 paid 22.00 eligible 0.00 held 20.00 reserved 0.00 payable 0.00")
+	equal(w, "the account, paid", w.account(jane.ID),
+		"total 42.00 paid 30.00 eligible 0.00 held 12.00 reserved 0.00 payable 0.00")
 	equal(w, "whether the sale is paid", must(w.shop.GetConversion(w.Context(), sale.ID)).Paid, false)
 	w.verify()
 	w.refund(sale, "10.00 USD")
-	equal(w, "the account after another refund", w.account(jane.ID), "total 40.00 paid 22.00 eligible 0.00 held 18.00 reserved 0.00 payable -2.00")
+	equal(w, "the account after another refund", w.account(jane.ID),
+		"total 40.00 paid 30.00 eligible 0.00 held 10.00 reserved 0.00 payable 0.00")
 	w.clock.Set(sale.AvailableAt)
-	equal(w, "the account after the hold", w.account(jane.ID), "total 40.00 paid 22.00 eligible 18.00 held 0.00 reserved 0.00 payable 18.00")
-	equal(w, "the last run", w.payNow(refgrow.PayoutRunParams{}), "18.00 USD paid")
+	equal(w, "the account after the hold", w.account(jane.ID),
+		"total 40.00 paid 30.00 eligible 10.00 held 0.00 reserved 0.00 payable 10.00")
+	equal(w, "the last run", w.payNow(refgrow.PayoutRunParams{}), "10.00 USD paid")
 	equal(w, "whether the sale is paid in the end", must(w.shop.GetConversion(w.Context(), sale.ID)).Paid, true)
 	w.checkPayouts()
 	w.verify()
@@ -134,7 +144,8 @@ func payoutOfAdjustments(w *world) {
 	w.adjust(jane.ID, "-20.00 USD")
 	w.verify()
 	w.pay(made[0])
-	equal(w, "the account", w.account(jane.ID), "total -12.50 paid 7.50 eligible -20.00 held 0.00 reserved 0.00 payable -20.00")
+	equal(w, "the account", w.account(jane.ID),
+		"total -12.50 paid 7.50 eligible -20.00 held 0.00 reserved 0.00 payable -20.00")
 	for _, e := range collect(w, w.shop.AllLedger(w.Context(), jane.ID, refgrow.ListLedgerParams{})) {
 		if e.Kind == refgrow.EntrySettlement && (e.PayoutID != made[0].ID || e.ConversionID != 0) {
 			w.Errorf("a settlement is %+v", e)
@@ -144,8 +155,8 @@ func payoutOfAdjustments(w *world) {
 	w.verify()
 }
 
-// What was settled by hand is not paid out again, and what a payout has is not
-// settled by hand.
+// What was settled manually is not paid out again, and what a payout has is not settled
+// manually.
 func payoutAndHand(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -159,18 +170,23 @@ func payoutAndHand(w *world) {
 	made := w.run(refgrow.PayoutRunParams{})
 	equal(w, "the run", summary(made), "4.00 USD pending")
 	for field, change := range map[string]refgrow.UpdateConversionParams{
-		"paid": {Paid: new(true)}, "affiliate_id": {AffiliateID: refgrow.Set(joe.ID)}, "base_value_currency": {Currency: new(money.Currency("EUR"))},
+		"paid": {Paid: new(true)}, "affiliate_id": {AffiliateID: refgrow.Set(joe.ID)},
+		"base_value_currency": {Currency: new(money.Currency("EUR"))},
 	} {
-		w.refused("a change of a reserved conversion's "+field, errOf(w.shop.UpdateConversion(ctx, held.ID, change)), refgrow.ErrConflict, field)
+		w.refused("a change of a reserved conversion's "+field, errOf(w.shop.UpdateConversion(ctx, held.ID, change)),
+			refgrow.ErrConflict, field)
 	}
-	w.update(held, refgrow.UpdateConversionParams{Paid: new(false), Reference: refgrow.Set("r1")}) // what is so already
+	w.update(held, refgrow.UpdateConversionParams{Paid: new(false), Reference: refgrow.Set("r1")}) // what is already so
 	w.cancel(made[0])
 	w.update(held, refgrow.UpdateConversionParams{Paid: new(true)})
 	equal(w, "a run after that", summary(w.run(refgrow.PayoutRunParams{})), "")
 	w.update(held, refgrow.UpdateConversionParams{Paid: new(false), Value: new(money.MustParse("5.00 USD"))})
 	equal(w, "the payout of what was settled by mistake", w.payNow(refgrow.PayoutRunParams{}), "5.00 USD paid")
-	w.refused("taking it back by hand", errOf(w.shop.UpdateConversion(ctx, held.ID, refgrow.UpdateConversionParams{Paid: new(false)})), refgrow.ErrConflict, "paid")
-	equal(w, "the account in the end", w.account(jane.ID), "total 8.00 paid 8.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
+	w.refused("taking it back by hand",
+		errOf(w.shop.UpdateConversion(ctx, held.ID, refgrow.UpdateConversionParams{Paid: new(false)})),
+		refgrow.ErrConflict, "paid")
+	equal(w, "the account in the end", w.account(jane.ID),
+		"total 8.00 paid 8.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
 	w.checkPayouts()
 	w.verify()
 }
@@ -196,7 +212,8 @@ func refusePayouts(w *world) {
 	w.refused("paying none", pay(1<<40, ""), refgrow.ErrNotFound, "")
 	w.refused("canceling none", errOf(w.shop.CancelPayout(ctx, 1<<40)), refgrow.ErrNotFound, "")
 	w.refused("finding none", errOf(w.shop.GetPayout(ctx, 1<<40)), refgrow.ErrNotFound, "")
-	w.refused("the entries of none", errOf(w.shop.ListPayoutEntries(ctx, 1<<40, refgrow.ListPayoutEntriesParams{})), refgrow.ErrNotFound, "")
+	w.refused("the entries of none",
+		errOf(w.shop.ListPayoutEntries(ctx, 1<<40, refgrow.ListPayoutEntriesParams{})), refgrow.ErrNotFound, "")
 	for _, reference := range []string{strings.Repeat("x", 256), "a\nb", "\xff"} {
 		w.refused("a wrong reference", pay(pending.ID, reference), refgrow.ErrInvalid, "external_reference")
 	}

@@ -22,8 +22,9 @@ func createProjects(w *world) {
 	ctx := w.Context()
 	plain := must(w.engine.CreateProject(ctx, "plain", refgrow.Settings{}))
 	equal(w, "the default", must(plain.Settings(ctx)), refgrow.Settings{
-		Currency: "USD", Commission: refgrow.Percent("0"), SignupCommission: refgrow.Percent("0"), SelfReferral: refgrow.SelfReferralRefuse,
-		CommissionDuration: refgrow.Lifetime, MinimumPayout: money.New(0, "USD"), Touch: refgrow.TouchLast, CookieDays: 60, ClickDays: 90,
+		Currency: "USD", Commission: refgrow.Percent("0"), SignupCommission: refgrow.Percent("0"),
+		SelfReferral: refgrow.SelfReferralRefuse, CommissionDuration: refgrow.Lifetime,
+		MinimumPayout: money.New(0, "USD"), Touch: refgrow.TouchLast, CookieDays: 60, ClickDays: 90,
 		AllowedOrigins: []string{},
 	})
 	given := refgrow.Settings{
@@ -36,7 +37,8 @@ func createProjects(w *world) {
 	full := must(w.engine.CreateProject(ctx, "full", given))
 	equal(w, "what was given", must(full.Settings(ctx)), given)
 
-	w.refused("a name that is taken", errOf(w.engine.CreateProject(ctx, "shop", refgrow.Settings{})), refgrow.ErrConflict, "name")
+	w.takenBy("a name that is taken", errOf(w.engine.CreateProject(ctx, "shop", refgrow.Settings{})),
+		"name", w.shop.ID())
 	for _, name := range []string{"", " shop", "shop ", "a\nb", "\xff"} {
 		w.refused("the name "+name, errOf(w.engine.CreateProject(ctx, name, refgrow.Settings{})), refgrow.ErrInvalid, "name")
 	}
@@ -52,7 +54,7 @@ func createProjects(w *world) {
 	w.verify()
 }
 
-// A project that is there is found as it is.
+// An existing project is found as it is.
 func ensureProjects(w *world) {
 	ctx := w.Context()
 	again := must(w.engine.EnsureProject(ctx, "shop", refgrow.Settings{Commission: refgrow.Percent("50"), HoldDays: 7}))
@@ -63,7 +65,8 @@ func ensureProjects(w *world) {
 
 	fresh := must(w.engine.EnsureProject(ctx, "fresh", refgrow.Settings{HoldDays: 7}))
 	equal(w, "the hold of the new one", must(fresh.Settings(ctx)).HoldDays, 7)
-	w.refused("wrong settings", errOf(w.engine.EnsureProject(ctx, "wrong", refgrow.Settings{HoldDays: -1})), refgrow.ErrInvalid, "hold_days")
+	w.refused("wrong settings", errOf(w.engine.EnsureProject(ctx, "wrong", refgrow.Settings{HoldDays: -1})),
+		refgrow.ErrInvalid, "hold_days")
 	w.refused("the project of wrong settings", errOf(w.engine.Project(ctx, "wrong")), refgrow.ErrNotFound, "")
 }
 
@@ -75,8 +78,10 @@ func refuseSettings(w *world) {
 		"currency":      {{Currency: "US"}, {Currency: "ABC"}, {Currency: "XAU"}},
 		"self_referral": {{SelfReferral: "sometimes"}},
 		"commission": {
-			{Commission: refgrow.Percent("100.0001")}, {Commission: refgrow.Percent("-1")}, {Commission: refgrow.Percent("8.20001")},
-			{Commission: refgrow.Percent("much")}, {Commission: refgrow.Percent("")}, {Commission: refgrow.Fixed(money.New(-1, "USD"))},
+			{Commission: refgrow.Percent("100.0001")}, {Commission: refgrow.Percent("-1")},
+			{Commission: refgrow.Percent("8.20001")},
+			{Commission: refgrow.Percent("much")}, {Commission: refgrow.Percent("")},
+			{Commission: refgrow.Fixed(money.New(-1, "USD"))},
 			{Commission: refgrow.Fixed(money.New(money.MaxMinor+1, "USD"))},
 			{Currency: "JPY", Commission: refgrow.Fixed(money.MustParse("5.50 USD"))}, // does not fit
 		},
@@ -84,7 +89,9 @@ func refuseSettings(w *world) {
 	} {
 		for _, s := range wrong {
 			w.refused(field+" at creation", errOf(w.engine.CreateProject(ctx, "wrong", s)), refgrow.ErrInvalid, field)
-			params := refgrow.UpdateSettingsParams{HoldDays: &s.HoldDays, Commission: &s.Commission, SignupCommission: &s.SignupCommission}
+			params := refgrow.UpdateSettingsParams{
+				HoldDays: &s.HoldDays, Commission: &s.Commission, SignupCommission: &s.SignupCommission,
+			}
 			if s.Currency != "" {
 				params.Currency = &s.Currency
 			}
@@ -98,7 +105,7 @@ func refuseSettings(w *world) {
 	w.refused("a project of wrong settings", errOf(w.engine.Project(ctx, "wrong")), refgrow.ErrNotFound, "")
 }
 
-// Only what is named changes, and the answer is what is then in force.
+// Only what is named changes, and the answer is what is in force afterwards.
 func updateSettings(w *world) {
 	ctx := w.Context()
 	want := must(w.shop.Settings(ctx))
@@ -131,7 +138,8 @@ func updateSettings(w *world) {
 		},
 		func(p *refgrow.UpdateSettingsParams, s *refgrow.Settings) {
 			// A fixed commission is the same number in the new currency.
-			s.Currency, s.Commission, s.MinimumPayout = "EUR", refgrow.Fixed(money.MustParse("5.00 EUR")), money.MustParse("20.00 EUR")
+			s.Currency, s.Commission = "EUR", refgrow.Fixed(money.MustParse("5.00 EUR"))
+			s.MinimumPayout = money.MustParse("20.00 EUR")
 			p.Currency = new(money.Currency("eur"))
 		},
 	} {
@@ -143,8 +151,8 @@ func updateSettings(w *world) {
 	w.verify()
 }
 
-// The currency is fixed by the first ledger entry, not by a conversion that
-// earns nobody anything.
+// The currency is fixed by the first ledger entry, not by a conversion that earns
+// nothing.
 func fixCurrency(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -154,7 +162,7 @@ func fixCurrency(w *world) {
 	w.refused("another currency", errOf(w.shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{
 		Currency: new(money.Currency("USD")), HoldDays: new(9),
 	})), refgrow.ErrConflict, "currency")
-	settings := w.set(refgrow.UpdateSettingsParams{Currency: new(money.Currency("EUR"))}) // what is so already
+	settings := w.set(refgrow.UpdateSettingsParams{Currency: new(money.Currency("EUR"))}) // what is already so
 	equal(w, "the currency", settings.Currency, "EUR")
 	equal(w, "the hold of the refused change", settings.HoldDays, 0)
 	// The entries of a deleted conversion stay.
@@ -165,7 +173,7 @@ func fixCurrency(w *world) {
 	w.verify()
 }
 
-// A hold is that of the day of the conversion.
+// A conversion keeps the hold of its day.
 func changeHold(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -174,7 +182,8 @@ func changeHold(w *world) {
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(30)})
 	held := w.purchase(jane.ID, "20.00 USD")
 	late := w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("40.00 USD"), OccurredAt: now.Add(-29 * 24 * time.Hour),
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("40.00 USD"),
+		OccurredAt: now.Add(-29 * 24 * time.Hour),
 	})
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(0)})
 	free2 := w.purchase(jane.ID, "80.00 USD")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
 )
 
 func referralTests() []test {
@@ -17,8 +18,8 @@ func referralTests() []test {
 	}
 }
 
-// Without an affiliate and a status, a new one has signed up directly; otherwise
-// it is pending. Who has bought has a conversion date.
+// Without an affiliate and a status, a new one has signed up directly; otherwise it is
+// pending. A customer who has bought has a conversion date.
 func createReferrals(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -29,17 +30,23 @@ func createReferrals(w *world) {
 	}{
 		{refgrow.CreateReferralParams{Email: "A@Example.com"}, refgrow.ReferralDirectSignup, false},
 		{refgrow.CreateReferralParams{Email: "b@example.com", AffiliateID: jane.ID}, refgrow.ReferralPending, false},
-		{refgrow.CreateReferralParams{Email: "c@example.com", Status: refgrow.ReferralPending}, refgrow.ReferralPending, false},
-		{refgrow.CreateReferralParams{ExternalID: "u_4", AffiliateID: jane.ID, Status: refgrow.ReferralConverted}, refgrow.ReferralConverted, true},
-		{refgrow.CreateReferralParams{Email: "e@example.com", ExternalID: "u_5", Status: refgrow.ReferralDirect}, refgrow.ReferralDirect, true},
+		{refgrow.CreateReferralParams{Email: "c@example.com", Status: refgrow.ReferralPending},
+			refgrow.ReferralPending, false},
+		{refgrow.CreateReferralParams{ExternalID: "u_4", AffiliateID: jane.ID, Status: refgrow.ReferralConverted},
+			refgrow.ReferralConverted, true},
+		{refgrow.CreateReferralParams{Email: "e@example.com", ExternalID: "u_5", Status: refgrow.ReferralDirect},
+			refgrow.ReferralDirect, true},
 	} {
 		made := must(w.shop.CreateReferral(ctx, c.params))
 		want := refgrow.Referral{
-			ID: made.ID, Email: strings.ToLower(c.params.Email), ExternalID: c.params.ExternalID, AffiliateID: c.params.AffiliateID,
-			Status: c.status, CreatedAt: w.clock.Now(),
+			ID: made.ID, Email: strings.ToLower(c.params.Email), ExternalID: c.params.ExternalID,
+			AffiliateID: c.params.AffiliateID, Status: c.status, CreatedAt: w.clock.Now(),
 		}
 		if c.params.AffiliateID != 0 {
 			want.AffiliateCode = "JANE"
+		}
+		if c.params.ExternalID != "" {
+			want.ExternalIDs = []string{c.params.ExternalID}
 		}
 		w.sameReferral("the new one", made, want, c.converted)
 		w.sameReferral("the one by id", must(w.shop.GetReferral(ctx, made.ID)), want, c.converted)
@@ -58,7 +65,7 @@ func createReferrals(w *world) {
 	w.verify()
 }
 
-// sameReferral compares a referral; a conversion date is the time of its making.
+// sameReferral compares a referral; a conversion date is the time of its creation.
 func (w *world) sameReferral(what string, got *refgrow.Referral, want refgrow.Referral, converted bool) {
 	w.Helper()
 	plain := *got
@@ -102,7 +109,8 @@ func refuseReferrals(w *world) {
 	} {
 		w.refused("updating one", errOf(w.shop.UpdateReferral(ctx, cora.ID, c.params)), c.kind, c.field)
 	}
-	w.refused("an unknown one", errOf(w.shop.UpdateReferral(ctx, 1<<40, refgrow.UpdateReferralParams{})), refgrow.ErrNotFound, "")
+	w.refused("an unknown one",
+		errOf(w.shop.UpdateReferral(ctx, 1<<40, refgrow.UpdateReferralParams{})), refgrow.ErrNotFound, "")
 	equal(w, "the first one", *must(w.shop.GetReferral(ctx, carl.ID)), *carl)
 	equal(w, "the other one", *must(w.shop.GetReferral(ctx, cora.ID)), *cora)
 	equal(w, "the count", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 2)
@@ -122,22 +130,27 @@ func updateReferrals(w *world) {
 	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, Customer: refgrow.Customer{ID: carl.ID}})
 
 	// A new affiliate gets later conversions only.
-	equal(w, "the new affiliate's code", update(refgrow.UpdateReferralParams{AffiliateID: refgrow.Set(joe.ID)}).AffiliateCode, "JOE")
+	equal(w, "the new affiliate's code",
+		update(refgrow.UpdateReferralParams{AffiliateID: refgrow.Set(joe.ID)}).AffiliateCode, "JOE")
 	equal(w, "who has the earlier conversion", must(w.shop.GetConversion(ctx, sale.ID)).AffiliateID, jane.ID)
 	equal(w, "who has a later one", w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Signup, Customer: refgrow.Customer{Email: "carl@example.com"},
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"), Customer: refgrow.Customer{Email: "carl@example.com"},
 	}).AffiliateID, joe.ID)
-	equal(w, "the affiliate of nobody's", update(refgrow.UpdateReferralParams{AffiliateID: refgrow.Clear[int64]()}).AffiliateCode, "")
-	equal(w, "the new email", update(refgrow.UpdateReferralParams{Email: new("Karl@example.com")}).Email, "karl@example.com")
+	update(refgrow.UpdateReferralParams{Status: new(refgrow.ReferralPending)})
+	equal(w, "the affiliate of nobody's",
+		update(refgrow.UpdateReferralParams{AffiliateID: refgrow.Clear[int64]()}).AffiliateCode, "")
+	equal(w, "the new email",
+		update(refgrow.UpdateReferralParams{Email: new("Karl@example.com")}).Email, "karl@example.com")
 	must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com"})) // free again
 
-	// A status of who has bought sets the date, the others clear it; the same
-	// status again changes nothing.
+	// A status of a customer who has bought sets the date, the others clear it; the
+	// same status again changes nothing.
 	for _, c := range []struct {
 		status refgrow.ReferralStatus
 		dated  bool
 	}{
-		{refgrow.ReferralConverted, true}, {refgrow.ReferralPending, false}, {refgrow.ReferralDirect, true}, {refgrow.ReferralDirectSignup, false},
+		{refgrow.ReferralConverted, true}, {refgrow.ReferralPending, false}, {refgrow.ReferralDirect, true},
+		{refgrow.ReferralDirectSignup, false},
 	} {
 		w.clock.Advance(time.Hour)
 		at := w.clock.Now()
@@ -153,11 +166,13 @@ func updateReferrals(w *world) {
 	w.verify()
 }
 
-// The conversions of a deleted customer stay, without it.
+// The conversions of a deleted customer stay, without the customer.
 func deleteReferrals(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
-	carl := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", ExternalID: "u_1", AffiliateID: jane.ID}))
+	carl := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{
+		Email: "carl@example.com", ExternalID: "u_1", AffiliateID: jane.ID,
+	}))
 	sale := w.record(refgrow.RecordConversionParams{
 		Type: refgrow.Signup, Customer: refgrow.Customer{ID: carl.ID},
 	})
@@ -167,7 +182,8 @@ func deleteReferrals(w *world) {
 	got := must(w.shop.GetConversion(ctx, sale.ID))
 	equal(w, "its conversion's customer", got.ReferredUserID, 0)
 	equal(w, "its conversion's affiliate", got.AffiliateID, jane.ID)
-	equal(w, "the list of its conversions", len(collect(w, w.shop.AllConversions(ctx, refgrow.ListConversionsParams{ReferredUserID: carl.ID}))), 0)
+	equal(w, "the list of its conversions",
+		len(collect(w, w.shop.AllConversions(ctx, refgrow.ListConversionsParams{ReferredUserID: carl.ID}))), 0)
 	again := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", ExternalID: "u_1"}))
 	if again.ID <= carl.ID {
 		w.Errorf("the id %d was used again as %d", carl.ID, again.ID)
@@ -179,8 +195,10 @@ func filterReferrals(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	for _, c := range []refgrow.CreateReferralParams{
-		{ExternalID: "1", AffiliateID: jane.ID}, {ExternalID: "2", AffiliateID: joe.ID, Status: refgrow.ReferralConverted}, {ExternalID: "3"},
-		{ExternalID: "4", AffiliateID: jane.ID, Status: refgrow.ReferralConverted}, {ExternalID: "5", Status: refgrow.ReferralDirect},
+		{ExternalID: "1", AffiliateID: jane.ID},
+		{ExternalID: "2", AffiliateID: joe.ID, Status: refgrow.ReferralConverted}, {ExternalID: "3"},
+		{ExternalID: "4", AffiliateID: jane.ID, Status: refgrow.ReferralConverted},
+		{ExternalID: "5", Status: refgrow.ReferralDirect},
 	} {
 		must(w.shop.CreateReferral(ctx, c))
 	}
@@ -204,7 +222,9 @@ func filterReferrals(w *world) {
 		equal(w, "the list", got, c.want)
 		equal(w, "the count of "+c.want, must(w.shop.CountReferrals(ctx, c.params)), int64(len(c.want)))
 	}
-	w.refused("a status that is none", errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{Status: "lost"})), refgrow.ErrInvalid, "status")
-	w.refused("an id below 0", errOf(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
+	w.refused("an unknown status", errOf(w.shop.ListReferrals(ctx, refgrow.ListReferralsParams{Status: "lost"})),
+		refgrow.ErrInvalid, "status")
+	w.refused("an id below 0", errOf(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{AffiliateID: -1})),
+		refgrow.ErrInvalid, "affiliate_id")
 	w.verify()
 }

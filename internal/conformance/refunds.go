@@ -18,6 +18,10 @@ func refundTests() []test {
 		{"after a settlement", refundSettled},
 		{"undone", undoRefunds},
 		{"of a sale of nobody", refundNobodys},
+		{"by name", refundByName},
+		{"by total", refundByTotal},
+		{"of free sales", refundFree},
+		{"and the base value", refundAndBaseValue},
 		{"the largest amounts", refundLargest},
 		{"refused", refuseRefunds},
 		{"adjustments", adjustments},
@@ -25,7 +29,7 @@ func refundTests() []test {
 	}
 }
 
-// refund gives back part of a sale, all that is left for "".
+// refund refunds part of a sale, or for "" all that is left.
 func (w *world) refund(c *refgrow.Conversion, amount string) *refgrow.Conversion {
 	w.Helper()
 	params := refgrow.RefundConversionParams{Reason: "sent back"}
@@ -48,13 +52,13 @@ func (w *world) ledger(affiliate int64) string {
 	return strings.Join(lines, ", ")
 }
 
-// Parts that add up to the whole take back exactly the commission, in whatever
-// steps.
+// Parts that add up to the whole take back exactly the commission, whatever the steps.
 func refundInParts(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{Commission: new(refgrow.Percent("10"))})
 	for _, parts := range [][]string{
-		{""}, {"30.10 USD"}, {"10.00 USD", "10.00 USD", ""}, {"0.01 USD", "30.08 USD", "0.01 USD"}, {"0.05 USD", "0.05 USD", "0.05 USD", "29.95 USD"},
+		{""}, {"30.10 USD"}, {"10.00 USD", "10.00 USD", ""}, {"0.01 USD", "30.08 USD", "0.01 USD"},
+		{"0.05 USD", "0.05 USD", "0.05 USD", "29.95 USD"},
 	} {
 		sale := w.purchase(jane.ID, "30.10 USD")
 		given := int64(0)
@@ -66,8 +70,8 @@ func refundInParts(w *world) {
 				given = 3010
 			}
 			equal(w, "what is refunded", got.Refunded.Minor(), given)
-			equal(w, "the value beside it", got.Value, sale.Value)
-			equal(w, "the base value beside it", got.BaseValue, sale.BaseValue)
+			equal(w, "the value next to it", got.Value, sale.Value)
+			equal(w, "the base value next to it", got.BaseValue, sale.BaseValue)
 			want := refgrow.ConversionEligible
 			if i == len(parts)-1 {
 				want = refgrow.ConversionRefunded
@@ -82,8 +86,8 @@ func refundInParts(w *world) {
 	w.verify()
 }
 
-// Edits between the refunds change what the rest of them takes back, and not what
-// remains in the end.
+// Edits between the refunds change what the rest of them takes back, but not what
+// remains at the end.
 func refundBetweenEdits(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(7), Commission: new(refgrow.Percent("8.2"))})
@@ -97,7 +101,8 @@ func refundBetweenEdits(w *world) {
 	w.update(sale, refgrow.UpdateConversionParams{Paid: new(true)})
 	w.refund(sale, "11.11 USD")
 	equal(w, "after another part, paid", w.balances(jane.ID), "USD total 3.33 paid 5.00 eligible -1.67 held 0.00")
-	w.update(sale, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("44.44 USD"))}) // all that was refunded
+	w.update(sale, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("44.45 USD"))})
+	w.refund(sale, "")
 	equal(w, "the status", must(w.shop.GetConversion(w.Context(), sale.ID)).Status, refgrow.ConversionRefunded)
 	equal(w, "after all of it", w.balances(jane.ID), "USD total 0.00 paid 5.00 eligible -5.00 held 0.00")
 	w.refused("a base value below", errOf(w.shop.UpdateConversion(w.Context(), sale.ID, refgrow.UpdateConversionParams{
@@ -124,7 +129,8 @@ func refundHeld(w *world) {
 	equal(w, "the balance without it", w.balances(jane.ID), "")
 	for _, e := range collect(w, w.shop.AllLedger(w.Context(), jane.ID, refgrow.ListLedgerParams{})) {
 		equal(w, "the availability of an entry", e.AvailableAt, sale.AvailableAt)
-		if e.Kind == refgrow.EntryReversal && (e.Note != "sent back" || e.ConversionID != sale.ID || e.CreatedAt != w.clock.Now()) {
+		if e.Kind == refgrow.EntryReversal &&
+			(e.Note != "sent back" || e.ConversionID != sale.ID || e.CreatedAt != w.clock.Now()) {
 			w.Errorf("a reversal is %+v", e)
 		}
 	}
@@ -133,13 +139,13 @@ func refundHeld(w *world) {
 	w.verify()
 }
 
-// What was settled, by hand or by a payout, is a debt when it is given back.
+// What was settled, manually or by a payout, is a debt when it is refunded.
 func refundSettled(w *world) {
 	for what, settle := range map[string]func(c *refgrow.Conversion){
 		"by hand":     func(c *refgrow.Conversion) { w.update(c, refgrow.UpdateConversionParams{Paid: new(true)}) },
 		"by a payout": func(*refgrow.Conversion) { w.payNow(refgrow.PayoutRunParams{}) },
 	} {
-		jane := w.affiliate("jane")
+		jane := w.affiliate("jane-" + strings.ReplaceAll(what, " ", "-")) // codes of deleted affiliates stay in use
 		sale := w.purchase(jane.ID, "100.00 USD")
 		settle(sale)
 		got := w.refund(sale, "50.00 USD")
@@ -148,16 +154,18 @@ func refundSettled(w *world) {
 		got = w.refund(sale, "")
 		equal(w, "the last status, settled "+what, got.Status, refgrow.ConversionRefunded)
 		equal(w, "whether it is paid, settled "+what, got.Paid, true)
-		equal(w, "the entries, settled "+what, w.ledger(jane.ID), "commission 20.00, settlement -20.00, reversal -10.00, reversal -10.00")
-		w.ok(w.shop.DeleteConversion(w.Context(), sale.ID)) // takes back nothing more
-		equal(w, "the balance after its deletion, settled "+what, w.balances(jane.ID), "USD total 0.00 paid 20.00 eligible -20.00 held 0.00")
+		equal(w, "the entries, settled "+what, w.ledger(jane.ID),
+			"commission 20.00, settlement -20.00, reversal -10.00, reversal -10.00")
+		w.ok(w.shop.DeleteConversion(w.Context(), sale.ID)) // takes back nothing else
+		equal(w, "the balance after its deletion, settled "+what, w.balances(jane.ID),
+			"USD total 0.00 paid 20.00 eligible -20.00 held 0.00")
 		w.checkPayouts()
 		w.verify()
 		w.ok(w.shop.DeleteAffiliate(w.Context(), jane.ID))
 	}
 }
 
-// A refund that did not happen is earned again, when the commission was.
+// An undone refund is earned again, as if it had not been.
 func undoRefunds(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -177,18 +185,21 @@ func undoRefunds(w *world) {
 	}
 	w.ok(undo("10.00 USD"))
 	w.ok(undo(""))
-	w.refused("nothing any more", undo(""), refgrow.ErrConflict, "amount")
+	w.refused("nothing that is left", undo(""), refgrow.ErrConflict, "amount")
 	equal(w, "the entries", w.ledger(jane.ID), "commission 20.00, reversal -6.00, correction 2.00, correction 4.00")
 	got := must(w.shop.GetConversion(ctx, sale.ID))
 	equal(w, "what is refunded", got.Refunded, money.MustParse("0 USD"))
 	equal(w, "the status", got.Status, refgrow.ConversionHeld)
-	equal(w, "the account", w.account(jane.ID), "total 20.00 paid 0.00 eligible 0.00 held 20.00 reserved 0.00 payable -6.00")
+	equal(w, "the account", w.account(jane.ID),
+		"total 20.00 paid 0.00 eligible 0.00 held 20.00 reserved 0.00 payable 0.00")
 	w.clock.Set(sale.AvailableAt)
 	equal(w, "the payout", w.payNow(refgrow.PayoutRunParams{}), "20.00 USD paid")
 	w.refund(sale, "")
 	w.ok(undo(""))
-	equal(w, "the account, paid", w.account(jane.ID), "total 20.00 paid 20.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
-	w.refused("an unknown conversion", errOf(w.shop.UndoRefund(ctx, 1<<40, refgrow.RefundConversionParams{})), refgrow.ErrNotFound, "")
+	equal(w, "the account, paid", w.account(jane.ID),
+		"total 20.00 paid 20.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
+	w.refused("an unknown conversion",
+		errOf(w.shop.UndoRefund(ctx, 1<<40, refgrow.RefundConversionParams{})), refgrow.ErrNotFound, "")
 	w.checkPayouts()
 	w.verify()
 }
@@ -198,11 +209,11 @@ func refundNobodys(w *world) {
 	jane := w.affiliate("jane")
 	sale := w.purchase(0, "100.00 USD")
 	equal(w, "the status in part", w.refund(sale, "40.00 USD").Status, refgrow.ConversionUnattributed)
-	w.refused("crediting it now", errOf(w.shop.UpdateConversion(w.Context(), sale.ID, refgrow.UpdateConversionParams{
-		AffiliateID: refgrow.Set(jane.ID),
-	})), refgrow.ErrConflict, "affiliate_id")
+	w.update(sale, refgrow.UpdateConversionParams{
+		AffiliateID: refgrow.Set(jane.ID), Value: new(money.MustParse("5.00 USD")),
+	})
+	equal(w, "the balance, refunded in part", w.balances(jane.ID), "USD total 3.00 paid 0.00 eligible 3.00 held 0.00")
 	must(w.shop.UndoRefund(w.Context(), sale.ID, refgrow.RefundConversionParams{}))
-	w.update(sale, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID), Value: new(money.MustParse("5.00 USD"))})
 	equal(w, "the balance", w.balances(jane.ID), "USD total 5.00 paid 0.00 eligible 5.00 held 0.00")
 	w.verify()
 }
@@ -211,9 +222,12 @@ func refundNobodys(w *world) {
 func refundLargest(w *world) {
 	jane := w.affiliate("jane")
 	largest := money.New(money.MaxMinor, "USD")
-	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: largest, Value: largest})
+	sale := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: largest, Value: largest,
+	})
 	w.refund(sale, "0.01 USD")
-	equal(w, "without one unit", w.balances(jane.ID), "USD total 89999999999999.99 paid 0.00 eligible 89999999999999.99 held 0.00")
+	equal(w, "without one unit", w.balances(jane.ID),
+		"USD total 89999999999999.99 paid 0.00 eligible 89999999999999.99 held 0.00")
 	w.refund(sale, "")
 	equal(w, "without all of them", w.balances(jane.ID), "")
 	small := w.record(refgrow.RecordConversionParams{
@@ -222,7 +236,8 @@ func refundLargest(w *world) {
 	for range 6 {
 		w.refund(small, "0.01 USD")
 	}
-	equal(w, "with a seventh", w.balances(jane.ID), "USD total 12857142857142.86 paid 0.00 eligible 12857142857142.86 held 0.00")
+	equal(w, "with a seventh", w.balances(jane.ID),
+		"USD total 12857142857142.86 paid 0.00 eligible 12857142857142.86 held 0.00")
 	w.refund(small, "")
 	equal(w, "without it", w.balances(jane.ID), "")
 	w.verify()
@@ -231,93 +246,78 @@ func refundLargest(w *world) {
 // What is refused changes nothing.
 func refuseRefunds(w *world) {
 	ctx := w.Context()
-	jane, joe := w.affiliate("jane"), w.affiliate("joe")
+	jane := w.affiliate("jane")
 	sale := w.purchase(jane.ID, "100.00 USD")
 	free := w.purchase(jane.ID, "0 USD")
-	signup := w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("1.00 USD")})
+	signup := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("1.00 USD"),
+	})
 	w.refund(sale, "40.00 USD")
-	before := [3]string{w.ledger(jane.ID), w.account(jane.ID), fmt.Sprint(must(w.shop.GetConversion(ctx, sale.ID)).Refunded)}
+	one, now := money.MustParse("1.00 USD"), w.clock.Now()
+	before := [3]string{
+		w.ledger(jane.ID), w.account(jane.ID), fmt.Sprint(must(w.shop.GetConversion(ctx, sale.ID)).Refunded),
+	}
 	for what, c := range map[string]struct {
 		id     int64
 		params refgrow.RefundConversionParams
 		kind   error
 		field  string
 	}{
-		"more than is left":    {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("60.01 USD")}, refgrow.ErrInvalid, "amount"},
-		"nothing":              {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("0 USD")}, refgrow.ErrInvalid, "amount"},
-		"less than nothing":    {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("-1.00 USD")}, refgrow.ErrInvalid, "amount"},
-		"another currency":     {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("1.00 EUR")}, refgrow.ErrInvalid, "amount"},
-		"too much for anybody": {sale.ID, refgrow.RefundConversionParams{Amount: money.New(money.MaxMinor+1, "USD")}, refgrow.ErrInvalid, "amount"},
-		"an endless reason":    {sale.ID, refgrow.RefundConversionParams{Reason: strings.Repeat("x", 1001)}, refgrow.ErrInvalid, "reason"},
-		"no base value":        {signup.ID, refgrow.RefundConversionParams{}, refgrow.ErrInvalid, "amount"},
-		"a sale of nothing":    {free.ID, refgrow.RefundConversionParams{}, refgrow.ErrConflict, "amount"},
-		"no conversion":        {1 << 40, refgrow.RefundConversionParams{}, refgrow.ErrNotFound, ""},
+		"more than is left": {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("60.01 USD")},
+			refgrow.ErrInvalid, "amount"},
+		"nothing": {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("0 USD")}, refgrow.ErrInvalid, "amount"},
+		"less than nothing": {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("-1.00 USD")},
+			refgrow.ErrInvalid, "amount"},
+		"another currency": {sale.ID, refgrow.RefundConversionParams{Amount: money.MustParse("1.00 EUR")},
+			refgrow.ErrInvalid, "amount"},
+		"too much for anybody": {sale.ID, refgrow.RefundConversionParams{Amount: money.New(money.MaxMinor+1, "USD")},
+			refgrow.ErrInvalid, "amount"},
+		"an endless reason": {sale.ID, refgrow.RefundConversionParams{Reason: strings.Repeat("x", 1001)},
+			refgrow.ErrInvalid, "reason"},
+		"part of a signup": {signup.ID, refgrow.RefundConversionParams{Amount: one, Cap: true},
+			refgrow.ErrInvalid, "amount"},
+		"part of a sale of nothing": {free.ID, refgrow.RefundConversionParams{Amount: one}, refgrow.ErrInvalid, "amount"},
+		"a total of a signup": {signup.ID, refgrow.RefundConversionParams{Total: one},
+			refgrow.ErrInvalid, "refunded_total"},
+		"a total in another currency": {sale.ID, refgrow.RefundConversionParams{Total: money.MustParse("1.00 EUR")},
+			refgrow.ErrInvalid, "refunded_total"},
+		"a total below nothing": {sale.ID, refgrow.RefundConversionParams{Total: money.MustParse("-1.00 USD")},
+			refgrow.ErrInvalid, "refunded_total"},
+		"an amount and a total": {sale.ID, refgrow.RefundConversionParams{Amount: one, Total: one},
+			refgrow.ErrInvalid, "refunded_total"},
+		"a total with a name": {sale.ID, refgrow.RefundConversionParams{Total: one, RefundReference: "r"},
+			refgrow.ErrInvalid, "refund_reference"},
+		"an endless name": {sale.ID, refgrow.RefundConversionParams{RefundReference: strings.Repeat("x", 256)},
+			refgrow.ErrInvalid, "refund_reference"},
+		"when no total was so":   {sale.ID, refgrow.RefundConversionParams{ToldAt: now}, refgrow.ErrInvalid, "told_at"},
+		"no total that is lower": {sale.ID, refgrow.RefundConversionParams{Lower: true}, refgrow.ErrInvalid, "lower"},
+		"a total of the future": {sale.ID, refgrow.RefundConversionParams{Total: one,
+			ToldAt: now.Add(24*time.Hour + time.Millisecond)}, refgrow.ErrInvalid, "told_at"},
+		"a total of before 1970": {sale.ID, refgrow.RefundConversionParams{Total: one, ToldAt: time.UnixMilli(-1)},
+			refgrow.ErrInvalid, "told_at"},
+		"no conversion": {1 << 40, refgrow.RefundConversionParams{}, refgrow.ErrNotFound, ""},
 	} {
 		w.refused(what, errOf(w.shop.RefundConversion(ctx, c.id, c.params)), c.kind, c.field)
 	}
-	for field, change := range map[string]refgrow.UpdateConversionParams{
-		"affiliate_id": {AffiliateID: refgrow.Set(joe.ID)}, "base_value_currency": {Currency: new(money.Currency("EUR"))},
-	} {
-		w.refused("another "+field, errOf(w.shop.UpdateConversion(ctx, sale.ID, change)), refgrow.ErrConflict, field)
+	w.refused("another currency of it", errOf(w.shop.UpdateConversion(ctx, sale.ID, refgrow.UpdateConversionParams{
+		Currency: new(money.Currency("EUR")),
+	})), refgrow.ErrConflict, "base_value_currency")
+	after := [3]string{
+		w.ledger(jane.ID), w.account(jane.ID), fmt.Sprint(must(w.shop.GetConversion(ctx, sale.ID)).Refunded),
 	}
-	after := [3]string{w.ledger(jane.ID), w.account(jane.ID), fmt.Sprint(must(w.shop.GetConversion(ctx, sale.ID)).Refunded)}
-	equal(w, "what there is", after, before)
+	equal(w, "the state afterwards", after, before)
 	w.refund(sale, "")
-	w.refused("once more", errOf(w.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{})), refgrow.ErrConflict, "amount")
-	w.verify()
-}
-
-// A bonus or a deduction is available at once, whatever the hold.
-func adjustments(w *world) {
-	jane := w.affiliate("jane")
-	w.set(refgrow.UpdateSettingsParams{HoldDays: new(30)})
-	bonus := w.adjust(jane.ID, "25.00 USD")
-	equal(w, "the entry that is found", must(w.shop.ListLedger(w.Context(), jane.ID, refgrow.ListLedgerParams{})).Items[0], *bonus)
-	equal(w, "the entry", *bonus, refgrow.LedgerEntry{
-		ID: bonus.ID, AffiliateID: jane.ID, Kind: refgrow.EntryAdjustment, Amount: money.MustParse("25.00 USD"),
-		AvailableAt: w.clock.Now(), CreatedAt: w.clock.Now(), Note: "agreed by mail",
-	})
-	equal(w, "the account", w.account(jane.ID), "total 25.00 paid 0.00 eligible 25.00 held 0.00 reserved 0.00 payable 25.00")
-	w.adjust(jane.ID, "-40.00 USD")
-	equal(w, "the account after a deduction", w.account(jane.ID), "total -15.00 paid 0.00 eligible -15.00 held 0.00 reserved 0.00 payable -15.00")
-	w.adjust(jane.ID, "1 JPY")
-	equal(w, "the balances", w.balances(jane.ID), "USD total -15.00 paid 0.00 eligible -15.00 held 0.00; JPY total 1 paid 0 eligible 1 held 0")
-	// The clock goes back: the entry is stamped with the last instant, and counts.
-	w.clock.Advance(-time.Hour)
-	late := w.adjust(jane.ID, "15.00 USD")
-	equal(w, "the stamp of the late one", late.CreatedAt, bonus.CreatedAt)
-	w.verify()
-	w.clock.Advance(time.Hour)
-	equal(w, "the account in the end", w.account(jane.ID), "total 0.00 paid 0.00 eligible 0.00 held 0.00 reserved 0.00 payable 0.00")
-	equal(w, "the count of entries", must(w.shop.CountLedger(w.Context(), jane.ID)), 4)
-	got := must(w.shop.GetAffiliate(w.Context(), jane.ID))
-	equal(w, "the conversions that are counted", got.Signups+got.Purchases, 0)
-	w.verify()
-}
-
-func refuseAdjustments(w *world) {
-	ctx := w.Context()
-	jane := w.affiliate("jane")
-	one := money.MustParse("1.00 USD")
-	for what, c := range map[string]struct {
-		params refgrow.CreateAdjustmentParams
-		kind   error
-		field  string
-	}{
-		"no note":              {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: one}, refgrow.ErrInvalid, "note"},
-		"an empty note":        {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: one, Note: " \t"}, refgrow.ErrInvalid, "note"},
-		"a note of two lines":  {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: one, Note: "a\nb"}, refgrow.ErrInvalid, "note"},
-		"an endless note":      {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: one, Note: strings.Repeat("x", 1001)}, refgrow.ErrInvalid, "note"},
-		"nothing":              {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: money.New(0, "USD"), Note: "x"}, refgrow.ErrInvalid, "amount"},
-		"no amount":            {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Note: "x"}, refgrow.ErrInvalid, "amount"},
-		"too much":             {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: money.New(money.MaxMinor+1, "USD"), Note: "x"}, refgrow.ErrInvalid, "amount"},
-		"too little":           {refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: money.New(-money.MaxMinor-1, "USD"), Note: "x"}, refgrow.ErrInvalid, "amount"},
-		"nobody":               {refgrow.CreateAdjustmentParams{Amount: one, Note: "x"}, refgrow.ErrInvalid, "affiliate_id"},
-		"an unknown affiliate": {refgrow.CreateAdjustmentParams{AffiliateID: 1 << 40, Amount: one, Note: "x"}, refgrow.ErrNotFound, ""},
+	w.refused("once more", errOf(w.shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{})),
+		refgrow.ErrConflict, "amount")
+	for field, params := range map[string]refgrow.RefundConversionParams{
+		"refunded_total": {Total: one}, "told_at": {ToldAt: now}, "lower": {Lower: true}, "cap": {Cap: true},
+		"refund_reference": {Amount: one, RefundReference: "r"},
 	} {
-		w.refused(what, errOf(w.shop.CreateAdjustment(ctx, c.params)), c.kind, c.field)
+		w.refused("undoing with "+field, errOf(w.shop.UndoRefund(ctx, sale.ID, params)), refgrow.ErrInvalid, field)
 	}
-	equal(w, "the count of entries", must(w.shop.CountLedger(ctx, jane.ID)), 0)
-	equal(w, "the balance", w.balances(jane.ID), "")
+	w.refused("undoing an unknown one", errOf(w.shop.UndoRefund(ctx, sale.ID,
+		refgrow.RefundConversionParams{RefundReference: "r"})), refgrow.ErrNotFound, "")
+	w.refused("an unknown reference", errOf(w.shop.RefundByReference(ctx, "nobody's", refgrow.RefundConversionParams{})),
+		refgrow.ErrNotFound, "")
 	w.verify()
 }

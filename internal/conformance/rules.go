@@ -13,6 +13,12 @@ func ruleTests() []test {
 		{"first purchase", firstPurchase},
 		{"months", months},
 		{"payments", payments},
+		{"what durations look at", whatDurationsLookAt},
+		{"of then", rulesOfThen},
+		{"a lost sale", lostSale},
+		{"a lost sale of a customer", lostCustomer},
+		{"a new price", newPrice},
+		{"a new price refused", refuseNewPrice},
 		{"unknown customers", unknownCustomers},
 		{"durations", readDurations},
 		{"order", ruleOrder},
@@ -26,7 +32,8 @@ func ruleTests() []test {
 
 // sold records a purchase of 100.00 USD for an affiliate, and checks what it
 // earned.
-func (w *world) sold(what string, params refgrow.RecordConversionParams, value string, reason refgrow.CommissionReason) *refgrow.Conversion {
+func (w *world) sold(what string, params refgrow.RecordConversionParams, value string,
+	reason refgrow.CommissionReason) *refgrow.Conversion {
 	w.Helper()
 	params.Type, params.BaseValue = refgrow.Purchase, money.MustParse("100.00 USD")
 	c := w.record(params)
@@ -35,7 +42,7 @@ func (w *world) sold(what string, params refgrow.RecordConversionParams, value s
 	return c
 }
 
-// of is a customer of an affiliate's.
+// of is a customer of an affiliate.
 func of(affiliate int64, customer string) refgrow.RecordConversionParams {
 	return refgrow.RecordConversionParams{AffiliateID: affiliate, Customer: refgrow.Customer{ExternalID: customer}}
 }
@@ -47,7 +54,9 @@ func firstPurchase(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	w.set(refgrow.UpdateSettingsParams{CommissionDuration: new(refgrow.FirstPurchase)})
-	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup, AffiliateID: jane.ID, Customer: refgrow.Customer{ExternalID: "carl"}})
+	w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Customer: refgrow.Customer{ExternalID: "carl"},
+	})
 	first := w.sold("the first", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
 	w.sold("one of the same instant", of(jane.ID, "carl"), "0 USD", beyond)
 	w.clock.Advance(time.Hour)
@@ -61,15 +70,16 @@ func firstPurchase(w *world) {
 	refunded := w.sold("one that will be refunded", of(jane.ID, "eve"), "20.00 USD", refgrow.CommissionByRule)
 	w.refund(refunded, "")
 	w.sold("one after a refunded one", of(jane.ID, "eve"), "0 USD", beyond)
-	w.ok(w.shop.DeleteConversion(ctx, w.sold("one that will be deleted", of(jane.ID, "fred"), "20.00 USD", refgrow.CommissionByRule).ID))
+	w.ok(w.shop.DeleteConversion(ctx,
+		w.sold("one that will be deleted", of(jane.ID, "fred"), "20.00 USD", refgrow.CommissionByRule).ID))
 	w.sold("one after a deleted one", of(jane.ID, "fred"), "20.00 USD", refgrow.CommissionByRule)
-	// What was recorded keeps its value, whatever becomes of the first.
+	// What was recorded keeps its value, whatever happens to the first.
 	w.ok(w.shop.DeleteConversion(ctx, first.ID))
 	equal(w, "the second's value", must(w.shop.GetConversion(ctx, second.ID)).Value, money.MustParse("0 USD"))
 	w.verify()
 }
 
-// Months are those of the calendar in UTC, and their end is not part of them.
+// Months are calendar months in UTC, and their end is not part of them.
 func months(w *world) {
 	jane := w.affiliate("jane")
 	at := func(text string) time.Time { return must(time.Parse(time.RFC3339Nano, text)) }
@@ -91,7 +101,8 @@ func months(w *world) {
 			at, value string
 			reason    refgrow.CommissionReason
 		}{
-			{c.first, "20.00 USD", refgrow.CommissionByRule}, {c.last, "20.00 USD", refgrow.CommissionByRule}, {c.over, "0 USD", beyond},
+			{c.first, "20.00 USD", refgrow.CommissionByRule}, {c.last, "20.00 USD", refgrow.CommissionByRule},
+			{c.over, "0 USD", beyond},
 		} {
 			w.clock.Set(at(sale.at))
 			w.sold(fmt.Sprintf("%d months from %s, at %s", c.months, c.first, sale.at), customer, sale.value, sale.reason)
@@ -100,7 +111,7 @@ func months(w *world) {
 	w.verify()
 }
 
-// Payments are the purchases that earned something.
+// Payments are the purchases that still bring something.
 func payments(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{CommissionDuration: new(refgrow.Payments(2))})
@@ -110,10 +121,16 @@ func payments(w *world) {
 	w.sold("one that earns nothing", free, "0 USD", refgrow.CommissionGiven)
 	second := w.sold("the second", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
 	w.sold("the third", of(jane.ID, "carl"), "0 USD", beyond)
-	w.refund(second, "")
-	w.sold("one after a refund", of(jane.ID, "carl"), "0 USD", beyond)
+	w.refund(second, "99.97 USD") // 19.99 of 20.00
+	w.sold("one after a refund of almost all", of(jane.ID, "carl"), "0 USD", beyond)
+	w.refund(second, "0.02 USD") // 20.00, rounded
+	third := w.sold("one after a refund", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
+	must(w.shop.UndoRefund(w.Context(), second.ID, refgrow.RefundConversionParams{}))
+	equal(w, "the third's value", must(w.shop.GetConversion(w.Context(), third.ID)).Value, money.MustParse("20.00 USD"))
 	w.ok(w.shop.DeleteConversion(w.Context(), second.ID))
-	w.sold("one after a deletion", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
+	w.sold("one after a deletion", of(jane.ID, "carl"), "0 USD", beyond)
+	w.ok(w.shop.DeleteConversion(w.Context(), third.ID))
+	w.sold("one after another", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
 	w.sold("one after that", of(jane.ID, "carl"), "0 USD", beyond)
 	w.set(refgrow.UpdateSettingsParams{CommissionDuration: new(refgrow.Payments(3))})
 	w.sold("one with a longer rule", of(jane.ID, "carl"), "20.00 USD", refgrow.CommissionByRule)
@@ -121,7 +138,7 @@ func payments(w *world) {
 	w.verify()
 }
 
-// A purchase of nobody known counts as a first one, with that reason where it
+// A purchase without a known customer counts as a first one, with that reason where it
 // matters.
 func unknownCustomers(w *world) {
 	jane := w.affiliate("jane")
@@ -138,7 +155,8 @@ func unknownCustomers(w *world) {
 
 func readDurations(w *world) {
 	for text, want := range map[string]refgrow.CommissionDuration{
-		"lifetime": refgrow.Lifetime, "first_purchase": refgrow.FirstPurchase, "12 months": refgrow.Months(12), "6 payments": refgrow.Payments(6),
+		"lifetime": refgrow.Lifetime, "first_purchase": refgrow.FirstPurchase,
+		"12 months": refgrow.Months(12), "6 payments": refgrow.Payments(6),
 		"1 month": refgrow.Months(1), "1 payments": refgrow.Payments(1), "1200 months": refgrow.Months(1200),
 	} {
 		got := w.set(refgrow.UpdateSettingsParams{CommissionDuration: new(must(refgrow.ParseCommissionDuration(text)))})
@@ -146,9 +164,11 @@ func readDurations(w *world) {
 		equal(w, "the duration that is stored of "+text, must(w.shop.Settings(w.Context())).CommissionDuration, want)
 	}
 	for _, text := range []string{
-		"0 months", "1201 months", "-1 payments", "6", "six payments", "6 years", "06 months", "6  months", "6 months ", "LIFETIME", "9999999999999999999 months",
+		"0 months", "1201 months", "-1 payments", "6", "six payments", "6 years", "06 months", "6  months", "6 months ",
+		"LIFETIME", "9999999999999999999 months",
 	} {
-		w.refused("the duration "+text, errOf(refgrow.ParseCommissionDuration(text)), refgrow.ErrInvalid, "commission_duration")
+		w.refused("the duration "+text, errOf(refgrow.ParseCommissionDuration(text)),
+			refgrow.ErrInvalid, "commission_duration")
 		w.refused("the setting "+text, errOf(w.shop.UpdateSettings(w.Context(), refgrow.UpdateSettingsParams{
 			CommissionDuration: new(refgrow.CommissionDuration(text)),
 		})), refgrow.ErrInvalid, "commission_duration")
@@ -168,15 +188,21 @@ func ruleOrder(w *world) {
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	w.rule(refgrow.CreateRuleParams{Product: "pro", Commission: refgrow.Percent("10")})
 	w.rule(refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("30")})
-	w.rule(refgrow.CreateRuleParams{AffiliateID: jane.ID, Product: "pro", Commission: refgrow.Fixed(money.MustParse("0 USD"))})
-	w.rule(refgrow.CreateRuleParams{AffiliateID: jane.ID, Product: "max", Commission: refgrow.Percent("50"), Duration: refgrow.FirstPurchase})
+	w.rule(refgrow.CreateRuleParams{
+		AffiliateID: jane.ID, Product: "pro", Commission: refgrow.Fixed(money.MustParse("0 USD")),
+	})
+	w.rule(refgrow.CreateRuleParams{
+		AffiliateID: jane.ID, Product: "max", Commission: refgrow.Percent("50"), Duration: refgrow.FirstPurchase,
+	})
 	for _, c := range []struct {
 		who            *refgrow.Affiliate
 		product, value string
 		scope          string
 	}{
-		{jane, "pro", "0 USD", "affiliate_product"}, {jane, "max", "50.00 USD", "affiliate_product"}, {jane, "", "30.00 USD", "affiliate"},
-		{jane, "Pro", "30.00 USD", "affiliate"}, {joe, "pro", "10.00 USD", "product"}, {joe, "max", "20.00 USD", "project"}, {joe, "", "20.00 USD", "project"},
+		{jane, "pro", "0 USD", "affiliate_product"}, {jane, "max", "50.00 USD", "affiliate_product"},
+		{jane, "", "30.00 USD", "affiliate"},
+		{jane, "Pro", "30.00 USD", "affiliate"}, {joe, "pro", "10.00 USD", "product"}, {joe, "max", "20.00 USD", "project"},
+		{joe, "", "20.00 USD", "project"},
 	} {
 		params := of(c.who.ID, c.who.Email+c.product)
 		params.Product = c.product
@@ -226,7 +252,8 @@ func overrideVersions(w *world) {
 	w.verify()
 }
 
-// With an override ends what it pays, and with the affiliate all of its overrides.
+// An override that ends pays nothing more, and with the affiliate all of its overrides
+// end.
 func endOverride(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
@@ -243,14 +270,15 @@ func endOverride(w *world) {
 	again := w.rule(refgrow.CreateRuleParams{AffiliateID: jane.ID, Product: "pro", Commission: refgrow.Percent("40")})
 	equal(w, "the version of a new one", again.Version, 2)
 
-	// What was moved away keeps its price and its explanation.
+	// A conversion that was moved away keeps its price and its explanation.
 	w.update(sale, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
 	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))
 	equal(w, "the overrides in force", must(w.shop.CountRules(ctx, refgrow.ListRulesParams{})), 1)
-	w.refused("the override of who is gone", errOf(w.shop.GetRule(ctx, again.ID)), refgrow.ErrNotFound, "")
+	w.refused("the override of a deleted affiliate", errOf(w.shop.GetRule(ctx, again.ID)), refgrow.ErrNotFound, "")
 	equal(w, "the moved one", must(w.shop.ExplainConversion(ctx, sale.ID)).Commission.Rule, "40% for life")
 	// A new affiliate of the same name has none of them.
-	w.sold("the next Jane's", refgrow.RecordConversionParams{AffiliateID: w.affiliate("jane").ID}, "20.00 USD", refgrow.CommissionByRule)
+	w.sold("the next Jane's", refgrow.RecordConversionParams{AffiliateID: w.affiliate("jane2").ID}, "20.00 USD",
+		refgrow.CommissionByRule)
 	w.verify()
 }
 
@@ -258,7 +286,8 @@ func ruleLists(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	for _, params := range []refgrow.CreateRuleParams{
-		{AffiliateID: jane.ID}, {Product: "pro"}, {AffiliateID: jane.ID, Product: "pro"}, {AffiliateID: joe.ID, Product: "max"},
+		{AffiliateID: jane.ID}, {Product: "pro"}, {AffiliateID: jane.ID, Product: "pro"},
+		{AffiliateID: joe.ID, Product: "max"},
 	} {
 		w.rule(params)
 	}
@@ -286,20 +315,29 @@ func ruleLists(w *world) {
 	}
 	equal(w, "the count of Jane's", must(w.shop.CountRules(ctx, refgrow.ListRulesParams{AffiliateID: jane.ID})), 2)
 	equal(w, "the count of the product's", must(w.shop.CountRules(ctx, refgrow.ListRulesParams{Product: "pro"})), 2)
-	w.refused("a wrong id", errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
-	w.refused("the count of a wrong id", errOf(w.shop.CountRules(ctx, refgrow.ListRulesParams{AffiliateID: -1})), refgrow.ErrInvalid, "affiliate_id")
+	w.refused("a wrong id", errOf(w.shop.ListRules(ctx, refgrow.ListRulesParams{AffiliateID: -1})),
+		refgrow.ErrInvalid, "affiliate_id")
+	w.refused("the count of a wrong id", errOf(w.shop.CountRules(ctx, refgrow.ListRulesParams{AffiliateID: -1})),
+		refgrow.ErrInvalid, "affiliate_id")
 }
 
-// Fixed amounts follow the project's currency, as long as it may change.
+// Fixed amounts follow the project's currency as long as it may change.
 func overrideCurrency(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
 	w.rule(refgrow.CreateRuleParams{Product: "pro", Commission: refgrow.Fixed(money.MustParse("4.50 USD"))})
-	w.refused("one without decimals", errOf(w.shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{Currency: new(money.Currency("JPY"))})), refgrow.ErrInvalid, "currency")
-	w.set(refgrow.UpdateSettingsParams{Currency: new(money.Currency("EUR")), MinimumPayout: new(money.MustParse("4.50 EUR"))})
-	sale := w.record(refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, Product: "pro", BaseValue: money.MustParse("1.00 EUR")})
+	w.refused("one without decimals",
+		errOf(w.shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{Currency: new(money.Currency("JPY"))})),
+		refgrow.ErrInvalid, "currency")
+	w.set(refgrow.UpdateSettingsParams{
+		Currency: new(money.Currency("EUR")), MinimumPayout: new(money.MustParse("4.50 EUR")),
+	})
+	sale := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, Product: "pro", BaseValue: money.MustParse("1.00 EUR"),
+	})
 	equal(w, "a sale in it", sale.Value, money.MustParse("4.50 EUR"))
-	w.sold("a sale in the old one", refgrow.RecordConversionParams{AffiliateID: jane.ID, Product: "pro"}, "0 USD", refgrow.CommissionOtherCurrency)
+	w.sold("a sale in the old one", refgrow.RecordConversionParams{AffiliateID: jane.ID, Product: "pro"}, "0 USD",
+		refgrow.CommissionOtherCurrency)
 	equal(w, "the payout", w.payNow(refgrow.PayoutRunParams{}), "4.50 EUR paid")
 	w.verify()
 }
@@ -312,14 +350,19 @@ func refuseRules(w *world) {
 		kind   error
 		field  string
 	}{
-		"neither":              {refgrow.CreateRuleParams{}, refgrow.ErrInvalid, "affiliate_id"},
-		"a negative id":        {refgrow.CreateRuleParams{AffiliateID: -1, Product: "pro"}, refgrow.ErrInvalid, "affiliate_id"},
+		"neither": {refgrow.CreateRuleParams{}, refgrow.ErrInvalid, "affiliate_id"},
+		"a negative id": {refgrow.CreateRuleParams{AffiliateID: -1, Product: "pro"},
+			refgrow.ErrInvalid, "affiliate_id"},
 		"an unknown affiliate": {refgrow.CreateRuleParams{AffiliateID: 1 << 40}, refgrow.ErrNotFound, ""},
-		"over 100 %":           {refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("100.0001")}, refgrow.ErrInvalid, "commission"},
-		"five decimals":        {refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("0.00001")}, refgrow.ErrInvalid, "commission"},
-		"a negative amount":    {refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Fixed(money.MustParse("-0.01 USD"))}, refgrow.ErrInvalid, "commission"},
-		"a wrong duration":     {refgrow.CreateRuleParams{AffiliateID: jane.ID, Duration: "a while"}, refgrow.ErrInvalid, "commission_duration"},
-		"a wrong product":      {refgrow.CreateRuleParams{Product: "p\nro"}, refgrow.ErrInvalid, "product"},
+		"over 100 %": {refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("100.0001")},
+			refgrow.ErrInvalid, "commission"},
+		"five decimals": {refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("0.00001")},
+			refgrow.ErrInvalid, "commission"},
+		"a negative amount": {refgrow.CreateRuleParams{AffiliateID: jane.ID,
+			Commission: refgrow.Fixed(money.MustParse("-0.01 USD"))}, refgrow.ErrInvalid, "commission"},
+		"a wrong duration": {refgrow.CreateRuleParams{AffiliateID: jane.ID, Duration: "a while"},
+			refgrow.ErrInvalid, "commission_duration"},
+		"a wrong product": {refgrow.CreateRuleParams{Product: "p\nro"}, refgrow.ErrInvalid, "product"},
 	} {
 		w.refused(what, errOf(w.shop.CreateRule(ctx, c.params)), c.kind, c.field)
 	}

@@ -17,13 +17,14 @@ func timeTests() []test {
 	}
 }
 
-// A commission is held until exactly its availability, and eligible from it on.
+// A commission is held until exactly its availability, and eligible from then on.
 func holdEnds(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(30)})
 	c := w.purchase(jane.ID, "50.00 USD")
 	equal(w, "the availability", c.AvailableAt, w.clock.Now().Add(30*24*time.Hour))
-	const held, eligible = "USD total 10.00 paid 0.00 eligible 0.00 held 10.00", "USD total 10.00 paid 0.00 eligible 10.00 held 0.00"
+	const held = "USD total 10.00 paid 0.00 eligible 0.00 held 10.00"
+	const eligible = "USD total 10.00 paid 0.00 eligible 10.00 held 0.00"
 	for _, moment := range []struct {
 		off     time.Duration
 		balance string
@@ -40,7 +41,8 @@ func holdEnds(w *world) {
 		equal(w, "the status at "+moment.off.String(), must(w.shop.GetConversion(w.Context(), c.ID)).Status, moment.status)
 		b := must(w.shop.GetAffiliate(w.Context(), jane.ID)).Earnings[0]
 		equal(w, "the balance in the affiliate", w.show([]refgrow.Balance{b}), moment.balance)
-		if (b.NextRelease != nil) != (moment.status == refgrow.ConversionHeld) || b.NextRelease != nil && !b.NextRelease.Equal(c.AvailableAt) {
+		if (b.NextRelease != nil) != (moment.status == refgrow.ConversionHeld) ||
+			b.NextRelease != nil && !b.NextRelease.Equal(c.AvailableAt) {
 			w.Errorf("at %v the next release is %v", moment.off, b.NextRelease)
 		}
 		w.verify()
@@ -98,26 +100,30 @@ func asOf(w *world) {
 	c := w.purchase(jane.ID, "50.00 USD")
 	w.clock.Advance(time.Hour)
 	w.update(c, refgrow.UpdateConversionParams{Value: new(money.MustParse("30.00 USD")), Paid: new(true)})
-	// One that is entered late counts from when it was entered.
+	// A conversion that is entered late counts from when it was entered.
 	w.clock.Advance(time.Hour)
 	w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("500.00 USD"), OccurredAt: at.Add(-time.Hour),
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("500.00 USD"),
+		OccurredAt: at.Add(-time.Hour),
 	})
 	w.clock.Advance(time.Hour)
-	const first, second = "USD total 10.00 paid 0.00 eligible 10.00 held 0.00", "USD total 30.00 paid 30.00 eligible 0.00 held 0.00"
+	const first = "USD total 10.00 paid 0.00 eligible 10.00 held 0.00"
+	const second = "USD total 30.00 paid 30.00 eligible 0.00 held 0.00"
 	for off, want := range map[time.Duration]string{
 		-365 * 24 * time.Hour: "", 0: "", time.Millisecond: first, time.Hour: first, time.Hour + time.Millisecond: second,
 		2 * time.Hour: second, 3 * time.Hour: "USD total 130.00 paid 30.00 eligible 100.00 held 0.00",
 	} {
 		equal(w, "the balance as of "+off.String(), w.balances(jane.ID, refgrow.AsOf(at.Add(off))), want)
 	}
-	w.refused("the future", errOf(w.shop.Earnings(ctx, jane.ID, refgrow.AsOf(w.clock.Now().Add(time.Millisecond)))), refgrow.ErrInvalid, "as_of")
+	w.refused("the future", errOf(w.shop.Earnings(ctx, jane.ID, refgrow.AsOf(w.clock.Now().Add(time.Millisecond)))),
+		refgrow.ErrInvalid, "as_of")
 	w.refused("an unknown affiliate", errOf(w.shop.Earnings(ctx, 1<<40)), refgrow.ErrNotFound, "")
-	w.refused("an unknown affiliate's ledger", errOf(w.shop.ListLedger(ctx, 1<<40, refgrow.ListLedgerParams{})), refgrow.ErrNotFound, "")
+	w.refused("an unknown affiliate's ledger",
+		errOf(w.shop.ListLedger(ctx, 1<<40, refgrow.ListLedgerParams{})), refgrow.ErrNotFound, "")
 }
 
-// When the clock goes back, stamps do not, and what was answered for an instant
-// that entries had been stamped at stays true.
+// When the clock goes back, stamps do not, and an answer for an instant at which
+// entries had been stamped stays true.
 func clockGoesBack(w *world) {
 	jane := w.affiliate("jane")
 	w.set(refgrow.UpdateSettingsParams{HoldDays: new(1)})
@@ -137,7 +143,8 @@ func clockGoesBack(w *world) {
 	equal(w, "the balance with a new one", w.balances(jane.ID), "USD total 14.00 paid 0.00 eligible 0.00 held 14.00")
 	w.verify()
 	w.clock.Set(start.Add(30 * time.Hour))
-	equal(w, "the balance after the first release", w.balances(jane.ID), "USD total 14.00 paid 0.00 eligible 2.00 held 12.00")
+	equal(w, "the balance after the first release", w.balances(jane.ID),
+		"USD total 14.00 paid 0.00 eligible 2.00 held 12.00")
 	w.update(c, refgrow.UpdateConversionParams{Value: new(money.MustParse("9.00 USD"))})
 	w.verify()
 
@@ -157,8 +164,8 @@ func clockGoesBack(w *world) {
 	w.verify()
 }
 
-// An answer for an instant after the newest entry stays true, too, when the clock
-// goes back behind it and entries are written there.
+// An answer for an instant after the newest entry also stays true when the clock goes
+// back before it and entries are written there.
 func finalAnswer(w *world) {
 	jane := w.affiliate("jane")
 	w.purchase(jane.ID, "10.00 USD")

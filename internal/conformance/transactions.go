@@ -155,8 +155,8 @@ func besideOpenRows(w *world) {
 	w.verify()
 }
 
-// log gives a database of the app's own a write-ahead log: without one, who has read in
-// a transaction keeps others from committing until it ends.
+// log gives a database of the app's own a write-ahead log: without one, a transaction
+// that has read keeps others from committing until it ends.
 func (w *world) log() {
 	w.Helper()
 	if w.DB != nil {
@@ -176,8 +176,8 @@ func (w *world) deferred() *sql.Tx {
 	return tx
 }
 
-// A transaction that has only read, while somebody else wrote, is refused and
-// works when it is repeated whole.
+// A transaction that has only read while somebody else wrote is refused, and works when
+// all of it is repeated.
 func staleSnapshot(w *world) {
 	w.log()
 	tx := w.deferred()
@@ -194,8 +194,8 @@ func staleSnapshot(w *world) {
 	w.verify()
 }
 
-// While another connection writes, so is one that wants to write in the app's
-// transaction; nothing of it remains.
+// While another connection writes, an operation in the app's transaction is refused as
+// well; nothing of it remains.
 func foreignLock(w *world) {
 	tx := w.deferred()
 	other := must(w.DB.Conn(w.Context()))
@@ -211,7 +211,7 @@ func foreignLock(w *world) {
 	w.verify()
 }
 
-// All operations of an atomic block are done, or none.
+// Either all operations of an atomic block are done, or none.
 func atomicBlock(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -241,13 +241,14 @@ func atomicBlock(w *world) {
 			want = "USD total 22.00 paid 2.00 eligible 20.00 held 0.00"
 		}
 		equal(w, "the balance", w.balances(jane.ID), want)
-		equal(w, "the inactive affiliates", must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: refgrow.AffiliateInactive})) == 1, end == nil)
+		equal(w, "the inactive affiliates",
+			must(w.shop.CountAffiliates(ctx, refgrow.ListAffiliatesParams{Status: refgrow.AffiliateInactive})) == 1, end == nil)
 		w.verify()
 	}
 }
 
-// What the caller of a failing operation, or of a failing block inside the block,
-// handles, costs nothing else.
+// An operation, or a block inside the block, whose failure the caller handles undoes
+// nothing else.
 func caughtInside(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -268,7 +269,7 @@ func caughtInside(w *world) {
 		}); err != nil {
 			w.Error(err)
 		}
-		// By the rule of before the block that failed.
+		// By the rule from before the block that failed.
 		return errOf(p.RecordConversion(ctx, refgrow.RecordConversionParams{
 			Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("1.00 USD"),
 		}))
@@ -278,8 +279,8 @@ func caughtInside(w *world) {
 	w.verify()
 }
 
-// A call by another handle from inside a block would wait for the block itself:
-// it is refused at once.
+// A call through another handle from inside a block would wait for the block itself: it
+// is refused at once.
 func outsideCalls(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
@@ -295,12 +296,13 @@ func outsideCalls(w *world) {
 			"a block":      func() error { return w.shop.Atomic(ctx, func(*refgrow.Project) error { return nil }) },
 			"the engine's": func() error { return errOf(w.engine.CreateProject(ctx, "third", refgrow.Settings{})) },
 			"an idempotent call": func() error {
-				_, _, err := w.shop.Once(ctx, refgrow.Idempotency{Key: "k"}, func(*refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{}, nil })
+				_, _, err := w.shop.Once(ctx, refgrow.Idempotency{Key: "k"},
+					func(*refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{}, nil })
 				return err
 			},
 		} {
 			if err := call(); err == nil || errors.Is(err, refgrow.ErrBusy) {
-				w.Errorf("%s from inside gave %v, but should be refused at once", what, err)
+				w.Errorf("%s from inside returned %v, but should be refused at once", what, err)
 			}
 		}
 		return errOf(p.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{PartnerSlug: refgrow.Set("inside")}))
@@ -318,7 +320,9 @@ func settingsInside(w *world) {
 	percent := func(p *refgrow.Project, rate string) {
 		w.ok(errOf(p.UpdateSettings(ctx, refgrow.UpdateSettingsParams{Commission: new(refgrow.Percent(rate))})))
 	}
-	params := refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD")}
+	params := refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"),
+	}
 	if err := w.shop.Atomic(ctx, func(p *refgrow.Project) error {
 		for _, rate := range []string{"30", "40"} {
 			percent(p, rate)
@@ -347,7 +351,7 @@ func settingsInside(w *world) {
 	w.verify()
 }
 
-// A panic is the caller's, and undoes the block; the store works on.
+// A panic reaches the caller, and undoes the block; the store continues to work.
 func panicInside(w *world) {
 	ctx := w.Context()
 	for what, end := range map[string]func(t *testing.T){

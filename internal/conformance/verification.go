@@ -21,7 +21,7 @@ func verificationTests() []test {
 }
 
 // program fills the shop with one of everything: an eligible, a paid and a held
-// commission of jane in USD, a held one in EUR, and nobody's.
+// commission of jane's in USD, a held one in EUR, and nobody's.
 type program struct {
 	jane, joe, stranger           *refgrow.Affiliate
 	eligible, paid, held, nobodys *refgrow.Conversion
@@ -32,20 +32,29 @@ type program struct {
 func (w *world) program() (p program) {
 	w.Helper()
 	ctx := w.Context()
-	w.set(refgrow.UpdateSettingsParams{HoldDays: new(10), SignupCommission: new(refgrow.Fixed(money.MustParse("1.00 USD")))})
-	p.jane = must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE", PartnerSlug: "shoes"}))
+	w.set(refgrow.UpdateSettingsParams{
+		HoldDays: new(10), SignupCommission: new(refgrow.Fixed(money.MustParse("1.00 USD"))),
+	})
+	p.jane = must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+		Email: "jane@example.com", ReferralCode: "JANE", PartnerSlug: "shoes",
+	}))
 	p.joe = w.affiliate("joe")
 	idle := w.affiliate("idle")
 	must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
 	other := must(w.engine.CreateProject(ctx, "other", refgrow.Settings{}))
 	p.stranger = must(other.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "stranger@example.com"}))
 	p.coupon = must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: p.jane.ID, Code: "SAVE"}))
-	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: p.jane.ID, Code: "OFF", Status: refgrow.CouponInactive}))
-	for _, status := range []refgrow.ReferralStatus{"", refgrow.ReferralPending, refgrow.ReferralDirect, refgrow.ReferralConverted} {
+	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
+		AffiliateID: p.jane.ID, Code: "OFF", Status: refgrow.CouponInactive,
+	}))
+	for _, status := range []refgrow.ReferralStatus{
+		"", refgrow.ReferralPending, refgrow.ReferralDirect, refgrow.ReferralConverted,
+	} {
 		must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: "u_" + string(status), Status: status}))
 	}
 	p.eligible = w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, AffiliateID: p.jane.ID, BaseValue: money.MustParse("100.00 USD"), Customer: refgrow.Customer{Email: "carl@example.com"},
+		Type: refgrow.Purchase, AffiliateID: p.jane.ID, BaseValue: money.MustParse("100.00 USD"),
+		Customer: refgrow.Customer{Email: "carl@example.com"},
 	})
 	p.carl = must(w.shop.ReferralByEmail(ctx, "carl@example.com"))
 	w.clock.Advance(10 * 24 * time.Hour)
@@ -66,10 +75,12 @@ func verifyHealthy(w *world) {
 	equal(w, "what was checked", [3]int64{report.Projects, report.Affiliates, report.Conversions}, [3]int64{2, 4, 7})
 	w.ok(w.shop.DeleteAffiliate(w.Context(), p.jane.ID))
 	report = w.verify()
-	equal(w, "what was checked after a deletion", [3]int64{report.Projects, report.Affiliates, report.Conversions}, [3]int64{2, 3, 2})
+	equal(w, "what was checked after a deletion",
+		[3]int64{report.Projects, report.Affiliates, report.Conversions}, [3]int64{2, 3, 2})
 }
 
-// damage is a value changed past the engine, and what the report then names.
+// damage is a value that is changed behind the engine's back, and what the report then
+// names.
 type damage struct {
 	table, column string
 	where         string // one row
@@ -81,7 +92,8 @@ type damage struct {
 func (w *world) found(d damage) {
 	w.Helper()
 	place := fmt.Sprintf("%s.%s = %s where %s", d.table, d.column, d.to, d.where)
-	// The whole table is kept, because the damage may be to what finds the row.
+	// The whole table is kept, because the damage may be to the columns that find the
+	// row.
 	w.ok(w.inTx(func(tx *sql.Tx) error {
 		for _, query := range []string{
 			"CREATE TABLE kept AS SELECT * FROM refgrow_" + d.table,
@@ -124,7 +136,7 @@ func (w *world) found(d damage) {
 	}))
 }
 
-// Each value that is stored twice is compared, and named when it is wrong.
+// Each value that is stored twice is compared, and named if it is wrong.
 func verifyDamage(w *world) {
 	p := w.program()
 	usd := fmt.Sprintf("affiliate %d in USD: ", p.jane.ID)
@@ -139,7 +151,7 @@ func verifyDamage(w *world) {
 	jane := fmt.Sprint("id = ", p.jane.ID)
 	joe := fmt.Sprint(p.joe.ID)
 	damages := []damage{
-		{"accounts", "gross", account, "gross + 1", usd + "gross"},
+		{"accounts", "cleared_to", account, "cleared_to + 1000", usd + "cleared_to"},
 		{"accounts", "total", account, "total + 1", usd + "total"},
 		{"accounts", "paid", account, "paid - 1", usd + "paid"},
 		{"accounts", "eligible", account, "eligible + 1", usd + "eligible"},
@@ -147,7 +159,8 @@ func verifyDamage(w *world) {
 		{"accounts", "purchases", account, "purchases - 1", usd + "purchases"},
 		{"accounts", "next_release_at", account, "NULL", usd + "next release"},
 		{"accounts", "next_release_at", account, "next_release_at + 1", usd + "next release"},
-		{"accounts", "rolled_to", account, fmt.Sprint(p.held.AvailableAt.UnixMilli()), usd + "eligible"}, // behind the next release
+		// after the next release
+		{"accounts", "rolled_to", account, fmt.Sprint(p.held.AvailableAt.UnixMilli()), usd + "eligible"},
 		{"accounts", "rolled_to", account, fmt.Sprint(p.eligible.CreatedAt.UnixMilli()), usd + "eligible"},
 		{"accounts", "rolled_to", account, "rolled_to + 1", usd + "rolled_to"}, // after all that was written
 		{"accounts", "currency", account, "'GBP'", usd + "total"},
@@ -157,7 +170,7 @@ func verifyDamage(w *world) {
 		{"conversions", "value", eligible, "value + 1", theEligible + "sum of its entries"},
 		{"conversions", "value", eligible, "value - 1", theEligible + "value"},
 		{"conversions", "value", nobodys, "1", theNobodys + "value"},
-		{"conversions", "paid", paid, "0", thePaid + "settled, though unpaid,"},
+		{"conversions", "paid", paid, "0", thePaid + "paid"},
 		{"conversions", "paid", eligible, "1", "project totals: paid purchases"},
 		{"conversions", "affiliate_id", eligible, joe, theEligible + "sum of its entries"},
 		{"conversions", "affiliate_id", eligible, "NULL", theEligible + "sum of its entries with affiliate"},
@@ -168,28 +181,37 @@ func verifyDamage(w *world) {
 		{"conversions", "priced_base_value", eligible, "priced_base_value + 1000", theEligible + "commission"},
 		{"conversions", "rule_id", eligible, "999", theEligible + "commission rule"},
 		{"conversions", "rule_version", eligible, "rule_version + 1", theEligible + "version of its rule"},
-		{"commission_rules", "rate", fmt.Sprintf("project_id = %d AND conversion_type = 'purchase'", w.shop.ID()), "rate + 10000", theEligible + "commission"},
+		{"commission_rules", "rate", fmt.Sprintf("project_id = %d AND conversion_type = 'purchase'", w.shop.ID()),
+			"rate + 10000", theEligible + "commission"},
 
 		{"codes", "affiliate_id", "code = 'jane'", joe, fmt.Sprintf("affiliate %d: owner of its referral code", p.jane.ID)},
 		{"codes", "code", "code = 'jane'", "'june'", fmt.Sprintf("affiliate %d: owner of its referral code", p.jane.ID)},
 		{"codes", "affiliate_id", "code = 'shoes'", joe, fmt.Sprintf("affiliate %d: owner of its partner slug", p.jane.ID)},
-		{"codes", "project_id", "code = 'joe'", "project_id + 1", fmt.Sprintf("affiliate %d: owner of its referral code", p.joe.ID)},
+		{"codes", "project_id", "code = 'joe'", "project_id + 1",
+			fmt.Sprintf("affiliate %d: owner of its referral code", p.joe.ID)},
 		{"affiliates", "referral_code", jane, "'JUNE'", fmt.Sprintf("affiliate %d: owner of its referral code", p.jane.ID)},
 		{"affiliates", "partner_slug", jane, "'boots'", fmt.Sprintf("affiliate %d: owner of its partner slug", p.jane.ID)},
 		{"affiliates", "status", jane, "'inactive'", "project totals: active affiliates"},
 		{"coupons", "status", fmt.Sprint("id = ", p.coupon.ID), "'inactive'", "project totals: inactive coupons"},
-		{"coupons", "affiliate_id", fmt.Sprint("id = ", p.coupon.ID), fmt.Sprint(p.stranger.ID), fmt.Sprintf("coupon %d: affiliate", p.coupon.ID)},
-		{"referrals", "status", fmt.Sprint("id = ", p.carl.ID), "'pending'", fmt.Sprintf("referred user %d: conversion date", p.carl.ID)},
-		{"referrals", "conversion_date", fmt.Sprint("id = ", p.carl.ID), "NULL", fmt.Sprintf("referred user %d: conversion date", p.carl.ID)},
-		{"referrals", "affiliate_id", fmt.Sprint("id = ", p.carl.ID), fmt.Sprint(p.stranger.ID), fmt.Sprintf("referred user %d: affiliate", p.carl.ID)},
+		{"coupons", "affiliate_id", fmt.Sprint("id = ", p.coupon.ID), fmt.Sprint(p.stranger.ID),
+			fmt.Sprintf("coupon %d: affiliate", p.coupon.ID)},
+		{"referrals", "status", fmt.Sprint("id = ", p.carl.ID), "'pending'",
+			fmt.Sprintf("referred user %d: conversion date", p.carl.ID)},
+		{"referrals", "conversion_date", fmt.Sprint("id = ", p.carl.ID), "NULL",
+			fmt.Sprintf("referred user %d: conversion date", p.carl.ID)},
+		{"referrals", "affiliate_id", fmt.Sprint("id = ", p.carl.ID), fmt.Sprint(p.stranger.ID),
+			fmt.Sprintf("referred user %d: affiliate", p.carl.ID)},
 		{"project_totals", "last_stamp", totals, "last_stamp - 1", "project totals: last stamp"},
 	}
 	for column, names := range map[string]string{
-		"ledger_entries": "ledger entries", "affiliates_active": "active affiliates", "affiliates_inactive": "inactive affiliates",
-		"coupons_active": "active coupons", "coupons_inactive": "inactive coupons", "referrals_pending": "pending referrals",
-		"referrals_converted": "converted referrals", "referrals_direct": "direct referrals", "referrals_direct_signup": "direct signups",
+		"ledger_entries":    "ledger entries",
+		"affiliates_active": "active affiliates", "affiliates_inactive": "inactive affiliates",
+		"coupons_active": "active coupons", "coupons_inactive": "inactive coupons",
+		"referrals_pending": "pending referrals", "referrals_converted": "converted referrals",
+		"referrals_direct": "direct referrals", "referrals_direct_signup": "direct signups",
 		"payouts_pending": "pending payouts", "payouts_paid": "paid payouts", "payouts_canceled": "canceled payouts",
-		"signups_unpaid": "unpaid signups", "signups_paid": "paid signups", "purchases_unpaid": "unpaid purchases", "purchases_paid": "paid purchases",
+		"signups_unpaid": "unpaid signups", "signups_paid": "paid signups",
+		"purchases_unpaid": "unpaid purchases", "purchases_paid": "paid purchases",
 	} {
 		for _, off := range []string{" + 1", " - 1"} {
 			damages = append(damages, damage{"project_totals", column, totals, column + off, "project totals: " + names})
@@ -201,7 +223,7 @@ func verifyDamage(w *world) {
 	w.verify()
 }
 
-// Entries that were changed in spite of the triggers are found too.
+// Entries that were changed despite the triggers are found as well.
 func verifyEntries(w *world) {
 	p := w.program()
 	usd := fmt.Sprintf("affiliate %d in USD: ", p.jane.ID)
@@ -230,12 +252,14 @@ func verifyEntries(w *world) {
 	}
 }
 
-// What a row keeps of another value, to find it or to pay it in time, is
-// compared as well.
+// What a row copies from another value, to find it or to pay it in time, is compared as
+// well.
 func verifyCopies(w *world) {
 	p := w.program()
-	w.found(damage{"coupons", "code_key", fmt.Sprint("id = ", p.coupon.ID), "'other'", fmt.Sprintf("coupon %d", p.coupon.ID)})
-	w.found(damage{"conversions", "available_at", fmt.Sprint("id = ", p.held.ID), "available_at + 1", fmt.Sprintf("conversion %d", p.held.ID)})
+	w.found(damage{"coupons", "code_key", fmt.Sprint("id = ", p.coupon.ID), "'other'",
+		fmt.Sprintf("coupon %d", p.coupon.ID)})
+	w.found(damage{"conversions", "available_at", fmt.Sprint("id = ", p.held.ID), "available_at + 1",
+		fmt.Sprintf("conversion %d", p.held.ID)})
 	w.verify()
 }
 
@@ -264,7 +288,8 @@ func verifyPayouts(w *world) {
 	thePaid, ofPaid := row(paid)
 	theCanceled, ofCanceled := row(canceled)
 	entry := func(p refgrow.Payout, limit string) string {
-		return fmt.Sprintf("payout_id = %d AND entry_id = (SELECT %s(entry_id) FROM refgrow_payout_entries WHERE payout_id = %d)", p.ID, limit, p.ID)
+		return fmt.Sprintf("payout_id = %d AND entry_id = "+
+			"(SELECT %s(entry_id) FROM refgrow_payout_entries WHERE payout_id = %d)", p.ID, limit, p.ID)
 	}
 	for _, d := range []damage{
 		{"accounts", "reserved", account, "reserved + 1", usd + "reserved"},

@@ -18,8 +18,8 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// A world is a database of a test's own, with an engine whose clock stands still
-// and one project.
+// A world is a test's own database, with an engine whose clock stands still and one
+// project.
 type world struct {
 	*testing.T
 	Opened
@@ -36,7 +36,9 @@ func setup(t *testing.T, open Open) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
 	w := &world{T: t, Opened: open(t, path), open: open, path: path, clock: newClock()}
-	engine, err := refgrow.New(t.Context(), w.Store, refgrow.Config{Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	engine, err := refgrow.New(t.Context(), w.Store, refgrow.Config{
+		Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +55,12 @@ func setup(t *testing.T, open Open) *world {
 	return w
 }
 
-// A failure ends a test from must, which has no *testing.T beside a call that
-// gives two values.
+// A failure ends a test from must, which takes the two values of a call and so has no
+// room for a *testing.T.
 type failure struct{ text string }
 
-// must gives the result of a call that has to succeed. It works in the test's
-// own goroutine only.
+// must returns the result of a call that has to succeed. It works in the test's own
+// goroutine only.
 func must[T any](value T, err error) T {
 	if err != nil {
 		_, file, line, _ := runtime.Caller(1)
@@ -67,7 +69,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// caught makes the failure of a must that of the test.
+// caught turns the failure of a must into one of the test.
 func (w *world) caught() {
 	if v := recover(); v != nil {
 		f, ok := v.(failure)
@@ -79,7 +81,7 @@ func (w *world) caught() {
 	}
 }
 
-// errOf is the error of a call whose value does not matter.
+// errOf returns the error of a call whose value does not matter.
 func errOf[T any](_ T, err error) error { return err }
 
 // ok ends the test after an error.
@@ -104,20 +106,31 @@ func (w *world) refused(what string, err, kind error, field string) {
 	var own *refgrow.Error
 	switch {
 	case !errors.Is(err, kind):
-		w.Errorf("%s gave %v, but should give %v", what, err, kind)
+		w.Errorf("%s returned %v, but should return %v", what, err, kind)
 	case !errors.As(err, &own):
-		w.Errorf("%s gave %v, which is no *Error", what, err)
+		w.Errorf("%s returned %v, which is not an *Error", what, err)
 	case own.Field != field:
 		w.Errorf("%s names the field %q, but should name %q: %v", what, own.Field, field, err)
 	case own.Message == "" || !errors.Is(codes()[own.Code], kind):
-		w.Errorf("%s gave the code %q with the message %q", what, own.Code, own.Message)
+		w.Errorf("%s returned the code %q with the message %q", what, own.Code, own.Message)
+	}
+}
+
+// takenBy checks that a conflict says which thing it is with.
+func (w *world) takenBy(what string, err error, field string, id int64) {
+	w.Helper()
+	w.refused(what, err, refgrow.ErrConflict, field)
+	if own := new(refgrow.Error); errors.As(err, &own) {
+		equal(w, what+": the id of what exists", own.ID, id)
 	}
 }
 
 func codes() map[refgrow.Code]error {
 	return map[refgrow.Code]error{
-		refgrow.CodeNotFound: refgrow.ErrNotFound, refgrow.CodeConflict: refgrow.ErrConflict, refgrow.CodeInvalid: refgrow.ErrInvalid,
-		refgrow.CodeBusy: refgrow.ErrBusy, refgrow.CodeClosed: refgrow.ErrClosed, refgrow.CodeUnauthorized: refgrow.ErrUnauthorized,
+		refgrow.CodeNotFound: refgrow.ErrNotFound, refgrow.CodeConflict: refgrow.ErrConflict,
+		refgrow.CodeErased:  refgrow.ErrConflict,
+		refgrow.CodeInvalid: refgrow.ErrInvalid, refgrow.CodeBusy: refgrow.ErrBusy,
+		refgrow.CodeClosed: refgrow.ErrClosed, refgrow.CodeUnauthorized: refgrow.ErrUnauthorized,
 	}
 }
 
@@ -131,8 +144,8 @@ func (w *world) verify() refgrow.Report {
 	return report
 }
 
-// inTx runs work in a transaction of the app's own, whichever way the store has
-// for it.
+// inTx runs work in a transaction of the app's own, in whichever way the store
+// provides.
 func (w *world) inTx(work func(tx *sql.Tx) error) error {
 	if w.DB == nil {
 		return w.Store.(interface {
@@ -149,12 +162,12 @@ func (w *world) inTx(work func(tx *sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// exec runs one statement past the engine.
+// exec runs one statement behind the engine's back.
 func (w *world) exec(query string, args ...any) error {
 	return w.inTx(func(tx *sql.Tx) error { return errOf(tx.ExecContext(w.Context(), query, args...)) })
 }
 
-// value reads one value past the engine.
+// value reads one value behind the engine's back.
 func value[T any](w *world, query string, args ...any) T {
 	w.Helper()
 	var v T
@@ -170,6 +183,13 @@ func (w *world) affiliate(name string) *refgrow.Affiliate {
 	})
 	w.ok(err)
 	return a
+}
+
+// another creates an affiliate with an email that is free again, and a code of its own:
+// those of a deleted one stay in use.
+func (w *world) another(name string) *refgrow.Affiliate {
+	w.Helper()
+	return must(w.shop.CreateAffiliate(w.Context(), refgrow.CreateAffiliateParams{Email: name + "@example.com"}))
 }
 
 // purchase records a sale for an affiliate.
@@ -213,7 +233,7 @@ func (w *world) decision(c *refgrow.Conversion) refgrow.Decision {
 	return d
 }
 
-// collect walks a list to its end.
+// collect reads a list to its end.
 func collect[T any](w *world, list iter.Seq2[T, error]) []T {
 	w.Helper()
 	var items []T
@@ -224,7 +244,7 @@ func collect[T any](w *world, list iter.Seq2[T, error]) []T {
 	return items
 }
 
-// ids are those of a list, in its order.
+// ids returns those of a list, in its order.
 func ids[T any](items []T, id func(*T) int64) []int64 {
 	list := make([]int64, len(items))
 	for i := range items {
@@ -245,8 +265,8 @@ func (w *world) sameIDs(what string, got, want []int64) {
 	}
 }
 
-// balances is what an affiliate has, as text: total, paid, eligible and held of
-// each currency, those with nothing left out.
+// balances is what an affiliate has, as text: total, paid, eligible and held of each
+// currency, leaving out those with nothing.
 func (w *world) balances(affiliate int64, options ...refgrow.EarningsOption) string {
 	w.Helper()
 	earned, err := w.shop.Earnings(w.Context(), affiliate, options...)
@@ -258,7 +278,8 @@ func (w *world) show(earned []refgrow.Balance) string {
 	w.Helper()
 	var parts []string
 	for _, b := range earned {
-		if b.Total.Minor() != b.Eligible.Minor()+b.Held.Minor()+b.Paid.Minor() || b.Unpaid.Minor() != b.Eligible.Minor()+b.Held.Minor() {
+		if b.Total.Minor() != b.Eligible.Minor()+b.Held.Minor()+b.Paid.Minor() ||
+			b.Unpaid.Minor() != b.Eligible.Minor()+b.Held.Minor() {
 			w.Errorf("the balance does not add up: %+v", b)
 		}
 		if !b.Total.IsZero() || !b.Paid.IsZero() || !b.Eligible.IsZero() || !b.Held.IsZero() {

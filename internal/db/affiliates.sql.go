@@ -144,6 +144,23 @@ func (q *Queries) DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams
 	return result.RowsAffected()
 }
 
+const deleteExternalIDsOf = `-- name: DeleteExternalIDsOf :exec
+DELETE FROM refgrow_external_ids
+WHERE +project_id = CAST(?1 AS INTEGER) AND referral_id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+`
+
+type DeleteExternalIDsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+func (q *Queries) DeleteExternalIDsOf(ctx context.Context, arg DeleteExternalIDsOfParams) error {
+	_, err := q.db.ExecContext(ctx, deleteExternalIDsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
 const deletePayoutEntriesOf = `-- name: DeletePayoutEntriesOf :exec
 DELETE FROM refgrow_payout_entries WHERE entry_id IN (
     SELECT x.id FROM refgrow_ledger_entries AS x
@@ -165,7 +182,7 @@ const deletePayoutsOf = `-- name: DeletePayoutsOf :many
 DELETE FROM refgrow_payouts
 WHERE +project_id = CAST(?1 AS INTEGER) AND id IN (
     SELECT x.id FROM refgrow_payouts AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
-RETURNING status
+RETURNING status, run_id, amount
 `
 
 type DeletePayoutsOfParams struct {
@@ -174,19 +191,25 @@ type DeletePayoutsOfParams struct {
 	AtMost      int64
 }
 
-func (q *Queries) DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]string, error) {
+type DeletePayoutsOfRow struct {
+	Status string
+	RunID  *int64
+	Amount int64
+}
+
+func (q *Queries) DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]DeletePayoutsOfRow, error) {
 	rows, err := q.db.QueryContext(ctx, deletePayoutsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []DeletePayoutsOfRow{}
 	for rows.Next() {
-		var status string
-		if err := rows.Scan(&status); err != nil {
+		var i DeletePayoutsOfRow
+		if err := rows.Scan(&i.Status, &i.RunID, &i.Amount); err != nil {
 			return nil, err
 		}
-		items = append(items, status)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -233,8 +256,42 @@ func (q *Queries) DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfPa
 	return items, nil
 }
 
+const deleteRefundTotalsOf = `-- name: DeleteRefundTotalsOf :exec
+DELETE FROM refgrow_refund_totals
+WHERE +project_id = CAST(?1 AS INTEGER) AND conversion_id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+`
+
+type DeleteRefundTotalsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+func (q *Queries) DeleteRefundTotalsOf(ctx context.Context, arg DeleteRefundTotalsOfParams) error {
+	_, err := q.db.ExecContext(ctx, deleteRefundTotalsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
+const deleteRefundsOf = `-- name: DeleteRefundsOf :exec
+DELETE FROM refgrow_refunds
+WHERE +project_id = CAST(?1 AS INTEGER) AND conversion_id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+`
+
+type DeleteRefundsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+func (q *Queries) DeleteRefundsOf(ctx context.Context, arg DeleteRefundsOfParams) error {
+	_, err := q.db.ExecContext(ctx, deleteRefundsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
 const detachReferralsOf = `-- name: DetachReferralsOf :exec
-UPDATE refgrow_conversions SET referral_id = NULL
+UPDATE refgrow_conversions SET referral_id = NULL, url = NULL
 WHERE +project_id = CAST(?1 AS INTEGER) AND referral_id IN (
     SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
 `
@@ -245,7 +302,6 @@ type DetachReferralsOfParams struct {
 	AtMost      int64
 }
 
-// +project_id keeps SQLite from walking the whole project for a few rows of it.
 func (q *Queries) DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error {
 	_, err := q.db.ExecContext(ctx, detachReferralsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
 	return err
@@ -267,8 +323,27 @@ func (q *Queries) EndRulesOf(ctx context.Context, arg EndRulesOfParams) error {
 	return err
 }
 
+const forgetNotesOfCustomers = `-- name: ForgetNotesOfCustomers :exec
+UPDATE refgrow_ledger_entries SET note = NULL
+WHERE note IS NOT NULL AND +project_id = CAST(?1 AS INTEGER) AND conversion_id IN (
+    SELECT c.id FROM refgrow_conversions c WHERE c.referral_id IN (
+        SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER)))
+`
+
+type ForgetNotesOfCustomersParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+// +project_id keeps SQLite from walking the whole project for a few rows of it.
+func (q *Queries) ForgetNotesOfCustomers(ctx context.Context, arg ForgetNotesOfCustomersParams) error {
+	_, err := q.db.ExecContext(ctx, forgetNotesOfCustomers, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	return err
+}
+
 const getAffiliate = `-- name: GetAffiliate :one
-SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at FROM refgrow_affiliates WHERE id = ?1 AND project_id = ?2 AND deleted_at IS NULL
+SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at, wise_name, payouts_paused FROM refgrow_affiliates WHERE id = ?1 AND project_id = ?2 AND deleted_at IS NULL
 `
 
 type GetAffiliateParams struct {
@@ -292,12 +367,14 @@ func (q *Queries) GetAffiliate(ctx context.Context, arg GetAffiliateParams) (Aff
 		&i.Clicks,
 		&i.CreatedAt,
 		&i.DeletedAt,
+		&i.WiseName,
+		&i.PayoutsPaused,
 	)
 	return i, err
 }
 
 const getAffiliateByCode = `-- name: GetAffiliateByCode :one
-SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 WHERE c.project_id = ?1 AND c.code = ?2 AND a.project_id = c.project_id AND a.deleted_at IS NULL
 `
 
@@ -322,12 +399,14 @@ func (q *Queries) GetAffiliateByCode(ctx context.Context, arg GetAffiliateByCode
 		&i.Clicks,
 		&i.CreatedAt,
 		&i.DeletedAt,
+		&i.WiseName,
+		&i.PayoutsPaused,
 	)
 	return i, err
 }
 
 const getAffiliateByEmail = `-- name: GetAffiliateByEmail :one
-SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at FROM refgrow_affiliates WHERE project_id = ?1 AND email = ?2 AND deleted_at IS NULL
+SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at, wise_name, payouts_paused FROM refgrow_affiliates WHERE project_id = ?1 AND email = ?2 AND deleted_at IS NULL
 `
 
 type GetAffiliateByEmailParams struct {
@@ -351,6 +430,8 @@ func (q *Queries) GetAffiliateByEmail(ctx context.Context, arg GetAffiliateByEma
 		&i.Clicks,
 		&i.CreatedAt,
 		&i.DeletedAt,
+		&i.WiseName,
+		&i.PayoutsPaused,
 	)
 	return i, err
 }
@@ -387,18 +468,25 @@ func (q *Queries) HideAffiliate(ctx context.Context, arg HideAffiliateParams) er
 }
 
 const insertAffiliate = `-- name: InsertAffiliate :one
-INSERT INTO refgrow_affiliates (project_id, email, referral_code, partner_slug, status, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO refgrow_affiliates (
+    project_id, email, referral_code, partner_slug, status, created_at, paypal_email, wise_account_id, wise_email, wise_name
+) VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+)
 RETURNING id
 `
 
 type InsertAffiliateParams struct {
-	ProjectID    int64
-	Email        string
-	ReferralCode string
-	PartnerSlug  *string
-	Status       string
-	CreatedAt    int64
+	ProjectID     int64
+	Email         string
+	ReferralCode  string
+	PartnerSlug   *string
+	Status        string
+	CreatedAt     int64
+	PaypalEmail   *string
+	WiseAccountID *string
+	WiseEmail     *string
+	WiseName      *string
 }
 
 func (q *Queries) InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error) {
@@ -409,6 +497,10 @@ func (q *Queries) InsertAffiliate(ctx context.Context, arg InsertAffiliateParams
 		arg.PartnerSlug,
 		arg.Status,
 		arg.CreatedAt,
+		arg.PaypalEmail,
+		arg.WiseAccountID,
+		arg.WiseEmail,
+		arg.WiseName,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -456,11 +548,14 @@ func (q *Queries) InsertDeletion(ctx context.Context, arg InsertDeletionParams) 
 }
 
 const listAffiliates = `-- name: ListAffiliates :many
-SELECT id, project_id, email, referral_code, partner_slug, status, paypal_email, wise_account_id, wise_email, clicks, created_at, deleted_at FROM refgrow_affiliates
-WHERE project_id = ?1 AND deleted_at IS NULL
-    AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-    AND status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
+SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_affiliates a
+WHERE +a.project_id = ?1 AND a.id IN (
+    SELECT x.id FROM refgrow_affiliates x
+    WHERE x.project_id = ?1 AND x.deleted_at IS NULL
+        AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+        AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
+ORDER BY +a.created_at DESC, +a.id DESC
 `
 
 type ListAffiliatesParams struct {
@@ -503,6 +598,8 @@ func (q *Queries) ListAffiliates(ctx context.Context, arg ListAffiliatesParams) 
 			&i.Clicks,
 			&i.CreatedAt,
 			&i.DeletedAt,
+			&i.WiseName,
+			&i.PayoutsPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -552,8 +649,9 @@ func (q *Queries) ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliate
 const updateAffiliate = `-- name: UpdateAffiliate :exec
 UPDATE refgrow_affiliates
 SET email = ?1, referral_code = ?2, partner_slug = ?3, status = ?4,
-    paypal_email = ?5, wise_account_id = ?6, wise_email = ?7
-WHERE id = ?8 AND project_id = ?9
+    paypal_email = ?5, wise_account_id = ?6, wise_email = ?7, wise_name = ?8,
+    payouts_paused = ?9
+WHERE id = ?10 AND project_id = ?11
 `
 
 type UpdateAffiliateParams struct {
@@ -564,6 +662,8 @@ type UpdateAffiliateParams struct {
 	PaypalEmail   *string
 	WiseAccountID *string
 	WiseEmail     *string
+	WiseName      *string
+	PayoutsPaused int64
 	AffiliateID   int64
 	ProjectID     int64
 }
@@ -577,6 +677,8 @@ func (q *Queries) UpdateAffiliate(ctx context.Context, arg UpdateAffiliateParams
 		arg.PaypalEmail,
 		arg.WiseAccountID,
 		arg.WiseEmail,
+		arg.WiseName,
+		arg.PayoutsPaused,
 		arg.AffiliateID,
 		arg.ProjectID,
 	)

@@ -321,17 +321,24 @@ func (q *Queries) PruneClicks(ctx context.Context, arg PruneClicksParams) ([]Pru
 }
 
 const repeatClaim = `-- name: RepeatClaim :exec
-UPDATE refgrow_claims SET repeated = repeated + 1 WHERE project_id = ?1 AND email = ?2
+UPDATE refgrow_claims SET code = ?1, created_at = ?2, repeated = repeated + 1
+WHERE project_id = ?3 AND email = ?4
 `
 
 type RepeatClaimParams struct {
+	Code      string
+	CreatedAt int64
 	ProjectID int64
 	Email     string
 }
 
-// A repetition changes nothing but this number, and is written like a first claim, so
-// that both take the same time.
+// The last claim for an email counts.
 func (q *Queries) RepeatClaim(ctx context.Context, arg RepeatClaimParams) error {
-	_, err := q.db.ExecContext(ctx, repeatClaim, arg.ProjectID, arg.Email)
+	_, err := q.db.ExecContext(ctx, repeatClaim,
+		arg.Code,
+		arg.CreatedAt,
+		arg.ProjectID,
+		arg.Email,
+	)
 	return err
 }

@@ -12,19 +12,20 @@ import (
 
 const countConversions = `-- name: CountConversions :one
 SELECT COUNT(*) FROM refgrow_conversions
-WHERE project_id = ?1 AND created_at >= ?2 AND created_at < ?3
-    AND type BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+WHERE project_id = ?1
+    AND created_at >= ?2 AND created_at < ?3
+    AND (type = 'signup') BETWEEN CAST(?4 AS INTEGER) AND CAST(?5 AS INTEGER)
     AND paid BETWEEN CAST(?6 AS INTEGER) AND CAST(?7 AS INTEGER)
 `
 
 type CountConversionsParams struct {
-	ProjectID int64
-	FromTime  int64
-	ToTime    int64
-	TypeFrom  string
-	TypeTo    string
-	PaidFrom  int64
-	PaidTo    int64
+	ProjectID  int64
+	FromTime   int64
+	ToTime     int64
+	SignupFrom int64
+	SignupTo   int64
+	PaidFrom   int64
+	PaidTo     int64
 }
 
 func (q *Queries) CountConversions(ctx context.Context, arg CountConversionsParams) (int64, error) {
@@ -32,8 +33,8 @@ func (q *Queries) CountConversions(ctx context.Context, arg CountConversionsPara
 		arg.ProjectID,
 		arg.FromTime,
 		arg.ToTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 	)
@@ -43,11 +44,11 @@ func (q *Queries) CountConversions(ctx context.Context, arg CountConversionsPara
 }
 
 const countConversionsOfAffiliate = `-- name: CountConversionsOfAffiliate :one
-SELECT COUNT(*) FROM refgrow_conversions
-WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
-    AND created_at >= ?3 AND created_at < ?4
-    AND type BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    AND paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
+SELECT COUNT(*) FROM refgrow_conversions x
+WHERE x.affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
+    AND x.created_at >= ?3 AND x.created_at < ?4
+    AND (x.type = 'signup') BETWEEN CAST(?5 AS INTEGER) AND CAST(?6 AS INTEGER)
+    AND x.paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
 `
 
 type CountConversionsOfAffiliateParams struct {
@@ -55,8 +56,8 @@ type CountConversionsOfAffiliateParams struct {
 	ProjectID   int64
 	FromTime    int64
 	ToTime      int64
-	TypeFrom    string
-	TypeTo      string
+	SignupFrom  int64
+	SignupTo    int64
 	PaidFrom    int64
 	PaidTo      int64
 }
@@ -67,8 +68,8 @@ func (q *Queries) CountConversionsOfAffiliate(ctx context.Context, arg CountConv
 		arg.ProjectID,
 		arg.FromTime,
 		arg.ToTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 	)
@@ -78,12 +79,12 @@ func (q *Queries) CountConversionsOfAffiliate(ctx context.Context, arg CountConv
 }
 
 const countConversionsOfReferral = `-- name: CountConversionsOfReferral :one
-SELECT COUNT(*) FROM refgrow_conversions
-WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
-    AND created_at >= ?3 AND created_at < ?4
-    AND type BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    AND paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
-    AND COALESCE(affiliate_id, 0) BETWEEN CAST(?9 AS INTEGER) AND CAST(?10 AS INTEGER)
+SELECT COUNT(*) FROM refgrow_conversions x
+WHERE x.referral_id IN (SELECT r.id FROM refgrow_referrals r WHERE r.id = CAST(?1 AS INTEGER) AND r.project_id = ?2)
+    AND x.created_at >= ?3 AND x.created_at < ?4
+    AND (x.type = 'signup') BETWEEN CAST(?5 AS INTEGER) AND CAST(?6 AS INTEGER)
+    AND x.paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
+    AND COALESCE(x.affiliate_id, 0) BETWEEN CAST(?9 AS INTEGER) AND CAST(?10 AS INTEGER)
 `
 
 type CountConversionsOfReferralParams struct {
@@ -91,8 +92,8 @@ type CountConversionsOfReferralParams struct {
 	ProjectID     int64
 	FromTime      int64
 	ToTime        int64
-	TypeFrom      string
-	TypeTo        string
+	SignupFrom    int64
+	SignupTo      int64
 	PaidFrom      int64
 	PaidTo        int64
 	AffiliateFrom int64
@@ -105,8 +106,8 @@ func (q *Queries) CountConversionsOfReferral(ctx context.Context, arg CountConve
 		arg.ProjectID,
 		arg.FromTime,
 		arg.ToTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 		arg.AffiliateFrom,
@@ -120,43 +121,57 @@ func (q *Queries) CountConversionsOfReferral(ctx context.Context, arg CountConve
 const countPayments = `-- name: CountPayments :one
 SELECT COUNT(*) FROM (
     SELECT 1 FROM refgrow_conversions AS x
-    WHERE x.referral_id = CAST(?1 AS INTEGER) AND x.project_id = ?2 AND x.type = 'purchase'
-        AND x.value > 0 AND x.affiliate_id IS NOT NULL
-    LIMIT CAST(?3 AS INTEGER))
+    WHERE x.referral_id = CAST(?1 AS INTEGER) AND +x.project_id = ?2 AND x.type = 'purchase' AND x.id <> ?3
+        AND x.affiliate_id IS NOT NULL AND x.value > 0 AND x.reversed = 0
+        AND (x.refunded = 0 OR x.base_value - x.refunded > x.base_value / (2 * x.value))
+    LIMIT CAST(?4 AS INTEGER))
 `
 
 type CountPaymentsParams struct {
 	ReferralID int64
 	ProjectID  int64
+	ButID      int64
 	AtMost     int64
 }
 
-// Payments are the purchases that earned something.
+// Payments are those that still bring something: that a refund takes back less than the
+// whole value, value - round(value * refunded / base_value) > 0, is written without a
+// product, which could be too large.
 func (q *Queries) CountPayments(ctx context.Context, arg CountPaymentsParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countPayments, arg.ReferralID, arg.ProjectID, arg.AtMost)
+	row := q.db.QueryRowContext(ctx, countPayments,
+		arg.ReferralID,
+		arg.ProjectID,
+		arg.ButID,
+		arg.AtMost,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
-const countPurchasesUntil = `-- name: CountPurchasesUntil :one
+const countPurchasesBefore = `-- name: CountPurchasesBefore :one
 SELECT COUNT(*) FROM (
     SELECT 1 FROM refgrow_conversions AS x
-    WHERE x.referral_id = CAST(?1 AS INTEGER) AND x.project_id = ?2 AND x.type = 'purchase' AND x.created_at <= ?3
-    LIMIT CAST(?4 AS INTEGER))
+    WHERE x.referral_id = CAST(?1 AS INTEGER) AND +x.project_id = ?2 AND x.type = 'purchase' AND x.id <> ?3
+        AND x.created_at <= ?4 AND (x.created_at < ?4 OR ?3 = 0 OR x.id < ?3)
+        AND x.affiliate_id IS NOT NULL AND (x.base_value > 0 OR x.value > 0)
+    LIMIT CAST(?5 AS INTEGER))
 `
 
-type CountPurchasesUntilParams struct {
+type CountPurchasesBeforeParams struct {
 	ReferralID int64
 	ProjectID  int64
+	ButID      int64
 	Until      int64
 	AtMost     int64
 }
 
-func (q *Queries) CountPurchasesUntil(ctx context.Context, arg CountPurchasesUntilParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countPurchasesUntil,
+// Whether one of them comes before the conversion with an id, 0 for a new one.
+func (q *Queries) CountPurchasesBefore(ctx context.Context, arg CountPurchasesBeforeParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPurchasesBefore,
 		arg.ReferralID,
 		arg.ProjectID,
+		arg.ButID,
 		arg.Until,
 		arg.AtMost,
 	)
@@ -180,26 +195,82 @@ func (q *Queries) DeleteConversion(ctx context.Context, arg DeleteConversionPara
 }
 
 const firstPurchase = `-- name: FirstPurchase :one
-SELECT created_at FROM refgrow_conversions
-WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2 AND type = 'purchase'
-ORDER BY created_at LIMIT 1
+SELECT x.created_at FROM refgrow_conversions AS x
+WHERE x.referral_id = CAST(?1 AS INTEGER) AND +x.project_id = ?2 AND x.type = 'purchase' AND x.id <> ?3
+    AND x.affiliate_id IS NOT NULL AND (x.base_value > 0 OR x.value > 0)
+ORDER BY x.created_at LIMIT 1
 `
 
 type FirstPurchaseParams struct {
 	ReferralID int64
 	ProjectID  int64
+	ButID      int64
 }
 
-// The customer's earliest purchase.
+// What durations look at: the other purchases of a customer that an affiliate is
+// credited with, and that were paid for or earned something.
+// The earliest of them.
 func (q *Queries) FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, firstPurchase, arg.ReferralID, arg.ProjectID)
+	row := q.db.QueryRowContext(ctx, firstPurchase, arg.ReferralID, arg.ProjectID, arg.ButID)
 	var created_at int64
 	err := row.Scan(&created_at)
 	return created_at, err
 }
 
+const firstSignup = `-- name: FirstSignup :one
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
+WHERE c.referral_id = CAST(?1 AS INTEGER) AND +c.project_id = ?2 AND c.type = 'signup'
+    AND (c.affiliate_id IS NULL OR EXISTS (
+        SELECT 1 FROM refgrow_affiliates a WHERE a.id = c.affiliate_id AND a.project_id = c.project_id AND a.deleted_at IS NULL))
+ORDER BY c.created_at, c.id LIMIT 1
+`
+
+type FirstSignupParams struct {
+	ReferralID int64
+	ProjectID  int64
+}
+
+// The signup of a customer, not one that goes with an affiliate that is being deleted.
+func (q *Queries) FirstSignup(ctx context.Context, arg FirstSignupParams) (Conversion, error) {
+	row := q.db.QueryRowContext(ctx, firstSignup, arg.ReferralID, arg.ProjectID)
+	var i Conversion
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.Type,
+		&i.AffiliateID,
+		&i.ReferralID,
+		&i.Currency,
+		&i.CurrencyGiven,
+		&i.Value,
+		&i.BaseValue,
+		&i.Refunded,
+		&i.Paid,
+		&i.Reference,
+		&i.CouponCode,
+		&i.ReferralCode,
+		&i.Product,
+		&i.URL,
+		&i.Reason,
+		&i.Candidates,
+		&i.CommissionReason,
+		&i.RuleID,
+		&i.RuleVersion,
+		&i.PricedBaseValue,
+		&i.PricedCurrency,
+		&i.PricedValue,
+		&i.CreatedAt,
+		&i.AvailableAt,
+		&i.PricedFirstAt,
+		&i.PricedBefore,
+		&i.Notes,
+		&i.Reversed,
+	)
+	return i, err
+}
+
 const getConversion = `-- name: GetConversion :one
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before, notes, reversed FROM refgrow_conversions WHERE id = ?1 AND project_id = ?2
 `
 
 type GetConversionParams struct {
@@ -239,6 +310,55 @@ func (q *Queries) GetConversion(ctx context.Context, arg GetConversionParams) (C
 		&i.AvailableAt,
 		&i.PricedFirstAt,
 		&i.PricedBefore,
+		&i.Notes,
+		&i.Reversed,
+	)
+	return i, err
+}
+
+const getConversionByReference = `-- name: GetConversionByReference :one
+SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before, notes, reversed FROM refgrow_conversions WHERE project_id = ?1 AND reference = CAST(?2 AS TEXT)
+`
+
+type GetConversionByReferenceParams struct {
+	ProjectID int64
+	Reference string
+}
+
+func (q *Queries) GetConversionByReference(ctx context.Context, arg GetConversionByReferenceParams) (Conversion, error) {
+	row := q.db.QueryRowContext(ctx, getConversionByReference, arg.ProjectID, arg.Reference)
+	var i Conversion
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.Type,
+		&i.AffiliateID,
+		&i.ReferralID,
+		&i.Currency,
+		&i.CurrencyGiven,
+		&i.Value,
+		&i.BaseValue,
+		&i.Refunded,
+		&i.Paid,
+		&i.Reference,
+		&i.CouponCode,
+		&i.ReferralCode,
+		&i.Product,
+		&i.URL,
+		&i.Reason,
+		&i.Candidates,
+		&i.CommissionReason,
+		&i.RuleID,
+		&i.RuleVersion,
+		&i.PricedBaseValue,
+		&i.PricedCurrency,
+		&i.PricedValue,
+		&i.CreatedAt,
+		&i.AvailableAt,
+		&i.PricedFirstAt,
+		&i.PricedBefore,
+		&i.Notes,
+		&i.Reversed,
 	)
 	return i, err
 }
@@ -263,11 +383,11 @@ const insertConversion = `-- name: InsertConversion :execresult
 INSERT INTO refgrow_conversions (
     project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, paid, reference,
     coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version,
-    priced_base_value, priced_currency, priced_value, priced_first_at, priced_before, created_at, available_at
+    priced_base_value, priced_currency, priced_value, priced_first_at, priced_before, created_at, available_at, notes
 ) VALUES (
     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
     ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21, ?22, ?23, ?24, ?25, ?26
+    ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27
 )
 ON CONFLICT (project_id, reference) WHERE reference IS NOT NULL DO NOTHING
 `
@@ -299,6 +419,7 @@ type InsertConversionParams struct {
 	PricedBefore     *int64
 	CreatedAt        int64
 	AvailableAt      int64
+	Notes            *string
 }
 
 func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionParams) (sql.Result, error) {
@@ -329,17 +450,21 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 		arg.PricedBefore,
 		arg.CreatedAt,
 		arg.AvailableAt,
+		arg.Notes,
 	)
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
-WHERE project_id = ?1
-    AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-    AND created_at >= ?4
-    AND type BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    AND paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER)
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
+WHERE +c.project_id = ?1 AND c.id IN (
+    SELECT x.id FROM refgrow_conversions x
+    WHERE x.project_id = ?1
+        AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+        AND x.created_at >= ?4
+        AND (x.type = 'signup') BETWEEN CAST(?5 AS INTEGER) AND CAST(?6 AS INTEGER)
+        AND x.paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC
 `
 
 type ListConversionsParams struct {
@@ -347,22 +472,25 @@ type ListConversionsParams struct {
 	BeforeTime int64
 	BeforeID   int64
 	FromTime   int64
-	TypeFrom   string
-	TypeTo     string
+	SignupFrom int64
+	SignupTo   int64
 	PaidFrom   int64
 	PaidTo     int64
 	Offset     int64
 	Limit      int64
 }
 
+// Lists find the ids of a page in an index that has all that they are narrowed by, and
+// then read the rows of the page alone. An affiliate's and a customer's conversions are
+// of the same project as they are.
 func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams) ([]Conversion, error) {
 	rows, err := q.db.QueryContext(ctx, listConversions,
 		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.FromTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 		arg.Offset,
@@ -404,6 +532,8 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 			&i.AvailableAt,
 			&i.PricedFirstAt,
 			&i.PricedBefore,
+			&i.Notes,
+			&i.Reversed,
 		); err != nil {
 			return nil, err
 		}
@@ -419,23 +549,26 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 }
 
 const listConversionsOfAffiliate = `-- name: ListConversionsOfAffiliate :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
-WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
-    AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND created_at >= ?5
-    AND type BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
-    AND paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?11 AS INTEGER) OFFSET CAST(?10 AS INTEGER)
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
+WHERE +c.project_id = ?1 AND c.id IN (
+    SELECT x.id FROM refgrow_conversions x
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.created_at >= ?5
+        AND (x.type = 'signup') BETWEEN CAST(?6 AS INTEGER) AND CAST(?7 AS INTEGER)
+        AND x.paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?11 AS INTEGER) OFFSET CAST(?10 AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC
 `
 
 type ListConversionsOfAffiliateParams struct {
-	AffiliateID int64
 	ProjectID   int64
+	AffiliateID int64
 	BeforeTime  int64
 	BeforeID    int64
 	FromTime    int64
-	TypeFrom    string
-	TypeTo      string
+	SignupFrom  int64
+	SignupTo    int64
 	PaidFrom    int64
 	PaidTo      int64
 	Offset      int64
@@ -444,13 +577,13 @@ type ListConversionsOfAffiliateParams struct {
 
 func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]Conversion, error) {
 	rows, err := q.db.QueryContext(ctx, listConversionsOfAffiliate,
-		arg.AffiliateID,
 		arg.ProjectID,
+		arg.AffiliateID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.FromTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 		arg.Offset,
@@ -492,6 +625,8 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 			&i.AvailableAt,
 			&i.PricedFirstAt,
 			&i.PricedBefore,
+			&i.Notes,
+			&i.Reversed,
 		); err != nil {
 			return nil, err
 		}
@@ -507,24 +642,27 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 }
 
 const listConversionsOfReferral = `-- name: ListConversionsOfReferral :many
-SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before FROM refgrow_conversions
-WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
-    AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND created_at >= ?5
-    AND type BETWEEN CAST(?6 AS TEXT) AND CAST(?7 AS TEXT)
-    AND paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
-    AND COALESCE(affiliate_id, 0) BETWEEN CAST(?10 AS INTEGER) AND CAST(?11 AS INTEGER)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?13 AS INTEGER) OFFSET CAST(?12 AS INTEGER)
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
+WHERE +c.project_id = ?1 AND c.id IN (
+    SELECT x.id FROM refgrow_conversions x
+    WHERE x.referral_id = (SELECT r.id FROM refgrow_referrals r WHERE r.id = CAST(?2 AS INTEGER) AND r.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.created_at >= ?5
+        AND (x.type = 'signup') BETWEEN CAST(?6 AS INTEGER) AND CAST(?7 AS INTEGER)
+        AND x.paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
+        AND COALESCE(x.affiliate_id, 0) BETWEEN CAST(?10 AS INTEGER) AND CAST(?11 AS INTEGER)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?13 AS INTEGER) OFFSET CAST(?12 AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC
 `
 
 type ListConversionsOfReferralParams struct {
-	ReferralID    int64
 	ProjectID     int64
+	ReferralID    int64
 	BeforeTime    int64
 	BeforeID      int64
 	FromTime      int64
-	TypeFrom      string
-	TypeTo        string
+	SignupFrom    int64
+	SignupTo      int64
 	PaidFrom      int64
 	PaidTo        int64
 	AffiliateFrom int64
@@ -535,13 +673,13 @@ type ListConversionsOfReferralParams struct {
 
 func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error) {
 	rows, err := q.db.QueryContext(ctx, listConversionsOfReferral,
-		arg.ReferralID,
 		arg.ProjectID,
+		arg.ReferralID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.FromTime,
-		arg.TypeFrom,
-		arg.TypeTo,
+		arg.SignupFrom,
+		arg.SignupTo,
 		arg.PaidFrom,
 		arg.PaidTo,
 		arg.AffiliateFrom,
@@ -585,6 +723,8 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 			&i.AvailableAt,
 			&i.PricedFirstAt,
 			&i.PricedBefore,
+			&i.Notes,
+			&i.Reversed,
 		); err != nil {
 			return nil, err
 		}
@@ -608,12 +748,37 @@ func (q *Queries) NameCurrencies(ctx context.Context, projectID int64) error {
 	return err
 }
 
+const noteConversion = `-- name: NoteConversion :exec
+UPDATE refgrow_conversions SET candidates = ?1, notes = ?2
+WHERE id = ?3 AND project_id = ?4
+`
+
+type NoteConversionParams struct {
+	Candidates   string
+	Notes        *string
+	ConversionID int64
+	ProjectID    int64
+}
+
+// What a repeated signup brings to the decision on the first one.
+func (q *Queries) NoteConversion(ctx context.Context, arg NoteConversionParams) error {
+	_, err := q.db.ExecContext(ctx, noteConversion,
+		arg.Candidates,
+		arg.Notes,
+		arg.ConversionID,
+		arg.ProjectID,
+	)
+	return err
+}
+
 const updateConversion = `-- name: UpdateConversion :exec
 UPDATE refgrow_conversions
 SET type = ?1, affiliate_id = ?2, currency = ?3, currency_given = ?4,
-    value = ?5, base_value = ?6, refunded = ?7, paid = ?8, reference = ?9, coupon_code = ?10,
-    reason = ?11, candidates = ?12, commission_reason = ?13
-WHERE id = ?14 AND project_id = ?15
+    value = ?5, base_value = ?6, refunded = ?7, reversed = ?8, paid = ?9, reference = ?10, coupon_code = ?11,
+    reason = ?12, candidates = ?13, commission_reason = ?14,
+    rule_id = ?15, rule_version = ?16, priced_base_value = ?17, priced_currency = ?18,
+    priced_value = ?19, priced_first_at = ?20, priced_before = ?21
+WHERE id = ?22 AND project_id = ?23
 `
 
 type UpdateConversionParams struct {
@@ -624,12 +789,20 @@ type UpdateConversionParams struct {
 	Value            int64
 	BaseValue        *int64
 	Refunded         int64
+	Reversed         int64
 	Paid             int64
 	Reference        *string
 	CouponCode       *string
 	Reason           string
 	Candidates       string
 	CommissionReason string
+	RuleID           *int64
+	RuleVersion      *int64
+	PricedBaseValue  *int64
+	PricedCurrency   string
+	PricedValue      int64
+	PricedFirstAt    *int64
+	PricedBefore     *int64
 	ConversionID     int64
 	ProjectID        int64
 }
@@ -643,12 +816,20 @@ func (q *Queries) UpdateConversion(ctx context.Context, arg UpdateConversionPara
 		arg.Value,
 		arg.BaseValue,
 		arg.Refunded,
+		arg.Reversed,
 		arg.Paid,
 		arg.Reference,
 		arg.CouponCode,
 		arg.Reason,
 		arg.Candidates,
 		arg.CommissionReason,
+		arg.RuleID,
+		arg.RuleVersion,
+		arg.PricedBaseValue,
+		arg.PricedCurrency,
+		arg.PricedValue,
+		arg.PricedFirstAt,
+		arg.PricedBefore,
 		arg.ConversionID,
 		arg.ProjectID,
 	)

@@ -37,7 +37,7 @@ func (q *Queries) CountCoupons(ctx context.Context, arg CountCouponsParams) (int
 
 const countCouponsOfAffiliate = `-- name: CountCouponsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_coupons
-WHERE affiliate_id = ?1 AND project_id = ?2
+WHERE affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
     AND status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
     AND instr(code_key, CAST(?5 AS TEXT)) > 0
 `
@@ -78,7 +78,7 @@ func (q *Queries) DeleteCoupon(ctx context.Context, arg DeleteCouponParams) erro
 }
 
 const findCouponByCode = `-- name: FindCouponByCode :one
-SELECT c.id, c.status, a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
+SELECT c.id, c.status, a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.code_key = ?2
 `
@@ -112,12 +112,14 @@ func (q *Queries) FindCouponByCode(ctx context.Context, arg FindCouponByCodePara
 		&i.Affiliate.Clicks,
 		&i.Affiliate.CreatedAt,
 		&i.Affiliate.DeletedAt,
+		&i.Affiliate.WiseName,
+		&i.Affiliate.PayoutsPaused,
 	)
 	return i, err
 }
 
 const findCouponsByLemonsqueezyCode = `-- name: FindCouponsByLemonsqueezyCode :many
-SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
+SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.lemonsqueezy_discount_code = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
@@ -150,6 +152,8 @@ func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCou
 			&i.Clicks,
 			&i.CreatedAt,
 			&i.DeletedAt,
+			&i.WiseName,
+			&i.PayoutsPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -165,7 +169,7 @@ func (q *Queries) FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCou
 }
 
 const findCouponsByStripeID = `-- name: FindCouponsByStripeID :many
-SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at
+SELECT DISTINCT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.project_id = c.project_id
 WHERE c.project_id = ?1 AND c.stripe_coupon_id = CAST(?2 AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2
@@ -198,6 +202,8 @@ func (q *Queries) FindCouponsByStripeID(ctx context.Context, arg FindCouponsBySt
 			&i.Clicks,
 			&i.CreatedAt,
 			&i.DeletedAt,
+			&i.WiseName,
+			&i.PayoutsPaused,
 		); err != nil {
 			return nil, err
 		}
@@ -308,14 +314,56 @@ func (q *Queries) InsertCoupon(ctx context.Context, arg InsertCouponParams) (int
 	return id, err
 }
 
+const listCodesOfCoupons = `-- name: ListCodesOfCoupons :many
+SELECT code_key, stripe_coupon_id, lemonsqueezy_discount_code FROM refgrow_coupons
+WHERE affiliate_id = ?1 AND project_id = ?2
+`
+
+type ListCodesOfCouponsParams struct {
+	AffiliateID int64
+	ProjectID   int64
+}
+
+type ListCodesOfCouponsRow struct {
+	CodeKey                  string
+	StripeCouponID           *string
+	LemonsqueezyDiscountCode *string
+}
+
+func (q *Queries) ListCodesOfCoupons(ctx context.Context, arg ListCodesOfCouponsParams) ([]ListCodesOfCouponsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listCodesOfCoupons, arg.AffiliateID, arg.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListCodesOfCouponsRow{}
+	for rows.Next() {
+		var i ListCodesOfCouponsRow
+		if err := rows.Scan(&i.CodeKey, &i.StripeCouponID, &i.LemonsqueezyDiscountCode); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listCoupons = `-- name: ListCoupons :many
 SELECT c.id, c.project_id, c.affiliate_id, c.code, c.code_key, c.stripe_coupon_id, c.lemonsqueezy_discount_code, c.status, c.created_at, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.project_id = ?1
-    AND (c.created_at, c.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-    AND c.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-    AND instr(c.code_key, CAST(?6 AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
+WHERE +c.project_id = ?1 AND c.id IN (
+    SELECT x.id FROM refgrow_coupons x
+    WHERE x.project_id = ?1
+        AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+        AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+        AND instr(x.code_key, CAST(?6 AS TEXT)) > 0
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC
 `
 
 type ListCouponsParams struct {
@@ -390,16 +438,19 @@ func (q *Queries) ListCoupons(ctx context.Context, arg ListCouponsParams) ([]Lis
 const listCouponsOfAffiliate = `-- name: ListCouponsOfAffiliate :many
 SELECT c.id, c.project_id, c.affiliate_id, c.code, c.code_key, c.stripe_coupon_id, c.lemonsqueezy_discount_code, c.status, c.created_at, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
 FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE c.affiliate_id = ?1 AND c.project_id = ?2
-    AND (c.created_at, c.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND c.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    AND instr(c.code_key, CAST(?7 AS TEXT)) > 0
-ORDER BY c.created_at DESC, c.id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER)
+WHERE +c.project_id = ?1 AND c.id IN (
+    SELECT x.id FROM refgrow_coupons x
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
+        AND instr(x.code_key, CAST(?7 AS TEXT)) > 0
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER))
+ORDER BY +c.created_at DESC, +c.id DESC
 `
 
 type ListCouponsOfAffiliateParams struct {
-	AffiliateID int64
 	ProjectID   int64
+	AffiliateID int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -425,8 +476,8 @@ type ListCouponsOfAffiliateRow struct {
 
 func (q *Queries) ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error) {
 	rows, err := q.db.QueryContext(ctx, listCouponsOfAffiliate,
-		arg.AffiliateID,
 		arg.ProjectID,
+		arg.AffiliateID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,

@@ -10,11 +10,11 @@ import (
 )
 
 const addToAffiliateDay = `-- name: AddToAffiliateDay :exec
-INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, earned)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (project_id, day, affiliate_id, currency) DO UPDATE SET
     clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    earned = earned + excluded.earned
+    billions = billions + excluded.billions, earned = earned + excluded.earned
 `
 
 type AddToAffiliateDayParams struct {
@@ -25,6 +25,7 @@ type AddToAffiliateDayParams struct {
 	Clicks      int64
 	Signups     int64
 	Purchases   int64
+	Billions    int64
 	Earned      int64
 }
 
@@ -37,6 +38,7 @@ func (q *Queries) AddToAffiliateDay(ctx context.Context, arg AddToAffiliateDayPa
 		arg.Clicks,
 		arg.Signups,
 		arg.Purchases,
+		arg.Billions,
 		arg.Earned,
 	)
 	return err
@@ -44,10 +46,7 @@ func (q *Queries) AddToAffiliateDay(ctx context.Context, arg AddToAffiliateDayPa
 
 const addToProjectDay = `-- name: AddToProjectDay :exec
 INSERT INTO refgrow_project_days (project_id, day, currency, clicks, signups, purchases, billions, earned)
-VALUES (
-    ?1, ?2, ?3, ?4, ?5, ?6,
-    CAST(?7 AS INTEGER) / 1000000000, CAST(?7 AS INTEGER) % 1000000000
-)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (project_id, day, currency) DO UPDATE SET
     clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
     billions = billions + excluded.billions, earned = earned + excluded.earned
@@ -60,6 +59,7 @@ type AddToProjectDayParams struct {
 	Clicks    int64
 	Signups   int64
 	Purchases int64
+	Billions  int64
 	Earned    int64
 }
 
@@ -71,6 +71,7 @@ func (q *Queries) AddToProjectDay(ctx context.Context, arg AddToProjectDayParams
 		arg.Clicks,
 		arg.Signups,
 		arg.Purchases,
+		arg.Billions,
 		arg.Earned,
 	)
 	return err
@@ -83,7 +84,7 @@ WHERE project_id = CAST(?1 AS INTEGER) AND affiliate_id = CAST(?2 AS INTEGER) AN
     FROM refgrow_project_days AS p
     CROSS JOIN refgrow_affiliate_days AS x ON x.project_id = p.project_id AND x.day = p.day AND x.affiliate_id = CAST(?2 AS INTEGER) AND x.currency = p.currency
     WHERE p.project_id = CAST(?1 AS INTEGER) LIMIT CAST(?3 AS INTEGER))
-RETURNING day, currency, clicks, signups, purchases, earned
+RETURNING day, currency, clicks, signups, purchases, billions, earned
 `
 
 type DeleteAffiliateDaysParams struct {
@@ -98,6 +99,7 @@ type DeleteAffiliateDaysRow struct {
 	Clicks    int64
 	Signups   int64
 	Purchases int64
+	Billions  int64
 	Earned    int64
 }
 
@@ -116,6 +118,7 @@ func (q *Queries) DeleteAffiliateDays(ctx context.Context, arg DeleteAffiliateDa
 			&i.Clicks,
 			&i.Signups,
 			&i.Purchases,
+			&i.Billions,
 			&i.Earned,
 		); err != nil {
 			return nil, err
@@ -132,7 +135,7 @@ func (q *Queries) DeleteAffiliateDays(ctx context.Context, arg DeleteAffiliateDa
 }
 
 const listAffiliateDays = `-- name: ListAffiliateDays :many
-SELECT a.day, a.currency, a.clicks, a.signups, a.purchases, 0 AS billions, a.earned
+SELECT a.day, a.currency, a.clicks, a.signups, a.purchases, a.billions, a.earned
 FROM refgrow_project_days p
 JOIN refgrow_affiliate_days a ON a.project_id = p.project_id AND a.day = p.day AND a.affiliate_id = ?1 AND a.currency = p.currency
 WHERE p.project_id = ?2 AND p.day >= ?3 AND p.day < ?4

@@ -24,7 +24,11 @@ func (q *Queries) DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) erro
 }
 
 const getAnswer = `-- name: GetAnswer :one
-SELECT request_hash, status, body, created_at FROM refgrow_idempotency WHERE key_hash = ?1 AND project_id = ?2
+SELECT a.request_hash, a.status, a.body, a.created_at FROM refgrow_idempotency a
+WHERE a.key_hash = ?1 AND a.project_id = ?2
+UNION ALL
+SELECT t.request_hash, -2, X'', t.created_at FROM refgrow_payout_tasks t
+WHERE t.key_hash = ?1 AND t.project_id = ?2
 `
 
 type GetAnswerParams struct {
@@ -77,7 +81,7 @@ func (q *Queries) InsertAnswer(ctx context.Context, arg InsertAnswerParams) erro
 	return err
 }
 
-const pruneAnswers = `-- name: PruneAnswers :exec
+const pruneAnswers = `-- name: PruneAnswers :execrows
 DELETE FROM refgrow_idempotency
 WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
     AND (created_at < CAST(?2 AS INTEGER) OR created_at > CAST(?3 AS INTEGER))
@@ -89,7 +93,10 @@ type PruneAnswersParams struct {
 	CreatedAfter  int64
 }
 
-func (q *Queries) PruneAnswers(ctx context.Context, arg PruneAnswersParams) error {
-	_, err := q.db.ExecContext(ctx, pruneAnswers, arg.AtMost, arg.CreatedBefore, arg.CreatedAfter)
-	return err
+func (q *Queries) PruneAnswers(ctx context.Context, arg PruneAnswersParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, pruneAnswers, arg.AtMost, arg.CreatedBefore, arg.CreatedAfter)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

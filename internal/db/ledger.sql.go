@@ -10,7 +10,8 @@ import (
 )
 
 const countEntriesOfAffiliate = `-- name: CountEntriesOfAffiliate :one
-SELECT COUNT(*) FROM refgrow_ledger_entries WHERE affiliate_id = ?1 AND project_id = ?2
+SELECT COUNT(*) FROM refgrow_ledger_entries
+WHERE affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
 `
 
 type CountEntriesOfAffiliateParams struct {
@@ -27,9 +28,9 @@ func (q *Queries) CountEntriesOfAffiliate(ctx context.Context, arg CountEntriesO
 
 const insertEntry = `-- name: InsertEntry :execlastid
 INSERT INTO refgrow_ledger_entries
-    (project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note)
+    (project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day)
 VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 `
 
 type InsertEntryParams struct {
@@ -43,6 +44,8 @@ type InsertEntryParams struct {
 	ConversionID *int64
 	PayoutID     *int64
 	Note         *string
+	Returned     int64
+	Day          *int64
 }
 
 func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error) {
@@ -57,6 +60,8 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64
 		arg.ConversionID,
 		arg.PayoutID,
 		arg.Note,
+		arg.Returned,
+		arg.Day,
 	)
 	if err != nil {
 		return 0, err
@@ -67,21 +72,18 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) (int64
 const listAccounts = `-- name: ListAccounts :many
 SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.signups, a.purchases, a.reserved, a.debts,
     CAST(CASE WHEN a.next_release_at <= CAST(?1 AS INTEGER) THEN (
-        SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
+        SELECT COALESCE(SUM(e.amount / 1000000000) * 1000000000 + SUM(e.amount % 1000000000), 0)
+        FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > a.rolled_to AND e.available_at <= CAST(?1 AS INTEGER) AND e.available_at > e.created_at
     ) ELSE 0 END AS INTEGER) AS released,
-    CAST(CASE WHEN a.next_release_at <= CAST(?1 AS INTEGER) AND a.debts <> 0 THEN (
-        SELECT COALESCE(SUM(e.amount), 0) FROM refgrow_ledger_entries e
-        WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
-            AND e.available_at > a.rolled_to AND e.available_at <= CAST(?1 AS INTEGER) AND e.available_at > e.created_at
-            AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL)
-    ) ELSE 0 END AS INTEGER) AS due,
     CAST(CASE WHEN a.total - a.paid = a.eligible AND a.next_release_at IS NULL THEN 0 ELSE COALESCE((
         SELECT e.available_at FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > CAST(?1 AS INTEGER) AND e.available_at > e.created_at
-        GROUP BY e.available_at HAVING SUM(e.amount) <> 0 ORDER BY e.available_at LIMIT 1
+        GROUP BY e.available_at
+        HAVING SUM(e.amount / 1000000000) * 1000000000 + SUM(e.amount % 1000000000) <> 0
+        ORDER BY e.available_at LIMIT 1
     ), 0) END AS INTEGER) AS next_release
 FROM refgrow_accounts a
 WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND +a.project_id = ?3
@@ -106,13 +108,12 @@ type ListAccountsRow struct {
 	Reserved    int64
 	Debts       int64
 	Released    int64
-	Due         int64
 	NextRelease int64
 }
 
-// released is what joined eligible between rolled_to and the instant, when that
-// is not before rolled_to, and due what it has of debts; next_release is the
-// earliest instant after it at which something other than zero is released.
+// released is what joined eligible between rolled_to and the instant, if that is not
+// before rolled_to; next_release is the earliest instant after it at which something
+// other than zero is released.
 func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listAccounts, arg.Instant, arg.AffiliateIDs, arg.ProjectID)
 	if err != nil {
@@ -134,7 +135,6 @@ func (q *Queries) ListAccounts(ctx context.Context, arg ListAccountsParams) ([]L
 			&i.Reserved,
 			&i.Debts,
 			&i.Released,
-			&i.Due,
 			&i.NextRelease,
 		); err != nil {
 			return nil, err
@@ -192,14 +192,16 @@ func (q *Queries) ListAccountsToRoll(ctx context.Context, arg ListAccountsToRoll
 }
 
 const listEntriesOfAffiliate = `-- name: ListEntriesOfAffiliate :many
-SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note FROM refgrow_ledger_entries
-WHERE affiliate_id = ?1 AND project_id = ?2 AND id < ?3
-ORDER BY id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
+SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.available_at, e.created_at, e.conversion_id, e.payout_id, e.note, e.returned, e.day FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND e.id IN (
+    SELECT x.id FROM refgrow_ledger_entries x WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1) AND x.id < ?3
+    ORDER BY x.id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER))
+ORDER BY e.id DESC
 `
 
 type ListEntriesOfAffiliateParams struct {
-	AffiliateID int64
 	ProjectID   int64
+	AffiliateID int64
 	BeforeID    int64
 	Offset      int64
 	Limit       int64
@@ -207,8 +209,8 @@ type ListEntriesOfAffiliateParams struct {
 
 func (q *Queries) ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error) {
 	rows, err := q.db.QueryContext(ctx, listEntriesOfAffiliate,
-		arg.AffiliateID,
 		arg.ProjectID,
+		arg.AffiliateID,
 		arg.BeforeID,
 		arg.Offset,
 		arg.Limit,
@@ -232,6 +234,8 @@ func (q *Queries) ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfA
 			&i.ConversionID,
 			&i.PayoutID,
 			&i.Note,
+			&i.Returned,
+			&i.Day,
 		); err != nil {
 			return nil, err
 		}
@@ -247,7 +251,7 @@ func (q *Queries) ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfA
 }
 
 const listEntriesOfConversion = `-- name: ListEntriesOfConversion :many
-SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note FROM refgrow_ledger_entries
+SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day FROM refgrow_ledger_entries
 WHERE conversion_id = CAST(?1 AS INTEGER) AND project_id = ?2 ORDER BY id
 `
 
@@ -277,59 +281,8 @@ func (q *Queries) ListEntriesOfConversion(ctx context.Context, arg ListEntriesOf
 			&i.ConversionID,
 			&i.PayoutID,
 			&i.Note,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listEntriesOfMonth = `-- name: ListEntriesOfMonth :many
-SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note FROM refgrow_ledger_entries
-WHERE affiliate_id = ?1 AND project_id = ?2 AND created_at >= ?3 AND created_at < ?4
-ORDER BY id
-`
-
-type ListEntriesOfMonthParams struct {
-	AffiliateID int64
-	ProjectID   int64
-	FromTime    int64
-	ToTime      int64
-}
-
-func (q *Queries) ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonthParams) ([]LedgerEntry, error) {
-	rows, err := q.db.QueryContext(ctx, listEntriesOfMonth,
-		arg.AffiliateID,
-		arg.ProjectID,
-		arg.FromTime,
-		arg.ToTime,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []LedgerEntry{}
-	for rows.Next() {
-		var i LedgerEntry
-		if err := rows.Scan(
-			&i.ID,
-			&i.ProjectID,
-			&i.AffiliateID,
-			&i.Currency,
-			&i.Kind,
-			&i.Amount,
-			&i.AvailableAt,
-			&i.CreatedAt,
-			&i.ConversionID,
-			&i.PayoutID,
-			&i.Note,
+			&i.Returned,
+			&i.Day,
 		); err != nil {
 			return nil, err
 		}
@@ -345,10 +298,11 @@ func (q *Queries) ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonth
 }
 
 const listReleases = `-- name: ListReleases :many
-SELECT currency, available_at, CAST(SUM(amount) AS INTEGER) AS amount
+SELECT currency, available_at,
+    CAST(SUM(amount / 1000000000) * 1000000000 + SUM(amount % 1000000000) AS INTEGER) AS amount
 FROM refgrow_ledger_entries
 WHERE affiliate_id = ?1 AND project_id = ?2 AND created_at < ?3 AND available_at > ?4
-GROUP BY currency, available_at HAVING SUM(amount) <> 0
+GROUP BY currency, available_at HAVING SUM(amount / 1000000000) * 1000000000 + SUM(amount % 1000000000) <> 0
 ORDER BY currency, available_at
 `
 
@@ -395,24 +349,35 @@ func (q *Queries) ListReleases(ctx context.Context, arg ListReleasesParams) ([]L
 
 const postToAccount = `-- name: PostToAccount :exec
 INSERT INTO refgrow_accounts AS a
-    (affiliate_id, currency, project_id, gross, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved, debts)
+    (affiliate_id, currency, project_id, total, paid, eligible, rolled_to, next_release_at, signups, purchases, reserved)
 VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 ON CONFLICT (affiliate_id, currency) DO UPDATE SET
-    gross     = a.gross + excluded.gross,
     total     = a.total + excluded.total,
     paid      = a.paid + excluded.paid,
     eligible  = a.eligible + excluded.eligible + CASE WHEN a.next_release_at <= excluded.rolled_to THEN (
-        SELECT CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) FROM refgrow_ledger_entries e
+        SELECT CAST(COALESCE(SUM(e.amount / 1000000000) * 1000000000 + SUM(e.amount % 1000000000), 0) AS INTEGER)
+        FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
             AND e.available_at > a.rolled_to AND e.available_at <= excluded.rolled_to AND e.available_at > e.created_at
     ) ELSE 0 END,
-    debts     = a.debts + excluded.debts - CASE WHEN a.next_release_at <= excluded.rolled_to AND a.debts <> 0 THEN (
-        SELECT CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) FROM refgrow_ledger_entries e
-        WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
-            AND e.available_at > a.rolled_to AND e.available_at <= excluded.rolled_to AND e.available_at > e.created_at
-            AND (e.amount < 0 AND e.kind <> 'settlement' OR e.amount > 0 AND e.payout_id IS NOT NULL)
-    ) ELSE 0 END,
+    debts     = CASE WHEN a.debts = 0 THEN 0 ELSE (
+        SELECT CAST(COALESCE(SUM(g.reserved + MIN(g.unreserved, 0)), 0) AS INTEGER) FROM (
+            SELECT SUM(CASE WHEN x.state = 0 THEN x.amount ELSE 0 END) AS unreserved,
+                SUM(CASE WHEN x.state = 1 THEN x.amount ELSE 0 END) AS reserved
+            FROM (
+                SELECT COALESCE(e.conversion_id, -e.id) AS part, e.available_at, e.amount,
+                    CASE WHEN e.payout_id IS NOT NULL AND e.returned = 0 THEN 2 ELSE COALESCE((
+                        SELECT CASE p.status WHEN 'pending' THEN 1 ELSE 2 END
+                        FROM refgrow_payout_entries r JOIN refgrow_payouts p ON p.id = r.payout_id
+                        WHERE r.entry_id = e.id AND r.reserved = 1), 0) END AS state
+                FROM refgrow_ledger_entries e
+                WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
+                    AND e.available_at > MAX(a.rolled_to, excluded.rolled_to) AND e.available_at > e.created_at
+            ) x
+            GROUP BY x.part, x.available_at
+        ) g
+    ) END,
     next_release_at = CASE WHEN a.next_release_at <= excluded.rolled_to THEN (
         SELECT MIN(e.available_at) FROM refgrow_ledger_entries e
         WHERE e.affiliate_id = a.affiliate_id AND e.currency = a.currency
@@ -428,7 +393,6 @@ type PostToAccountParams struct {
 	AffiliateID   int64
 	Currency      string
 	ProjectID     int64
-	Gross         int64
 	Total         int64
 	Paid          int64
 	Eligible      int64
@@ -437,19 +401,18 @@ type PostToAccountParams struct {
 	Signups       int64
 	Purchases     int64
 	Reserved      int64
-	Debts         int64
 }
 
-// The account is rolled forward to the new instant: what was released since the
-// last one joins eligible. New entries are in the table already; those that
-// were available at once are not in the index of releases and come in
-// excluded.eligible.
+// The account is rolled forward to the new instant: what was released since the last
+// one joins eligible. New entries are already in the table; those that were available
+// at once are not in the index of releases and come in excluded.eligible. What is added
+// up may go far beyond what is left of it: billions and the rest are added apart. Debts
+// are none once there is none; those that there are come of the entries.
 func (q *Queries) PostToAccount(ctx context.Context, arg PostToAccountParams) error {
 	_, err := q.db.ExecContext(ctx, postToAccount,
 		arg.AffiliateID,
 		arg.Currency,
 		arg.ProjectID,
-		arg.Gross,
 		arg.Total,
 		arg.Paid,
 		arg.Eligible,
@@ -458,21 +421,87 @@ func (q *Queries) PostToAccount(ctx context.Context, arg PostToAccountParams) er
 		arg.Signups,
 		arg.Purchases,
 		arg.Reserved,
-		arg.Debts,
 	)
 	return err
 }
 
+const sumDebts = `-- name: SumDebts :many
+SELECT g.currency, CAST(SUM(g.reserved + MIN(g.unreserved, 0)) AS INTEGER) AS debts FROM (
+    SELECT x.currency, SUM(CASE WHEN x.state = 0 THEN x.amount ELSE 0 END) AS unreserved,
+        SUM(CASE WHEN x.state = 1 THEN x.amount ELSE 0 END) AS reserved
+    FROM (
+        SELECT e.currency, COALESCE(e.conversion_id, -e.id) AS part, e.available_at, e.amount,
+            CASE WHEN e.payout_id IS NOT NULL AND e.returned = 0 THEN 2 ELSE COALESCE((
+                SELECT CASE WHEN COALESCE(p.paid_at, p.canceled_at, CAST(?1 AS INTEGER)) >= CAST(?1 AS INTEGER) THEN 1 ELSE 2 END
+                FROM refgrow_payout_entries r JOIN refgrow_payouts p ON p.id = r.payout_id
+                WHERE r.entry_id = e.id AND p.created_at < CAST(?1 AS INTEGER)
+                    AND COALESCE(p.canceled_at, CAST(?1 AS INTEGER)) >= CAST(?1 AS INTEGER)), 0) END AS state
+        FROM refgrow_ledger_entries e
+        WHERE e.affiliate_id = ?2 AND e.project_id = ?3 AND e.created_at < CAST(?1 AS INTEGER)
+            AND e.available_at > CAST(?4 AS INTEGER)
+    ) x
+    GROUP BY x.currency, x.part, x.available_at
+) g
+GROUP BY g.currency
+`
+
+type SumDebtsParams struct {
+	StampedBefore int64
+	AffiliateID   int64
+	ProjectID     int64
+	Instant       int64
+}
+
+type SumDebtsRow struct {
+	Currency string
+	Debts    int64
+}
+
+// What counted against a payout at an instant although it was not available: what the
+// payouts that were pending reserved of it, and each group of unreserved entries that
+// added up to less than 0.
+func (q *Queries) SumDebts(ctx context.Context, arg SumDebtsParams) ([]SumDebtsRow, error) {
+	rows, err := q.db.QueryContext(ctx, sumDebts,
+		arg.StampedBefore,
+		arg.AffiliateID,
+		arg.ProjectID,
+		arg.Instant,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SumDebtsRow{}
+	for rows.Next() {
+		var i SumDebtsRow
+		if err := rows.Scan(&i.Currency, &i.Debts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sumEntries = `-- name: SumEntries :many
-SELECT currency,
-    CAST(COALESCE(SUM(CASE WHEN kind <> 'settlement' THEN amount ELSE 0 END), 0) AS INTEGER) AS total,
-    CAST(COALESCE(SUM(CASE WHEN kind = 'settlement' THEN -amount ELSE 0 END), 0) AS INTEGER) AS paid,
-    CAST(COALESCE(SUM(CASE WHEN available_at <= CAST(?1 AS INTEGER) THEN amount ELSE 0 END), 0) AS INTEGER) AS eligible,
-    CAST(COALESCE(SUM(CASE WHEN available_at > CAST(?1 AS INTEGER) 
-        AND (amount < 0 AND kind <> 'settlement' OR amount > 0 AND payout_id IS NOT NULL) THEN amount ELSE 0 END), 0) AS INTEGER) AS debts
-FROM refgrow_ledger_entries
-WHERE affiliate_id = ?2 AND project_id = ?3 AND created_at < ?4
-GROUP BY currency
+SELECT s.currency,
+    CAST(COALESCE(SUM(s.earned / 1000000000) * 1000000000 + SUM(s.earned % 1000000000), 0) AS INTEGER) AS total,
+    CAST(COALESCE(SUM(s.settled / 1000000000) * 1000000000 + SUM(s.settled % 1000000000), 0) AS INTEGER) AS paid,
+    CAST(COALESCE(SUM(s.available / 1000000000) * 1000000000 + SUM(s.available % 1000000000), 0) AS INTEGER) AS eligible
+FROM (
+    SELECT e.currency,
+        CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END AS earned,
+        CASE WHEN e.kind = 'settlement' THEN -e.amount ELSE 0 END AS settled,
+        CASE WHEN e.available_at <= CAST(?1 AS INTEGER) THEN e.amount ELSE 0 END AS available
+    FROM refgrow_ledger_entries e
+    WHERE e.affiliate_id = ?2 AND e.project_id = ?3 AND e.created_at < ?4
+) s
+GROUP BY s.currency
 `
 
 type SumEntriesParams struct {
@@ -487,10 +516,9 @@ type SumEntriesRow struct {
 	Total    int64
 	Paid     int64
 	Eligible int64
-	Debts    int64
 }
 
-// The plain sum, for instants the accounts cannot answer.
+// The plain sum, for instants for which the accounts have no answer.
 func (q *Queries) SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error) {
 	rows, err := q.db.QueryContext(ctx, sumEntries,
 		arg.Instant,
@@ -510,7 +538,6 @@ func (q *Queries) SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEn
 			&i.Total,
 			&i.Paid,
 			&i.Eligible,
-			&i.Debts,
 		); err != nil {
 			return nil, err
 		}

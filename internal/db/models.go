@@ -29,6 +29,8 @@ type Affiliate struct {
 	Clicks        int64
 	CreatedAt     int64
 	DeletedAt     *int64
+	WiseName      *string
+	PayoutsPaused int64
 }
 
 type Claim struct {
@@ -85,6 +87,8 @@ type Conversion struct {
 	AvailableAt      int64
 	PricedFirstAt    *int64
 	PricedBefore     *int64
+	Notes            *string
+	Reversed         int64
 }
 
 type Delivery struct {
@@ -103,6 +107,22 @@ type Delivery struct {
 	Error          *string
 	CreatedAt      int64
 	EndedAt        *int64
+	Replayed       int64
+}
+
+type Erasure struct {
+	ID          int64
+	ProjectID   int64
+	AffiliateID *int64
+	ReferralID  *int64
+	Deletes     int64
+	Names       string
+	Part        string
+	MarkTime    int64
+	Mark        int64
+	LastAnswer  int64
+	LastEvent   int64
+	CreatedAt   int64
 }
 
 type Event struct {
@@ -135,6 +155,8 @@ type LedgerEntry struct {
 	ConversionID *int64
 	PayoutID     *int64
 	Note         *string
+	Returned     int64
+	Day          *int64
 }
 
 type Payout struct {
@@ -150,6 +172,34 @@ type Payout struct {
 	CreatedAt         int64
 	PaidAt            *int64
 	CanceledAt        *int64
+	RunID             *int64
+	PaidOn            *int64
+	ReturnedAt        *int64
+	ReturnNote        *string
+}
+
+type PayoutRun struct {
+	ID        int64
+	ProjectID int64
+	CreatedAt int64
+	MadeBy    *string
+	Cutoff    int64
+	Currency  string
+	Minimum   int64
+	Payouts   int64
+	Total     int64
+}
+
+type PayoutTask struct {
+	ID          int64
+	ProjectID   int64
+	KeyHash     []byte
+	RequestHash []byte
+	RunID       *int64
+	Mark        int64
+	Done        int64
+	Refused     string
+	CreatedAt   int64
 }
 
 type Project struct {
@@ -188,6 +238,35 @@ type ProjectTotals struct {
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
 	Claims                int64
+	OldEntriesTo          int64
+	PayoutsReturned       int64
+	UnfinishedReset       int64
+}
+
+type RefgrowRefund struct {
+	ConversionID int64
+	Reference    string
+	ProjectID    int64
+	Amount       int64
+	Taken        int64
+	CreatedAt    int64
+	UndoneAt     *int64
+}
+
+type RefgrowRefundTotal struct {
+	ConversionID int64
+	ProjectID    int64
+	Amount       int64
+	ToldAt       int64
+}
+
+type StampReset struct {
+	ID         int64
+	ProjectID  int64
+	FromStamp  int64
+	ToStamp    int64
+	CreatedAt  int64
+	FinishedAt *int64
 }
 
 type Webhook struct {

@@ -9,10 +9,90 @@ import (
 	"context"
 )
 
+const addToPayoutRun = `-- name: AddToPayoutRun :exec
+UPDATE refgrow_payout_runs SET payouts = payouts + CAST(?1 AS INTEGER), total = total + CAST(?2 AS INTEGER)
+WHERE id = ?3 AND project_id = ?4
+`
+
+type AddToPayoutRunParams struct {
+	Payouts   int64
+	Total     int64
+	RunID     int64
+	ProjectID int64
+}
+
+func (q *Queries) AddToPayoutRun(ctx context.Context, arg AddToPayoutRunParams) error {
+	_, err := q.db.ExecContext(ctx, addToPayoutRun,
+		arg.Payouts,
+		arg.Total,
+		arg.RunID,
+		arg.ProjectID,
+	)
+	return err
+}
+
+const clearAccount = `-- name: ClearAccount :exec
+UPDATE refgrow_accounts SET cleared_to = COALESCE((
+    SELECT MIN(g.newest) - 1 FROM (
+        SELECT MAX(u.id) AS newest, SUM(u.amount) AS amount
+        FROM (
+            SELECT e.id, e.conversion_id, e.available_at, e.amount
+            FROM refgrow_ledger_entries e
+            WHERE e.affiliate_id = refgrow_accounts.affiliate_id AND +e.project_id = refgrow_accounts.project_id AND e.currency = refgrow_accounts.currency
+                AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = refgrow_accounts.affiliate_id AND a.currency = refgrow_accounts.currency)
+                AND (e.payout_id IS NULL OR e.returned = 1)
+                AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+            UNION ALL
+            SELECT o.id, o.conversion_id, o.available_at, o.amount
+            FROM (
+                SELECT DISTINCT e.conversion_id, e.available_at
+                FROM refgrow_ledger_entries e
+                WHERE e.affiliate_id = refgrow_accounts.affiliate_id AND +e.project_id = refgrow_accounts.project_id AND e.currency = refgrow_accounts.currency
+                    AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = refgrow_accounts.affiliate_id AND a.currency = refgrow_accounts.currency)
+                    AND (e.payout_id IS NULL OR e.returned = 1) AND e.conversion_id IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+            ) t
+            CROSS JOIN refgrow_ledger_entries o ON o.conversion_id = t.conversion_id AND +o.available_at = t.available_at
+            WHERE +o.affiliate_id = refgrow_accounts.affiliate_id AND +o.project_id = refgrow_accounts.project_id AND o.currency = refgrow_accounts.currency
+                AND o.id <= (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = refgrow_accounts.affiliate_id AND a.currency = refgrow_accounts.currency)
+                AND (o.payout_id IS NULL OR o.returned = 1)
+                AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = o.id AND r.reserved = 1)
+        ) u
+        GROUP BY COALESCE(u.conversion_id, -u.id), u.available_at
+    ) g
+    WHERE g.amount <> 0
+), (SELECT MAX(n.id) FROM refgrow_ledger_entries n WHERE n.affiliate_id = refgrow_accounts.affiliate_id), 0)
+WHERE affiliate_id = ?1 AND currency = ?2 AND project_id = ?3
+`
+
+type ClearAccountParams struct {
+	AffiliateID interface{}
+	Currency    interface{}
+	ProjectID   interface{}
+}
+
+// Moves cleared_to on to where the next payout has to begin: before the newest entry of
+// the first group that does not add up to 0.
+func (q *Queries) ClearAccount(ctx context.Context, arg ClearAccountParams) error {
+	_, err := q.db.ExecContext(ctx, clearAccount, arg.AffiliateID, arg.Currency, arg.ProjectID)
+	return err
+}
+
+const countPayoutRuns = `-- name: CountPayoutRuns :one
+SELECT COUNT(*) FROM refgrow_payout_runs WHERE project_id = ?1
+`
+
+func (q *Queries) CountPayoutRuns(ctx context.Context, projectID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPayoutRuns, projectID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countPayoutsOfAffiliate = `-- name: CountPayoutsOfAffiliate :one
-SELECT COUNT(*) FROM refgrow_payouts
-WHERE affiliate_id = ?1 AND +project_id = ?2
-    AND status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
+SELECT COUNT(*) FROM refgrow_payouts x
+WHERE x.affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
+    AND x.status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
 `
 
 type CountPayoutsOfAffiliateParams struct {
@@ -34,16 +114,47 @@ func (q *Queries) CountPayoutsOfAffiliate(ctx context.Context, arg CountPayoutsO
 	return count, err
 }
 
+const countPayoutsOfRun = `-- name: CountPayoutsOfRun :one
+SELECT COUNT(*) FROM refgrow_payouts x
+WHERE x.run_id IN (SELECT r.id FROM refgrow_payout_runs r WHERE r.id = CAST(?1 AS INTEGER) AND r.project_id = ?2)
+    AND x.status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
+    AND x.affiliate_id BETWEEN CAST(?5 AS INTEGER) AND CAST(?6 AS INTEGER)
+`
+
+type CountPayoutsOfRunParams struct {
+	RunID         int64
+	ProjectID     int64
+	StatusFrom    string
+	StatusTo      string
+	AffiliateFrom int64
+	AffiliateTo   int64
+}
+
+func (q *Queries) CountPayoutsOfRun(ctx context.Context, arg CountPayoutsOfRunParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPayoutsOfRun,
+		arg.RunID,
+		arg.ProjectID,
+		arg.StatusFrom,
+		arg.StatusTo,
+		arg.AffiliateFrom,
+		arg.AffiliateTo,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const endPayout = `-- name: EndPayout :exec
 UPDATE refgrow_payouts
-SET status = ?1, external_reference = ?2, paid_at = ?3, canceled_at = ?4
-WHERE id = ?5 AND project_id = ?6 AND status = 'pending'
+SET status = ?1, external_reference = ?2, paid_at = ?3, paid_on = ?4, canceled_at = ?5
+WHERE id = ?6 AND project_id = ?7 AND status = 'pending'
 `
 
 type EndPayoutParams struct {
 	Status            string
 	ExternalReference *string
 	PaidAt            *int64
+	PaidOn            *int64
 	CanceledAt        *int64
 	PayoutID          int64
 	ProjectID         int64
@@ -54,10 +165,25 @@ func (q *Queries) EndPayout(ctx context.Context, arg EndPayoutParams) error {
 		arg.Status,
 		arg.ExternalReference,
 		arg.PaidAt,
+		arg.PaidOn,
 		arg.CanceledAt,
 		arg.PayoutID,
 		arg.ProjectID,
 	)
+	return err
+}
+
+const endPayoutTask = `-- name: EndPayoutTask :exec
+UPDATE refgrow_payout_tasks SET done = 1 WHERE id = ?1 AND project_id = ?2
+`
+
+type EndPayoutTaskParams struct {
+	TaskID    int64
+	ProjectID int64
+}
+
+func (q *Queries) EndPayoutTask(ctx context.Context, arg EndPayoutTaskParams) error {
+	_, err := q.db.ExecContext(ctx, endPayoutTask, arg.TaskID, arg.ProjectID)
 	return err
 }
 
@@ -80,7 +206,7 @@ func (q *Queries) FreeEntries(ctx context.Context, arg FreeEntriesParams) (int64
 }
 
 const getPayout = `-- name: GetPayout :one
-SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at FROM refgrow_payouts WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at, run_id, paid_on, returned_at, return_note FROM refgrow_payouts WHERE id = ?1 AND project_id = ?2
 `
 
 type GetPayoutParams struct {
@@ -104,6 +230,62 @@ func (q *Queries) GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, e
 		&i.CreatedAt,
 		&i.PaidAt,
 		&i.CanceledAt,
+		&i.RunID,
+		&i.PaidOn,
+		&i.ReturnedAt,
+		&i.ReturnNote,
+	)
+	return i, err
+}
+
+const getPayoutRun = `-- name: GetPayoutRun :one
+SELECT id, project_id, created_at, made_by, cutoff, currency, minimum, payouts, total FROM refgrow_payout_runs WHERE id = ?1 AND project_id = ?2
+`
+
+type GetPayoutRunParams struct {
+	RunID     int64
+	ProjectID int64
+}
+
+func (q *Queries) GetPayoutRun(ctx context.Context, arg GetPayoutRunParams) (PayoutRun, error) {
+	row := q.db.QueryRowContext(ctx, getPayoutRun, arg.RunID, arg.ProjectID)
+	var i PayoutRun
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.CreatedAt,
+		&i.MadeBy,
+		&i.Cutoff,
+		&i.Currency,
+		&i.Minimum,
+		&i.Payouts,
+		&i.Total,
+	)
+	return i, err
+}
+
+const getPayoutTask = `-- name: GetPayoutTask :one
+SELECT id, project_id, key_hash, request_hash, run_id, mark, done, refused, created_at FROM refgrow_payout_tasks WHERE key_hash = ?1 AND project_id = ?2
+`
+
+type GetPayoutTaskParams struct {
+	KeyHash   []byte
+	ProjectID int64
+}
+
+func (q *Queries) GetPayoutTask(ctx context.Context, arg GetPayoutTaskParams) (PayoutTask, error) {
+	row := q.db.QueryRowContext(ctx, getPayoutTask, arg.KeyHash, arg.ProjectID)
+	var i PayoutTask
+	err := row.Scan(
+		&i.ID,
+		&i.ProjectID,
+		&i.KeyHash,
+		&i.RequestHash,
+		&i.RunID,
+		&i.Mark,
+		&i.Done,
+		&i.Refused,
+		&i.CreatedAt,
 	)
 	return i, err
 }
@@ -127,8 +309,8 @@ func (q *Queries) HasPendingPayout(ctx context.Context, arg HasPendingPayoutPara
 }
 
 const insertPayout = `-- name: InsertPayout :one
-INSERT INTO refgrow_payouts (project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO refgrow_payouts (project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at, run_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 RETURNING id
 `
 
@@ -141,6 +323,7 @@ type InsertPayoutParams struct {
 	Cutoff      int64
 	Status      string
 	CreatedAt   int64
+	RunID       *int64
 }
 
 func (q *Queries) InsertPayout(ctx context.Context, arg InsertPayoutParams) (int64, error) {
@@ -152,6 +335,63 @@ func (q *Queries) InsertPayout(ctx context.Context, arg InsertPayoutParams) (int
 		arg.EntryCount,
 		arg.Cutoff,
 		arg.Status,
+		arg.CreatedAt,
+		arg.RunID,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const insertPayoutRun = `-- name: InsertPayoutRun :one
+INSERT INTO refgrow_payout_runs (project_id, created_at, made_by, cutoff, currency, minimum)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+RETURNING id
+`
+
+type InsertPayoutRunParams struct {
+	ProjectID int64
+	CreatedAt int64
+	MadeBy    *string
+	Cutoff    int64
+	Currency  string
+	Minimum   int64
+}
+
+func (q *Queries) InsertPayoutRun(ctx context.Context, arg InsertPayoutRunParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, insertPayoutRun,
+		arg.ProjectID,
+		arg.CreatedAt,
+		arg.MadeBy,
+		arg.Cutoff,
+		arg.Currency,
+		arg.Minimum,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const insertPayoutTask = `-- name: InsertPayoutTask :one
+INSERT INTO refgrow_payout_tasks (project_id, key_hash, request_hash, run_id, mark, done, refused, created_at)
+VALUES (?1, ?2, ?3, ?4, 0, 0, '[]', ?5)
+RETURNING id
+`
+
+type InsertPayoutTaskParams struct {
+	ProjectID   int64
+	KeyHash     []byte
+	RequestHash []byte
+	RunID       *int64
+	CreatedAt   int64
+}
+
+func (q *Queries) InsertPayoutTask(ctx context.Context, arg InsertPayoutTaskParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, insertPayoutTask,
+		arg.ProjectID,
+		arg.KeyHash,
+		arg.RequestHash,
+		arg.RunID,
 		arg.CreatedAt,
 	)
 	var id int64
@@ -181,8 +421,8 @@ type InsertSettlementsRow struct {
 	AvailableAt int64
 }
 
-// What there is to settle, for each conversion and availability: one entry each,
-// but for those beyond the largest amount, which ListLargeSettlements gives.
+// What remains to be settled, for each conversion and availability: one entry each,
+// except those beyond the largest amount, which ListLargeSettlements returns.
 func (q *Queries) InsertSettlements(ctx context.Context, arg InsertSettlementsParams) ([]InsertSettlementsRow, error) {
 	rows, err := q.db.QueryContext(ctx, insertSettlements, arg.CreatedAt, arg.PayoutID, arg.ProjectID)
 	if err != nil {
@@ -206,32 +446,53 @@ func (q *Queries) InsertSettlements(ctx context.Context, arg InsertSettlementsPa
 	return items, nil
 }
 
-const isInPayout = `-- name: IsInPayout :one
-SELECT CAST(EXISTS (
-    SELECT 1 FROM refgrow_ledger_entries e JOIN refgrow_payout_entries p ON p.entry_id = e.id AND p.reserved = 1
-    WHERE e.conversion_id = CAST(?1 AS INTEGER) AND e.project_id = ?2
-        AND +e.affiliate_id = CAST(?3 AS INTEGER) AND e.currency = CAST(?4 AS TEXT)
-) AS INTEGER) AS found
+const listAffiliatesForPayouts = `-- name: ListAffiliatesForPayouts :many
+SELECT id, paypal_email, wise_account_id, wise_email, payouts_paused FROM refgrow_affiliates
+WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2 AND deleted_at IS NULL
+ORDER BY id
 `
 
-type IsInPayoutParams struct {
-	ConversionID int64
+type ListAffiliatesForPayoutsParams struct {
+	AffiliateIDs string
 	ProjectID    int64
-	AffiliateID  int64
-	Currency     string
 }
 
-// Whether a payout reserves or has settled something of a conversion in an account.
-func (q *Queries) IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, isInPayout,
-		arg.ConversionID,
-		arg.ProjectID,
-		arg.AffiliateID,
-		arg.Currency,
-	)
-	var found int64
-	err := row.Scan(&found)
-	return found, err
+type ListAffiliatesForPayoutsRow struct {
+	ID            int64
+	PaypalEmail   *string
+	WiseAccountID *string
+	WiseEmail     *string
+	PayoutsPaused int64
+}
+
+// Of some affiliates those that the project has, with what runs ask about them.
+func (q *Queries) ListAffiliatesForPayouts(ctx context.Context, arg ListAffiliatesForPayoutsParams) ([]ListAffiliatesForPayoutsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listAffiliatesForPayouts, arg.AffiliateIDs, arg.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAffiliatesForPayoutsRow{}
+	for rows.Next() {
+		var i ListAffiliatesForPayoutsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PaypalEmail,
+			&i.WiseAccountID,
+			&i.WiseEmail,
+			&i.PayoutsPaused,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listAffiliatesWithAccount = `-- name: ListAffiliatesWithAccount :many
@@ -319,24 +580,27 @@ func (q *Queries) ListLargeSettlements(ctx context.Context, arg ListLargeSettlem
 }
 
 const listPayoutEntries = `-- name: ListPayoutEntries :many
-SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.available_at, e.created_at, e.conversion_id, e.payout_id, e.note FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
-WHERE p.payout_id = ?1 AND p.entry_id < ?2 AND e.project_id = ?3
-ORDER BY p.entry_id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
+SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.available_at, e.created_at, e.conversion_id, e.payout_id, e.note, e.returned, e.day FROM refgrow_ledger_entries e
+WHERE e.project_id = ?1 AND e.id IN (
+    SELECT x.entry_id FROM refgrow_payout_entries x
+    WHERE x.payout_id = ?2 AND x.entry_id < ?3
+    ORDER BY x.entry_id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER))
+ORDER BY e.id DESC
 `
 
 type ListPayoutEntriesParams struct {
+	ProjectID int64
 	PayoutID  int64
 	BeforeID  int64
-	ProjectID int64
 	Offset    int64
 	Limit     int64
 }
 
 func (q *Queries) ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesParams) ([]LedgerEntry, error) {
 	rows, err := q.db.QueryContext(ctx, listPayoutEntries,
+		arg.ProjectID,
 		arg.PayoutID,
 		arg.BeforeID,
-		arg.ProjectID,
 		arg.Offset,
 		arg.Limit,
 	)
@@ -359,6 +623,62 @@ func (q *Queries) ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesPa
 			&i.ConversionID,
 			&i.PayoutID,
 			&i.Note,
+			&i.Returned,
+			&i.Day,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPayoutRuns = `-- name: ListPayoutRuns :many
+SELECT id, project_id, created_at, made_by, cutoff, currency, minimum, payouts, total FROM refgrow_payout_runs
+WHERE project_id = ?1
+    AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+ORDER BY created_at DESC, id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
+`
+
+type ListPayoutRunsParams struct {
+	ProjectID  int64
+	BeforeTime int64
+	BeforeID   int64
+	Offset     int64
+	Limit      int64
+}
+
+func (q *Queries) ListPayoutRuns(ctx context.Context, arg ListPayoutRunsParams) ([]PayoutRun, error) {
+	rows, err := q.db.QueryContext(ctx, listPayoutRuns,
+		arg.ProjectID,
+		arg.BeforeTime,
+		arg.BeforeID,
+		arg.Offset,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PayoutRun{}
+	for rows.Next() {
+		var i PayoutRun
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.CreatedAt,
+			&i.MadeBy,
+			&i.Cutoff,
+			&i.Currency,
+			&i.Minimum,
+			&i.Payouts,
+			&i.Total,
 		); err != nil {
 			return nil, err
 		}
@@ -374,11 +694,14 @@ func (q *Queries) ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesPa
 }
 
 const listPayouts = `-- name: ListPayouts :many
-SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at FROM refgrow_payouts
-WHERE project_id = ?1
-    AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-    AND status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
+WHERE +p.project_id = ?1 AND p.id IN (
+    SELECT x.id FROM refgrow_payouts x
+    WHERE x.project_id = ?1
+        AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+        AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
+ORDER BY +p.created_at DESC, +p.id DESC
 `
 
 type ListPayoutsParams struct {
@@ -421,6 +744,72 @@ func (q *Queries) ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Pay
 			&i.CreatedAt,
 			&i.PaidAt,
 			&i.CanceledAt,
+			&i.RunID,
+			&i.PaidOn,
+			&i.ReturnedAt,
+			&i.ReturnNote,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPayoutsMadeByRun = `-- name: ListPayoutsMadeByRun :many
+SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at, run_id, paid_on, returned_at, return_note FROM refgrow_payouts
+WHERE run_id = CAST(?1 AS INTEGER) AND +project_id = ?2
+    AND (created_at, id) > (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+ORDER BY created_at, id LIMIT CAST(?5 AS INTEGER)
+`
+
+type ListPayoutsMadeByRunParams struct {
+	RunID     int64
+	ProjectID int64
+	AfterTime int64
+	AfterID   int64
+	Limit     int64
+}
+
+// The payouts of a run in the order in which they were made.
+func (q *Queries) ListPayoutsMadeByRun(ctx context.Context, arg ListPayoutsMadeByRunParams) ([]Payout, error) {
+	rows, err := q.db.QueryContext(ctx, listPayoutsMadeByRun,
+		arg.RunID,
+		arg.ProjectID,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payout{}
+	for rows.Next() {
+		var i Payout
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Amount,
+			&i.EntryCount,
+			&i.Cutoff,
+			&i.Status,
+			&i.ExternalReference,
+			&i.CreatedAt,
+			&i.PaidAt,
+			&i.CanceledAt,
+			&i.RunID,
+			&i.PaidOn,
+			&i.ReturnedAt,
+			&i.ReturnNote,
 		); err != nil {
 			return nil, err
 		}
@@ -436,16 +825,19 @@ func (q *Queries) ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Pay
 }
 
 const listPayoutsOfAffiliate = `-- name: ListPayoutsOfAffiliate :many
-SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at FROM refgrow_payouts
-WHERE affiliate_id = ?1 AND project_id = ?2
-    AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
+WHERE +p.project_id = ?1 AND p.id IN (
+    SELECT x.id FROM refgrow_payouts x
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
+ORDER BY +p.created_at DESC, +p.id DESC
 `
 
 type ListPayoutsOfAffiliateParams struct {
-	AffiliateID int64
 	ProjectID   int64
+	AffiliateID int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -456,8 +848,8 @@ type ListPayoutsOfAffiliateParams struct {
 
 func (q *Queries) ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error) {
 	rows, err := q.db.QueryContext(ctx, listPayoutsOfAffiliate,
-		arg.AffiliateID,
 		arg.ProjectID,
+		arg.AffiliateID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,
@@ -485,6 +877,138 @@ func (q *Queries) ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfA
 			&i.CreatedAt,
 			&i.PaidAt,
 			&i.CanceledAt,
+			&i.RunID,
+			&i.PaidOn,
+			&i.ReturnedAt,
+			&i.ReturnNote,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPayoutsOfConversion = `-- name: ListPayoutsOfConversion :many
+SELECT p.id, p.status, CAST(SUM(e.amount) AS INTEGER) AS amount
+FROM refgrow_ledger_entries e
+JOIN refgrow_payout_entries r ON r.entry_id = e.id AND r.reserved = 1
+JOIN refgrow_payouts p ON p.id = r.payout_id
+WHERE e.conversion_id = CAST(?1 AS INTEGER) AND e.project_id = ?2
+    AND +e.affiliate_id = CAST(?3 AS INTEGER) AND e.currency = CAST(?4 AS TEXT)
+GROUP BY p.id
+`
+
+type ListPayoutsOfConversionParams struct {
+	ConversionID int64
+	ProjectID    int64
+	AffiliateID  int64
+	Currency     string
+}
+
+type ListPayoutsOfConversionRow struct {
+	ID     int64
+	Status string
+	Amount int64
+}
+
+// What payouts reserve or have settled of a conversion in an account.
+func (q *Queries) ListPayoutsOfConversion(ctx context.Context, arg ListPayoutsOfConversionParams) ([]ListPayoutsOfConversionRow, error) {
+	rows, err := q.db.QueryContext(ctx, listPayoutsOfConversion,
+		arg.ConversionID,
+		arg.ProjectID,
+		arg.AffiliateID,
+		arg.Currency,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListPayoutsOfConversionRow{}
+	for rows.Next() {
+		var i ListPayoutsOfConversionRow
+		if err := rows.Scan(&i.ID, &i.Status, &i.Amount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listPayoutsOfRun = `-- name: ListPayoutsOfRun :many
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
+WHERE +p.project_id = ?1 AND p.id IN (
+    SELECT x.id FROM refgrow_payouts x
+    WHERE x.run_id = (SELECT r.id FROM refgrow_payout_runs r WHERE r.id = CAST(?2 AS INTEGER) AND r.project_id = ?1)
+        AND x.affiliate_id BETWEEN CAST(?3 AS INTEGER) AND CAST(?4 AS INTEGER)
+        AND (x.created_at, x.id) < (CAST(?5 AS INTEGER), CAST(?6 AS INTEGER))
+        AND x.status BETWEEN CAST(?7 AS TEXT) AND CAST(?8 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER))
+ORDER BY +p.created_at DESC, +p.id DESC
+`
+
+type ListPayoutsOfRunParams struct {
+	ProjectID     int64
+	RunID         int64
+	AffiliateFrom int64
+	AffiliateTo   int64
+	BeforeTime    int64
+	BeforeID      int64
+	StatusFrom    string
+	StatusTo      string
+	Offset        int64
+	Limit         int64
+}
+
+func (q *Queries) ListPayoutsOfRun(ctx context.Context, arg ListPayoutsOfRunParams) ([]Payout, error) {
+	rows, err := q.db.QueryContext(ctx, listPayoutsOfRun,
+		arg.ProjectID,
+		arg.RunID,
+		arg.AffiliateFrom,
+		arg.AffiliateTo,
+		arg.BeforeTime,
+		arg.BeforeID,
+		arg.StatusFrom,
+		arg.StatusTo,
+		arg.Offset,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Payout{}
+	for rows.Next() {
+		var i Payout
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.AffiliateID,
+			&i.Currency,
+			&i.Amount,
+			&i.EntryCount,
+			&i.Cutoff,
+			&i.Status,
+			&i.ExternalReference,
+			&i.CreatedAt,
+			&i.PaidAt,
+			&i.CanceledAt,
+			&i.RunID,
+			&i.PaidOn,
+			&i.ReturnedAt,
+			&i.ReturnNote,
 		); err != nil {
 			return nil, err
 		}
@@ -500,7 +1024,7 @@ func (q *Queries) ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfA
 }
 
 const listPendingPayouts = `-- name: ListPendingPayouts :many
-SELECT p.id, p.affiliate_id, p.currency, p.amount, a.email, a.paypal_email, a.wise_account_id, a.wise_email
+SELECT p.id, p.currency, p.amount, a.paypal_email, a.wise_account_id, a.wise_email, a.wise_name
 FROM refgrow_payouts p JOIN refgrow_affiliates a ON a.id = p.affiliate_id
 WHERE p.project_id = ?1 AND p.currency = ?2 AND p.status = 'pending' AND p.id > ?3
 ORDER BY p.id LIMIT CAST(?4 AS INTEGER)
@@ -515,13 +1039,12 @@ type ListPendingPayoutsParams struct {
 
 type ListPendingPayoutsRow struct {
 	ID            int64
-	AffiliateID   int64
 	Currency      string
 	Amount        int64
-	Email         string
 	PaypalEmail   *string
 	WiseAccountID *string
 	WiseEmail     *string
+	WiseName      *string
 }
 
 func (q *Queries) ListPendingPayouts(ctx context.Context, arg ListPendingPayoutsParams) ([]ListPendingPayoutsRow, error) {
@@ -540,13 +1063,12 @@ func (q *Queries) ListPendingPayouts(ctx context.Context, arg ListPendingPayouts
 		var i ListPendingPayoutsRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.AffiliateID,
 			&i.Currency,
 			&i.Amount,
-			&i.Email,
 			&i.PaypalEmail,
 			&i.WiseAccountID,
 			&i.WiseEmail,
+			&i.WiseName,
 		); err != nil {
 			return nil, err
 		}
@@ -561,43 +1083,39 @@ func (q *Queries) ListPendingPayouts(ctx context.Context, arg ListPendingPayouts
 	return items, nil
 }
 
-const markConversionsPaid = `-- name: MarkConversionsPaid :many
-UPDATE refgrow_conversions SET paid = 1
-WHERE +project_id = CAST(?1 AS INTEGER) AND +affiliate_id = CAST(?2 AS INTEGER) AND currency = CAST(?3 AS TEXT)
-    AND paid = 0 AND id IN (
-    SELECT e.conversion_id FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
-    WHERE p.payout_id = CAST(?4 AS INTEGER) AND e.conversion_id IS NOT NULL
-    GROUP BY e.conversion_id HAVING SUM(e.amount) > 0)
-RETURNING type
+const listSettledByPayout = `-- name: ListSettledByPayout :many
+SELECT CAST(COALESCE(e.conversion_id, 0) AS INTEGER) AS conversion_id, e.available_at, CAST(SUM(e.amount) AS INTEGER) AS amount
+FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
+WHERE p.payout_id = ?1 AND e.project_id = ?2
+GROUP BY e.conversion_id, e.available_at HAVING SUM(e.amount) <> 0
+ORDER BY 1, 2
 `
 
-type MarkConversionsPaidParams struct {
-	ProjectID   int64
-	AffiliateID int64
-	Currency    string
-	PayoutID    int64
+type ListSettledByPayoutParams struct {
+	PayoutID  int64
+	ProjectID int64
 }
 
-// The conversions that a payout pays something for, but not those that were moved
-// to another account since.
-func (q *Queries) MarkConversionsPaid(ctx context.Context, arg MarkConversionsPaidParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, markConversionsPaid,
-		arg.ProjectID,
-		arg.AffiliateID,
-		arg.Currency,
-		arg.PayoutID,
-	)
+type ListSettledByPayoutRow struct {
+	ConversionID int64
+	AvailableAt  int64
+	Amount       int64
+}
+
+// What a payout has settled, for each conversion (0 for adjustments) and availability.
+func (q *Queries) ListSettledByPayout(ctx context.Context, arg ListSettledByPayoutParams) ([]ListSettledByPayoutRow, error) {
+	rows, err := q.db.QueryContext(ctx, listSettledByPayout, arg.PayoutID, arg.ProjectID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []ListSettledByPayoutRow{}
 	for rows.Next() {
-		var type_ string
-		if err := rows.Scan(&type_); err != nil {
+		var i ListSettledByPayoutRow
+		if err := rows.Scan(&i.ConversionID, &i.AvailableAt, &i.Amount); err != nil {
 			return nil, err
 		}
-		items = append(items, type_)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -608,21 +1126,71 @@ func (q *Queries) MarkConversionsPaid(ctx context.Context, arg MarkConversionsPa
 	return items, nil
 }
 
+const movePayoutTask = `-- name: MovePayoutTask :execrows
+UPDATE refgrow_payout_tasks SET mark = CAST(?1 AS INTEGER), done = ?2, refused = ?3
+WHERE id = ?4 AND project_id = ?5 AND mark < CAST(?1 AS INTEGER) AND done = 0
+`
+
+type MovePayoutTaskParams struct {
+	Mark      int64
+	Done      int64
+	Refused   string
+	TaskID    int64
+	ProjectID int64
+}
+
+func (q *Queries) MovePayoutTask(ctx context.Context, arg MovePayoutTaskParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, movePayoutTask,
+		arg.Mark,
+		arg.Done,
+		arg.Refused,
+		arg.TaskID,
+		arg.ProjectID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const reserveEntries = `-- name: ReserveEntries :execrows
 INSERT INTO refgrow_payout_entries (entry_id, payout_id, reserved)
-SELECT e.id, CAST(?1 AS INTEGER), 1
-FROM refgrow_ledger_entries e
-WHERE e.affiliate_id = ?2 AND +e.project_id = ?3 AND e.currency = ?4 AND e.payout_id IS NULL
-    AND (e.available_at <= ?5 OR e.amount < 0 AND e.kind <> 'settlement')
-    AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries p WHERE p.entry_id = e.id AND p.reserved = 1)
+SELECT g.id, CAST(?1 AS INTEGER), 1
+FROM (
+    SELECT u.id, u.available_at, SUM(u.amount) OVER (PARTITION BY COALESCE(u.conversion_id, -u.id), u.available_at) AS amount
+    FROM (
+        SELECT e.id, e.conversion_id, e.available_at, e.amount
+        FROM refgrow_ledger_entries e
+        WHERE e.affiliate_id = CAST(?2 AS INTEGER) AND +e.project_id = ?3 AND e.currency = CAST(?4 AS TEXT)
+            AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?2 AS INTEGER) AND a.currency = CAST(?4 AS TEXT))
+            AND (e.payout_id IS NULL OR e.returned = 1)
+            AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+        UNION ALL
+        SELECT o.id, o.conversion_id, o.available_at, o.amount
+        FROM (
+            SELECT DISTINCT e.conversion_id, e.available_at
+            FROM refgrow_ledger_entries e
+            WHERE e.affiliate_id = CAST(?2 AS INTEGER) AND +e.project_id = ?3 AND e.currency = CAST(?4 AS TEXT)
+                AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?2 AS INTEGER) AND a.currency = CAST(?4 AS TEXT))
+                AND (e.payout_id IS NULL OR e.returned = 1) AND e.conversion_id IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+        ) t
+        CROSS JOIN refgrow_ledger_entries o ON o.conversion_id = t.conversion_id AND +o.available_at = t.available_at
+        WHERE +o.affiliate_id = CAST(?2 AS INTEGER) AND +o.project_id = ?3 AND o.currency = CAST(?4 AS TEXT)
+            AND o.id <= (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?2 AS INTEGER) AND a.currency = CAST(?4 AS TEXT))
+            AND (o.payout_id IS NULL OR o.returned = 1)
+            AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = o.id AND r.reserved = 1)
+    ) u
+) g
+WHERE g.amount <> 0 AND (g.available_at <= ?5 OR g.amount < 0)
 `
 
 type ReserveEntriesParams struct {
-	PayoutID    int64
-	AffiliateID int64
-	ProjectID   int64
-	Currency    string
-	Cutoff      int64
+	PayoutID    interface{}
+	AffiliateID interface{}
+	ProjectID   interface{}
+	Currency    interface{}
+	Cutoff      interface{}
 }
 
 // The same entries as in SumPayable.
@@ -640,19 +1208,121 @@ func (q *Queries) ReserveEntries(ctx context.Context, arg ReserveEntriesParams) 
 	return result.RowsAffected()
 }
 
+const returnPayout = `-- name: ReturnPayout :exec
+UPDATE refgrow_payouts SET status = 'returned', returned_at = ?1, return_note = ?2
+WHERE id = ?3 AND project_id = ?4 AND status = 'paid'
+`
+
+type ReturnPayoutParams struct {
+	ReturnedAt *int64
+	ReturnNote *string
+	PayoutID   int64
+	ProjectID  int64
+}
+
+func (q *Queries) ReturnPayout(ctx context.Context, arg ReturnPayoutParams) error {
+	_, err := q.db.ExecContext(ctx, returnPayout,
+		arg.ReturnedAt,
+		arg.ReturnNote,
+		arg.PayoutID,
+		arg.ProjectID,
+	)
+	return err
+}
+
+const setPaidOfPayout = `-- name: SetPaidOfPayout :many
+UPDATE refgrow_conversions SET paid = 1 - paid
+WHERE +project_id = CAST(?1 AS INTEGER) AND +affiliate_id = CAST(?2 AS INTEGER) AND currency = CAST(?3 AS TEXT)
+    AND id IN (
+        SELECT e.conversion_id FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
+        WHERE p.payout_id = CAST(?4 AS INTEGER) AND e.conversion_id IS NOT NULL)
+    AND (
+        SELECT SUM(CASE WHEN x.kind <> 'settlement' THEN x.amount ELSE 0 END) > 0 AND (SUM(x.amount) <= 0) <> refgrow_conversions.paid
+        FROM refgrow_ledger_entries x
+        WHERE x.conversion_id = refgrow_conversions.id AND +x.affiliate_id = CAST(?2 AS INTEGER) AND x.currency = CAST(?3 AS TEXT))
+RETURNING type, paid
+`
+
+type SetPaidOfPayoutParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	Currency    string
+	PayoutID    int64
+}
+
+type SetPaidOfPayoutRow struct {
+	Type string
+	Paid int64
+}
+
+// The conversions of a paid payout whose flag is no longer right: one that brings its
+// account something is paid exactly when as much of it is settled there.
+func (q *Queries) SetPaidOfPayout(ctx context.Context, arg SetPaidOfPayoutParams) ([]SetPaidOfPayoutRow, error) {
+	rows, err := q.db.QueryContext(ctx, setPaidOfPayout,
+		arg.ProjectID,
+		arg.AffiliateID,
+		arg.Currency,
+		arg.PayoutID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SetPaidOfPayoutRow{}
+	for rows.Next() {
+		var i SetPaidOfPayoutRow
+		if err := rows.Scan(&i.Type, &i.Paid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sumPayable = `-- name: SumPayable :one
-SELECT COUNT(*) AS entries, CAST(COALESCE(SUM(e.amount), 0) AS INTEGER) AS amount
-FROM refgrow_ledger_entries e
-WHERE e.affiliate_id = ?1 AND +e.project_id = ?2 AND e.currency = ?3 AND e.payout_id IS NULL
-    AND (e.available_at <= ?4 OR e.amount < 0 AND e.kind <> 'settlement')
-    AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries p WHERE p.entry_id = e.id AND p.reserved = 1)
+SELECT CAST(COALESCE(SUM(g.entries), 0) AS INTEGER) AS entries,
+    CAST(COALESCE(SUM(g.amount / 1000000000) * 1000000000 + SUM(g.amount % 1000000000), 0) AS INTEGER) AS amount
+FROM (
+    SELECT u.available_at, COUNT(*) AS entries, SUM(u.amount) AS amount
+    FROM (
+        SELECT e.id, e.conversion_id, e.available_at, e.amount
+        FROM refgrow_ledger_entries e
+        WHERE e.affiliate_id = CAST(?1 AS INTEGER) AND +e.project_id = ?2 AND e.currency = CAST(?3 AS TEXT)
+            AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?1 AS INTEGER) AND a.currency = CAST(?3 AS TEXT))
+            AND (e.payout_id IS NULL OR e.returned = 1)
+            AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+        UNION ALL
+        SELECT o.id, o.conversion_id, o.available_at, o.amount
+        FROM (
+            SELECT DISTINCT e.conversion_id, e.available_at
+            FROM refgrow_ledger_entries e
+            WHERE e.affiliate_id = CAST(?1 AS INTEGER) AND +e.project_id = ?2 AND e.currency = CAST(?3 AS TEXT)
+                AND e.id > (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?1 AS INTEGER) AND a.currency = CAST(?3 AS TEXT))
+                AND (e.payout_id IS NULL OR e.returned = 1) AND e.conversion_id IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = e.id AND r.reserved = 1)
+        ) t
+        CROSS JOIN refgrow_ledger_entries o ON o.conversion_id = t.conversion_id AND +o.available_at = t.available_at
+        WHERE +o.affiliate_id = CAST(?1 AS INTEGER) AND +o.project_id = ?2 AND o.currency = CAST(?3 AS TEXT)
+            AND o.id <= (SELECT a.cleared_to FROM refgrow_accounts a WHERE a.affiliate_id = CAST(?1 AS INTEGER) AND a.currency = CAST(?3 AS TEXT))
+            AND (o.payout_id IS NULL OR o.returned = 1)
+            AND NOT EXISTS (SELECT 1 FROM refgrow_payout_entries r WHERE r.entry_id = o.id AND r.reserved = 1)
+    ) u
+    GROUP BY COALESCE(u.conversion_id, -u.id), u.available_at
+) g
+WHERE g.amount <> 0 AND (g.available_at <= ?4 OR g.amount < 0)
 `
 
 type SumPayableParams struct {
-	AffiliateID int64
-	ProjectID   int64
-	Currency    string
-	Cutoff      int64
+	AffiliateID interface{}
+	ProjectID   interface{}
+	Currency    interface{}
+	Cutoff      interface{}
 }
 
 type SumPayableRow struct {
@@ -660,9 +1330,12 @@ type SumPayableRow struct {
 	Amount  int64
 }
 
-// What a payout would pay: the entries that are available by the cut-off, and the
-// debts whenever they are, unless another payout reserves them. The settlements of
-// payouts are done with; one by hand counts when what it settles does.
+// What a payout would pay. An entry that no payout reserves and that none has written
+// (unless it came back with a return) belongs to the group of its conversion and its
+// availability; an adjustment is a group of its own. A group counts if it is available
+// by the cut-off, and before that if it adds up to less than 0; one that adds up to 0
+// does not. Every other one has an entry after cleared_to: the entries up to there are
+// looked up for the groups of those after it.
 func (q *Queries) SumPayable(ctx context.Context, arg SumPayableParams) (SumPayableRow, error) {
 	row := q.db.QueryRowContext(ctx, sumPayable,
 		arg.AffiliateID,
@@ -673,4 +1346,28 @@ func (q *Queries) SumPayable(ctx context.Context, arg SumPayableParams) (SumPaya
 	var i SumPayableRow
 	err := row.Scan(&i.Entries, &i.Amount)
 	return i, err
+}
+
+const unclearAccount = `-- name: UnclearAccount :exec
+UPDATE refgrow_accounts SET cleared_to = MIN(cleared_to, COALESCE((
+    SELECT MIN(r.entry_id) - 1 FROM refgrow_payout_entries r WHERE r.payout_id = CAST(?1 AS INTEGER)), 0))
+WHERE affiliate_id = ?2 AND currency = ?3 AND project_id = ?4
+`
+
+type UnclearAccountParams struct {
+	PayoutID    int64
+	AffiliateID int64
+	Currency    string
+	ProjectID   int64
+}
+
+// What a canceled payout frees is not cleared any more.
+func (q *Queries) UnclearAccount(ctx context.Context, arg UnclearAccountParams) error {
+	_, err := q.db.ExecContext(ctx, unclearAccount,
+		arg.PayoutID,
+		arg.AffiliateID,
+		arg.Currency,
+		arg.ProjectID,
+	)
+	return err
 }

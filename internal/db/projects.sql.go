@@ -28,8 +28,9 @@ UPDATE refgrow_project_totals SET
     payouts_pending         = payouts_pending + CAST(?15 AS INTEGER),
     payouts_paid            = payouts_paid + CAST(?16 AS INTEGER),
     payouts_canceled        = payouts_canceled + CAST(?17 AS INTEGER),
-    claims                  = claims + CAST(?18 AS INTEGER)
-WHERE project_id = ?19
+    payouts_returned        = payouts_returned + CAST(?18 AS INTEGER),
+    claims                  = claims + CAST(?19 AS INTEGER)
+WHERE project_id = ?20
 `
 
 type AddTotalsParams struct {
@@ -50,6 +51,7 @@ type AddTotalsParams struct {
 	PayoutsPending        int64
 	PayoutsPaid           int64
 	PayoutsCanceled       int64
+	PayoutsReturned       int64
 	Claims                int64
 	ProjectID             int64
 }
@@ -73,6 +75,7 @@ func (q *Queries) AddTotals(ctx context.Context, arg AddTotalsParams) error {
 		arg.PayoutsPending,
 		arg.PayoutsPaid,
 		arg.PayoutsCanceled,
+		arg.PayoutsReturned,
 		arg.Claims,
 		arg.ProjectID,
 	)
@@ -130,7 +133,7 @@ func (q *Queries) GetProjectByName(ctx context.Context, name string) (Project, e
 }
 
 const getProjectTotals = `-- name: GetProjectTotals :one
-SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled, claims FROM refgrow_project_totals WHERE project_id = ?1
+SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled, claims, old_entries_to, payouts_returned, unfinished_reset FROM refgrow_project_totals WHERE project_id = ?1
 `
 
 func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error) {
@@ -156,6 +159,9 @@ func (q *Queries) GetProjectTotals(ctx context.Context, projectID int64) (Projec
 		&i.PayoutsPaid,
 		&i.PayoutsCanceled,
 		&i.Claims,
+		&i.OldEntriesTo,
+		&i.PayoutsReturned,
+		&i.UnfinishedReset,
 	)
 	return i, err
 }

@@ -11,9 +11,17 @@ import (
 
 type Querier interface {
 	AddToAffiliateDay(ctx context.Context, arg AddToAffiliateDayParams) error
+	AddToPayoutRun(ctx context.Context, arg AddToPayoutRunParams) error
 	AddToProjectDay(ctx context.Context, arg AddToProjectDayParams) error
 	AddTotals(ctx context.Context, arg AddTotalsParams) error
 	CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error)
+	// The pending deliveries of an event that says nothing any more.
+	CancelDeliveriesOf(ctx context.Context, arg CancelDeliveriesOfParams) (int64, error)
+	// Moves cleared_to on to where the next payout has to begin: before the newest entry of
+	// the first group that does not add up to 0.
+	ClearAccount(ctx context.Context, arg ClearAccountParams) error
+	// In how many projects the last stamp is after an instant, and the latest of them.
+	CountAhead(ctx context.Context, instant int64) (CountAheadRow, error)
 	CountClicks(ctx context.Context, arg CountClicksParams) error
 	CountConversions(ctx context.Context, arg CountConversionsParams) (int64, error)
 	CountConversionsOfAffiliate(ctx context.Context, arg CountConversionsOfAffiliateParams) (int64, error)
@@ -23,10 +31,15 @@ type Querier interface {
 	CountDeliveries(ctx context.Context, arg CountDeliveriesParams) (int64, error)
 	CountEntriesOfAffiliate(ctx context.Context, arg CountEntriesOfAffiliateParams) (int64, error)
 	CountOverrides(ctx context.Context, arg CountOverridesParams) (int64, error)
-	// Payments are the purchases that earned something.
+	// Payments are those that still bring something: that a refund takes back less than the
+	// whole value, value - round(value * refunded / base_value) > 0, is written without a
+	// product, which could be too large.
 	CountPayments(ctx context.Context, arg CountPaymentsParams) (int64, error)
+	CountPayoutRuns(ctx context.Context, projectID int64) (int64, error)
 	CountPayoutsOfAffiliate(ctx context.Context, arg CountPayoutsOfAffiliateParams) (int64, error)
-	CountPurchasesUntil(ctx context.Context, arg CountPurchasesUntilParams) (int64, error)
+	CountPayoutsOfRun(ctx context.Context, arg CountPayoutsOfRunParams) (int64, error)
+	// Whether one of them comes before the conversion with an id, 0 for a new one.
+	CountPurchasesBefore(ctx context.Context, arg CountPurchasesBeforeParams) (int64, error)
 	CountReferralsOfAffiliate(ctx context.Context, arg CountReferralsOfAffiliateParams) (int64, error)
 	CountWebhooks(ctx context.Context, projectID int64) (int64, error)
 	DeleteAccountsOf(ctx context.Context, arg DeleteAccountsOfParams) error
@@ -43,36 +56,80 @@ type Querier interface {
 	DeleteCouponsOf(ctx context.Context, arg DeleteCouponsOfParams) ([]string, error)
 	DeleteDeliveriesOf(ctx context.Context, arg DeleteDeliveriesOfParams) (int64, error)
 	DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams) (int64, error)
+	DeleteErasure(ctx context.Context, arg DeleteErasureParams) error
+	DeleteExternalIDs(ctx context.Context, arg DeleteExternalIDsParams) error
+	DeleteExternalIDsOf(ctx context.Context, arg DeleteExternalIDsOfParams) error
+	DeleteMergedInto(ctx context.Context, arg DeleteMergedIntoParams) error
 	DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error
-	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]string, error)
+	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]DeletePayoutsOfRow, error)
 	DeleteReferral(ctx context.Context, arg DeleteReferralParams) error
 	DeleteReferralsOf(ctx context.Context, arg DeleteReferralsOfParams) ([]string, error)
+	DeleteRefundTotal(ctx context.Context, arg DeleteRefundTotalParams) error
+	DeleteRefundTotalsOf(ctx context.Context, arg DeleteRefundTotalsOfParams) error
+	DeleteRefunds(ctx context.Context, arg DeleteRefundsParams) error
+	DeleteRefundsOf(ctx context.Context, arg DeleteRefundsOfParams) error
 	DeleteWebhook(ctx context.Context, arg DeleteWebhookParams) error
-	// What an event tells of the affiliate and of the customer, for who has not read it
-	// anyway.
+	// What an event says about the affiliate and the customer, for callers that have not
+	// read them anyway.
 	DescribeParties(ctx context.Context, arg DescribePartiesParams) (DescribePartiesRow, error)
-	DetachReferral(ctx context.Context, arg DetachReferralParams) error
-	// +project_id keeps SQLite from walking the whole project for a few rows of it.
+	DetachConversions(ctx context.Context, arg DetachConversionsParams) error
 	DetachReferralsOf(ctx context.Context, arg DetachReferralsOfParams) error
+	// What it kept of the names is overwritten before the row goes.
+	EmptyErasure(ctx context.Context, arg EmptyErasureParams) error
+	// An event says nothing any more, and nothing is sent for it.
+	EmptyEvents(ctx context.Context, arg EmptyEventsParams) error
 	EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64, error)
 	EndPayout(ctx context.Context, arg EndPayoutParams) error
+	EndPayoutTask(ctx context.Context, arg EndPayoutTaskParams) error
 	EndRule(ctx context.Context, arg EndRuleParams) error
 	EndRulesOf(ctx context.Context, arg EndRulesOfParams) error
+	// One that was made meanwhile has work of its own left.
+	EndStampReset(ctx context.Context, arg EndStampResetParams) error
+	EraseAnswers(ctx context.Context, arg EraseAnswersParams) error
+	// Coupons of an erased affiliate have a key that no code equals.
+	EraseCoupons(ctx context.Context, arg EraseCouponsParams) error
 	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
+	// Claims that name one of the codes, or a customer of the affiliate.
+	FindClaimsNaming(ctx context.Context, arg FindClaimsNamingParams) ([]string, error)
 	// The codes are looked up, one by one.
 	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)
+	// Conversions in which one of the codes may be, in any of the places that keep codes.
+	FindConversionsNaming(ctx context.Context, arg FindConversionsNamingParams) ([]Conversion, error)
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
 	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]Affiliate, error)
 	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]Affiliate, error)
-	// The customers that a call names: by id, by email, by the app's own id. What is
-	// not named comes as 0 or '', which no row has.
+	// The customers that a call names: by id, by email, by the app's own id, which is one
+	// of the further ones of the customer with the id further. What is not named is passed
+	// as 0 or '', which no row has.
 	FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error)
+	// What endpoints answered to events that say nothing any more: an answer may repeat
+	// what it was sent.
+	FindErrorsOfErased(ctx context.Context, arg FindErrorsOfErasedParams) ([]int64, error)
+	// Events that are about the affiliate or one of the customers, or about a customer of a
+	// deleted affiliate, which may be gone by now; and those in whose data one of the words
+	// is: these may name the person.
+	FindEventsNaming(ctx context.Context, arg FindEventsNamingParams) ([]FindEventsNamingRow, error)
+	FindNotesOf(ctx context.Context, arg FindNotesOfParams) ([]int64, error)
 	FindReferral(ctx context.Context, arg FindReferralParams) (FindReferralRow, error)
 	FindReferralByEmail(ctx context.Context, arg FindReferralByEmailParams) (FindReferralByEmailRow, error)
 	FindReferralByExternalID(ctx context.Context, arg FindReferralByExternalIDParams) (FindReferralByExternalIDRow, error)
-	// The customer's earliest purchase.
+	// What durations look at: the other purchases of a customer that an affiliate is
+	// credited with, and that were paid for or earned something.
+	// The earliest of them.
 	FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error)
+	// The signup of a customer, not one that goes with an affiliate that is being deleted.
+	FirstSignup(ctx context.Context, arg FirstSignupParams) (Conversion, error)
+	ForgetClicksOf(ctx context.Context, arg ForgetClicksOfParams) ([]ForgetClicksOfRow, error)
+	ForgetErrors(ctx context.Context, arg ForgetErrorsParams) error
 	ForgetFormerSecrets(ctx context.Context, now int64) error
+	// Entries of conversions of a customer, or of the customers of a deleted affiliate, may
+	// have notes about them.
+	ForgetNotes(ctx context.Context, arg ForgetNotesParams) error
+	// +project_id keeps SQLite from walking the whole project for a few rows of it.
+	ForgetNotesOfCustomers(ctx context.Context, arg ForgetNotesOfCustomersParams) error
+	ForgetNotesOfEntries(ctx context.Context, arg ForgetNotesOfEntriesParams) error
+	ForgetReturnNotes(ctx context.Context, arg ForgetReturnNotesParams) error
+	ForgetURLs(ctx context.Context, arg ForgetURLsParams) error
 	FreeEntries(ctx context.Context, arg FreeEntriesParams) (int64, error)
 	GetAddressKey(ctx context.Context, day int64) ([]byte, error)
 	GetAffiliate(ctx context.Context, arg GetAffiliateParams) (Affiliate, error)
@@ -81,12 +138,16 @@ type Querier interface {
 	GetAnswer(ctx context.Context, arg GetAnswerParams) (GetAnswerRow, error)
 	GetCodeOwner(ctx context.Context, arg GetCodeOwnerParams) (int64, error)
 	GetConversion(ctx context.Context, arg GetConversionParams) (Conversion, error)
+	GetConversionByReference(ctx context.Context, arg GetConversionByReferenceParams) (Conversion, error)
 	GetConversionIDByReference(ctx context.Context, arg GetConversionIDByReferenceParams) (int64, error)
 	GetCoupon(ctx context.Context, arg GetCouponParams) (GetCouponRow, error)
 	GetCouponIDByCode(ctx context.Context, arg GetCouponIDByCodeParams) (int64, error)
 	GetDelivery(ctx context.Context, arg GetDeliveryParams) (Delivery, error)
 	GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (GetDeliveryOfWorkerRow, error)
 	GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error)
+	GetErasure(ctx context.Context, arg GetErasureParams) (Erasure, error)
+	GetErasureOf(ctx context.Context, arg GetErasureOfParams) (int64, error)
+	GetErasureOfReferral(ctx context.Context, arg GetErasureOfReferralParams) (int64, error)
 	GetEvent(ctx context.Context, eventID int64) (Event, error)
 	GetKey(ctx context.Context, keyID int64) (APIKey, error)
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
@@ -94,9 +155,14 @@ type Querier interface {
 	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
 	GetOutboxPosition(ctx context.Context) (int64, error)
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
+	GetPayoutRun(ctx context.Context, arg GetPayoutRunParams) (PayoutRun, error)
+	GetPayoutTask(ctx context.Context, arg GetPayoutTaskParams) (PayoutTask, error)
 	GetProject(ctx context.Context, projectID int64) (Project, error)
 	GetProjectByName(ctx context.Context, name string) (Project, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
+	GetRefund(ctx context.Context, arg GetRefundParams) (RefgrowRefund, error)
+	GetRefundTotal(ctx context.Context, arg GetRefundTotalParams) (RefgrowRefundTotal, error)
+	GetRetiredCode(ctx context.Context, arg GetRetiredCodeParams) (GetRetiredCodeRow, error)
 	GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error)
 	GetSecretCheck(ctx context.Context, publicID string) ([]byte, error)
 	GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook, error)
@@ -104,6 +170,8 @@ type Querier interface {
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
 	// A later event of the lane waits, unless it is under way.
 	HoldBack(ctx context.Context, arg HoldBackParams) error
+	// What happens now in a lane waits for what is replayed in it, which then has to hurry.
+	HurryLane(ctx context.Context, arg HurryLaneParams) error
 	InsertAddressKey(ctx context.Context, arg InsertAddressKeyParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
@@ -116,37 +184,60 @@ type Querier interface {
 	InsertConversion(ctx context.Context, arg InsertConversionParams) (sql.Result, error)
 	InsertCoupon(ctx context.Context, arg InsertCouponParams) (int64, error)
 	InsertDeletion(ctx context.Context, arg InsertDeletionParams) error
+	// What is replayed goes after what happens now, but where it stands in the way of that.
 	InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error)
 	InsertEntry(ctx context.Context, arg InsertEntryParams) (int64, error)
+	// What is being erased, or deleted, and how far that has come.
+	InsertErasure(ctx context.Context, arg InsertErasureParams) (int64, error)
 	InsertEvent(ctx context.Context, arg InsertEventParams) (int64, error)
+	// A further external id, unless the customer has as many as one can have.
+	InsertExternalID(ctx context.Context, arg InsertExternalIDParams) error
 	InsertKey(ctx context.Context, arg InsertKeyParams) (int64, error)
 	InsertPayout(ctx context.Context, arg InsertPayoutParams) (int64, error)
+	InsertPayoutRun(ctx context.Context, arg InsertPayoutRunParams) (int64, error)
+	InsertPayoutTask(ctx context.Context, arg InsertPayoutTaskParams) (int64, error)
 	InsertProject(ctx context.Context, arg InsertProjectParams) (int64, error)
 	InsertProjectTotals(ctx context.Context, projectID int64) error
 	// A referral that comes with a conversion is written before it, but only if the
 	// conversion's reference is free.
 	InsertReferral(ctx context.Context, arg InsertReferralParams) (sql.Result, error)
+	InsertRefund(ctx context.Context, arg InsertRefundParams) error
 	InsertRule(ctx context.Context, arg InsertRuleParams) (int64, error)
-	// What there is to settle, for each conversion and availability: one entry each,
-	// but for those beyond the largest amount, which ListLargeSettlements gives.
+	// What remains to be settled, for each conversion and availability: one entry each,
+	// except those beyond the largest amount, which ListLargeSettlements returns.
 	InsertSettlements(ctx context.Context, arg InsertSettlementsParams) ([]InsertSettlementsRow, error)
+	InsertStampReset(ctx context.Context, arg InsertStampResetParams) (int64, error)
 	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
-	// Whether a payout reserves or has settled something of a conversion in an account.
-	IsInPayout(ctx context.Context, arg IsInPayoutParams) (int64, error)
+	// Whether an event is about somebody who is being erased or deleted, and not emptied yet.
+	IsBeingErased(ctx context.Context, eventID int64) (int64, error)
 	IsPending(ctx context.Context, arg IsPendingParams) (int64, error)
+	LastAnswerID(ctx context.Context) (int64, error)
+	LastDeliveryID(ctx context.Context) (int64, error)
+	LastEntryID(ctx context.Context, arg LastEntryIDParams) (int64, error)
 	LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) error
-	// released is what joined eligible between rolled_to and the instant, when that
-	// is not before rolled_to, and due what it has of debts; next_release is the
-	// earliest instant after it at which something other than zero is released.
+	// released is what joined eligible between rolled_to and the instant, if that is not
+	// before rolled_to; next_release is the earliest instant after it at which something
+	// other than zero is released.
 	ListAccounts(ctx context.Context, arg ListAccountsParams) ([]ListAccountsRow, error)
+	ListAccountsAhead(ctx context.Context, arg ListAccountsAheadParams) ([]int64, error)
 	ListAccountsToRoll(ctx context.Context, arg ListAccountsToRollParams) ([]int64, error)
 	ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 	// Where an affiliate has a row the project has one.
 	ListAffiliateDays(ctx context.Context, arg ListAffiliateDaysParams) ([]ListAffiliateDaysRow, error)
 	ListAffiliates(ctx context.Context, arg ListAffiliatesParams) ([]Affiliate, error)
+	// Of some affiliates those that the project has, with what runs ask about them.
+	ListAffiliatesForPayouts(ctx context.Context, arg ListAffiliatesForPayoutsParams) ([]ListAffiliatesForPayoutsRow, error)
 	ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliatesInDeletionRow, error)
 	// The affiliates that have an account in a currency.
 	ListAffiliatesWithAccount(ctx context.Context, arg ListAffiliatesWithAccountParams) ([]int64, error)
+	ListAnswersBetween(ctx context.Context, arg ListAnswersBetweenParams) ([]ListAnswersBetweenRow, error)
+	ListClocks(ctx context.Context) ([]ListClocksRow, error)
+	ListCodesOf(ctx context.Context, arg ListCodesOfParams) ([]string, error)
+	ListCodesOfCoupons(ctx context.Context, arg ListCodesOfCouponsParams) ([]ListCodesOfCouponsRow, error)
+	ListConversionIDsOfReferral(ctx context.Context, arg ListConversionIDsOfReferralParams) ([]ListConversionIDsOfReferralRow, error)
+	// Lists find the ids of a page in an index that has all that they are narrowed by, and
+	// then read the rows of the page alone. An affiliate's and a customer's conversions are
+	// of the same project as they are.
 	ListConversions(ctx context.Context, arg ListConversionsParams) ([]Conversion, error)
 	ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]Conversion, error)
 	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
@@ -154,68 +245,135 @@ type Querier interface {
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
 	ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error)
 	ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error)
-	// The active endpoints of all projects. There are few.
+	// The active endpoints of all projects; there are only a few.
 	ListEndpoints(ctx context.Context) ([]int64, error)
+	ListEntriesBetween(ctx context.Context, arg ListEntriesBetweenParams) ([]LedgerEntry, error)
 	ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error)
 	ListEntriesOfConversion(ctx context.Context, arg ListEntriesOfConversionParams) ([]LedgerEntry, error)
-	ListEntriesOfMonth(ctx context.Context, arg ListEntriesOfMonthParams) ([]LedgerEntry, error)
+	ListErasures(ctx context.Context) ([]Erasure, error)
 	ListEventsAfter(ctx context.Context, arg ListEventsAfterParams) ([]ListEventsAfterRow, error)
+	// The events of a project in the order of their time.
 	ListEventsSince(ctx context.Context, arg ListEventsSinceParams) ([]ListEventsSinceRow, error)
+	ListExternalIDs(ctx context.Context, arg ListExternalIDsParams) ([]ListExternalIDsRow, error)
 	ListFixedOverrides(ctx context.Context, projectID int64) ([]CommissionRule, error)
 	ListKeys(ctx context.Context) ([]ListKeysRow, error)
 	ListLargeSettlements(ctx context.Context, arg ListLargeSettlementsParams) ([]ListLargeSettlementsRow, error)
+	ListMergedInto(ctx context.Context, arg ListMergedIntoParams) ([]int64, error)
+	// The newest of what else is stamped: the settlements of a payout have the stamps with
+	// which it was paid and returned.
+	ListNewestPayouts(ctx context.Context, projectID interface{}) ([]ListNewestPayoutsRow, error)
 	ListOverrides(ctx context.Context, arg ListOverridesParams) ([]CommissionRule, error)
 	ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesParams) ([]LedgerEntry, error)
+	ListPayoutRuns(ctx context.Context, arg ListPayoutRunsParams) ([]PayoutRun, error)
 	ListPayouts(ctx context.Context, arg ListPayoutsParams) ([]Payout, error)
+	// The payouts of a run in the order in which they were made.
+	ListPayoutsMadeByRun(ctx context.Context, arg ListPayoutsMadeByRunParams) ([]Payout, error)
 	ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error)
+	// What payouts reserve or have settled of a conversion in an account.
+	ListPayoutsOfConversion(ctx context.Context, arg ListPayoutsOfConversionParams) ([]ListPayoutsOfConversionRow, error)
+	ListPayoutsOfRun(ctx context.Context, arg ListPayoutsOfRunParams) ([]Payout, error)
 	ListPendingPayouts(ctx context.Context, arg ListPendingPayoutsParams) ([]ListPendingPayoutsRow, error)
 	ListProjectDays(ctx context.Context, arg ListProjectDaysParams) ([]ListProjectDaysRow, error)
-	// The project's own two rules, and whether there are others, and endpoints for events.
+	// The project's own two rules, and whether there are or ever were others, and endpoints
+	// for events.
 	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error)
 	ListProjects(ctx context.Context) ([]Project, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
-	// The rules in force that could price a conversion: at most four.
-	ListRulesFor(ctx context.Context, arg ListRulesForParams) ([]CommissionRule, error)
+	// Of each rule that could price a conversion, at most four, the version that was the
+	// last one to begin or to end by an instant; of the project's own, which is always there,
+	// the first version for everything before it.
+	ListRulesAt(ctx context.Context, arg ListRulesAtParams) ([]CommissionRule, error)
+	// What a payout has settled, for each conversion (0 for adjustments) and availability.
+	ListSettledByPayout(ctx context.Context, arg ListSettledByPayoutParams) ([]ListSettledByPayoutRow, error)
+	ListStampResets(ctx context.Context, arg ListStampResetsParams) ([]StampReset, error)
 	ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error)
-	// The conversions that a payout pays something for, but not those that were moved
-	// to another account since.
-	MarkConversionsPaid(ctx context.Context, arg MarkConversionsPaidParams) ([]string, error)
+	MoveConversionsOfReferral(ctx context.Context, arg MoveConversionsOfReferralParams) (int64, error)
+	MoveErasure(ctx context.Context, arg MoveErasureParams) error
+	MoveExternalIDs(ctx context.Context, arg MoveExternalIDsParams) error
+	MoveMerged(ctx context.Context, arg MoveMergedParams) error
 	MoveOutboxPosition(ctx context.Context, position int64) error
+	MovePayoutTask(ctx context.Context, arg MovePayoutTaskParams) (int64, error)
 	NameCurrencies(ctx context.Context, projectID int64) error
+	// A later entry has a greater id, and no earlier stamp.
+	NewestEntry(ctx context.Context, arg NewestEntryParams) (NewestEntryRow, error)
+	NewestEntryOfAll(ctx context.Context) (int64, error)
 	NextDue(ctx context.Context, arg NextDueParams) (int64, error)
+	// The first entry of an affiliate from an id on. Entries are stamped in the order of
+	// their ids.
+	NextEntry(ctx context.Context, arg NextEntryParams) (NextEntryRow, error)
+	// What a repeated signup brings to the decision on the first one.
+	NoteConversion(ctx context.Context, arg NoteConversionParams) error
+	// A customer who was merged into another one: what names the former is of the latter.
+	NoteMerged(ctx context.Context, arg NoteMergedParams) error
 	NotePrunedClicks(ctx context.Context, arg NotePrunedClicksParams) error
+	NoteStampResets(ctx context.Context, arg NoteStampResetsParams) error
 	NoteSuccess(ctx context.Context, arg NoteSuccessParams) error
 	OverwriteAddressKeys(ctx context.Context, beforeDay int64) error
-	// The account is rolled forward to the new instant: what was released since the
-	// last one joins eligible. New entries are in the table already; those that
-	// were available at once are not in the index of releases and come in
-	// excluded.eligible.
+	// The last one of the next conversions of the project, by time.
+	PassConversions(ctx context.Context, arg PassConversionsParams) (PassConversionsRow, error)
+	PassEntriesOf(ctx context.Context, arg PassEntriesOfParams) (int64, error)
+	// The account is rolled forward to the new instant: what was released since the last
+	// one joins eligible. New entries are already in the table; those that were available
+	// at once are not in the index of releases and come in excluded.eligible. What is added
+	// up may go far beyond what is left of it: billions and the rest are added apart. Debts
+	// are none once there is none; those that there are come of the entries.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
-	PruneAnswers(ctx context.Context, arg PruneAnswersParams) error
+	PruneAnswers(ctx context.Context, arg PruneAnswersParams) (int64, error)
 	PruneClaims(ctx context.Context, arg PruneClaimsParams) (int64, error)
 	PruneClicks(ctx context.Context, arg PruneClicksParams) ([]PruneClicksRow, error)
 	PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams) (int64, error)
-	// The oldest rows, as far as they are old enough.
+	// Those of the oldest rows that are old enough.
 	PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error)
+	PruneRetiredCodes(ctx context.Context, arg PruneRetiredCodesParams) error
+	// Accounts that were rolled beyond an instant are as of that instant again. No entry is
+	// stamped after it. Debts are left only where earlier rules have made them: a payout
+	// reserves what is available, and no payout is stamped after the instant either.
+	PutBackAccounts(ctx context.Context, arg PutBackAccountsParams) error
 	// The next one of the lane may go.
 	ReleaseNext(ctx context.Context, arg ReleaseNextParams) error
-	// A repetition changes nothing but this number, and is written like a first claim, so
-	// that both take the same time.
+	RenameInConversion(ctx context.Context, arg RenameInConversionParams) error
+	// The last claim for an email counts.
 	RepeatClaim(ctx context.Context, arg RepeatClaimParams) error
 	// The same entries as in SumPayable.
 	ReserveEntries(ctx context.Context, arg ReserveEntriesParams) (int64, error)
+	ResetLastStamp(ctx context.Context, arg ResetLastStampParams) error
+	// Codes that stay in use although nothing keeps them: those of a deleted affiliate for a
+	// while, from deleted_at on.
+	RetireCode(ctx context.Context, arg RetireCodeParams) error
 	RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error)
+	ReturnPayout(ctx context.Context, arg ReturnPayoutParams) error
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
-	// The plain sum, for instants the accounts cannot answer.
+	// The conversions of a paid payout whose flag is no longer right: one that brings its
+	// account something is paid exactly when as much of it is settled there.
+	SetPaidOfPayout(ctx context.Context, arg SetPaidOfPayoutParams) ([]SetPaidOfPayoutRow, error)
+	SetRefundTotal(ctx context.Context, arg SetRefundTotalParams) error
+	// What counted against a payout at an instant although it was not available: what the
+	// payouts that were pending reserved of it, and each group of unreserved entries that
+	// added up to less than 0.
+	SumDebts(ctx context.Context, arg SumDebtsParams) ([]SumDebtsRow, error)
+	// The plain sum, for instants for which the accounts have no answer.
 	SumEntries(ctx context.Context, arg SumEntriesParams) ([]SumEntriesRow, error)
-	// What a payout would pay: the entries that are available by the cut-off, and the
-	// debts whenever they are, unless another payout reserves them. The settlements of
-	// payouts are done with; one by hand counts when what it settles does.
+	// What a payout would pay. An entry that no payout reserves and that none has written
+	// (unless it came back with a return) belongs to the group of its conversion and its
+	// availability; an adjustment is a group of its own. A group counts if it is available
+	// by the cut-off, and before that if it adds up to less than 0; one that adds up to 0
+	// does not. Every other one has an entry after cleared_to: the entries up to there are
+	// looked up for the groups of those after it.
 	SumPayable(ctx context.Context, arg SumPayableParams) (SumPayableRow, error)
+	// What became available between two instants.
+	SumReleased(ctx context.Context, arg SumReleasedParams) (int64, error)
 	SumReserved(ctx context.Context, arg SumReservedParams) ([]SumReservedRow, error)
+	// What the settlements of a payout come to that were written together, or what came back
+	// of it, and how much of that is of what was still held.
+	SumSettlements(ctx context.Context, arg SumSettlementsParams) (SumSettlementsRow, error)
 	SwitchOff(ctx context.Context, webhookID int64) error
+	// Changes nothing, but writes.
+	TouchOutbox(ctx context.Context) error
+	// What a canceled payout frees is not cleared any more.
+	UnclearAccount(ctx context.Context, arg UnclearAccountParams) error
+	UndoRefund(ctx context.Context, arg UndoRefundParams) error
 	UpdateAffiliate(ctx context.Context, arg UpdateAffiliateParams) error
 	UpdateConversion(ctx context.Context, arg UpdateConversionParams) error
 	UpdateCoupon(ctx context.Context, arg UpdateCouponParams) error
@@ -226,39 +384,46 @@ type Querier interface {
 	VerifyAccountEntries(ctx context.Context, arg VerifyAccountEntriesParams) ([]VerifyAccountEntriesRow, error)
 	VerifyAccountPayouts(ctx context.Context, arg VerifyAccountPayoutsParams) ([]VerifyAccountPayoutsRow, error)
 	VerifyAccounts(ctx context.Context, arg VerifyAccountsParams) ([]VerifyAccountsRow, error)
-	// What is stored of each day of each affiliate, and what the rows say, where these
-	// are not the same.
+	// What is stored for each day of each affiliate, and what the rows say, where the two
+	// differ.
 	VerifyAffiliateDays(ctx context.Context, projectID int64) ([]VerifyAffiliateDaysRow, error)
 	VerifyAffiliates(ctx context.Context, arg VerifyAffiliatesParams) ([]VerifyAffiliatesRow, error)
 	VerifyClicks(ctx context.Context, projectID int64) ([]VerifyClicksRow, error)
 	VerifyConversionEntries(ctx context.Context, arg VerifyConversionEntriesParams) ([]VerifyConversionEntriesRow, error)
 	VerifyConversions(ctx context.Context, arg VerifyConversionsParams) ([]Conversion, error)
-	// What is odd about the deliveries of an endpoint, and what would be right. Events
-	// are forgotten from the oldest on: one that is missing must be older than all there are.
+	// What is odd about the deliveries of an endpoint, and what would be right. Events are
+	// deleted oldest first: a missing one must be older than all that remain.
 	VerifyDeliveries(ctx context.Context, arg VerifyDeliveriesParams) ([]VerifyDeliveriesRow, error)
-	// Whom an event names may be gone, but was of its project.
+	// Those whom an event names may be gone, but belonged to its project.
 	VerifyEvents(ctx context.Context, arg VerifyEventsParams) ([]VerifyEventsRow, error)
-	// The newest event that there ever was, and the newest one of the project that
-	// deliveries were made of. A test is delivered past the outbox, and so is a replay of
-	// what happened before the endpoint began.
+	// What a payout has to look at: groups of entries that add up to something, of those
+	// that no payout has, or of those that pending ones reserve.
+	VerifyGroups(ctx context.Context, arg VerifyGroupsParams) ([]VerifyGroupsRow, error)
+	// The newest event that ever existed, and the newest one of the project that deliveries
+	// were made from. A test is delivered past the outbox, and so is a replay of what
+	// happened before the endpoint began.
 	VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error)
-	// Conversions that a paid payout pays something for and that are not paid.
-	VerifyPaid(ctx context.Context, projectID int64) ([]VerifyPaidRow, error)
-	// The entries of payouts that cannot be theirs. An entry that is missing is one
-	// with the id 0.
+	// The entries of payouts that cannot be theirs. A missing entry has the id 0.
 	VerifyPayoutEntries(ctx context.Context, projectID int64) ([]VerifyPayoutEntriesRow, error)
+	VerifyPayoutRuns(ctx context.Context, arg VerifyPayoutRunsParams) ([]VerifyPayoutRunsRow, error)
 	VerifyPayouts(ctx context.Context, arg VerifyPayoutsParams) ([]VerifyPayoutsRow, error)
+	// Payouts that their run could not have made.
+	VerifyPayoutsOfRuns(ctx context.Context, projectID int64) ([]VerifyPayoutsOfRunsRow, error)
 	// These queries read everything that is stored twice; they are for Verify alone.
 	// +project_id keeps SQLite from walking a whole project for every part of it.
 	VerifyProjectCounts(ctx context.Context, projectID int64) (VerifyProjectCountsRow, error)
-	// The same of the project: its affiliates' days, and what is attributed to nobody.
+	// The same for the project: its affiliates' days, and what is attributed to nobody.
 	VerifyProjectDays(ctx context.Context, projectID int64) ([]VerifyProjectDaysRow, error)
+	// What came back of each conversion with the returned payouts of some affiliates, where
+	// that is not what they had settled of it.
+	VerifyReturns(ctx context.Context, arg VerifyReturnsParams) ([]VerifyReturnsRow, error)
 	// Rows that no operation writes: what is odd, and what would be right.
 	VerifyRows(ctx context.Context, projectID int64) ([]VerifyRowsRow, error)
 	VerifyRules(ctx context.Context, projectID int64) ([]CommissionRule, error)
 	// What the payouts of some affiliates had to settle of each conversion and
 	// availability, where that is not what they have settled.
 	VerifySettlements(ctx context.Context, arg VerifySettlementsParams) ([]VerifySettlementsRow, error)
+	VerifyStampResets(ctx context.Context, projectID int64) ([]StampReset, error)
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
 	VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 	// A delivery waits while one of an earlier event of its lane is pending.

@@ -12,7 +12,7 @@ import (
 
 const countReferralsOfAffiliate = `-- name: CountReferralsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_referrals
-WHERE affiliate_id = CAST(?1 AS INTEGER) AND project_id = ?2
+WHERE affiliate_id IN (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
     AND status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
 `
 
@@ -35,6 +35,20 @@ func (q *Queries) CountReferralsOfAffiliate(ctx context.Context, arg CountReferr
 	return count, err
 }
 
+const deleteExternalIDs = `-- name: DeleteExternalIDs :exec
+DELETE FROM refgrow_external_ids WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
+`
+
+type DeleteExternalIDsParams struct {
+	ReferralID int64
+	ProjectID  int64
+}
+
+func (q *Queries) DeleteExternalIDs(ctx context.Context, arg DeleteExternalIDsParams) error {
+	_, err := q.db.ExecContext(ctx, deleteExternalIDs, arg.ReferralID, arg.ProjectID)
+	return err
+}
+
 const deleteReferral = `-- name: DeleteReferral :exec
 DELETE FROM refgrow_referrals WHERE id = ?1 AND project_id = ?2
 `
@@ -49,36 +63,26 @@ func (q *Queries) DeleteReferral(ctx context.Context, arg DeleteReferralParams) 
 	return err
 }
 
-const detachReferral = `-- name: DetachReferral :exec
-UPDATE refgrow_conversions SET referral_id = NULL WHERE referral_id = CAST(?1 AS INTEGER) AND project_id = ?2
-`
-
-type DetachReferralParams struct {
-	ReferralID int64
-	ProjectID  int64
-}
-
-func (q *Queries) DetachReferral(ctx context.Context, arg DetachReferralParams) error {
-	_, err := q.db.ExecContext(ctx, detachReferral, arg.ReferralID, arg.ProjectID)
-	return err
-}
-
 const findCustomers = `-- name: FindCustomers :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
-    a.paypal_email, a.wise_account_id, a.wise_email
+    a.paypal_email, a.wise_account_id, a.wise_email,
+    CAST(COALESCE((SELECT x.referral_id FROM refgrow_external_ids x
+        WHERE x.project_id = ?1 AND x.external_id = CAST(?2 AS TEXT)), 0) AS INTEGER) AS further
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
-WHERE (r.project_id = ?1 AND r.id = ?2)
-    OR (r.project_id = ?1 AND r.email = CAST(?3 AS TEXT))
-    OR (r.project_id = ?1 AND r.external_id = CAST(?4 AS TEXT))
+WHERE (r.project_id = ?1 AND r.id = ?3)
+    OR (r.project_id = ?1 AND r.email = CAST(?4 AS TEXT))
+    OR (r.project_id = ?1 AND r.external_id = CAST(?2 AS TEXT))
+    OR (r.project_id = ?1 AND r.id = (SELECT x.referral_id FROM refgrow_external_ids x
+        WHERE x.project_id = ?1 AND x.external_id = CAST(?2 AS TEXT)))
 LIMIT 3
 `
 
 type FindCustomersParams struct {
 	ProjectID  int64
+	ExternalID string
 	ReferralID int64
 	Email      string
-	ExternalID string
 }
 
 type FindCustomersRow struct {
@@ -95,16 +99,18 @@ type FindCustomersRow struct {
 	PaypalEmail     *string
 	WiseAccountID   *string
 	WiseEmail       *string
+	Further         int64
 }
 
-// The customers that a call names: by id, by email, by the app's own id. What is
-// not named comes as 0 or ”, which no row has.
+// The customers that a call names: by id, by email, by the app's own id, which is one
+// of the further ones of the customer with the id further. What is not named is passed
+// as 0 or ”, which no row has.
 func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error) {
 	rows, err := q.db.QueryContext(ctx, findCustomers,
 		arg.ProjectID,
+		arg.ExternalID,
 		arg.ReferralID,
 		arg.Email,
-		arg.ExternalID,
 	)
 	if err != nil {
 		return nil, err
@@ -127,6 +133,7 @@ func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([
 			&i.PaypalEmail,
 			&i.WiseAccountID,
 			&i.WiseEmail,
+			&i.Further,
 		); err != nil {
 			return nil, err
 		}
@@ -246,7 +253,9 @@ SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date
     a.referral_code AS affiliate_code, a.email AS affiliate_email, a.status AS affiliate_status,
     a.paypal_email, a.wise_account_id, a.wise_email
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
-WHERE r.project_id = ?1 AND r.external_id = CAST(?2 AS TEXT)
+WHERE r.project_id = ?1 AND r.id = COALESCE(
+    (SELECT f.id FROM refgrow_referrals f WHERE f.project_id = ?1 AND f.external_id = CAST(?2 AS TEXT)),
+    (SELECT x.referral_id FROM refgrow_external_ids x WHERE x.project_id = ?1 AND x.external_id = CAST(?2 AS TEXT)))
 `
 
 type FindReferralByExternalIDParams struct {
@@ -291,6 +300,31 @@ func (q *Queries) FindReferralByExternalID(ctx context.Context, arg FindReferral
 	return i, err
 }
 
+const insertExternalID = `-- name: InsertExternalID :exec
+INSERT INTO refgrow_external_ids (project_id, external_id, referral_id)
+SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS INTEGER)
+WHERE (SELECT COUNT(*) FROM refgrow_external_ids x
+    WHERE x.referral_id = CAST(?3 AS INTEGER) AND x.project_id = CAST(?1 AS INTEGER)) < CAST(?4 AS INTEGER)
+`
+
+type InsertExternalIDParams struct {
+	ProjectID  int64
+	ExternalID string
+	ReferralID int64
+	AtMost     int64
+}
+
+// A further external id, unless the customer has as many as one can have.
+func (q *Queries) InsertExternalID(ctx context.Context, arg InsertExternalIDParams) error {
+	_, err := q.db.ExecContext(ctx, insertExternalID,
+		arg.ProjectID,
+		arg.ExternalID,
+		arg.ReferralID,
+		arg.AtMost,
+	)
+	return err
+}
+
 const insertReferral = `-- name: InsertReferral :execresult
 INSERT INTO refgrow_referrals (project_id, email, external_id, affiliate_id, status, conversion_date, created_at)
 SELECT CAST(?1 AS INTEGER), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS INTEGER),
@@ -325,14 +359,56 @@ func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) 
 	)
 }
 
+const listExternalIDs = `-- name: ListExternalIDs :many
+SELECT x.referral_id, x.external_id FROM refgrow_external_ids x
+WHERE x.referral_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +x.project_id = ?2
+ORDER BY x.referral_id, x.id
+`
+
+type ListExternalIDsParams struct {
+	ReferralIDs string
+	ProjectID   int64
+}
+
+type ListExternalIDsRow struct {
+	ReferralID int64
+	ExternalID string
+}
+
+func (q *Queries) ListExternalIDs(ctx context.Context, arg ListExternalIDsParams) ([]ListExternalIDsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listExternalIDs, arg.ReferralIDs, arg.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListExternalIDsRow{}
+	for rows.Next() {
+		var i ListExternalIDsRow
+		if err := rows.Scan(&i.ReferralID, &i.ExternalID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listReferrals = `-- name: ListReferrals :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE r.project_id = ?1
-    AND (r.created_at, r.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
-    AND r.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)
+WHERE +r.project_id = ?1 AND r.id IN (
+    SELECT x.id FROM refgrow_referrals x
+    WHERE x.project_id = ?1
+        AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
+        AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
+ORDER BY +r.created_at DESC, +r.id DESC
 `
 
 type ListReferralsParams struct {
@@ -400,15 +476,18 @@ const listReferralsOfAffiliate = `-- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
 FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE r.affiliate_id = CAST(?1 AS INTEGER) AND r.project_id = ?2
-    AND (r.created_at, r.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND r.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY r.created_at DESC, r.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
+WHERE +r.project_id = ?1 AND r.id IN (
+    SELECT x.id FROM refgrow_referrals x
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
+ORDER BY +r.created_at DESC, +r.id DESC
 `
 
 type ListReferralsOfAffiliateParams struct {
-	AffiliateID int64
 	ProjectID   int64
+	AffiliateID int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -430,8 +509,8 @@ type ListReferralsOfAffiliateRow struct {
 
 func (q *Queries) ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error) {
 	rows, err := q.db.QueryContext(ctx, listReferralsOfAffiliate,
-		arg.AffiliateID,
 		arg.ProjectID,
+		arg.AffiliateID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,
@@ -467,6 +546,49 @@ func (q *Queries) ListReferralsOfAffiliate(ctx context.Context, arg ListReferral
 		return nil, err
 	}
 	return items, nil
+}
+
+const moveConversionsOfReferral = `-- name: MoveConversionsOfReferral :execrows
+UPDATE refgrow_conversions SET referral_id = CAST(?1 AS INTEGER)
+WHERE +project_id = CAST(?2 AS INTEGER) AND id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.referral_id = CAST(?3 AS INTEGER)
+    ORDER BY x.created_at, x.id LIMIT CAST(?4 AS INTEGER))
+`
+
+type MoveConversionsOfReferralParams struct {
+	ToReferralID int64
+	ProjectID    int64
+	ReferralID   int64
+	AtMost       int64
+}
+
+func (q *Queries) MoveConversionsOfReferral(ctx context.Context, arg MoveConversionsOfReferralParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, moveConversionsOfReferral,
+		arg.ToReferralID,
+		arg.ProjectID,
+		arg.ReferralID,
+		arg.AtMost,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const moveExternalIDs = `-- name: MoveExternalIDs :exec
+UPDATE refgrow_external_ids SET referral_id = CAST(?1 AS INTEGER)
+WHERE referral_id = CAST(?2 AS INTEGER) AND project_id = ?3
+`
+
+type MoveExternalIDsParams struct {
+	ToReferralID int64
+	ReferralID   int64
+	ProjectID    int64
+}
+
+func (q *Queries) MoveExternalIDs(ctx context.Context, arg MoveExternalIDsParams) error {
+	_, err := q.db.ExecContext(ctx, moveExternalIDs, arg.ToReferralID, arg.ReferralID, arg.ProjectID)
+	return err
 }
 
 const updateReferral = `-- name: UpdateReferral :execrows

@@ -283,9 +283,19 @@ func (q *Queries) ListOverrides(ctx context.Context, arg ListOverridesParams) ([
 const listProjectRulesInForce = `-- name: ListProjectRulesInForce :many
 SELECT refgrow_commission_rules.id, refgrow_commission_rules.project_id, refgrow_commission_rules.conversion_type, refgrow_commission_rules.affiliate_id, refgrow_commission_rules.product, refgrow_commission_rules.version, refgrow_commission_rules.kind, refgrow_commission_rules.rate, refgrow_commission_rules.amount, refgrow_commission_rules.currency, refgrow_commission_rules.duration, refgrow_commission_rules.duration_count, refgrow_commission_rules.created_at, refgrow_commission_rules.ended_at, CAST(EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
-    WHERE x.project_id = ?1 AND x.ended_at IS NULL AND (x.affiliate_id IS NOT NULL OR x.product IS NOT NULL)
+    WHERE x.project_id = ?1 AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) > 0
+) OR EXISTS (
+    SELECT 1 FROM refgrow_commission_rules x
+    WHERE x.project_id = ?1 AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) = 0
+        AND COALESCE(x.product, '') > ''
 ) AS INTEGER) AS overridden,
-    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1) AS INTEGER) AS watched
+    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1) AS INTEGER) AS watched,
+    CAST(EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1 AND w.events LIKE '%"payout_updated"%'
+    ) AS INTEGER) AS payouts_watched,
+    CAST(EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1 AND w.events LIKE '%"affiliate_updated"%'
+    ) AS INTEGER) AS affiliates_watched
 FROM refgrow_commission_rules
 WHERE project_id = ?1 AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
@@ -293,12 +303,15 @@ ORDER BY conversion_type
 `
 
 type ListProjectRulesInForceRow struct {
-	CommissionRule CommissionRule
-	Overridden     int64
-	Watched        int64
+	CommissionRule    CommissionRule
+	Overridden        int64
+	Watched           int64
+	PayoutsWatched    int64
+	AffiliatesWatched int64
 }
 
-// The project's own two rules, and whether there are others, and endpoints for events.
+// The project's own two rules, and whether there are or ever were others, and endpoints
+// for events.
 func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error) {
 	rows, err := q.db.QueryContext(ctx, listProjectRulesInForce, projectID)
 	if err != nil {
@@ -325,6 +338,8 @@ func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) 
 			&i.CommissionRule.EndedAt,
 			&i.Overridden,
 			&i.Watched,
+			&i.PayoutsWatched,
+			&i.AffiliatesWatched,
 		); err != nil {
 			return nil, err
 		}
@@ -339,26 +354,43 @@ func (q *Queries) ListProjectRulesInForce(ctx context.Context, projectID int64) 
 	return items, nil
 }
 
-const listRulesFor = `-- name: ListRulesFor :many
-SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
-WHERE project_id = ?1 AND conversion_type = ?2 AND ended_at IS NULL
-    AND COALESCE(affiliate_id, 0) IN (0, CAST(?3 AS INTEGER)) AND COALESCE(product, '') IN ('', CAST(?4 AS TEXT))
+const listRulesAt = `-- name: ListRulesAt :many
+SELECT r.id, r.project_id, r.conversion_type, r.affiliate_id, r.product, r.version, r.kind, r.rate, r.amount, r.currency, r.duration, r.duration_count, r.created_at, r.ended_at FROM refgrow_commission_rules r
+WHERE +r.project_id = ?1 AND r.id IN (
+    SELECT COALESCE((
+        SELECT x.id FROM refgrow_commission_rules x
+        WHERE x.project_id = ?1 AND x.conversion_type = ?2
+            AND COALESCE(x.affiliate_id, 0) = +a.value AND COALESCE(x.product, '') = +p.value
+            AND (x.created_at <= CAST(?3 AS INTEGER) OR x.ended_at <= CAST(?3 AS INTEGER))
+        ORDER BY x.version DESC LIMIT 1
+    ), CASE WHEN a.value = 0 AND p.value = '' THEN (
+        SELECT x.id FROM refgrow_commission_rules x
+        WHERE x.project_id = ?1 AND x.conversion_type = ?2
+            AND COALESCE(x.affiliate_id, 0) = 0 AND COALESCE(x.product, '') = ''
+        ORDER BY x.version LIMIT 1
+    ) END)
+    FROM json_each(CAST(?4 AS TEXT)) a, json_each(CAST(?5 AS TEXT)) p
+)
 `
 
-type ListRulesForParams struct {
+type ListRulesAtParams struct {
 	ProjectID      int64
 	ConversionType string
-	AffiliateID    int64
-	Product        string
+	Instant        int64
+	Affiliates     string
+	Products       string
 }
 
-// The rules in force that could price a conversion: at most four.
-func (q *Queries) ListRulesFor(ctx context.Context, arg ListRulesForParams) ([]CommissionRule, error) {
-	rows, err := q.db.QueryContext(ctx, listRulesFor,
+// Of each rule that could price a conversion, at most four, the version that was the
+// last one to begin or to end by an instant; of the project's own, which is always there,
+// the first version for everything before it.
+func (q *Queries) ListRulesAt(ctx context.Context, arg ListRulesAtParams) ([]CommissionRule, error) {
+	rows, err := q.db.QueryContext(ctx, listRulesAt,
 		arg.ProjectID,
 		arg.ConversionType,
-		arg.AffiliateID,
-		arg.Product,
+		arg.Instant,
+		arg.Affiliates,
+		arg.Products,
 	)
 	if err != nil {
 		return nil, err

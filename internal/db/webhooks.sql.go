@@ -29,7 +29,8 @@ func (q *Queries) CancelDeliveries(ctx context.Context, arg CancelDeliveriesPara
 
 const countDeliveries = `-- name: CountDeliveries :one
 SELECT COUNT(*) FROM refgrow_deliveries
-WHERE webhook_id = ?1 AND +project_id = ?2 AND status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
+WHERE webhook_id IN (SELECT w.id FROM refgrow_webhooks w WHERE w.id = ?1 AND w.project_id = ?2)
+    AND status BETWEEN CAST(?3 AS TEXT) AND CAST(?4 AS TEXT)
 `
 
 type CountDeliveriesParams struct {
@@ -120,8 +121,8 @@ type DescribePartiesRow struct {
 	ReferralEmail  *string
 }
 
-// What an event tells of the affiliate and of the customer, for who has not read it
-// anyway.
+// What an event says about the affiliate and the customer, for callers that have not
+// read them anyway.
 func (q *Queries) DescribeParties(ctx context.Context, arg DescribePartiesParams) (DescribePartiesRow, error) {
 	row := q.db.QueryRowContext(ctx, describeParties, arg.AffiliateID, arg.ProjectID, arg.ReferralID)
 	var i DescribePartiesRow
@@ -178,7 +179,7 @@ func (q *Queries) ForgetFormerSecrets(ctx context.Context, now int64) error {
 }
 
 const getDelivery = `-- name: GetDelivery :one
-SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries WHERE id = ?1 AND webhook_id = ?2 AND project_id = ?3
+SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at, replayed FROM refgrow_deliveries WHERE id = ?1 AND webhook_id = ?2 AND project_id = ?3
 `
 
 type GetDeliveryParams struct {
@@ -206,6 +207,7 @@ func (q *Queries) GetDelivery(ctx context.Context, arg GetDeliveryParams) (Deliv
 		&i.Error,
 		&i.CreatedAt,
 		&i.EndedAt,
+		&i.Replayed,
 	)
 	return i, err
 }
@@ -353,13 +355,34 @@ func (q *Queries) HoldBack(ctx context.Context, arg HoldBackParams) error {
 	return err
 }
 
+const hurryLane = `-- name: HurryLane :exec
+UPDATE refgrow_deliveries SET replayed = 0
+WHERE webhook_id = ?1 AND lane = ?2 AND status = 'pending' AND replayed = 1 AND +project_id = ?3
+`
+
+type HurryLaneParams struct {
+	WebhookID int64
+	Lane      int64
+	ProjectID int64
+}
+
+// What happens now in a lane waits for what is replayed in it, which then has to hurry.
+func (q *Queries) HurryLane(ctx context.Context, arg HurryLaneParams) error {
+	_, err := q.db.ExecContext(ctx, hurryLane, arg.WebhookID, arg.Lane, arg.ProjectID)
+	return err
+}
+
 const insertDelivery = `-- name: InsertDelivery :one
-INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at)
+INSERT INTO refgrow_deliveries (project_id, webhook_id, event_id, event, lane, status, attempts, next_attempt_at, created_at, replayed)
 SELECT CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), CAST(?3 AS INTEGER), CAST(?4 AS TEXT), CAST(?5 AS INTEGER), 'pending', 0,
     CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_deliveries d
         WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?5 AS INTEGER) AND d.status = 'pending' AND d.next_attempt_at IS NOT NULL
-    ) THEN NULL ELSE CAST(?6 AS INTEGER) END, CAST(?6 AS INTEGER)
+    ) THEN NULL ELSE CAST(?6 AS INTEGER) END, CAST(?6 AS INTEGER),
+    CASE WHEN CAST(?7 AS INTEGER) = 1 AND NOT EXISTS (
+        SELECT 1 FROM refgrow_deliveries d
+        WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?5 AS INTEGER) AND d.status = 'pending' AND d.replayed = 0
+    ) THEN 1 ELSE 0 END
 RETURNING id
 `
 
@@ -370,8 +393,10 @@ type InsertDeliveryParams struct {
 	Event     string
 	Lane      int64
 	Now       int64
+	Replayed  int64
 }
 
+// What is replayed goes after what happens now, but where it stands in the way of that.
 func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error) {
 	row := q.db.QueryRowContext(ctx, insertDelivery,
 		arg.ProjectID,
@@ -380,6 +405,7 @@ func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) 
 		arg.Event,
 		arg.Lane,
 		arg.Now,
+		arg.Replayed,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -549,16 +575,19 @@ func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]We
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
-SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at FROM refgrow_deliveries
-WHERE webhook_id = ?1 AND project_id = ?2
-    AND (created_at, id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
-    AND status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-ORDER BY created_at DESC, id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)
+SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.status, d.attempts, d.failures, d.next_attempt_at, d.leased_until, d.response_status, d.error, d.created_at, d.ended_at, d.replayed FROM refgrow_deliveries d
+WHERE d.project_id = ?1 AND d.id IN (
+    SELECT x.id FROM refgrow_deliveries x
+    WHERE x.webhook_id = (SELECT w.id FROM refgrow_webhooks w WHERE w.id = ?2 AND w.project_id = ?1)
+        AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
+        AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
+ORDER BY +d.created_at DESC, +d.id DESC
 `
 
 type ListDeliveriesParams struct {
-	WebhookID  int64
 	ProjectID  int64
+	WebhookID  int64
 	BeforeTime int64
 	BeforeID   int64
 	StatusFrom string
@@ -569,8 +598,8 @@ type ListDeliveriesParams struct {
 
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
 	rows, err := q.db.QueryContext(ctx, listDeliveries,
-		arg.WebhookID,
 		arg.ProjectID,
+		arg.WebhookID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,
@@ -601,6 +630,7 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 			&i.Error,
 			&i.CreatedAt,
 			&i.EndedAt,
+			&i.Replayed,
 		); err != nil {
 			return nil, err
 		}
@@ -618,13 +648,14 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 const listDueDeliveries = `-- name: ListDueDeliveries :many
 SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
-WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.next_attempt_at <= CAST(?2 AS INTEGER)
-    AND COALESCE(d.leased_until, 0) <= CAST(?2 AS INTEGER)
-ORDER BY d.next_attempt_at LIMIT CAST(?3 AS INTEGER)
+WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.replayed = CAST(?2 AS INTEGER)
+    AND d.next_attempt_at <= CAST(?3 AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(?3 AS INTEGER)
+ORDER BY d.next_attempt_at LIMIT CAST(?4 AS INTEGER)
 `
 
 type ListDueDeliveriesParams struct {
 	WebhookID int64
+	Replayed  int64
 	Now       int64
 	Limit     int64
 }
@@ -642,7 +673,12 @@ type ListDueDeliveriesRow struct {
 }
 
 func (q *Queries) ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error) {
-	rows, err := q.db.QueryContext(ctx, listDueDeliveries, arg.WebhookID, arg.Now, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, listDueDeliveries,
+		arg.WebhookID,
+		arg.Replayed,
+		arg.Now,
+		arg.Limit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -678,7 +714,7 @@ const listEndpoints = `-- name: ListEndpoints :many
 SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id
 `
 
-// The active endpoints of all projects. There are few.
+// The active endpoints of all projects; there are only a few.
 func (q *Queries) ListEndpoints(ctx context.Context) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, listEndpoints)
 	if err != nil {
@@ -750,14 +786,15 @@ func (q *Queries) ListEventsAfter(ctx context.Context, arg ListEventsAfterParams
 
 const listEventsSince = `-- name: ListEventsSince :many
 SELECT id, kind, lane, created_at FROM refgrow_events
-WHERE id > ?1 AND id <= ?2 AND +project_id = ?3 AND created_at >= ?4 ORDER BY id LIMIT CAST(?5 AS INTEGER)
+WHERE project_id = ?1 AND (created_at, id) > (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER)) AND id <= ?4
+ORDER BY created_at, id LIMIT CAST(?5 AS INTEGER)
 `
 
 type ListEventsSinceParams struct {
+	ProjectID int64
+	AfterTime int64
 	AfterID   int64
 	LastID    int64
-	ProjectID int64
-	Since     int64
 	Limit     int64
 }
 
@@ -768,12 +805,13 @@ type ListEventsSinceRow struct {
 	CreatedAt int64
 }
 
+// The events of a project in the order of their time.
 func (q *Queries) ListEventsSince(ctx context.Context, arg ListEventsSinceParams) ([]ListEventsSinceRow, error) {
 	rows, err := q.db.QueryContext(ctx, listEventsSince,
+		arg.ProjectID,
+		arg.AfterTime,
 		arg.AfterID,
 		arg.LastID,
-		arg.ProjectID,
-		arg.Since,
 		arg.Limit,
 	)
 	if err != nil {
@@ -869,17 +907,18 @@ func (q *Queries) MoveOutboxPosition(ctx context.Context, position int64) error 
 
 const nextDue = `-- name: NextDue :one
 SELECT CAST(d.next_attempt_at AS INTEGER) AS next FROM refgrow_deliveries d
-WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(?2 AS INTEGER)
+WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.replayed = CAST(?2 AS INTEGER) AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(?3 AS INTEGER)
 ORDER BY d.next_attempt_at LIMIT 1
 `
 
 type NextDueParams struct {
 	WebhookID int64
+	Replayed  int64
 	Now       int64
 }
 
 func (q *Queries) NextDue(ctx context.Context, arg NextDueParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, nextDue, arg.WebhookID, arg.Now)
+	row := q.db.QueryRowContext(ctx, nextDue, arg.WebhookID, arg.Replayed, arg.Now)
 	var next int64
 	err := row.Scan(&next)
 	return next, err
@@ -928,7 +967,7 @@ type PruneEventsParams struct {
 	CreatedBefore int64
 }
 
-// The oldest rows, as far as they are old enough.
+// Those of the oldest rows that are old enough.
 func (q *Queries) PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, pruneEvents, arg.AtMost, arg.CreatedBefore)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// MaxCounted is how many are counted at once. Where more are active within a minute,
-// some are counted anew.
+// MaxCounted is how many are counted at a time. If more are active within a minute, the
+// count of some starts again.
 const MaxCounted = 10_000
 
-// Addresses has a bucket for each address, of so many a minute, which regains them
-// evenly. Of IPv6 the first 64 bits are one address, because a client there has all
-// of the rest.
+// Addresses has a bucket for each address, which holds what is allowed in a minute and
+// regains it evenly. The first 64 bits of an IPv6 address count as one, because a
+// client there has all of the rest.
 type Addresses struct {
 	perMinute int
 	now       func() time.Time
@@ -30,13 +30,13 @@ type bucket struct {
 	seen time.Time
 }
 
-// A Standing is how many an address has left, and when it will have all again.
+// A Standing is how many an address has left, and when it will have all of them again.
 type Standing struct {
 	Left int
 	Full time.Time
 }
 
-// NewAddresses lets each address have so many a minute by the given clock.
+// NewAddresses allows each address perMinute in a minute by the given clock.
 func NewAddresses(perMinute int, now func() time.Time) *Addresses {
 	return &Addresses{perMinute: perMinute, now: now, buckets: make(map[netip.Addr]*bucket)}
 }
@@ -46,8 +46,8 @@ func (a *Addresses) Take(of netip.Addr) (Standing, bool) {
 	of = network(of)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// The clock is read under the lock, so that it stands before a bucket's only
-	// when it was set back: then the bucket begins anew.
+	// The clock is read under the lock, so it is before a bucket's time only if it was
+	// set back: then the bucket starts again.
 	now := a.now()
 	b := a.buckets[of]
 	if b == nil || now.Before(b.seen) {
@@ -62,7 +62,7 @@ func (a *Addresses) Take(of netip.Addr) (Standing, bool) {
 	return a.standing(b, now), within
 }
 
-// Look tells where an address stands.
+// Look returns the standing of an address, and counts nothing.
 func (a *Addresses) Look(of netip.Addr) Standing {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,7 +74,7 @@ func (a *Addresses) Look(of netip.Addr) Standing {
 	return a.standing(b, now)
 }
 
-// Counted is how many addresses are in memory.
+// Counted returns how many addresses are in memory.
 func (a *Addresses) Counted() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -98,8 +98,8 @@ func network(a netip.Addr) netip.Addr {
 	return prefix.Addr()
 }
 
-// MakeRoom keeps a map within MaxCounted before something is added: what is over
-// goes first, and otherwise whatever comes.
+// MakeRoom keeps a map within MaxCounted before something is added: entries that are
+// over go first, and otherwise any.
 func MakeRoom[K comparable, V any](m map[K]V, over func(V) bool) {
 	looks := 16
 	for k, v := range m {

@@ -33,14 +33,14 @@ func TestAddressesAreBounded(t *testing.T) {
 			recent++
 		}
 	}
-	// But for a few, because not all of them are looked at each time.
+	// All but a few, because not all of them are looked at each time.
 	if recent < MaxCounted/2*95/100 {
 		t.Errorf("of %d addresses of this minute %d are kept", MaxCounted/2, recent)
 	}
 }
 
-// An address has its number at once, regains it evenly, and shares nothing but the
-// first 64 bits of IPv6 with others.
+// An address may use all that it has at once, regains it evenly, and shares nothing but
+// the first 64 bits of IPv6 with others.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)

@@ -28,9 +28,9 @@ var _ backend.Backend = (*Backend)(nil)
 // New returns the backend of a pool, which the caller keeps and closes.
 func New(pool *sql.DB) *Backend { return &Backend{pool: pool, gate: make(chan struct{}, 1)} }
 
-// Reader returns queries on the pool. From inside an operation they are refused:
-// they would not see what it has done, and on a pool of one connection they
-// would wait for ever.
+// Reader returns queries on the pool. From inside an operation they are refused: they
+// would not see what it has done, and on a pool of one connection they would wait
+// forever.
 func (b *Backend) Reader() db.Querier { return db.New(checked{patient{b.pool}, b.reentry.Refuse}) }
 
 // Bind returns the backend of the caller's transaction.
@@ -67,8 +67,10 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 	if err := b.reentry.Refuse(); err != nil {
 		return err
 	}
-	conn, err := b.reading(ctx)
-	if err != nil {
+	within := backend.ReadingOf(ctx).Within
+	limited, end := backend.WithDeadline(ctx, within)
+	conn, err := b.reading(limited)
+	if err = end(err); err != nil {
 		return err
 	}
 	defer conn.release()
@@ -76,7 +78,7 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 		return Classify(err)
 	}
 	defer conn.rollback(ctx)
-	return Classify(work(ctx, db.New(patient{conn})))
+	return Classify(Timed(patient{conn}, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
 }
 
 // Migrate installs the schema or checks it.
@@ -100,7 +102,7 @@ func (b *Backend) Integrity(ctx context.Context, schema backend.Schema) ([]strin
 	return Integrity(ctx, patient{conn}, schema)
 }
 
-// Backup copies the database, by a connection of the pool.
+// Backup copies the database over a connection of the pool.
 func (b *Backend) Backup(ctx context.Context, path string) error {
 	if err := b.reentry.Refuse(); err != nil {
 		return err

@@ -113,7 +113,7 @@ func TestOneConnection(t *testing.T) {
 	if err := b.Backup(ctx, filepath.Join(t.TempDir(), "copy")); err != nil {
 		t.Error(err)
 	}
-	// Somebody else has the connection: a deadline bounds the waiting for it.
+	// Somebody else has the connection: a deadline bounds the wait for it.
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,8 @@ func TestOneConnection(t *testing.T) {
 	defer conn.Close()
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
@@ -170,14 +171,14 @@ func TestLockedByAnother(t *testing.T) {
 				}
 				defer conn.Close()
 				if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&got); err != nil || got != timeout {
-					t.Errorf("the busy timeout is %s now: %v", got, err)
+					t.Errorf("the busy timeout is now %s: %v", got, err)
 				}
 			}
 		})
 	}
 }
 
-// Without WAL a reader stands in the way of a COMMIT, which is repeated.
+// Without WAL a reader blocks a COMMIT, which is repeated.
 func TestCommitWaitsForReader(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t, "journal_mode(DELETE)", "synchronous(OFF)")
@@ -222,7 +223,7 @@ func TestCancelledInside(t *testing.T) {
 	err := b.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
 		cancel()
 		if ctx.Value(t) != "value" || ctx.Err() != nil {
-			t.Error("the operation's context is not right")
+			t.Error("the operation's context is wrong")
 		}
 		return insert(ctx, tx, "a")
 	}})
@@ -272,7 +273,8 @@ func TestRolledBackByItself(t *testing.T) {
 	b, pool := setup(t)
 	ctx := context.Background()
 	pool.SetMaxOpenConns(1)
-	exec(t, pool, "CREATE TRIGGER bomb BEFORE INSERT ON thing WHEN new.name = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END")
+	exec(t, pool,
+		"CREATE TRIGGER bomb BEFORE INSERT ON thing WHEN new.name = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END")
 	for _, swallow := range []bool{false, true} {
 		err := b.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
 			if err := insert(ctx, tx, "before"); err != nil {
@@ -344,7 +346,7 @@ func TestConcurrentWriters(t *testing.T) {
 // pool does not grow with their number.
 func TestManyWriters(t *testing.T) {
 	t.Parallel()
-	b, pool := setup(t, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)")
+	b, pool := setup(t, "busy_timeout(60000)", "journal_mode(WAL)", "synchronous(FULL)")
 	most := 0
 	var wg sync.WaitGroup
 	for i := range 300 {
@@ -369,23 +371,26 @@ func TestManyWriters(t *testing.T) {
 	}
 }
 
-// The turn is waited for as long as the context says, as is the lock.
+// An operation waits for its turn as long as its context allows, as it does for the
+// lock.
 func TestTurn(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t)
 	entered, goOn := make(chan struct{}), make(chan struct{})
 	slow := make(chan error, 1)
 	go func() {
-		slow <- b.Atomic(context.Background(), backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-			close(entered)
-			<-goOn
-			return insert(ctx, tx, "slow")
-		}})
+		slow <- b.Atomic(context.Background(),
+			backend.Work{Foreign: true, Run: func(ctx context.Context, tx *backend.Tx) error {
+				close(entered)
+				<-goOn
+				return insert(ctx, tx, "slow")
+			}})
 	}()
 	<-entered
 	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+	if err := b.Atomic(short, inserting("late")); !errors.Is(err, backend.ErrBusy) ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	canceled, cancel := context.WithCancel(context.Background())

@@ -12,16 +12,16 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// bound is the backend inside a transaction: each operation is a savepoint of
-// it. The name of the savepoint is always the same, since SQLite means the
-// innermost one.
+// bound is the backend inside a transaction: each operation is a savepoint of it. The
+// name of the savepoint is always the same, since SQLite takes it to mean the innermost
+// one.
 type bound struct {
 	on    db.DBTX
 	stats func() backend.Stats
 
-	// memo is the enclosing operation's. Without one, in the caller's own
-	// transaction, every operation has a fresh map: the caller may have changed
-	// anything in between.
+	// memo is the enclosing operation's. Without one, in the caller's own transaction,
+	// every operation gets a fresh map: the caller may have changed anything in
+	// between.
 	memo map[any]any
 
 	// doubt is called before an operation in the caller's own transaction,
@@ -32,16 +32,16 @@ type bound struct {
 	// over is set when the enclosing operation has ended. Nil: never.
 	over *atomic.Bool
 
-	// running is locked by the operation that runs. A savepoint released by one
-	// of two that run at the same time would be the other's.
+	// running is locked by the operation that runs. If two ran at the same time, one
+	// would release the savepoint of the other.
 	running sync.Mutex
 }
 
 var (
 	errNotHere = errors.New("not inside a transaction: call it on the engine itself")
 	errOver    = errors.New("the operation that this handle was made for has ended")
-	errTwice   = errors.New("another operation runs on this handle: a transaction is for one goroutine at a time, " +
-		"and inside an operation the handle that it was given is the one to use")
+	errTwice   = errors.New("another operation is running on this handle: a transaction is for one goroutine at a time, " +
+		"and an operation must use the handle that it was given")
 )
 
 // NewBound returns the backend of the caller's own transaction.
@@ -95,8 +95,7 @@ func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
 	}
 	released := false
 	defer func() {
-		// Reached with released unset by an error, a panic or the end of the
-		// goroutine.
+		// released is unset after an error, a panic or the end of the goroutine.
 		if !released {
 			clear(memo)
 			if undo := b.undo(ctx); undo != nil {
@@ -126,11 +125,10 @@ func (b *bound) Atomic(ctx context.Context, work backend.Work) (err error) {
 	return nil
 }
 
-// lock makes a transaction that began deferred a writing one before anything is
-// read: one that reads first is refused (517) as soon as anybody else has
-// written. The statement changes nothing. In a schema without the table of versions
-// there is nothing to take the lock with, and the operation's first write has to
-// do.
+// lock turns a transaction that began deferred into a writing one before anything is
+// read: one that reads first is refused (517) as soon as anybody else has written. The
+// statement changes nothing. In a schema without the table of versions there is nothing
+// to take the lock with, and the operation's first write has to take it.
 func (b *bound) lock(ctx context.Context) error {
 	_, err := b.on.ExecContext(ctx, "DELETE FROM refgrow_migrations WHERE 0")
 	if code, ok := Code(err); ok && code&0xff == codeError {
@@ -156,7 +154,7 @@ func lostOr(err error) error {
 		return err
 	}
 	if code, ok := Code(err); ok && code&0xff == codeError {
-		return fmt.Errorf("%w; it must be repeated whole: %w", ErrLost, err)
+		return fmt.Errorf("%w; all of it must be repeated: %w", ErrLost, err)
 	}
 	return err
 }
@@ -175,8 +173,8 @@ func (b *bound) ended() error {
 	return nil
 }
 
-// Bind is refused: a transaction inside a transaction is a savepoint of it, and
-// another one would wait for this one.
+// Bind is refused: a transaction inside this one is a savepoint of it, and any other
+// would wait for this one.
 func (b *bound) Bind(*sql.Tx) backend.Backend { return refused{fmt.Errorf("bind: %w", errNotHere)} }
 
 func (b *bound) Migrate(context.Context, backend.Migration) error {

@@ -63,7 +63,8 @@ func TestBind(t *testing.T) {
 				return boom
 			}, boom},
 		} {
-			if err := ends(func() error { return bound.Atomic(ctx, backend.Work{Run: c.run, Foreign: true}) }); !errors.Is(err, c.want) {
+			err := ends(func() error { return bound.Atomic(ctx, backend.Work{Run: c.run, Foreign: true}) })
+			if !errors.Is(err, c.want) {
 				t.Errorf("%s: %v", c.what, err)
 			}
 		}
@@ -137,8 +138,8 @@ func TestBindRefusals(t *testing.T) {
 	}
 }
 
-// A transaction that has read cannot write any more once somebody else has; one
-// that has done nothing takes the lock first.
+// A transaction that has read can no longer write once somebody else has; one that has
+// done nothing takes the lock first.
 func TestBindDeferred(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t)
@@ -213,7 +214,8 @@ func TestBindAfterRollbackByItself(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t)
 	ctx := context.Background()
-	exec(t, pool, "CREATE TRIGGER bomb BEFORE INSERT ON thing WHEN new.name = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END")
+	exec(t, pool,
+		"CREATE TRIGGER bomb BEFORE INSERT ON thing WHEN new.name = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END")
 	tx := immediate(t, pool)
 	if _, err := tx.Exec("INSERT INTO thing VALUES ('bomb', 1)"); err == nil {
 		t.Fatal("no error")

@@ -12,12 +12,12 @@ import (
 // guarded runs statements in a write transaction of a driver that it does not
 // know, on a *sql.Conn or a *sql.Tx.
 //
-// It strips cancellation, because an interrupted statement takes the whole
-// transaction with it. And it does not let a statement commit on its own after
-// SQLite rolled the transaction back: once a statement has failed, the next one
-// first asks whether the transaction still stands. What it cannot see is an
-// error that a driver reports only while rows are read; the operation gets to
-// see that one, returns it, and is rolled back.
+// It strips cancellation, because an interrupted statement takes the whole transaction
+// with it. And it does not let a statement commit on its own after SQLite rolled the
+// transaction back: once a statement has failed, the next one first asks whether the
+// transaction still stands. What it cannot see is an error that a driver reports only
+// while rows are read; the operation itself sees that one, returns it, and is rolled
+// back.
 type guarded struct {
 	on db.DBTX
 
@@ -51,8 +51,8 @@ func (g *guarded) before(ctx context.Context) error {
 	return nil
 }
 
-// stillOpen asks whether on is inside a transaction, for which SQL has no
-// question: a BEGIN is refused inside one and does no harm there.
+// stillOpen finds out whether on is inside a transaction, which SQL has no way to ask:
+// a BEGIN is refused inside one and does no harm there.
 func stillOpen(ctx context.Context, on db.DBTX) error {
 	_, err := on.ExecContext(ctx, "BEGIN")
 	if err == nil {
@@ -124,9 +124,9 @@ func (r refusing) QueryContext(context.Context, string, ...any) (*sql.Rows, erro
 func (r refusing) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
 func (r refusing) QueryRowContext(context.Context, string, ...any) *sql.Row  { return FailedRow(r.err) }
 
-// FailedRow returns a row whose Scan gives err. A *sql.Row can be made by
-// database/sql alone, which asks the context before anything else: a pool
-// without a driver and a context that has ended with err give the row.
+// FailedRow returns a row whose Scan returns err. Only database/sql can make a
+// *sql.Row, and it checks the context before anything else: a pool without a driver and
+// a context that has ended with err yield the row.
 func FailedRow(err error) *sql.Row {
 	return new(sql.DB).QueryRowContext(ended{context.Background(), err}, "")
 }

@@ -38,21 +38,21 @@ const (
 	codeNotADB     = 26
 )
 
-// codeShmSize is an extended code: the shared memory beside the file could not be made
-// larger, which takes room on the disk like the file itself.
+// codeShmSize is an extended code: the shared memory next to the file could not be
+// enlarged, which takes room on the disk like the file itself.
 const codeShmSize = 4874
 
-// Classify makes an error that comes from the database match the sentinel of
-// package backend that tells what it means, and keeps the original wrapped.
-// Every other error, sql.ErrNoRows included, is returned as it is.
+// Classify makes an error that comes from the database match the sentinel of package
+// backend that says what it means, and keeps the original wrapped. Every other error,
+// sql.ErrNoRows included, is returned as it is.
 //
-// A statement is interrupted by the end of its context. Most drivers give the
-// context's own error then, but glebarez gives the code, which does not tell
-// whether it was a deadline: it matches context.Canceled.
+// A statement is interrupted by the end of its context. Most drivers then return the
+// context's own error, but glebarez returns the code, which does not say whether it was
+// a deadline: it matches context.Canceled.
 //
-// It goes by result codes alone and knows no driver: modernc and glebarez give
-// the extended code in a method Code, mattn in a struct field ExtendedCode, ncruces
-// in a method ExtendedCode, or its error is the code itself.
+// It goes by result codes alone and knows no driver: modernc and glebarez have the
+// extended code in a method Code, mattn in a struct field ExtendedCode, ncruces in a
+// method ExtendedCode, or its error is the code itself.
 func Classify(err error) error {
 	kind := kindOf(err)
 	if kind == nil || errors.Is(err, kind) {
@@ -90,9 +90,9 @@ func IsBusy(err error) bool { return kindOf(err) == backend.ErrBusy }
 // IsConstraint reports whether err says that a constraint was violated.
 func IsConstraint(err error) bool { return kindOf(err) == backend.ErrConstraint }
 
-// KeepsTransaction reports whether err, an error of the database, undid no more
-// than the statement it belongs to. After any other error the transaction is
-// not to be trusted, even when SQLite has not rolled it back.
+// KeepsTransaction reports whether err, an error of the database, undid no more than
+// the statement it belongs to. After any other error the transaction cannot be trusted,
+// even when SQLite has not rolled it back.
 func KeepsTransaction(err error) bool {
 	code, ok := Code(err)
 	if !ok {
@@ -114,10 +114,10 @@ func FromDatabase(err error) bool {
 	return errors.Is(err, ErrLost) || errors.Is(err, sql.ErrTxDone) || kindOf(err) == backend.ErrClosed
 }
 
-// SaysDamaged reports whether err, that of a statement of our own which is always the
-// same, can only come from a damaged file: a value that is not of its column's type,
-// though all tables are STRICT, or a schema that is not the one we made. Of statements
-// of others it says nothing.
+// SaysDamaged reports whether err, from a statement of our own that never varies, can
+// only come from a damaged file: a value that is not of its column's type, though all
+// tables are STRICT, or a schema that is not the one we made. It says nothing about the
+// statements of others.
 func SaysDamaged(err error) bool {
 	if code, ok := Code(err); ok {
 		return code&0xff == codeError || kindOf(err) == backend.ErrDamaged
@@ -131,8 +131,8 @@ func SaysDamaged(err error) bool {
 	return false
 }
 
-// GaveUp is what an operation returns whose context ended while it waited for
-// its turn. A deadline is the caller's own bound on waiting for the lock.
+// GaveUp is what an operation returns when its context ended while it waited for its
+// turn. A deadline is the caller's own bound on waiting for the lock.
 func GaveUp(ctx context.Context) error {
 	err := ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -181,8 +181,8 @@ func saysClosed(err error) bool {
 	return false
 }
 
-// driverCode reads the code of err itself. Only types of a package that names
-// SQLite count: an application's own error may have a Code too.
+// driverCode reads the code of err itself. Only types of a package that names SQLite
+// count: an app's own error may have a Code too.
 func driverCode(err error) (int, bool) {
 	v := reflect.ValueOf(err)
 	if v.Kind() == reflect.Pointer {
@@ -197,8 +197,8 @@ func driverCode(err error) (int, bool) {
 	if v.Kind() != reflect.Struct {
 		return number(v)
 	}
-	// The names are written out because the linker keeps every method of the
-	// program for one that it cannot see.
+	// The names are written out because for one that it cannot see, the linker keeps
+	// every method in the binary.
 	for _, method := range [...]reflect.Value{
 		reflect.ValueOf(err).MethodByName("ExtendedCode"), reflect.ValueOf(err).MethodByName("Code"),
 	} {

@@ -45,7 +45,10 @@ func (errNo) Error() string                   { return "mattn's number" }
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
-	sentinels := []error{backend.ErrBusy, backend.ErrFull, backend.ErrConstraint, backend.ErrSchema, backend.ErrDamaged, backend.ErrClosed, context.Canceled}
+	sentinels := []error{
+		backend.ErrBusy, backend.ErrFull, backend.ErrConstraint, backend.ErrSchema,
+		backend.ErrDamaged, backend.ErrClosed, context.Canceled,
+	}
 	for _, c := range []struct {
 		err  error
 		want error
@@ -118,7 +121,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// What database/sql says of a closed pool has no exported value.
+// What database/sql says about a closed pool has no exported value.
 func TestClosedPool(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t)
@@ -179,7 +182,7 @@ func TestKindOfStatement(t *testing.T) {
 	}
 }
 
-// What only damage brings about is told from what others do, and from what passes.
+// What only damage causes is told apart from what others cause, and from what passes.
 func TestSaysDamaged(t *testing.T) {
 	t.Parallel()
 	_, pool := setup(t)

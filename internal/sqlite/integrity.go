@@ -9,11 +9,11 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// Integrity asks SQLite what is wrong with the file: a schema that is not the one
-// that was made, pages and indexes that do not fit together, values that their
-// constraints forbid, ids that would be given again, and rows that refer to none. It
-// gives a sentence for each, and none for a healthy file. What cannot be checked
-// because of the damage is a sentence too.
+// Integrity asks SQLite what is wrong with the file: a schema that is not the one that
+// was made, pages and indexes that do not fit together, values that their constraints
+// forbid, ids that would be assigned again, and references to missing rows. It returns
+// a sentence for each, and none for a healthy file. A check that the damage prevents is
+// a sentence too.
 func Integrity(ctx context.Context, on db.DBTX, schema backend.Schema) ([]string, error) {
 	var problems []string
 	for _, check := range []struct {
@@ -43,10 +43,11 @@ func integrityCheck(ctx context.Context, on db.DBTX) ([]string, error) {
 	return slices.DeleteFunc(problems, func(line string) bool { return line == "ok" }), err
 }
 
-// references looks for rows that refer to none. Those of a host's own tables are the
+// references looks for references to missing rows. Those in a host's own tables are the
 // host's business.
 func references(ctx context.Context, on db.DBTX) (problems []string, err error) {
-	tables, err := lines(ctx, on, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'refgrow_*' ORDER BY name`)
+	tables, err := lines(ctx, on,
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'refgrow_*' ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func references(ctx context.Context, on db.DBTX) (problems []string, err error) 
 	return problems, nil
 }
 
-func lines(ctx context.Context, on db.DBTX, query string) (all []string, err error) {
-	rows, err := on.QueryContext(ctx, query)
+func lines(ctx context.Context, on db.DBTX, query string, args ...any) (all []string, err error) {
+	rows, err := on.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func foreignKeyCheck(ctx context.Context, on db.DBTX, table string) (problems []
 		if row != nil {
 			at = fmt.Sprintf("row %d", *row)
 		}
-		problems = append(problems, fmt.Sprintf("%s of %s refers to none of %s", at, child, parent))
+		problems = append(problems, fmt.Sprintf("%s of %s refers to no row of %s", at, child, parent))
 	}
 	return problems, rows.Err()
 }

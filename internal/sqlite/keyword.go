@@ -8,7 +8,7 @@ type kind int
 const (
 	reads   kind = iota // changes nothing
 	writes              // INSERT, UPDATE, DELETE, REPLACE: counted by changes()
-	alters              // anything else, a change of the schema above all
+	alters              // anything else, above all a change of the schema
 	control             // begins or ends transactions and savepoints
 )
 

@@ -9,17 +9,18 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// asMade gives a sentence for every table, index and trigger of the schema that the
-// database lacks, or has otherwise: a trigger whose condition is damaged lets through
-// what it is there to refuse. What is there beside is the host's business, and of
-// another version nothing is known.
+// asMade returns a sentence for every table, index and trigger of the schema that the
+// database lacks, or has in another form: a trigger whose condition is damaged lets
+// through what it should refuse. Anything else in the database is the host's business,
+// and nothing is known about other versions.
 func asMade(ctx context.Context, on db.DBTX, schema backend.Schema) (problems []string, err error) {
 	version, err := schemaVersion(ctx, on)
 	if err != nil || version != schema.Version {
 		return nil, err
 	}
 	found := make(map[string]string)
-	rows, err := on.QueryContext(ctx, `SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_schema WHERE name GLOB 'refgrow_*'`)
+	rows, err := on.QueryContext(ctx,
+		`SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_schema WHERE name GLOB 'refgrow_*'`)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +69,8 @@ func made(text string) (things []thing) {
 	return things
 }
 
-// plain takes comments and differences of spacing out of statements. No literal of
-// the schema looks like a comment.
+// plain removes comments and differences in spacing from statements. No literal of the
+// schema looks like a comment.
 func plain(statements string) string {
 	var b strings.Builder
 	b.Grow(len(statements))
@@ -88,17 +89,20 @@ func plain(statements string) string {
 	return b.String()
 }
 
-// ids gives a sentence for every table whose next id would be one that was given
+// ids returns a sentence for every table whose next id would be one that was assigned
 // before: SQLite keeps in a table of its own how far it has counted.
 func ids(ctx context.Context, on db.DBTX) (problems []string, err error) {
-	tables, err := lines(ctx, on, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'refgrow_*' AND sql LIKE '%AUTOINCREMENT%' ORDER BY name`)
+	tables, err := lines(ctx, on,
+		`SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'refgrow_*' `+
+			`AND sql LIKE '%AUTOINCREMENT%' ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
 	for _, table := range tables {
-		// MAX without GROUP BY gives one row, also for an empty table.
+		// MAX without GROUP BY returns one row, even for an empty table.
 		var last, counted int64
-		query := "SELECT COALESCE(MAX(id), 0), COALESCE((SELECT MAX(seq) FROM sqlite_sequence WHERE name = ?1), 0) FROM " + table
+		query := "SELECT COALESCE(MAX(id), 0), " +
+			"COALESCE((SELECT MAX(seq) FROM sqlite_sequence WHERE name = ?1), 0) FROM " + table
 		if err := on.QueryRowContext(ctx, query, table).Scan(&last, &counted); err != nil {
 			return nil, err
 		}

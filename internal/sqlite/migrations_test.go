@@ -12,7 +12,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// The files can be applied by any tool: each notes its number, and the engine is
+// The files can be applied by any tool: each records its number, and the engine is
 // satisfied.
 func TestMigrationFiles(t *testing.T) {
 	t.Parallel()
@@ -35,9 +35,10 @@ func TestMigrationFiles(t *testing.T) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		var version, at int64
-		err = pool.QueryRowContext(ctx, "SELECT version, applied_at FROM refgrow_migrations ORDER BY version DESC").Scan(&version, &at)
+		err = pool.QueryRowContext(ctx,
+			"SELECT version, applied_at FROM refgrow_migrations ORDER BY version DESC").Scan(&version, &at)
 		if err != nil || version != int64(i+1) || time.Since(time.UnixMilli(at)).Abs() > time.Minute {
-			t.Errorf("%s noted version %d at %d: %v", file, version, at, err)
+			t.Errorf("%s recorded version %d at %d: %v", file, version, at, err)
 		}
 	}
 	for _, mode := range []refgrow.MigrateMode{refgrow.MigrateCheck, refgrow.MigrateAuto} {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// unnumbered is the query with ? for ?1, ?2 and so on, when these are used once each
-// and in their order: then it means the same, and binding a parameter that has no
-// name costs the driver a third less. Any other query stays as it is.
+// unnumbered returns the query with ? in place of ?1, ?2 and so on, if each is used
+// once and in order: it then means the same, and binding a parameter without a name
+// costs the driver a third less. Any other query stays as it is.
 func unnumbered(query string) string {
 	var b strings.Builder
 	written, n := 0, 0
@@ -40,7 +40,7 @@ func unnumbered(query string) string {
 	return b.String()
 }
 
-// through is the length of s up to the end of mark, or all of it.
+// through returns the length of s up to the end of mark, or of all of s.
 func through(s, mark string) int {
 	before, _, found := strings.Cut(s, mark)
 	if !found {

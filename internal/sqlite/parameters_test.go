@@ -12,7 +12,7 @@ func TestUnnumbered(t *testing.T) {
 		"VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)":       "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
 		"-- is it?\nSELECT '?' \"?\", `?`, [?], ?1 /* ? */": "-- is it?\nSELECT '?' \"?\", `?`, [?], ? /* ? */",
 		"SELECT 'it''s ?9', ?1":                             "SELECT 'it''s ?9', ?",
-		// What would mean something else stays.
+		// A query that would mean something else stays as it is.
 		"SELECT ?2, ?1":      "SELECT ?2, ?1",
 		"SELECT ?1, ?1":      "SELECT ?1, ?1",
 		"SELECT ?1, ?3":      "SELECT ?1, ?3",

@@ -8,7 +8,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// checked runs statements on on unless refuse has a reason against it.
+// checked passes statements to another DBTX, unless refuse returns an error.
 type checked struct {
 	on     db.DBTX
 	refuse func() error
@@ -44,11 +44,11 @@ func (c checked) PrepareContext(ctx context.Context, query string) (*sql.Stmt, e
 	return c.on.PrepareContext(ctx, query)
 }
 
-// patient runs statements that write nothing, on a host's pool or on a connection of
-// it. Without a write-ahead log, who commits keeps readers out for a moment, and a
-// host may have set no busy timeout: what finds the database locked is repeated. A
-// transaction that reads holds a lock after its first statement, so that no later
-// one is kept out.
+// patient runs statements that write nothing, on a host's pool or on one of its
+// connections. Without a write-ahead log, a commit keeps readers out for a moment, and
+// a host may not have set a busy timeout: a statement that finds the database locked is
+// repeated. A transaction that reads holds a lock after its first statement, so that no
+// later one is kept out.
 type patient struct{ on db.DBTX }
 
 var _ db.DBTX = patient{}
@@ -87,8 +87,8 @@ func (p patient) PrepareContext(ctx context.Context, query string) (stmt *sql.St
 	return stmt, err
 }
 
-// patiently repeats what somebody's lock stands in the way of, until ctx ends or
-// patience does.
+// patiently repeats attempt while somebody's lock is in its way, until ctx ends or
+// Patience runs out.
 func patiently(ctx context.Context, attempt func() error) error {
 	err := attempt()
 	if !IsBusy(err) {

@@ -12,8 +12,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// Without a write-ahead log, who commits keeps readers out for a moment. A host that
-// has set no busy timeout gets its answers all the same, and by its deadline.
+// Without a write-ahead log, a commit keeps readers out for a moment. A host that has
+// not set a busy timeout gets its answers nevertheless, and by its deadline.
 func TestReadsWait(t *testing.T) {
 	t.Parallel()
 	b, pool := setup(t, "busy_timeout(0)", "journal_mode(DELETE)", "synchronous(OFF)")

@@ -15,7 +15,7 @@ import (
 // The oldest SQLite that knows STRICT tables.
 const oldestMajor, oldestMinor = 3, 37
 
-// The version lies in a table of our own: the file's user_version belongs to the
+// The version is kept in a table of our own: the file's user_version belongs to the
 // host.
 const (
 	versionTable = `CREATE TABLE IF NOT EXISTS refgrow_migrations (
@@ -23,15 +23,17 @@ const (
 	applied_at INTEGER NOT NULL
 ) STRICT`
 	hasVersionTable = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refgrow_migrations')`
-	selectVersion   = `SELECT CAST(COALESCE(MAX(version), 0) AS INTEGER) FROM refgrow_migrations`
-	// A step may have noted its version itself, for those who apply the steps by
-	// another tool, but not when by the engine's clock.
+	// A step that recomputes what is stored says what it changed.
+	selectChanges = `SELECT changes FROM refgrow_migrations WHERE version > ?1 AND changes IS NOT NULL ORDER BY version`
+	selectVersion = `SELECT CAST(COALESCE(MAX(version), 0) AS INTEGER) FROM refgrow_migrations`
+	// A step may have recorded its version itself, for those who apply the steps with
+	// another tool, but not the time by the engine's clock.
 	insertVersion = `INSERT INTO refgrow_migrations (version, applied_at) VALUES (?1, ?2)
 	ON CONFLICT (version) DO UPDATE SET applied_at = excluded.applied_at`
 )
 
-// Install brings the schema to the last of m's steps, or only checks it. read
-// is for looking, write runs a function in an IMMEDIATE transaction.
+// Install brings the schema to the last of m's steps, or only checks it. read is for
+// queries, write runs a function in an IMMEDIATE transaction.
 //
 // Every step has its own transaction, in which the version is read again: another
 // process may be doing the same. A step may hold several statements.
@@ -46,11 +48,12 @@ func Install(ctx context.Context, m backend.Migration, read db.DBTX,
 	}
 	known := len(m.Steps)
 	if m.CheckOnly && version < known {
-		return fmt.Errorf("%w: it is at %d, this program needs %d; migrate it first", backend.ErrSchema, version, known)
+		return &backend.SchemaError{Found: version, Known: known}
 	}
 	if version > known {
-		return tooNew(version, known)
+		return &backend.SchemaError{Found: version, Known: known}
 	}
+	from := version
 	for version < known {
 		err := write(ctx, func(ctx context.Context, on db.DBTX) error {
 			var err error
@@ -61,11 +64,22 @@ func Install(ctx context.Context, m backend.Migration, read db.DBTX,
 			return err
 		}
 	}
+	if m.Done == nil {
+		return nil
+	}
+	*m.Done = backend.Migrated{From: from, To: version}
+	if from == version {
+		return nil
+	}
+	m.Done.Changes, err = lines(ctx, read, selectChanges, from)
+	if err != nil {
+		return Classify(fmt.Errorf("read what the migration changed: %w", err))
+	}
 	return nil
 }
 
-// step applies the step that comes next, inside the lock, and returns the version
-// that the schema then has.
+// step applies the next step, inside the lock, and returns the version that the schema
+// then has.
 func step(ctx context.Context, on db.DBTX, m backend.Migration) (version int, err error) {
 	version, err = schemaVersion(ctx, on)
 	if err != nil {
@@ -73,7 +87,7 @@ func step(ctx context.Context, on db.DBTX, m backend.Migration) (version int, er
 	}
 	known := len(m.Steps)
 	if version > known {
-		return 0, tooNew(version, known)
+		return 0, &backend.SchemaError{Found: version, Known: known}
 	}
 	if version == known {
 		return version, nil
@@ -85,16 +99,12 @@ func step(ctx context.Context, on db.DBTX, m backend.Migration) (version int, er
 		return 0, fmt.Errorf("migrate the schema to version %d: %w", version+1, err)
 	}
 	if _, err := on.ExecContext(ctx, insertVersion, version+1, m.Now); err != nil {
-		return 0, fmt.Errorf("note schema version %d: %w", version+1, err)
+		return 0, fmt.Errorf("record schema version %d: %w", version+1, err)
 	}
 	return version + 1, nil
 }
 
-func tooNew(version, known int) error {
-	return fmt.Errorf("%w: it is at %d, this program knows only %d; use a newer program", backend.ErrSchema, version, known)
-}
-
-// HasSchema tells whether any version of the schema was installed.
+// HasSchema reports whether any version of the schema was installed.
 func HasSchema(ctx context.Context, on db.DBTX) (exists bool, err error) {
 	if err := on.QueryRowContext(ctx, hasVersionTable).Scan(&exists); err != nil {
 		return false, Classify(fmt.Errorf("look for the schema: %w", err))
@@ -119,7 +129,7 @@ func checkSQLite(ctx context.Context, on db.DBTX) error {
 	var version string
 	if err := on.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
-			return errors.New("the database does not tell its SQLite version")
+			return errors.New("the database does not report its SQLite version")
 		}
 		return Classify(fmt.Errorf("read the SQLite version: %w", err))
 	}

@@ -60,7 +60,8 @@ func TestMigrate(t *testing.T) {
 	before, _ := os.ReadFile(path)
 	for _, m := range []backend.Migration{all, check} {
 		err := b.Migrate(ctx, m)
-		if !errors.Is(err, backend.ErrSchema) || !strings.Contains(fmt.Sprint(err), "4") || !strings.Contains(fmt.Sprint(err), "3") {
+		if !errors.Is(err, backend.ErrSchema) || !strings.Contains(fmt.Sprint(err), "4") ||
+			!strings.Contains(fmt.Sprint(err), "3") {
 			t.Error(err)
 		}
 	}
@@ -83,7 +84,8 @@ func TestMigrateFailing(t *testing.T) {
 		t.Error(err)
 	}
 	var half int
-	if err := pool.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&half); err != nil || half != 0 {
+	if err := pool.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&half); err != nil ||
+		half != 0 {
 		t.Error("half a step remains", err)
 	}
 }
@@ -155,13 +157,15 @@ func TestBackup(t *testing.T) {
 	}
 }
 
-// A step that notes its own version may be applied by any tool; applied here, the
+// A step that records its own version may be applied by any tool; applied here, the
 // engine's clock says when.
 func TestMigrateByAnotherTool(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	const note = "INSERT INTO refgrow_migrations (version, applied_at) VALUES (%d, 1) ON CONFLICT (version) DO NOTHING"
-	numbered := []string{versionTable + "; CREATE TABLE first (a);" + fmt.Sprintf(note, 1), "CREATE TABLE second (a);" + fmt.Sprintf(note, 2)}
+	numbered := []string{
+		versionTable + "; CREATE TABLE first (a);" + fmt.Sprintf(note, 1), "CREATE TABLE second (a);" + fmt.Sprintf(note, 2),
+	}
 	pool := openFile(t, filepath.Join(t.TempDir(), "host.db"))
 	exec(t, pool, numbered[0])
 	b := New(pool)

@@ -17,7 +17,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// openFile opens a pool on a file, with the pragmas given.
+// openFile opens a pool on a file, with the given pragmas.
 func openFile(t testing.TB, path string, pragmas ...string) *sql.DB {
 	t.Helper()
 	pool, err := sql.Open("sqlite", "file:"+path+"?"+url.Values{"_pragma": pragmas}.Encode())

@@ -21,7 +21,7 @@ type Statements struct {
 	mu       sync.Mutex
 	prepared map[string]statement
 	wrote    bool // something was surely written since Mark
-	asked    bool // one statement since Mark may have written; changes() tells
+	asked    bool // one statement since Mark may have written; changes() says
 }
 
 type statement struct {
@@ -78,8 +78,8 @@ func (s *Statements) Written(ctx context.Context) (bool, error) {
 	if wrote || !asked {
 		return wrote, nil
 	}
-	// The only statement in question is the last that could write, so that the
-	// connection still knows how many rows it changed.
+	// The only statement in question is the last that could write, so the connection
+	// still knows how many rows it changed.
 	stmt, err := s.prepare(ctx, "SELECT changes()")
 	if err != nil {
 		return true, err
@@ -130,8 +130,8 @@ func (s *Statements) QueryRowContext(ctx context.Context, query string, args ...
 	return row
 }
 
-// PrepareContext prepares a statement for the caller, who closes it. What it does
-// later is not seen here, so that it counts as a write.
+// PrepareContext prepares a statement for the caller, who closes it. What it does later
+// is not seen here, so it counts as a write.
 func (s *Statements) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s.lost() {
 		return nil, ErrLost
@@ -151,8 +151,7 @@ func (s *Statements) use(ctx context.Context, query string) (statement, error) {
 	}
 	switch stmt.kind {
 	case writes:
-		// changes() will speak of this statement from now on, no longer of an
-		// earlier one.
+		// From now on changes() describes this statement, no longer an earlier one.
 		s.mu.Lock()
 		s.wrote = s.wrote || s.asked
 		s.mu.Unlock()
@@ -163,7 +162,7 @@ func (s *Statements) use(ctx context.Context, query string) (statement, error) {
 	return stmt, nil
 }
 
-// note records a write: a certain one, or one that changes() can tell.
+// note records a write: one that is certain, or one that changes() can confirm.
 func (s *Statements) note(certain bool) {
 	s.mu.Lock()
 	if certain {

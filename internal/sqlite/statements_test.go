@@ -31,8 +31,10 @@ func TestStatementsKnowWhatWasWritten(t *testing.T) {
 		{"an insert", func() { exec(t, s, "INSERT INTO thing VALUES ('a', 1)") }, true},
 		{"a refused insert", func() { _, _ = s.ExecContext(ctx, "INSERT INTO thing VALUES ('old', 1)") }, false},
 		{"a refused insert that returns", func() { query("INSERT INTO thing VALUES ('old', 1) RETURNING name") }, false},
-		{"an insert that does nothing", func() { exec(t, s, "INSERT INTO thing VALUES ('old', 1) ON CONFLICT DO NOTHING") }, false},
-		{"an insert that returns nothing", func() { query("INSERT INTO thing VALUES ('old', 1) ON CONFLICT DO NOTHING RETURNING name") }, false},
+		{"an insert that does nothing",
+			func() { exec(t, s, "INSERT INTO thing VALUES ('old', 1) ON CONFLICT DO NOTHING") }, false},
+		{"an insert that returns nothing",
+			func() { query("INSERT INTO thing VALUES ('old', 1) ON CONFLICT DO NOTHING RETURNING name") }, false},
 		{"an insert that returns", func() { query("INSERT INTO thing VALUES ('b', 1) RETURNING name") }, true},
 		{"the same and an update of nothing", func() {
 			query("INSERT INTO thing VALUES ('c', 1) RETURNING name")
@@ -41,7 +43,7 @@ func TestStatementsKnowWhatWasWritten(t *testing.T) {
 		{"two that return nothing", func() {
 			query("UPDATE thing SET size = 2 WHERE name = 'none' RETURNING name")
 			query("INSERT INTO thing VALUES ('old', 1) ON CONFLICT DO NOTHING RETURNING name")
-		}, true}, // not known of the first one
+		}, true}, // nothing is known about the first one
 		{"a table", func() { exec(t, s, "CREATE TABLE other (a)") }, true},
 		{"a savepoint", func() { exec(t, s, "SAVEPOINT a"); exec(t, s, "RELEASE a") }, false},
 	} {

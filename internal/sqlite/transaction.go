@@ -12,12 +12,12 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
-// conn is a connection taken from a borrowed pool, to be returned as it was: in
-// no transaction and with its own busy timeout. If that cannot be had, the pool
-// is made to throw the connection away.
+// conn is a connection taken from a borrowed pool, to be returned as it was: in no
+// transaction and with its own busy timeout. If that is impossible, the pool is made to
+// discard the connection.
 type conn struct {
 	*sql.Conn
-	timeout time.Duration // the host's, to be set again; 0: not changed
+	timeout time.Duration // the host's, to be restored; 0: not changed
 	spoiled bool
 }
 
@@ -35,8 +35,8 @@ func (b *Backend) conn(ctx, wait context.Context) (*conn, error) {
 	return nil, Classify(err)
 }
 
-// reading waits for a connection to read by. Whoever has set settings for new ones
-// may be kept out by a lock there already.
+// reading waits for a connection to read from. Where the pool sets options on a new
+// one, a lock may already be in the way there.
 func (b *Backend) reading(ctx context.Context) (c *conn, err error) {
 	err = patiently(ctx, func() error {
 		c, err = b.conn(ctx, ctx)
@@ -45,12 +45,12 @@ func (b *Backend) reading(ctx context.Context) (c *conn, err error) {
 	return c, err
 }
 
-// write runs work in an IMMEDIATE transaction. It waits for its turn, a connection
-// and the lock until ctx ends or patience does; what is inside is not cancelled.
+// write runs work in an IMMEDIATE transaction. It waits for its turn, a connection and
+// the lock until ctx ends or Patience runs out; work itself is not cancelled.
 //
-// Only the one whose turn it is asks for the lock. SQLite has no queue: if all
-// asked, each on a connection of its own, most of the time would go by between
-// the attempts, and some would never get it.
+// Only the operation whose turn it is asks for the lock. SQLite has no queue: if all
+// asked, each on a connection of its own, most of the time would go by between the
+// attempts, and some would never get it.
 func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX) error) error {
 	if err := b.reentry.Refuse(); err != nil {
 		return err
@@ -67,9 +67,9 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 		if ctx.Err() != nil {
 			return GaveUp(ctx)
 		}
-		return fmt.Errorf("%w: other operations are before it", backend.ErrBusy)
+		return fmt.Errorf("%w: other operations are ahead of it", backend.ErrBusy)
 	}
-	var done error // what came of it once it had begun
+	var done error // the outcome of work, once it has begun
 	err := Retry(wait, func() error {
 		began, err := b.try(ctx, wait, work)
 		if began {
@@ -101,7 +101,7 @@ func (b *Backend) try(ctx, wait context.Context, work func(context.Context, db.D
 	}
 	committed := false
 	defer func() {
-		// By an error, a panic, or the end of the goroutine.
+		// After an error, a panic, or the end of the goroutine.
 		if !committed {
 			conn.rollback(inside)
 		}
@@ -119,9 +119,9 @@ func (b *Backend) try(ctx, wait context.Context, work func(context.Context, db.D
 	return true, nil
 }
 
-// commit repeats a COMMIT that a reader's lock stands in the way of, which only a
-// database without WAL knows: the transaction stays open meanwhile. A COMMIT that
-// finds no transaction tells that SQLite rolled back by itself.
+// commit repeats a COMMIT that a reader's lock stands in the way of, which happens only
+// without WAL: the transaction stays open meanwhile. A COMMIT that finds no transaction
+// shows that SQLite rolled back by itself.
 func (c *conn) commit(ctx, wait context.Context) error {
 	return lostOr(Retry(wait, func() error {
 		_, err := c.ExecContext(ctx, "COMMIT")
@@ -168,6 +168,6 @@ func (c *conn) release() {
 		// Raw passes on is this one.
 		_ = c.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	// Fails only if the connection is gone already.
+	// Fails only if the connection is already gone.
 	_ = c.Close()
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Patience is how long an operation waits for a lock that somebody else holds,
-// unless its context ends before.
+// Patience is how long an operation waits for a lock that somebody else holds, unless
+// its context ends first.
 const Patience = 5 * time.Second
 
 // BusyTimeout is how long a single statement may wait for a lock. It is short
@@ -15,11 +15,12 @@ const Patience = 5 * time.Second
 // rest of the patience is spent between the attempts.
 const BusyTimeout = 100 * time.Millisecond
 
-// Pause is the time before the next attempt: 1 to 2 ms, and no two waiters keep step.
+// Pause is the time before the next attempt: 1 to 2 ms, at random so that waiters do
+// not keep step.
 //
-// SQLite has no queue for its lock. A process that writes all the time lets go of it
-// for a moment between two commits, and whoever asks then gets it. Who asked rarely
-// could be kept waiting for as long as its patience lasts.
+// SQLite has no queue for its lock. A process that writes all the time releases it for
+// a moment between two commits, and whoever asks then gets it. A process that asks
+// rarely could be kept waiting until its patience runs out.
 func Pause() time.Duration { return time.Millisecond + rand.N(time.Millisecond) }
 
 // Retry repeats attempt while it says that somebody holds the lock, until wait

@@ -14,15 +14,15 @@ import (
 // order in which clients see them. Names are constants of the caller and are not
 // escaped.
 type Object struct {
-	// B is what there is so far. A value that no method writes is appended to it
+	// B is what was written so far. A value that no method writes is appended to it
 	// after Member.
 	B []byte
 }
 
-// Begin opens an object behind b.
+// Begin appends the opening brace of an object to b.
 func Begin(b []byte) Object { return Object{append(b, '{')} }
 
-// End closes the object and gives all of it.
+// End closes the object and returns all of it.
 func (o *Object) End() []byte { return append(o.B, '}') }
 
 // Member begins the next member; its value has to be appended to B.
@@ -35,25 +35,25 @@ func (o *Object) Member(name string) {
 	o.B = append(o.B, '"', ':')
 }
 
-// Null is a member that is null.
+// Null appends a member that is null.
 func (o *Object) Null(name string) {
 	o.Member(name)
 	o.B = append(o.B, "null"...)
 }
 
-// Flag is a member that is true or false.
+// Flag appends a member that is true or false.
 func (o *Object) Flag(name string, value bool) {
 	o.Member(name)
 	o.B = strconv.AppendBool(o.B, value)
 }
 
-// Integer is a member that is a whole number.
+// Integer appends a member that is a whole number.
 func (o *Object) Integer(name string, value int64) {
 	o.Member(name)
 	o.B = strconv.AppendInt(o.B, value, 10)
 }
 
-// OptionalInteger shows one that is absent as null.
+// OptionalInteger appends a whole number, or null if it is absent.
 func (o *Object) OptionalInteger(name string, value *int64) {
 	if value == nil {
 		o.Null(name)
@@ -62,7 +62,7 @@ func (o *Object) OptionalInteger(name string, value *int64) {
 	o.Integer(name, *value)
 }
 
-// ID shows 0, which is nobody's id, as null.
+// ID appends an id, or null for 0, which is nobody's id.
 func (o *Object) ID(name string, value int64) {
 	if value == 0 {
 		o.Null(name)
@@ -71,13 +71,13 @@ func (o *Object) ID(name string, value int64) {
 	o.Integer(name, value)
 }
 
-// Text is a member that is a string.
+// Text appends a member that is a string.
 func (o *Object) Text(name, value string) {
 	o.Member(name)
 	o.B = AppendText(o.B, value)
 }
 
-// Optional shows a text that is absent as null.
+// Optional appends a string, or null if it is empty.
 func (o *Object) Optional(name, value string) {
 	if value == "" {
 		o.Null(name)
@@ -86,7 +86,21 @@ func (o *Object) Optional(name, value string) {
 	o.Text(name, value)
 }
 
-// Number shows an amount as a JSON number in its shortest form, and none as null.
+// Texts appends a list of texts.
+func (o *Object) Texts(name string, values []string) {
+	o.Member(name)
+	o.B = append(o.B, '[')
+	for i, value := range values {
+		if i > 0 {
+			o.B = append(o.B, ',')
+		}
+		o.B = AppendText(o.B, value)
+	}
+	o.B = append(o.B, ']')
+}
+
+// Number appends an amount as a JSON number in its shortest form, or null if there is
+// none.
 func (o *Object) Number(name string, value money.Amount) {
 	if !value.IsSet() {
 		o.Null(name)
@@ -96,7 +110,7 @@ func (o *Object) Number(name string, value money.Amount) {
 	o.B = value.AppendNumber(o.B)
 }
 
-// Decimal shows an amount as a string with its currency's decimals.
+// Decimal appends an amount as a string with its currency's decimals.
 func (o *Object) Decimal(name string, value money.Amount) {
 	o.Member(name)
 	o.B = append(o.B, '"')
@@ -104,13 +118,13 @@ func (o *Object) Decimal(name string, value money.Amount) {
 	o.B = append(o.B, '"')
 }
 
-// Instant is a member that is a time, in UTC with milliseconds.
+// Instant appends a time, in UTC with milliseconds.
 func (o *Object) Instant(name string, value time.Time) {
 	o.Member(name)
 	o.B = value.UTC().AppendFormat(o.B, `"2006-01-02T15:04:05.000Z"`)
 }
 
-// OptionalInstant shows a time that is absent as null.
+// OptionalInstant appends a time, or null if it is absent.
 func (o *Object) OptionalInstant(name string, value *time.Time) {
 	if value == nil {
 		o.Null(name)
@@ -119,8 +133,7 @@ func (o *Object) OptionalInstant(name string, value *time.Time) {
 	o.Instant(name, *value)
 }
 
-// Merge takes over the members of the object that write puts behind what it is
-// given.
+// Merge appends the members of the object that write appends to its argument.
 func (o *Object) Merge(write func([]byte) []byte) {
 	start := len(o.B)
 	o.B = write(o.B)
@@ -132,10 +145,10 @@ func (o *Object) Merge(write func([]byte) []byte) {
 	o.B[start] = ','
 }
 
-// PayoutPreferences shows what is set of an affiliate's preferences, and is left out
-// when nothing is.
-func (o *Object) PayoutPreferences(payPalEmail, wiseAccountID, wiseEmail string) {
-	if payPalEmail == "" && wiseAccountID == "" && wiseEmail == "" {
+// PayoutPreferences appends those of an affiliate's preferences that are set, and no
+// member if none is.
+func (o *Object) PayoutPreferences(payPalEmail, wiseAccountID, wiseEmail, wiseName string) {
+	if payPalEmail == "" && wiseAccountID == "" && wiseEmail == "" && wiseName == "" {
 		return
 	}
 	o.Member("payout_preferences")
@@ -154,12 +167,14 @@ func (o *Object) PayoutPreferences(payPalEmail, wiseAccountID, wiseEmail string)
 		}
 		inner.B = wise.End()
 	}
+	if wiseName != "" {
+		inner.Text("wise_name", wiseName)
+	}
 	o.B = inner.End()
 }
 
-// AppendText puts a text behind b as a JSON string. Bytes that are not UTF-8
-// become U+FFFD. U+2028 and U+2029 are escaped, since they end a line in
-// JavaScript.
+// AppendText appends a text to b as a JSON string. Bytes that are not UTF-8 become
+// U+FFFD. U+2028 and U+2029 are escaped, since they end a line in JavaScript.
 func AppendText(b []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

@@ -1,5 +1,5 @@
 // Drives a browser. Each line of the input names a story, who lives it, and what it
-// needs; each line of the output tells what was seen in it.
+// needs; each line of the output says what was seen in it.
 import { createInterface } from 'node:readline'
 import { chromium } from 'playwright-core'
 
@@ -50,11 +50,14 @@ async function buy(page, product, coupon) {
 // The cells of a table's body.
 async function table(page, id) {
   const rows = await page.locator(`#${id} tbody tr`).all()
-  return Promise.all(rows.map(async (row) => (await row.locator('td').allTextContents()).map((text) => text.trim()).join('|')))
+  return Promise.all(rows.map(async (row) => {
+    const cells = await row.locator('td').allTextContents()
+    return cells.map((text) => text.trim()).join('|')
+  }))
 }
 
-// What the script sends when something is done, and how that is answered: 0 where
-// the page may not know.
+// What the script sends when something is done, and how that is answered: 0 if the
+// page may not know.
 async function sent(page, done) {
   const track = (message) => new URL(message.url()).pathname === '/refgrow/track'
   const end = Promise.race([
@@ -66,7 +69,7 @@ async function sent(page, done) {
 }
 
 const stories = {
-  // A customer comes by a link, leaves, comes back without it, signs up and buys.
+  // A customer comes through a link, leaves, comes back without it, signs up and buys.
   async buys(visitor, { shop, code, email, coupon, refuses }) {
     let page = await visitor.open(shop)
     if (refuses) await page.getByRole('button', { name: 'No tracking' }).click()
@@ -80,7 +83,7 @@ const stories = {
     return { cookie, orders: await table(page, 'orders') }
   },
 
-  // A visitor who has come by a link wants to be forgotten.
+  // A visitor who came through a link wants to be forgotten.
   async refusesLater(visitor, { shop, code }) {
     const page = await visitor.open(`${shop}/?ref=${code}`)
     const before = await visitor.cookie(shop)
@@ -89,7 +92,7 @@ const stories = {
     return { before, cookie: await visitor.cookie(shop) }
   },
 
-  // Who has bought has the money back.
+  // Whoever has bought something gets the money back.
   async returns(visitor, { shop }) {
     const page = await visitor.open(`${shop}/account`)
     await page.getByRole('button', { name: 'Money back' }).click()
@@ -107,10 +110,14 @@ const stories = {
     return { link: await page.locator('#link').textContent() }
   },
 
-  // A partner looks at what has come of it.
+  // A partner looks at what came of it.
   async looks(visitor, { shop }) {
     const page = await visitor.open(`${shop}/account`)
-    return { totals: await table(page, 'totals'), balances: await table(page, 'balances'), days: await table(page, 'days') }
+    return {
+      totals: await table(page, 'totals'),
+      balances: await table(page, 'balances'),
+      days: await table(page, 'days'),
+    }
   },
 
   // A visitor comes to the page that is tracked by the script, and signs up later.
@@ -118,7 +125,7 @@ const stories = {
     let page = await visitor.open()
     const message = await sent(page, () => page.goto(`${shop}/tour?ref=${code}`))
     const cookie = await visitor.cookie(shop)
-    // What the policy refuses would be seen.
+    // What the policy refuses would be noticed.
     await Promise.all([page.waitForEvent('console'), page.evaluate(() => {
       const script = document.createElement('script')
       script.textContent = 'document.title = "taken over"'
@@ -130,7 +137,7 @@ const stories = {
     return { message, cookie, control }
   },
 
-  // A visitor comes to a static site by a link, and signs up there.
+  // A visitor comes to a static site through a link, and signs up there.
   async claims(visitor, { site, code, email }) {
     let page = await visitor.open()
     const click = await sent(page, () => page.goto(`${site}/?ref=${code}`))
@@ -144,13 +151,13 @@ const stories = {
   },
 }
 
-// The sandbox needs what containers, and those who are root, do not have. Only
-// pages of the tests are opened.
+// The sandbox needs what containers and root do not have. Only the tests' own pages
+// are opened.
 const browser = await chromium.launch({ executablePath: process.argv[2], chromiumSandbox: false })
 const visitors = new Map()
 for await (const line of createInterface({ input: process.stdin })) {
   const { story, email, javaScript, ...needs } = JSON.parse(line)
-  let told
+  let seen
   try {
     if (!visitors.has(email)) {
       const context = await browser.newContext({ javaScriptEnabled: javaScript })
@@ -158,10 +165,10 @@ for await (const line of createInterface({ input: process.stdin })) {
       visitors.set(email, new Visitor(context))
     }
     const visitor = visitors.get(email)
-    told = { ...(await stories[story](visitor, { email, ...needs })), violations: visitor.violations.splice(0) }
+    seen = { ...(await stories[story](visitor, { email, ...needs })), violations: visitor.violations.splice(0) }
   } catch (error) {
-    told = { error: String(error) }
+    seen = { error: String(error) }
   }
-  console.log(JSON.stringify(told))
+  console.log(JSON.stringify(seen))
 }
 await browser.close()

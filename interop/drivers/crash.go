@@ -37,7 +37,8 @@ func Crash(t *testing.T, d Driver) {
 				t.Parallel()
 				s := usual()
 				s.Journal, s.Connections = journal, connections
-				c := &crash{t: t, driver: d, settings: s, file: filepath.Join(t.TempDir(), "app.db"), acknowledged: make(map[string]string)}
+				c := &crash{t: t, driver: d, settings: s, file: filepath.Join(t.TempDir(), "app.db"),
+					acknowledged: make(map[string]string)}
 				c.run(rounds)
 			})
 		}
@@ -64,7 +65,7 @@ func (c *crash) run(rounds int) {
 		if heard := c.kill(round, round%3 == 1, time.Duration(random.IntN(300))*time.Millisecond); heard == 0 {
 			early++
 		}
-		// A rollback journal that is left is that of an unfinished transaction.
+		// A rollback journal that is left belongs to an unfinished transaction.
 		if left, err := os.Stat(c.file + "-journal"); err == nil && left.Size() > 0 {
 			halfway++
 		}
@@ -76,9 +77,9 @@ func (c *crash) run(rounds int) {
 		rounds, early, halfway, orders, len(c.acknowledged))
 }
 
-// kill starts the shop, kills it after a delay, and gives how much it has
-// acknowledged. The delay is from the first acknowledgement, or from the start: then
-// it may hit the migration or the recovery of the file.
+// kill starts the shop, kills it after a delay, and returns how much it acknowledged.
+// The delay is from the first acknowledgement, or from the start: then it may hit the
+// migration or the recovery of the file.
 func (c *crash) kill(round int, fromStart bool, after time.Duration) (heard int) {
 	t := c.t
 	t.Helper()
@@ -118,8 +119,8 @@ func (c *crash) kill(round int, fromStart bool, after time.Duration) (heard int)
 	return heard
 }
 
-// check compares the orders with the conversions and with what was acknowledged,
-// and gives how many there are.
+// check compares the orders with the conversions and with what was acknowledged, and
+// returns how many there are.
 func (c *crash) check() int {
 	t, ctx := c.t, c.t.Context()
 	t.Helper()
@@ -161,10 +162,10 @@ func (c *crash) check() int {
 	kept := int64(0)
 	for id, what := range conversions {
 		if orders[id] == "" {
-			t.Errorf("there is a conversion of no order: %s", id)
+			t.Errorf("there is a conversion without an order: %s", id)
 		}
 		if strings.HasSuffix(id, undone) {
-			t.Errorf("order %s was undone, and is there", id)
+			t.Errorf("order %s was undone, and is still there", id)
 		}
 		if what == ordered {
 			kept++
@@ -179,7 +180,7 @@ func (c *crash) check() int {
 	return len(orders)
 }
 
-// orders are those of the app's own table.
+// orders returns those of the app's own table.
 func (s *shop) orders(ctx context.Context) (map[string]string, error) {
 	rows, err := s.pool.QueryContext(ctx, "SELECT id, returned FROM orders")
 	if err != nil {
@@ -209,7 +210,8 @@ func (c *crash) checkBooks(s *shop, kept int64) {
 	if err := s.pool.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&sound); err != nil || sound != "ok" {
 		t.Errorf("the file: %s %v", sound, err)
 	}
-	if err := s.pool.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil || !strings.EqualFold(journal, c.settings.Journal) {
+	if err := s.pool.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil ||
+		!strings.EqualFold(journal, c.settings.Journal) {
 		t.Errorf("the journal is %s: %v", journal, err)
 	}
 	report, err := s.engine.Verify(ctx)

@@ -1,13 +1,13 @@
 // Package drivers tests the engine on databases that an app has opened itself, with
-// other people's drivers: what every store must do (internal/conformance), what is
-// left after the app was killed, and what errors of the database become.
+// other people's drivers: what every store must do (internal/conformance), what is left
+// after the app was killed, and what becomes of the database's errors.
 //
-// It brings no driver. Two of them register the same name and panic beside each
+// It brings in no driver. Two of them register the same name and panic next to each
 // other, so each has a package of its own, with a test binary of its own.
 //
 // The usual run does the parts of the suite where a driver can matter; with
-// REFGROW_INTEROP_LONG set to anything all of it is done, with many more kills, which
-// lasts minutes.
+// REFGROW_INTEROP_LONG set to anything it does all of the suite, with many more kills,
+// which takes minutes.
 package drivers
 
 import (
@@ -25,7 +25,7 @@ const longVariable = "REFGROW_INTEROP_LONG"
 
 func long() bool { return os.Getenv(longVariable) != "" }
 
-// A Driver is what an app needs to know of one.
+// A Driver is what an app needs to know about one.
 type Driver struct {
 	// Name is what it registers itself as.
 	Name string
@@ -33,7 +33,7 @@ type Driver struct {
 	DSN func(path string, s Settings) string
 }
 
-// Settings are what an app says of its database when it opens it. Without a journal
+// Settings are what an app says about its database when it opens it. Without a journal
 // it says nothing at all.
 type Settings struct {
 	Journal     string // "WAL" or "DELETE"
@@ -44,11 +44,11 @@ type Settings struct {
 	Connections int
 }
 
-// usual is what most apps say that say something.
+// usual is what most apps say, if they say anything.
 func usual() Settings { return Settings{Journal: "WAL", ForeignKeys: true} }
 
-// name is a DSN in the form of an URI, which all drivers take, with what SQLite
-// itself reads in it and with the driver's own parameters.
+// name is a DSN in the form of a URI, which all drivers take, with what SQLite itself
+// reads in it and with the driver's own parameters.
 func name(path string, s Settings, parameters url.Values) string {
 	if s.ReadOnly {
 		parameters.Set("mode", "ro")
@@ -122,7 +122,7 @@ func Conformance(t *testing.T, d Driver) {
 	one.Connections = 1
 	for name, s := range map[string]Settings{
 		"usual": usual(),
-		// With one connection, an operation that takes a second one waits for ever.
+		// With one connection, an operation that takes a second one waits forever.
 		"one connection": one,
 		// The app has set up nothing: rollback journal, whatever busy timeout the
 		// driver has, and SQLite checks no foreign keys.

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// SQLite rolls the app's transaction back by itself. What the engine is asked to do in
+// SQLite rolls back the app's transaction by itself. What the engine is asked to do in
 // it afterwards would commit on its own: it is refused.
 func lost(t *testing.T, d Driver) {
 	s, _ := newShop(t, d, usual())
 	ctx := t.Context()
-	execute(t, s.pool, `CREATE TRIGGER bomb BEFORE INSERT ON orders WHEN new.id = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END`)
+	execute(t, s.pool,
+		`CREATE TRIGGER bomb BEFORE INSERT ON orders WHEN new.id = 'bomb' BEGIN SELECT RAISE(ROLLBACK, 'boom'); END`)
 	tx, err := s.pool.BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +26,7 @@ func lost(t *testing.T, d Driver) {
 		t.Fatal(err)
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (id) VALUES ('bomb')"); err == nil {
-		t.Fatal("nothing has exploded")
+		t.Fatal("nothing exploded")
 	}
 	is(t, "a sale in what is lost", sell(ctx, s.project.WithTx(tx), "after"), nil)
 	_ = tx.Commit() // a driver may or may not notice
@@ -41,9 +42,12 @@ func lost(t *testing.T, d Driver) {
 // A call whose context ends in the middle says so, and leaves everything in order.
 func canceled(t *testing.T, d Driver) {
 	s, _ := newShop(t, d, usual())
-	execute(t, s.pool, "CREATE TABLE pictures AS WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT randomblob(10000) AS picture FROM n")
+	execute(t, s.pool, "CREATE TABLE pictures AS WITH n (i) AS "+
+		"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) SELECT randomblob(10000) AS picture FROM n")
 	for what, call := range map[string]func(context.Context) error{
-		"Backup": func(ctx context.Context) error { return s.engine.Backup(ctx, filepath.Join(t.TempDir(), "copy.db")) },
+		"Backup": func(ctx context.Context) error {
+			return s.engine.Backup(ctx, filepath.Join(t.TempDir(), "copy.db"))
+		},
 		"Verify": func(ctx context.Context) error { _, err := s.engine.Verify(ctx); return err },
 	} {
 		began := time.Now()
@@ -81,7 +85,7 @@ func canceledInside(t *testing.T, d Driver) {
 		t.Fatal(err)
 	}
 	cancel()
-	// By another context, and by its own.
+	// Through another context, and through its own.
 	_ = sell(t.Context(), s.project.WithTx(tx), "late") // it may or may not be over yet
 	if err := sell(ctx, s.project.WithTx(tx), "later"); err == nil {
 		t.Error("a sale was recorded although its context had ended")
@@ -99,8 +103,8 @@ func canceledInside(t *testing.T, d Driver) {
 	s.sound(t, 2)
 }
 
-// What belongs to the host is afterwards as the host and its driver have set it, on
-// each connection.
+// What belongs to the host is afterwards as the host and its driver set it, on each
+// connection.
 func asItWasLeft(t *testing.T, d Driver) {
 	path := filepath.Join(t.TempDir(), "app.db")
 	pool := d.open(t, path, usual())
@@ -120,7 +124,8 @@ func asItWasLeft(t *testing.T, d Driver) {
 	if after := settings(t, pool); after != before {
 		t.Errorf("before: %s\nafter: %s", before, after)
 	}
-	for _, want := range []string{"user_version 7", "application_id 8", "journal_mode wal", "busy_timeout 5000", "foreign_keys 1"} {
+	for _, want := range []string{"user_version 7", "application_id 8",
+		"journal_mode wal", "busy_timeout 5000", "foreign_keys 1"} {
 		if !strings.Contains(before, want) {
 			t.Errorf("it is not %s: %s", want, before)
 		}
@@ -139,7 +144,8 @@ func settings(t *testing.T, pool *sql.DB) string {
 		}
 		taken = append(taken, conn)
 		for _, pragma := range []string{
-			"user_version", "application_id", "journal_mode", "busy_timeout", "foreign_keys", "synchronous", "query_only",
+			"user_version", "application_id", "journal_mode", "busy_timeout",
+			"foreign_keys", "synchronous", "query_only",
 			"recursive_triggers", "cache_size", "locking_mode", "temp_store", "wal_autocheckpoint",
 		} {
 			var value string

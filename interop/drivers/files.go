@@ -12,7 +12,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// fill lets the database grow no more.
+// fill keeps the database from growing further.
 func fill(t *testing.T, s *shop) {
 	t.Helper()
 	var pages int
@@ -22,17 +22,17 @@ func fill(t *testing.T, s *shop) {
 	execute(t, s.pool, fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 }
 
-// isFull checks what is said of a disk that is full.
+// isFull checks what is said about a disk that is full.
 func isFull(t *testing.T, err error) {
 	t.Helper()
 	is(t, "a full disk", err, refgrow.ErrBusy)
 	if err != nil && !strings.Contains(err.Error(), "full") {
-		t.Errorf("it is not said that the disk is full: %v", err)
+		t.Errorf("the error does not say that the disk is full: %v", err)
 	}
 }
 
-// A full disk refuses what does not fit, and nothing else; with room on it, work goes
-// on.
+// A full disk refuses what does not fit, and nothing else; once there is room, work
+// goes on.
 func full(t *testing.T, d Driver) {
 	s, _ := newShop(t, d, one())
 	fill(t, s)
@@ -51,7 +51,8 @@ func full(t *testing.T, d Driver) {
 	s.sound(t, sales+1)
 }
 
-// The same inside a transaction of the app's own, which fails and is repeated whole.
+// The same inside one of the app's own transactions, which fails and is repeated as a
+// whole.
 func fullInside(t *testing.T, d Driver) {
 	s, _ := newShop(t, d, one())
 	fill(t, s)
@@ -78,7 +79,7 @@ func fullInside(t *testing.T, d Driver) {
 	s.sound(t, 1+many)
 }
 
-// write puts a text into the file, past SQLite.
+// write puts a text into the file, bypassing SQLite.
 func write(t *testing.T, path, text string, at int64) {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
@@ -91,12 +92,13 @@ func write(t *testing.T, path, text string, at int64) {
 	}
 }
 
-// What lies on a page that is damaged is not shown, and the rest is.
+// What is on a damaged page is not shown, and the rest is.
 func damaged(t *testing.T, d Driver) {
 	s, path := newShop(t, d, Settings{})
 	ctx := t.Context()
 	var page, size int64
-	if err := s.pool.QueryRowContext(ctx, "SELECT rootpage FROM sqlite_schema WHERE name = 'refgrow_conversions'").Scan(&page); err != nil {
+	const query = "SELECT rootpage FROM sqlite_schema WHERE name = 'refgrow_conversions'"
+	if err := s.pool.QueryRowContext(ctx, query).Scan(&page); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.pool.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
@@ -110,7 +112,8 @@ func damaged(t *testing.T, d Driver) {
 	_, err = again.project.ListConversions(ctx, refgrow.ListConversionsParams{})
 	is(t, "a list of what is damaged", err, refgrow.ErrDamaged)
 	is(t, "a sale", sell(ctx, again.project, "second"), refgrow.ErrDamaged)
-	is(t, "a sale in a transaction", again.inTx(ctx, func(tx *sql.Tx) error { return sell(ctx, again.project.WithTx(tx), "second") }),
+	is(t, "a sale in a transaction",
+		again.inTx(ctx, func(tx *sql.Tx) error { return sell(ctx, again.project.WithTx(tx), "second") }),
 		refgrow.ErrDamaged)
 	if _, err := again.project.AffiliateByCode(ctx, code); err != nil {
 		t.Errorf("what is sound is not shown: %v", err)
@@ -155,8 +158,9 @@ func readOnly(t *testing.T, d Driver) {
 		t.Fatal(err)
 	}
 	refused := map[string]error{
-		"a sale":                  sell(ctx, project, "second"),
-		"a sale in a transaction": (&shop{pool: pool}).inTx(ctx, func(tx *sql.Tx) error { return sell(ctx, project.WithTx(tx), "second") }),
+		"a sale": sell(ctx, project, "second"),
+		"a sale in a transaction": (&shop{pool: pool}).inTx(ctx,
+			func(tx *sql.Tx) error { return sell(ctx, project.WithTx(tx), "second") }),
 	}
 	for what, err := range refused {
 		is(t, what, err, nil)

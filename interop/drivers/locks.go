@@ -10,7 +10,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-// What waits for a lock in vain says so by its deadline, and reads go on.
+// What waits for a lock without getting it says so by its deadline, and reads go on.
 func locked(t *testing.T, d Driver) {
 	s, path := newShop(t, d, usual())
 	other := d.open(t, path, one())
@@ -21,7 +21,7 @@ func locked(t *testing.T, d Driver) {
 	err := sell(ctx, s.project, "second")
 	is(t, "a write while another writes", err, refgrow.ErrBusy)
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("it is not said that the deadline is over: %v", err)
+		t.Errorf("the error does not say that the deadline is over: %v", err)
 	}
 	if waited := time.Since(began); waited > 3*time.Second {
 		t.Errorf("it took %v", waited)
@@ -34,7 +34,7 @@ func locked(t *testing.T, d Driver) {
 	s.sound(t, 2)
 }
 
-// Without a write-ahead log, who commits keeps readers out. They wait, and so does an
+// Without a write-ahead log, a commit keeps readers out. They wait, and so does an
 // engine that starts, although the app has set no busy timeout.
 func keptOut(t *testing.T, d Driver) {
 	s, path := newShop(t, d, Settings{})
@@ -42,7 +42,10 @@ func keptOut(t *testing.T, d Driver) {
 	other := d.open(t, path, Settings{Connections: 1})
 	execute(t, other, "BEGIN EXCLUSIVE")
 	calls := map[string]func() error{
-		"a list":    func() error { _, err := s.project.ListConversions(ctx, refgrow.ListConversionsParams{}); return err },
+		"a list": func() error {
+			_, err := s.project.ListConversions(ctx, refgrow.ListConversionsParams{})
+			return err
+		},
 		"Verify":    func() error { _, err := s.engine.Verify(ctx); return err },
 		"Backup":    func() error { return s.engine.Backup(ctx, path+"-copy") },
 		"an engine": func() error { _, err := refgrow.New(ctx, refgrow.SQLite(s.pool), refgrow.Config{}); return err },
@@ -73,8 +76,8 @@ func keptOut(t *testing.T, d Driver) {
 	s.sound(t, 2)
 }
 
-// Connections that share a cache lock single tables. Some drivers wait until those
-// are free and others say that they are not; what is written waits.
+// Connections that share a cache lock single tables. Some drivers wait until those are
+// free and others report that they are not; writes wait.
 func lockedTable(t *testing.T, d Driver) {
 	settings := usual()
 	settings.Shared = true

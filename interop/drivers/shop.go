@@ -46,7 +46,7 @@ type shop struct {
 
 const code = "JANE"
 
-// openShop opens the file, or makes of it what is missing: the shop may have been
+// openShop opens the file, and makes what is missing in it: the shop may have been
 // killed at any instant.
 func openShop(ctx context.Context, pool *sql.DB) (*shop, error) {
 	if _, err := pool.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS orders (
@@ -110,7 +110,7 @@ const (
 // What is undone in the middle, on purpose, has a name that ends like this.
 const undone = "-undone"
 
-// serve takes orders, all of which have names of their own. Of six, one is undone
+// serve takes orders, all of which have names of their own. Of every six, one is undone
 // before it is committed, and two are returned later.
 func (s *shop) serve(ctx context.Context, clerk string, acknowledge func(what, id string) error) error {
 	for n := 0; ; n++ {
@@ -165,7 +165,7 @@ func (s *shop) serve(ctx context.Context, clerk string, acknowledge func(what, i
 
 var errUndone = errors.New("undone")
 
-// inTx is a transaction of the app's own.
+// inTx is one of the app's own transactions.
 func (s *shop) inTx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	tx, err := s.pool.BeginTx(ctx, nil)
 	if err != nil {

@@ -12,7 +12,7 @@ function verdict(Webhook, { secret, headers, body }) {
       ? new Webhook(secret)
       : new Webhook(Buffer.from(secret), { format: "raw" });
     const event = receiver.verify(body, headers);
-    return event.event === headers["X-Refgrow-Event"] ? "" : "the body is another one";
+    return event.event === headers["X-Refgrow-Event"] ? "" : "the body is a different one";
   } catch (error) {
     return error.message;
   }

@@ -15,9 +15,9 @@ const (
 
 const standard = "Go and its standard library"
 
-// Of each module that is linked into the program, on any system, the licence is known,
-// and it lets everybody pass the program on. A new module fails here until somebody
-// has looked at its licence.
+// The licence of each module that is linked into the binary, on any system, is known,
+// and it lets everybody pass the binary on. A new module fails here until somebody has
+// looked at its licence.
 func TestLicences(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -27,7 +27,9 @@ func TestLicences(t *testing.T) {
 		"github.com/ncruces/go-strftime":   mit,
 		"github.com/remyoudompheng/bigfft": bsd3,
 		"golang.org/x/crypto":              bsd3,
+		"golang.org/x/net":                 bsd3,
 		"golang.org/x/sys":                 bsd3,
+		"golang.org/x/text":                bsd3,
 		"golang.org/x/time":                bsd3,
 		"modernc.org/libc":                 bsd3, // with parts of musl and others: MIT, BSD
 		"modernc.org/mathutil":             bsd3,
@@ -53,14 +55,15 @@ func TestLicences(t *testing.T) {
 	}
 }
 
-// licence names the one of a module by what only its text says.
+// licence names the licence of a module by what only its text says.
 func licence(t *testing.T, dir string) string {
 	t.Helper()
 	text := regexp.MustCompile(`\s+`).ReplaceAllString(string(read(t, filepath.Join(dir, "LICENSE"))), " ")
 	switch {
 	case strings.Contains(text, "Permission is hereby granted, free of charge, to any person obtaining a copy"):
 		return mit
-	case strings.Contains(text, "Redistribution and use in source and binary forms, with or without modification, are permitted") &&
+	case strings.Contains(text,
+		"Redistribution and use in source and binary forms, with or without modification, are permitted") &&
 		regexp.MustCompile("Neither the names? of").MatchString(text):
 		return bsd3
 	}

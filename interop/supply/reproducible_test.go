@@ -11,11 +11,11 @@ import (
 )
 
 // Whoever builds the same sources with the same Go gets the same bytes, in whatever
-// directory, and there is nothing of the directories in them.
+// directory, and the directories are not in them.
 func TestReproducible(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("nothing else is built like a release, so that nothing of it is in the cache")
+		t.Skip("nothing else is built like a release, so nothing of it is in the cache")
 	}
 	var builds [2][]byte
 	secrets := []string{goIn(t, root, nil, "env", "GOMODCACHE"), goIn(t, root, nil, "env", "GOROOT")}
@@ -36,10 +36,10 @@ func TestReproducible(t *testing.T) {
 		if long() {
 			environment = []string{"GOCACHE=" + t.TempDir()}
 		}
-		goIn(t, sources, environment, "build", "-o", program(dir), "./cmd/refgrow")
-		builds[i] = read(t, program(dir))
+		goIn(t, sources, environment, "build", "-o", binary(dir), "./cmd/refgrow")
+		builds[i] = read(t, binary(dir))
 		want := fmt.Sprintf("refgrow (devel) (%s, %s/%s)", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		if got := version(t, program(dir)); got != want {
+		if got := version(t, binary(dir)); got != want {
 			t.Errorf("its version is %q, and not %q", got, want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestReproducible(t *testing.T) {
 	}
 	for _, secret := range secrets {
 		if bytes.Contains(builds[0], []byte(secret)) {
-			t.Errorf("the program tells of %s", secret)
+			t.Errorf("the binary has %s in it", secret)
 		}
 	}
 	t.Logf("%d bytes, %x", len(builds[0]), sha256.Sum256(builds[0]))

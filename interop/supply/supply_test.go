@@ -30,7 +30,7 @@ func module(t *testing.T, each func(path string, text []byte)) {
 			}
 			return nil
 		}
-		// What is that long is a database or a binary, and no source.
+		// What is that long is a database or a binary, not a source.
 		if info, err := entry.Info(); err != nil || info.Size() > 1<<20 {
 			return err
 		}
@@ -62,14 +62,14 @@ func goIn(t *testing.T, dir string, environment []string, args ...string) string
 	return strings.TrimSpace(string(out))
 }
 
-func program(dir string) string {
+func binary(dir string) string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(dir, "refgrow.exe")
 	}
 	return filepath.Join(dir, "refgrow")
 }
 
-// version is what a program says of itself.
+// version is what a binary says about itself.
 func version(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), path, "version").Output()

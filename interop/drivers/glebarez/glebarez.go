@@ -1,2 +1,3 @@
-// Package glebarez tests the engine on databases opened with github.com/glebarez/go-sqlite.
+// Package glebarez tests the engine on databases opened with
+// github.com/glebarez/go-sqlite.
 package glebarez

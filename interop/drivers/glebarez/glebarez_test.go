@@ -7,8 +7,8 @@ import (
 
 	"github.com/refgrow-go/refgrow/interop/drivers"
 
-	// What an app embeds besides: if one of them brought a driver, this program would
-	// panic at its start, because both register one name.
+	// What else an app embeds: if one of them brought a driver, this binary would panic
+	// at its start, because both register one name.
 	_ "github.com/refgrow-go/refgrow/httpapi"
 	_ "github.com/refgrow-go/refgrow/tracking"
 	_ "github.com/refgrow-go/refgrow/webhook"

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+const referralForm = "A referral has the members that it has in the REST API."
+
+// referralFlags are those of the commands for customers.
+type referralFlags struct {
+	project, status, from, external string
+	affiliate                       int64
+	email, affiliateID              string // of a change
+}
+
+func referralListCommand() command {
+	return command{
+		name: "referral list", summary: "list the customers",
+		text: "Lists the referred users of a project, the newest first.\n\nJSON: an array of referrals. " + referralForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.Int64Var(&r.affiliate, "affiliate-id", 0, "only those of the affiliate with this `ID`")
+			flags.StringVar(&r.status, "status", "",
+				"only those of a `STATUS`: pending, converted, direct or direct_signup")
+			return r.list
+		},
+	}
+}
+
+func (r *referralFlags) list(ctx context.Context, c *call) error {
+	params := refgrow.ListReferralsParams{
+		AffiliateID: r.affiliate, Status: refgrow.ReferralStatus(r.status), Limit: refgrow.MaxLimit,
+	}
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		stop := progress(c.stderr, "reading customers")
+		all := make([]refgrow.Referral, 0)
+		for referral, err := range project.AllReferrals(ctx, params) {
+			if err != nil {
+				stop()
+				return err
+			}
+			all = append(all, referral)
+		}
+		stop()
+		return c.showReferrals(all)
+	})
+}
+
+func referralShowCommand() command {
+	return command{
+		name: "referral show", operand: "[CUSTOMER]", summary: "show one customer",
+		text: "Shows the referred user with an email or an id, or with the app's own id.\n\n" +
+			"JSON: the referral. " + referralForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.StringVar(&r.external, "external-id", "", "`ID` of the customer in the app, instead of CUSTOMER")
+			return r.show
+		},
+	}
+}
+
+func (r *referralFlags) show(ctx context.Context, c *call) error {
+	if (c.operand == "") != c.given("external-id") {
+		return usage("\"refgrow referral show\" needs either a CUSTOMER or --external-id ID")
+	}
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		var referral *refgrow.Referral
+		var err error
+		if c.operand == "" {
+			referral, err = project.ReferralByExternalID(ctx, r.external)
+			err = noReferral(err, r.external, project)
+		} else {
+			referral, err = referralOf(ctx, project, c.operand)
+		}
+		if err != nil {
+			return err
+		}
+		return c.showReferral(referral)
+	})
+}
+
+func referralSetCommand() command {
+	return command{
+		name: "referral set", operand: "CUSTOMER", summary: "change a customer",
+		text: "Changes what is named, of the referred user with an email or an id. Another affiliate gets the credit\n" +
+			"of later conversions only; \"refgrow conversion set\" moves earlier ones.\n\n" +
+			"JSON: the referral. " + referralForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.StringVar(&r.email, "email", "", "another `EMAIL`")
+			flags.StringVar(&r.affiliateID, "affiliate-id", "", "`ID` of the affiliate who gets the credit; \"\" for nobody")
+			flags.StringVar(&r.status, "status", "", "`STATUS`: pending, converted, direct or direct_signup")
+			return r.set
+		},
+	}
+}
+
+func (r *referralFlags) set(ctx context.Context, c *call) error {
+	var params refgrow.UpdateReferralParams
+	if c.given("email") {
+		params.Email = &r.email
+	}
+	if c.given("status") {
+		params.Status = new(refgrow.ReferralStatus(r.status))
+	}
+	var err error
+	if params.AffiliateID, err = c.affiliateID(r.affiliateID); err != nil {
+		return err
+	}
+	if params == (refgrow.UpdateReferralParams{}) {
+		return usage("\"refgrow referral set\" needs at least one of --email, --affiliate-id and --status")
+	}
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		referral, err := referralOf(ctx, project, c.operand)
+		if err != nil {
+			return err
+		}
+		changed, err := project.UpdateReferral(ctx, referral.ID, params)
+		if err != nil {
+			return err
+		}
+		return c.showReferral(changed)
+	})
+}
+
+func referralDeleteCommand() command {
+	return command{
+		name: "referral delete", operand: "CUSTOMER", summary: "remove a customer, whose conversions stay",
+		text: "Removes the referred user with an email or an id. The conversions stay in the books, without the\n" +
+			"customer. This is final.\n\n" + `JSON: {"id", "deleted": true}`,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			return r.remove
+		},
+	}
+}
+
+func (r *referralFlags) remove(ctx context.Context, c *call) error {
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		referral, err := referralOf(ctx, project, c.operand)
+		if err != nil {
+			return err
+		}
+		stop := progress(c.stderr, "detaching conversions")
+		err = project.DeleteReferral(ctx, referral.ID)
+		stop()
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return c.stdout.json(deletedJSON{ID: referral.ID, Deleted: true})
+		}
+		return c.stdout.printf("deleted customer %d\n", referral.ID)
+	})
+}
+
+func referralMergeCommand() command {
+	return command{
+		name: "referral merge", operand: "CUSTOMER", summary: "join two customers who are one person",
+		text: "Joins the referred user that --from names into the one with an email or an id: names and\n" +
+			"conversions move, and the one of --from is gone. The books do not change. This is final.\n\n" +
+			"JSON: the referral that stays. " + referralForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.StringVar(&r.from, "from", "", "the `CUSTOMER` that ends, by email or id; required")
+			return r.merge
+		},
+	}
+}
+
+func (r *referralFlags) merge(ctx context.Context, c *call) error {
+	if r.from == "" {
+		return usage("\"refgrow referral merge\" needs --from CUSTOMER")
+	}
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		into, err := referralOf(ctx, project, c.operand)
+		if err != nil {
+			return err
+		}
+		from, err := referralOf(ctx, project, r.from)
+		if err != nil {
+			return err
+		}
+		stop := progress(c.stderr, "moving conversions")
+		merged, err := project.MergeReferrals(ctx, into.ID, from.ID)
+		stop()
+		if err != nil {
+			return err
+		}
+		return c.showReferral(merged)
+	})
+}
+
+// referralOf finds a referred user by its email or its id.
+func referralOf(ctx context.Context, project *refgrow.Project, text string) (*refgrow.Referral, error) {
+	find := func() (*refgrow.Referral, error) { return project.ReferralByEmail(ctx, text) }
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+		find = func() (*refgrow.Referral, error) { return project.GetReferral(ctx, id) }
+	}
+	referral, err := find()
+	if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "email" {
+		return nil, usage("%q is neither the email nor the id of a customer", text)
+	}
+	return referral, noReferral(err, text, project)
+}
+
+func noReferral(err error, text string, project *refgrow.Project) error {
+	if errors.Is(err, refgrow.ErrNotFound) {
+		return fmt.Errorf("there is no customer %s in the project %q", text, project.Name())
+	}
+	return err
+}
+
+func (c *call) showReferrals(all []refgrow.Referral) error {
+	if c.json {
+		shown := make([]json.RawMessage, len(all))
+		for i := range all {
+			shown[i] = all[i].AppendJSON(nil)
+		}
+		return c.stdout.json(shown)
+	}
+	rows := [][]string{{"ID", "EMAIL", "EXTERNAL IDS", "STATUS", "AFFILIATE"}}
+	for _, r := range all {
+		rows = append(rows, []string{
+			strconv.FormatInt(r.ID, 10), r.Email, strings.Join(r.ExternalIDs, " "), string(r.Status), r.AffiliateCode,
+		})
+	}
+	return c.stdout.table(rows)
+}
+
+func (c *call) showReferral(r *refgrow.Referral) error {
+	if c.json {
+		return c.stdout.json(json.RawMessage(r.AppendJSON(nil)))
+	}
+	rows := [][]string{
+		{"customer", strconv.FormatInt(r.ID, 10)}, {"email", r.Email},
+		{"external ids", strings.Join(r.ExternalIDs, " ")}, {"status", string(r.Status)}, {"affiliate", r.AffiliateCode},
+	}
+	if r.ConversionDate != nil {
+		rows = append(rows, []string{"converted", stamp(*r.ConversionDate)})
+	}
+	return c.stdout.table(append(rows, []string{"created", stamp(r.CreatedAt)}))
+}

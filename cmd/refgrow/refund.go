@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// refundFlags describe a refund as the REST API does.
+type refundFlags struct {
+	project, reference              string
+	conversion                      uint64
+	amount, refundReference, reason string
+	total                           string
+	toldAt                          instant
+	lower, cap                      bool
+}
+
+func (r *refundFlags) define(flags *flag.FlagSet) {
+	flags.StringVar(&r.project, "project", "", projectUsage)
+	flags.StringVar(&r.reference, "reference", "", "`TEXT` by which the app calls the sale, such as in_123")
+	flags.Uint64Var(&r.conversion, "conversion-id", 0, "`ID` of the conversion, instead of --reference")
+	flags.StringVar(&r.amount, "amount", "", "the part of the sale that it is about: `25.00`")
+	flags.StringVar(&r.refundReference, "refund-reference", "", "`TEXT` by which the app calls the refund: it counts once")
+	flags.StringVar(&r.reason, "reason", "", "`TEXT` that is kept with the ledger entry")
+}
+
+const refundForm = `JSON: the conversion as the API shows it, with "capped": true or "unchanged": true where it is so.`
+
+func refundCommand() command {
+	return command{
+		name: "refund", summary: "take back the commission of a sale that was given back",
+		text: "Takes back the part of the commission that goes with what was given back of the sale: --amount now,\n" +
+			"--refunded-total in all so far, or with neither all that is left. A total that is older than one told\n" +
+			"before, and a refund whose --refund-reference is known, change nothing. Of a free sale or a signup the\n" +
+			"whole commission is taken back.\n\n" + refundForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r refundFlags
+			r.define(flags)
+			flags.StringVar(&r.total, "refunded-total", "", "all that was given back of the sale so far: `25.00`")
+			flags.Var(&r.toldAt, "told-at", "`DATE` or instant at which the total was so")
+			flags.BoolVar(&r.lower, "lower", false, "a total without --told-at may lower what is refunded")
+			flags.BoolVar(&r.cap, "cap", false, "take what is left where --amount is more")
+			return r.run((*refgrow.Project).RefundConversion)
+		},
+	}
+}
+
+func undoRefundCommand() command {
+	return command{
+		name: "undo-refund", summary: "give back the commission of a refund that did not happen",
+		text: "Undoes --amount of what was refunded of a sale, or the refund with a --refund-reference, or with\n" +
+			"neither all of it. No ledger entry is deleted.\n\n" + refundForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r refundFlags
+			r.define(flags)
+			return r.run((*refgrow.Project).UndoRefund)
+		},
+	}
+}
+
+func (r *refundFlags) run(change func(
+	*refgrow.Project, context.Context, int64, refgrow.RefundConversionParams,
+) (*refgrow.Conversion, error)) work {
+	return func(ctx context.Context, c *call) error {
+		if c.given("reference") == c.given("conversion-id") {
+			return usage("\"refgrow %s\" needs --reference TEXT, or --conversion-id ID", c.command.name)
+		}
+		return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+			found, err := r.find(ctx, c, project)
+			if err != nil {
+				return err
+			}
+			params, err := r.params(c, found.Value.Currency())
+			if err != nil {
+				return err
+			}
+			changed, err := change(project, ctx, found.ID, params)
+			if own := (*refgrow.Error)(nil); errors.Is(err, refgrow.ErrNotFound) && errors.As(err, &own) {
+				return fmt.Errorf("conversion %d has no refund %q", found.ID, r.refundReference)
+			}
+			if err != nil {
+				return err
+			}
+			return c.showRefunded(changed)
+		})
+	}
+}
+
+// find finds the conversion that the flags name.
+func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Project) (*refgrow.Conversion, error) {
+	if c.given("reference") {
+		found, err := project.ConversionByReference(ctx, r.reference)
+		if errors.Is(err, refgrow.ErrNotFound) {
+			return nil, fmt.Errorf("there is no conversion with the reference %q in the project %q",
+				r.reference, project.Name())
+		}
+		return found, err
+	}
+	found, err := project.GetConversion(ctx, int64(min(r.conversion, 1<<62)))
+	if errors.Is(err, refgrow.ErrNotFound) {
+		return nil, fmt.Errorf("there is no conversion %d in the project %q", r.conversion, project.Name())
+	}
+	return found, err
+}
+
+func (r *refundFlags) params(c *call, currency money.Currency) (refgrow.RefundConversionParams, error) {
+	params := refgrow.RefundConversionParams{
+		RefundReference: r.refundReference, ToldAt: r.toldAt.Time, Lower: r.lower, Cap: r.cap, Reason: r.reason,
+	}
+	var err error
+	if c.given("amount") {
+		if params.Amount, err = amountIn("amount", r.amount, currency); err != nil {
+			return params, err
+		}
+	}
+	if c.given("refunded-total") {
+		params.Total, err = amountIn("refunded-total", r.total, currency)
+	}
+	return params, err
+}
+
+func (c *call) showRefunded(changed *refgrow.Conversion) error {
+	if c.json {
+		shown := changed.AppendJSON(nil)
+		for _, outcome := range []struct {
+			so   bool
+			word string
+		}{{changed.Capped, "capped"}, {changed.Unchanged, "unchanged"}} {
+			if outcome.so {
+				shown = append(shown[:len(shown)-1], `,"`+outcome.word+`":true}`...)
+			}
+		}
+		return c.stdout.json(json.RawMessage(shown))
+	}
+	if changed.Capped {
+		tell(c.stderr, "that is more than was left: the rest was taken\n")
+	}
+	if changed.Unchanged {
+		tell(c.stderr, "nothing changed: this was known already\n")
+	}
+	of := ""
+	if changed.BaseValue.IsSet() {
+		of = fmt.Sprintf(", %s of %s given back", changed.Refunded, changed.BaseValue)
+	}
+	return c.stdout.printf("conversion %d is %s%s\n", changed.ID, changed.Status, of)
+}

@@ -1,0 +1,214 @@
+package erasure
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/stored"
+)
+
+// A Person is what names an affiliate or a customer in texts, all of it in lower case.
+// Its tags are the form in which the database keeps it until the copies are gone.
+type Person struct {
+	Emails []string `json:"emails,omitempty"`
+	// Codes are referral codes, slugs and coupons.
+	Codes []string `json:"codes,omitempty"`
+	// Others name the person only where they are expected: accounts of payment services,
+	// external ids, names.
+	Others []string `json:"others,omitempty"`
+}
+
+// Text returns the form in which the database keeps a person.
+func (p Person) Text() (string, error) {
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+// Lower adds texts to a list, in lower case and once each, without empty ones.
+func Lower(list []string, texts ...string) []string {
+	for _, text := range texts {
+		if text = form.Fold(text); text != "" && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// personOf reads what the database keeps of a person. Errors: stored.ErrDamaged.
+func personOf(job *db.Erasure) (p Person, err error) {
+	if job.Names == "" {
+		return p, nil
+	}
+	if err := json.Unmarshal([]byte(job.Names), &p); err != nil {
+		return p, fmt.Errorf("%w: the names of erasure %d: %w", stored.ErrDamaged, job.ID, err)
+	}
+	return p, nil
+}
+
+// Shown is what is shown of a code of an affiliate of whom nothing else is left.
+func Shown(id int64) string { return "erased-" + strconv.FormatInt(id, 10) }
+
+// Email is what is shown instead of the email of somebody of whom nothing else is left.
+func Email(id int64) string { return Shown(id) + "@" + Domain }
+
+// Is reports whether an email is what is shown instead of one.
+func Is(id int64, email string) bool { return email == Email(id) }
+
+// Free refuses an email that is kept for people of whom nothing else is left.
+func Free(email string) error {
+	if strings.HasSuffix(email, "@"+Domain) {
+		return errors.New("must be an address: those at " + Domain + " are shown instead of erased ones")
+	}
+	return nil
+}
+
+// Domain is that of the emails that Email returns. No mail arrives there.
+const Domain = "erased.invalid"
+
+// A CodeKind says what a code is one of. Codes and coupons have a namespace each.
+type CodeKind string
+
+// The kinds of codes. A partner slug is a referral code.
+const (
+	ReferralCode CodeKind = "code"
+	CouponCode   CodeKind = "coupon"
+)
+
+// Hash is what is kept of a code that stays in use.
+func Hash(project int64, kind CodeKind, code string) []byte {
+	sum := sha256.Sum256([]byte(strconv.FormatInt(project, 10) + " " + string(kind) + " " + form.Fold(code)))
+	return sum[:16]
+}
+
+// words are parts of a text in which the person may be named, in the form in which JSON
+// has them.
+func (p Person) words() []string {
+	var words []string
+	for _, list := range [][]string{p.Emails, p.Codes, p.Others} {
+		for _, text := range list {
+			quoted, err := json.Marshal(text)
+			if err == nil {
+				words = append(words, form.Fold(string(quoted[1:len(quoted)-1])))
+			}
+			words = Lower(words, text)
+		}
+	}
+	return words
+}
+
+// Mentions are those whom a JSON text names.
+type mentions struct {
+	affiliates, customers []int64
+	emails                []string // in lower case
+	person                bool     // one of the texts of the person is where it names somebody
+}
+
+// mentionsIn reads a JSON text. What is no JSON can only be searched for emails.
+func (p Person) mentionsIn(text []byte) mentions {
+	var m mentions
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil || decoder.More() {
+		lower := form.Fold(string(text))
+		m.person = slices.ContainsFunc(p.Emails, func(email string) bool { return strings.Contains(lower, email) })
+		return m
+	}
+	m.add(p, "", value)
+	return m
+}
+
+// add notes whom a value names that is the member of a name.
+func (m *mentions) add(p Person, name string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		m.object(v)
+		for name, member := range v {
+			m.add(p, name, member)
+		}
+	case []any:
+		for _, member := range v {
+			m.add(p, name, member)
+		}
+	case json.Number:
+		id, err := v.Int64()
+		switch {
+		case err != nil:
+		case name == "affiliate_id":
+			m.affiliates = append(m.affiliates, id)
+		case name == "referred_user_id":
+			m.customers = append(m.customers, id)
+		}
+	case string:
+		m.text(p, name, v)
+	}
+}
+
+// object notes whom an object is about, as the API shows affiliates and referred users.
+func (m *mentions) object(members map[string]any) {
+	number, _ := members["id"].(json.Number)
+	id, err := number.Int64()
+	if err != nil {
+		return
+	}
+	_, email := members["user_email"]
+	_, code := members["referral_code"]
+	_, status := members["conversion_status"]
+	switch {
+	case status:
+		m.customers = append(m.customers, id)
+	case email && code:
+		m.affiliates = append(m.affiliates, id)
+	}
+}
+
+func (m *mentions) text(p Person, name, text string) {
+	lower := form.Fold(text)
+	switch {
+	case strings.Contains(lower, "@"):
+		m.emails = append(m.emails, lower)
+		m.person = m.person || slices.Contains(p.Emails, lower)
+	case strings.Contains(name, "url") || strings.Contains(name, "referrer"):
+		_, named := p.Rename(text, "")
+		m.person = m.person || named
+	case strings.Contains(name, "code") || strings.Contains(name, "slug") || strings.Contains(name, "coupon"):
+		m.person = m.person || slices.Contains(p.Codes, lower) || slices.Contains(p.Others, lower)
+	case strings.HasPrefix(name, "external_id") || strings.Contains(name, "wise") || name == "accountId":
+		m.person = m.person || slices.Contains(p.Others, lower)
+	}
+}
+
+// Rename puts another text in the place of a code of the person in the query of a URL,
+// and reports whether there was one. Of the query little else is kept anyway.
+func (p Person) Rename(page, to string) (string, bool) {
+	before, query, ok := strings.Cut(page, "?")
+	if !ok {
+		return page, false
+	}
+	query, fragment, _ := strings.Cut(query, "#")
+	parts, found := strings.Split(query, "&"), false
+	for i, part := range parts {
+		name, value, _ := strings.Cut(part, "=")
+		plain, err := url.QueryUnescape(value)
+		if err == nil && slices.Contains(p.Codes, form.Fold(form.LinkCode(plain))) {
+			parts[i], found = name+"="+to, true
+		}
+	}
+	if !found {
+		return page, false
+	}
+	page = before + "?" + strings.Join(parts, "&")
+	if fragment != "" {
+		page += "#" + fragment
+	}
+	return page, true
+}

@@ -1,0 +1,251 @@
+package outbox
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/stored"
+)
+
+// An Attempt is one try of a delivery, leased to one worker.
+type Attempt struct {
+	DeliveryID, WebhookID int64
+	MessageID             string
+	Event                 Event
+	URL                   string
+	Secrets               []string // the current one first; none if nothing is signed
+	Body                  []byte
+	Number                int64 // 1 for the first try
+	Failures              int64 // of earlier tries
+}
+
+// NextDue returns when the next delivery of an endpoint is due, and reports whether
+// there is one. What is leased does not count.
+func NextDue(ctx context.Context, q db.Querier, webhook, now int64) (due int64, found bool, err error) {
+	for _, replayed := range []bool{false, true} {
+		next, err := q.NextDue(ctx, db.NextDueParams{WebhookID: webhook, Replayed: stored.Flag(replayed), Now: now})
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			continue
+		case err != nil:
+			return 0, false, err
+		case !found || next < due:
+			due, found = next, true
+		}
+	}
+	return due, found, nil
+}
+
+// A Lease gives deliveries of an endpoint to one worker until an instant. After that,
+// any worker may try them.
+type Lease struct {
+	WebhookID  int64
+	AtMost     int
+	Now, Until int64
+}
+
+// Take leases the deliveries that are due: the earliest one of each lane. There are
+// none if the endpoint is no longer active. Errors: ErrSecretKey.
+func (l Lease) Take(ctx context.Context, q db.Querier, vault Vault) ([]Attempt, error) {
+	endpoint, err := q.GetEndpoint(ctx, l.WebhookID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && endpoint.Status != EndpointActive {
+		return nil, nil // it was deleted or switched off in the meantime
+	}
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := vault.secretsOf(&endpoint, l.Now)
+	if err != nil {
+		return nil, err
+	}
+	due, err := l.due(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	attempts := make([]Attempt, 0, len(due))
+	for i := range due {
+		event, err := q.GetEvent(ctx, due[i].EventID)
+		if errors.Is(err, sql.ErrNoRows) {
+			if err := l.giveUp(ctx, q, &due[i]); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		erased, err := q.IsBeingErased(ctx, due[i].EventID)
+		if err != nil {
+			return nil, err
+		}
+		if erased == 1 || Kind(event.Kind) == Erased {
+			if err := Empty(ctx, q, event.ProjectID, []Row{{event.ID, due[i].Lane}}, l.Now); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		attempt, err := l.begin(ctx, q, &due[i], &event)
+		if err != nil {
+			return nil, err
+		}
+		attempt.URL, attempt.Secrets = endpoint.URL, secrets
+		attempts = append(attempts, attempt)
+	}
+	return attempts, nil
+}
+
+// due lists what can be leased: what is replayed after everything else.
+func (l Lease) due(ctx context.Context, q db.Querier) (due []db.ListDueDeliveriesRow, err error) {
+	for _, replayed := range []bool{false, true} {
+		limit := int64(l.AtMost - len(due))
+		if limit <= 0 {
+			break
+		}
+		rows, err := q.ListDueDeliveries(ctx, db.ListDueDeliveriesParams{
+			WebhookID: l.WebhookID, Replayed: stored.Flag(replayed), Now: l.Now, Limit: limit,
+		})
+		if err != nil {
+			return nil, err
+		}
+		due = append(due, rows...)
+	}
+	return due, nil
+}
+
+// begin leases one delivery.
+func (l Lease) begin(ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow, event *db.Event) (Attempt, error) {
+	if err := q.LeaseDelivery(ctx, db.LeaseDeliveryParams{DeliveryID: d.ID, LeasedUntil: &l.Until}); err != nil {
+		return Attempt{}, err
+	}
+	name := Event(d.Event)
+	sent, err := body(event, name)
+	return Attempt{
+		DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name), Event: name, Body: sent,
+		Number: d.Attempts + 1, Failures: d.Failures,
+	}, err
+}
+
+// giveUp ends a delivery that has waited for others so long that its event was pruned.
+func (l Lease) giveUp(ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow) error {
+	if _, err := q.EndDelivery(ctx, db.EndDeliveryParams{
+		DeliveryID: d.ID, Attempts: d.Attempts, Status: DeliveryFailed,
+		Error: new("the event is no longer kept"), EndedAt: &l.Now,
+	}); err != nil {
+		return err
+	}
+	return q.ReleaseNext(ctx, db.ReleaseNextParams{WebhookID: d.WebhookID, Lane: d.Lane, Now: l.Now})
+}
+
+// An Outcome is what became of a try.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded Outcome = "succeeded"
+	Retry     Outcome = "retry"  // at RetryAt
+	Failed    Outcome = "failed" // permanently
+	Gone      Outcome = "gone"   // the endpoint is permanently gone
+)
+
+// How a delivery ends, in the database.
+const (
+	DeliverySucceeded = "succeeded"
+	DeliveryFailed    = "failed"
+)
+
+// A Result is what a worker reports about a try.
+type Result struct {
+	DeliveryID, WebhookID int64
+	Number                int64 // that of the try
+	Outcome               Outcome
+	RetryAt               int64
+	ResponseStatus        int    // 0 without an answer
+	Error                 string // "" for none
+}
+
+// Finish notes what became of a try. It changes nothing if the delivery has been tried
+// again since, or has ended.
+func (r Result) Finish(ctx context.Context, q db.Querier, now int64) error {
+	status, text := stored.NumberOrNull(r.ResponseStatus), stored.TextOrNull(r.Error)
+	if r.Outcome == Retry {
+		done, err := q.RetryDelivery(ctx, db.RetryDeliveryParams{
+			DeliveryID: r.DeliveryID, Attempts: r.Number, NextAttemptAt: &r.RetryAt, ResponseStatus: status, Error: text,
+		})
+		if err != nil || done == 0 {
+			return err
+		}
+		return r.queue(ctx, q, now)
+	}
+	end := db.EndDeliveryParams{
+		DeliveryID: r.DeliveryID, Attempts: r.Number, Status: DeliveryFailed,
+		ResponseStatus: status, Error: text, EndedAt: &now,
+	}
+	if r.Outcome == Succeeded {
+		end.Status, end.Error = DeliverySucceeded, nil
+	}
+	done, err := q.EndDelivery(ctx, end)
+	if err != nil || done == 0 {
+		return err
+	}
+	return r.afterwards(ctx, q, now)
+}
+
+// queue makes a delivery that is to be tried again wait for one of an earlier event
+// that a replay has brought back in the meantime.
+func (r Result) queue(ctx context.Context, q db.Querier, now int64) error {
+	waits, err := q.WaitBehind(ctx, r.DeliveryID)
+	if err != nil || waits == 0 {
+		return err
+	}
+	return r.release(ctx, q, now)
+}
+
+// afterwards releases the next delivery of the lane, or switches the endpoint off.
+func (r Result) afterwards(ctx context.Context, q db.Querier, now int64) error {
+	if r.Outcome == Succeeded {
+		if err := q.NoteSuccess(ctx, db.NoteSuccessParams{WebhookID: r.WebhookID, Now: now}); err != nil {
+			return err
+		}
+	}
+	off, err := r.endsEndpoint(ctx, q)
+	switch {
+	case err != nil:
+		return err
+	case !off:
+		return r.release(ctx, q, now)
+	}
+	if err := q.SwitchOff(ctx, r.WebhookID); err != nil {
+		return err
+	}
+	_, err = q.CancelDeliveries(ctx, db.CancelDeliveriesParams{WebhookID: r.WebhookID, EndedAt: &now})
+	return err
+}
+
+// endsEndpoint reports whether the endpoint is sent nothing more: it is gone, or has
+// not succeeded once since the failed delivery was made.
+func (r Result) endsEndpoint(ctx context.Context, q db.Querier) (bool, error) {
+	switch r.Outcome {
+	case Gone:
+		return true, nil
+	case Failed:
+		row, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+		if err != nil {
+			return false, err
+		}
+		endpoint, err := q.GetEndpoint(ctx, r.WebhookID)
+		return stored.OrZero(endpoint.LastSuccessAt) < row.CreatedAt, err
+	case Succeeded, Retry:
+	}
+	return false, nil
+}
+
+// release lets the next delivery of the lane go.
+func (r Result) release(ctx context.Context, q db.Querier, now int64) error {
+	row, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+	if err != nil {
+		return err
+	}
+	return q.ReleaseNext(ctx, db.ReleaseNextParams{WebhookID: r.WebhookID, Lane: row.Lane, Now: now})
+}

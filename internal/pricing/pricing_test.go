@@ -1,0 +1,443 @@
+package pricing
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// rounded is value * part / whole, rounded half away from zero; nothing is negative.
+func rounded(value, part, whole int64) int64 {
+	twice := new(big.Int).Mul(big.NewInt(value), big.NewInt(part))
+	twice.Lsh(twice, 1).Add(twice, big.NewInt(whole))
+	return twice.Div(twice, new(big.Int).Lsh(big.NewInt(whole), 1)).Int64()
+}
+
+func minor(t *rapid.T, name string, least int64) int64 {
+	return rapid.OneOf(rapid.Int64Range(least, 1000), rapid.Int64Range(least, money.MaxMinor)).Draw(t, name)
+}
+
+// A percentage is exact up to one rounding, whatever the amount.
+func TestPriceIsRoundedOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		simple := rapid.SampledFrom([]int64{500_000, 250_000, 125_000, 100_000})
+		rate := rapid.OneOf(simple, rapid.Int64Range(0, 1_000_000)).Draw(t, "rate")
+		base := minor(t, "base", 0)
+		rule := db.CommissionRule{Kind: KindPercent, Rate: rate, Duration: "lifetime"}
+		p, err := Price(rule, Inputs{Currency: "USD", Base: &base})
+		if want := (Priced{rounded(base, rate, 1_000_000), ByRule}); err != nil || p != want {
+			t.Fatalf("%d millionths of %d is %+v, %v, want %+v", rate, base, p, err, want)
+		}
+	})
+}
+
+// A fixed commission depends only on the currency.
+func TestPriceFixed(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rule := db.CommissionRule{Kind: KindFixed, Amount: minor(t, "amount", 0), Currency: "EUR", Duration: "lifetime"}
+		in := Inputs{Currency: rapid.SampledFrom([]money.Currency{"EUR", "USD"}).Draw(t, "currency")}
+		if rapid.Bool().Draw(t, "with a base value") {
+			in.Base = new(minor(t, "base", 0))
+		}
+		want := Priced{rule.Amount, ByRule}
+		if in.Currency != "EUR" {
+			want = Priced{0, OtherCurrency}
+		}
+		if p, err := Price(rule, in); err != nil || p != want {
+			t.Fatalf("%d EUR for a sale in %s is %+v, %v", rule.Amount, in.Currency, p, err)
+		}
+	})
+}
+
+// How a rule's duration treats the customer's purchases. An unknown customer counts as
+// a new one.
+func TestPriceWithinDuration(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := duration(t)
+		rule := db.CommissionRule{Kind: KindPercent, Rate: 1_000_000, Duration: string(d.Span), DurationCount: d.Count}
+		in := Inputs{Currency: "USD", Base: new(int64(100))}
+		unknown := rapid.Bool().Draw(t, "unknown")
+		want := Priced{100, ByRule}
+		switch {
+		case d.Span == Lifetime:
+		case unknown:
+			want.Reason = CustomerUnknown
+		case d.Span == Months:
+			in.FirstAt = new(rapid.Int64Range(0, 2e12).Draw(t, "first"))
+			end := monthsAfter(*in.FirstAt, d.Count)
+			atTheEnd := rapid.SampledFrom([]int64{-1, 0})
+			in.Happened = end + rapid.OneOf(atTheEnd, rapid.Int64Range(*in.FirstAt-end, 1e12)).Draw(t, "after the end")
+			if in.Happened >= end {
+				want = Priced{0, BeyondDuration}
+			}
+		default:
+			in.Before = new(rapid.Int64Range(0, max(1, d.Count)).Draw(t, "before"))
+			if *in.Before >= max(1, d.Count) {
+				want = Priced{0, BeyondDuration}
+			}
+		}
+		if p, err := Price(rule, in); err != nil || p != want {
+			t.Fatalf("%v with %+v is %+v, %v, want %+v", d, in, p, err, want)
+		}
+	})
+}
+
+// A number of months ends on the same day at the same time, or else on the last day of
+// the month.
+func TestMonthsAfter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.Int64Range(0, 4e12).Draw(t, "from")
+		n := rapid.Int64Range(1, MaxDuration).Draw(t, "months")
+		start, end := stored.Instant(from), stored.Instant(monthsAfter(from, n))
+		if months := int64((end.Year()-start.Year())*12 + int(end.Month()) - int(start.Month())); months != n {
+			t.Fatalf("%v is %d months after %v, not %d", end, months, start, n)
+		}
+		if end.Sub(stored.Midnight(stored.DayOf(end.UnixMilli()))) != start.Sub(stored.Midnight(stored.DayOf(from))) {
+			t.Fatalf("%v does not have the time of day of %v", end, start)
+		}
+		lastDay := end.AddDate(0, 0, 1).Month() != end.Month()
+		if end.Day() != start.Day() && (end.Day() > start.Day() || !lastDay) {
+			t.Fatalf("%v is neither on the day of %v nor on the last day of its month", end, start)
+		}
+	})
+	for _, c := range []struct {
+		from string
+		n    int64
+		to   string
+	}{
+		{"2026-01-31", 1, "2026-02-28"},
+		{"2028-01-31", 1, "2028-02-29"},
+		{"2028-02-29", 12, "2029-02-28"},
+		{"2028-02-29", 48, "2032-02-29"},
+		{"2026-12-31", 2, "2027-02-28"},
+		{"2026-11-30", MaxDuration, "2126-11-30"},
+	} {
+		from, err := time.Parse(time.DateOnly, c.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if to := stored.Date(stored.Instant(monthsAfter(from.UnixMilli(), c.n))); to != c.to {
+			t.Errorf("%d months after %s is %s, want %s", c.n, c.from, to, c.to)
+		}
+	}
+}
+
+// However a sale is refunded, each part takes back its share, no refund leaves the
+// account with more than before, and all of them together take back the whole
+// commission.
+func TestRefundsAddUp(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := &db.Conversion{
+			AffiliateID: new(int64(1)), Currency: "USD",
+			Value: minor(t, "value", 0), BaseValue: new(minor(t, "base", 1)),
+		}
+		taken := int64(0)
+		for c.Refunded < *c.BaseValue {
+			before := Due(c)
+			left := *c.BaseValue - c.Refunded
+			c.Refunded += rapid.OneOf(rapid.Int64Range(1, left), rapid.Just(left)).Draw(t, "part")
+			if want := rounded(c.Value, c.Refunded, *c.BaseValue); TakenBack(c) != want {
+				t.Fatalf("%d of %d refunded takes back %d of %d, want %d", c.Refunded, *c.BaseValue, TakenBack(c), c.Value, want)
+			}
+			if Due(c) > before {
+				t.Fatalf("refunds of %d leave %d, which is more than before: %d", c.Refunded, Due(c), before)
+			}
+			taken += before - Due(c)
+		}
+		if taken != c.Value || Due(c) != 0 {
+			t.Fatalf("the refunds took back %d of %d, and %d is left", taken, c.Value, Due(c))
+		}
+	})
+}
+
+// A commission that was given, but is credited to nobody, is in no account.
+func TestDueToNobody(t *testing.T) {
+	t.Parallel()
+	if due := Due(&db.Conversion{Currency: "USD", Value: 700}); due != 0 {
+		t.Errorf("nobody is due %d, want 0", due)
+	}
+}
+
+// A value that cannot be prorated, because its row is damaged, is taken back as a
+// whole.
+func TestRefundOfNothing(t *testing.T) {
+	t.Parallel()
+	c := &db.Conversion{AffiliateID: new(int64(1)), Currency: "USD", Value: 700, Refunded: 1}
+	if TakenBack(c) != 700 || Due(c) != 0 {
+		t.Errorf("took back %d, and %d is left", TakenBack(c), Due(c))
+	}
+}
+
+// versions are a database that has only the versions of a project's rules for purchases,
+// in the order in which they were made.
+type versions struct {
+	db.Querier
+	all []db.CommissionRule
+}
+
+// ListRulesAt returns what the query does, written down a second time: of each rule, the
+// last version that has begun or ended by then, and of the project's own at least the
+// first.
+func (v versions) ListRulesAt(_ context.Context, of db.ListRulesAtParams) (found []db.CommissionRule, _ error) {
+	var affiliates []int64
+	var products []string
+	if err := errors.Join(json.Unmarshal([]byte(of.Affiliates), &affiliates),
+		json.Unmarshal([]byte(of.Products), &products)); err != nil {
+		return nil, err
+	}
+	for _, affiliate := range affiliates {
+		for _, product := range products {
+			var last *db.CommissionRule
+			for _, r := range v.all {
+				if ScopeOf(r) != (Scope{of.ConversionType, affiliate, product}) {
+					continue
+				}
+				first := last == nil && !ScopeOf(r).Override()
+				if first || r.CreatedAt <= of.Instant || r.EndedAt != nil && *r.EndedAt <= of.Instant {
+					last = &r
+				}
+			}
+			if last != nil {
+				found = append(found, *last)
+			}
+		}
+	}
+	return found, nil
+}
+
+// Whichever rules were made and ended, and whatever the clock did between: the most
+// specific one prices that the last change of it until then left in force. An affiliate
+// counts more than a product, and both together count most.
+func TestTheMostSpecificRuleOfThen(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		type change struct{ at, rule int64 } // rule 0 for an end
+		changes, inForce, nextVersion := make(map[Scope][]change), make(map[Scope]int), make(map[Scope]int64)
+		now := func() int64 { return rapid.Int64Range(0, 20).Draw(t, "at") }
+		var q versions
+		begin := func(of Scope, at int64) {
+			nextVersion[of]++
+			rule := db.CommissionRule{
+				ID: int64(len(q.all) + 1), ConversionType: of.Type, AffiliateID: stored.IDOrNull(of.Affiliate),
+				Product: stored.TextOrNull(of.Product), Version: nextVersion[of], CreatedAt: at,
+			}
+			q.all = append(q.all, rule)
+			inForce[of] = len(q.all)
+			changes[of] = append(changes[of], change{at, rule.ID})
+		}
+		end := func(of Scope, at int64) {
+			if n := inForce[of]; n != 0 {
+				q.all[n-1].EndedAt = &at
+				inForce[of] = 0
+				changes[of] = append(changes[of], change{at, 0})
+			}
+		}
+		project := Scope{Type: Purchase}
+		begin(project, now())
+		overridden := false
+		for range rapid.IntRange(0, 12).Draw(t, "changes") {
+			of := Scope{
+				Purchase, rapid.Int64Range(0, 2).Draw(t, "affiliate"),
+				rapid.SampledFrom([]string{"", "a", "<b>"}).Draw(t, "product"),
+			}
+			at := now()
+			end(of, at)
+			if !of.Override() || rapid.Bool().Draw(t, "begins") {
+				begin(of, at)
+				overridden = overridden || of.Override()
+			}
+		}
+		c := &db.Conversion{
+			ProjectID: 3, Type: Purchase, CreatedAt: now(), AffiliateID: stored.IDOrNull(rapid.Int64Range(0, 2).Draw(t, "of")),
+			Product: stored.TextOrNull(rapid.SampledFrom([]string{"", "a", "<b>"}).Draw(t, "bought")),
+		}
+		want := changes[project][0].rule
+		for _, of := range []Scope{
+			project, {Purchase, 0, stored.OrZero(c.Product)}, {Purchase, stored.OrZero(c.AffiliateID), ""},
+			{Purchase, stored.OrZero(c.AffiliateID), stored.OrZero(c.Product)},
+		} {
+			left := int64(0)
+			for _, ch := range changes[of] {
+				if ch.at <= c.CreatedAt {
+					left = ch.rule
+				}
+			}
+			if left != 0 {
+				want = left
+			}
+		}
+		own := map[string]db.CommissionRule{Purchase: q.all[inForce[project]-1]}
+		got, err := Rules{Own: own, Overridden: overridden}.For(t.Context(), q, c)
+		if err != nil || got.ID != want {
+			t.Fatalf("of %+v, rule %d prices one at %d, %v, want %d", q.all, got.ID, c.CreatedAt, err, want)
+		}
+	})
+}
+
+// Without an override, and for a signup, the project's own rule is already known, unless
+// it was another one then.
+func TestTheProjectsOwnRule(t *testing.T) {
+	t.Parallel()
+	own := map[string]db.CommissionRule{Purchase: {ID: 1, CreatedAt: 10}, Signup: {ID: 2, CreatedAt: 10}}
+	for _, c := range []struct {
+		overridden bool
+		kind       string
+		want       int64
+	}{{false, Purchase, 1}, {false, Signup, 2}, {true, Signup, 2}} {
+		got, err := Rules{Own: own, Overridden: c.overridden}.For(t.Context(), nil, &db.Conversion{Type: c.kind,
+			CreatedAt: 10})
+		if err != nil || got.ID != c.want {
+			t.Errorf("rule %d prices a %s, %v, want %d", got.ID, c.kind, err, c.want)
+		}
+	}
+	for _, c := range []*db.Conversion{{Type: Signup, CreatedAt: 9}, {Type: Purchase, CreatedAt: 9}} {
+		q := versions{all: []db.CommissionRule{{ID: 7, ConversionType: c.Type, CreatedAt: 3}}}
+		if got, err := (Rules{Own: own, Overridden: false}).For(t.Context(), q, c); err != nil || got.ID != 7 {
+			t.Errorf("rule %d prices an earlier %s: %v", got.ID, c.Type, err)
+		}
+	}
+	purchase := &db.Conversion{ProjectID: 3, Type: Purchase, CreatedAt: 10}
+	if _, err := (Rules{Own: own, Overridden: true}).For(t.Context(), versions{}, purchase); err == nil {
+		t.Error("a purchase without a rule is priced")
+	}
+}
+
+// purchases is a database that has only the purchases of one customer that durations
+// look at.
+type purchases struct {
+	db.Querier
+	at []int64
+}
+
+func (p purchases) CountPurchasesBefore(_ context.Context, of db.CountPurchasesBeforeParams) (n int64, err error) {
+	for _, at := range p.at {
+		if at <= of.Until && n < of.AtMost {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (p purchases) CountPayments(_ context.Context, of db.CountPaymentsParams) (int64, error) {
+	return min(int64(len(p.at)), of.AtMost), nil
+}
+
+func (p purchases) FirstPurchase(context.Context, db.FirstPurchaseParams) (int64, error) {
+	if len(p.at) == 0 {
+		return 0, sql.ErrNoRows
+	}
+	return slices.Min(p.at), nil
+}
+
+// A duration asks at most one thing about a known customer's purchases, a new customer is
+// known to have none without a query, and of an unknown one nothing is asked.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d, before := duration(t), purchases{at: rapid.SliceOfN(rapid.Int64Range(0, 20), 0, 5).Draw(t, "purchases")}
+		c := &db.Conversion{CreatedAt: rapid.Int64Range(0, 20).Draw(t, "at")}
+		var q db.Querier
+		by := Buyer{Known: rapid.IntRange(0, 3).Draw(t, "known") > 0}
+		if by.Known && rapid.Bool().Draw(t, "there") {
+			q, by.ID = before, 5
+		} else {
+			before.at = nil
+		}
+		rule := db.CommissionRule{Duration: string(d.Span), DurationCount: d.Count}
+		if err := History(t.Context(), q, rule, by, c); err != nil {
+			t.Fatal(err)
+		}
+		var firstAt, count *int64
+		switch {
+		case !by.Known || d.Span == Lifetime:
+		case d.Span == FirstPurchase:
+			count = new(int64)
+			if slices.ContainsFunc(before.at, func(at int64) bool { return at <= c.CreatedAt }) {
+				*count = 1
+			}
+		case d.Span == Payments:
+			count = new(min(int64(len(before.at)), d.Count))
+		default:
+			firstAt = new(slices.Min(append(before.at, c.CreatedAt)))
+		}
+		if !reflect.DeepEqual(c.PricedFirstAt, firstAt) || !reflect.DeepEqual(c.PricedBefore, count) {
+			t.Fatalf("%v of %v: first %v, before %v", d, before.at, c.PricedFirstAt, c.PricedBefore)
+		}
+	})
+}
+
+// A conversion is priced from what it is, whatever priced it before.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	rule := db.CommissionRule{
+		ID: 4, ConversionType: Purchase, Version: 2, Kind: KindPercent, Rate: 200_000,
+		Duration: string(Payments), DurationCount: 3,
+	}
+	rules := Rules{Own: map[string]db.CommissionRule{Purchase: rule}}
+	before := db.Conversion{
+		ID: 9, Type: Purchase, Currency: "USD", BaseValue: new(int64(1000)), Value: 7, PricedValue: 7, CreatedAt: 5,
+		CommissionReason: string(Given), RuleID: new(int64(1)), RuleVersion: new(int64(1)),
+		PricedBaseValue: new(int64(3)), PricedCurrency: "EUR", PricedFirstAt: new(int64(2)), PricedBefore: new(int64(1)),
+	}
+	for _, c := range []struct {
+		affiliate *int64
+		by        Buyer
+		value     int64
+		reason    Reason
+		before    *int64
+	}{
+		{nil, Buyer{true, 5}, 0, Unattributed, nil},
+		{new(int64(1)), Buyer{}, 200, CustomerUnknown, nil},
+		{new(int64(1)), Buyer{Known: true}, 200, ByRule, new(int64(0))},
+		{new(int64(1)), Buyer{true, 5}, 200, ByRule, new(int64(2))},
+	} {
+		got := before
+		got.AffiliateID = c.affiliate
+		if err := rules.Apply(t.Context(), purchases{at: []int64{1, 9}}, &got, c.by); err != nil {
+			t.Fatal(err)
+		}
+		want := before
+		want.AffiliateID, want.CommissionReason = c.affiliate, string(c.reason)
+		want.Value, want.PricedValue = c.value, c.value
+		want.PricedBaseValue, want.PricedCurrency = want.BaseValue, "USD"
+		want.PricedFirstAt, want.PricedBefore = nil, c.before
+		want.RuleID, want.RuleVersion = nil, nil
+		if c.affiliate != nil {
+			want.RuleID, want.RuleVersion = &rule.ID, &rule.Version
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v is priced as %+v, want %+v", c, got, want)
+		}
+	}
+}
+
+// BenchmarkPrice computes one commission.
+func BenchmarkPrice(b *testing.B) {
+	rule := db.CommissionRule{
+		ConversionType: Purchase, Kind: KindPercent, Rate: 200_000, Currency: "USD", Duration: "lifetime",
+	}
+	in := Inputs{Base: new(int64(4990)), Currency: "USD"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if p, err := Price(rule, in); err != nil || p.Value != 998 {
+			b.Fatal(p, err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+)
+
+// A run lets others in after every 100 payouts, for a moment. Inside of a transaction it
+// lets nobody in by waiting, so it does not wait. Time is that of the bubble: it passes
+// only while the run waits.
+func TestRunsLetOthersIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		inside         bool
+		payouts, waits int
+	}{
+		"199": {false, 199, 1}, "201": {false, 201, 2}, "201 inside of a transaction": {true, 201, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := inOwnFile(t, refgrow.Settings{})
+				p.OK(p.atomic(func(shop *refgrow.Project) error {
+					outside := p.Shop
+					defer func() { p.Shop = outside }()
+					p.Shop = shop
+					for i := range c.payouts {
+						p.adjust(p.Affiliate(fmt.Sprint("aff", i)), "1.00 USD")
+					}
+					return nil
+				}))
+				run := func(shop *refgrow.Project) error {
+					began := time.Now()
+					made, err := shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
+					if len(made) != c.payouts || time.Since(began) != time.Duration(c.waits)*50*time.Millisecond {
+						t.Errorf("%d payouts were made, within %v", len(made), time.Since(began))
+					}
+					return err
+				}
+				if c.inside {
+					p.OK(p.atomic(run))
+				} else {
+					p.OK(run(p.Shop))
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
+)
+
+// A payment that came back is to be paid again: total stays, paid goes down, and what was
+// refunded since is taken from it.
+func TestReturnedPayouts(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 10})
+	ctx := t.Context()
+	jane := p.Affiliate("jane")
+	kept, refunded := p.sell(jane, ""), p.sell(jane, "")
+	p.adjust(jane, "5.00 USD")
+	p.Clock.Advance(11 * 24 * time.Hour)
+	payout := p.run(refgrow.PayoutRunParams{})[0]
+	back := func(id int64, note string) error {
+		_, err := p.Shop.ReturnPayout(ctx, id, refgrow.ReturnPayoutParams{Note: note})
+		return err
+	}
+	p.Refused("a pending one", back(payout.ID, "unclaimed"), refgrow.ErrConflict, "")
+	p.pay(payout)
+	if c, err := p.Shop.GetConversion(ctx, kept.ID); err != nil || !c.Paid {
+		t.Errorf("the sale is %+v (%v)", c, err)
+	}
+	_, err := p.Shop.RefundConversion(ctx, refunded.ID, refgrow.RefundConversionParams{})
+	p.OK(err)
+	p.Refused("without a note", back(payout.ID, ""), refgrow.ErrInvalid, "note")
+	p.Refused("an unknown one", back(99, "x"), refgrow.ErrNotFound, "")
+	before := p.Clock.Now()
+	p.Clock.Advance(time.Hour)
+	returned, err := p.Shop.ReturnPayout(ctx, payout.ID, refgrow.ReturnPayoutParams{Note: "unclaimed after 30 days"})
+	p.OK(err)
+	if returned.Status != refgrow.PayoutReturned || returned.ReturnNote != "unclaimed after 30 days" ||
+		!returned.ReturnedAt.Equal(p.Clock.Now()) || returned.PaidAt == nil || returned.Amount != payout.Amount {
+		t.Errorf("the payout is %+v", returned)
+	}
+	p.Refused("again", back(payout.ID, "x"), refgrow.ErrConflict, "")
+	b := p.Earnings(jane)[0]
+	if b.Total != money.MustParse("25.00 USD") || !b.Paid.IsZero() || b.Eligible != b.Total || b.Payable != b.Total {
+		t.Errorf("the balance is %+v", b)
+	}
+	if c, err := p.Shop.GetConversion(ctx, kept.ID); err != nil || c.Paid {
+		t.Errorf("the sale is %+v (%v)", c, err)
+	}
+	p.Verify()
+	list, err := p.Shop.ListPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutReturned})
+	n, err2 := p.Shop.CountPayouts(ctx, refgrow.ListPayoutsParams{Status: refgrow.PayoutReturned})
+	if err != nil || err2 != nil || len(list.Items) != 1 || n != 1 {
+		t.Errorf("the list of returned ones is %+v, %d (%v, %v)", list, n, err, err2)
+	}
+	// A run with a cut-off before the return does not have it.
+	preview, err := p.Shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{Cutoff: before})
+	p.OK(err)
+	p.made("the run before the return", preview, "")
+	p.made("the run after the return", p.run(refgrow.PayoutRunParams{}), "25.00 USD pending")
+	p.Verify()
+	again := p.payoutsOf(jane)[0]
+	p.pay(again)
+	if c, err := p.Shop.GetConversion(ctx, kept.ID); err != nil || !c.Paid {
+		t.Errorf("the sale is %+v (%v)", c, err)
+	}
+	if b := p.Earnings(jane)[0]; !b.Payable.IsZero() || b.Paid != b.Total {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.Verify()
+	// The second payment comes back too, and the sale moves on.
+	p.OK(back(again.ID, "closed account"))
+	joe := p.Affiliate("joe")
+	p.Update(kept, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
+	if b := p.Earnings(jane)[0]; b.Payable != money.MustParse("5.00 USD") {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.Verify()
+	p.OK(p.Shop.DeleteAffiliate(ctx, jane.ID))
+	p.Verify()
+}

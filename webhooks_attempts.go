@@ -1,0 +1,157 @@
+package refgrow
+
+import (
+	"context"
+	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/outbox"
+	"github.com/refgrow-go/refgrow/internal/stored"
+)
+
+// What a worker needs to deliver events. webhook.Worker does it over HTTP; these
+// methods are for it, and for anyone who delivers events some other way.
+
+// MaxDeliveryError is how much of an error is kept with a delivery, in bytes.
+const MaxDeliveryError = 4096
+
+// An Attempt is one try of a delivery, leased to one worker.
+type Attempt struct {
+	DeliveryID, WebhookID int64
+	// MessageID identifies the event, on every try and at every endpoint.
+	MessageID string
+	Event     Event
+	URL       string
+	// Secrets sign it: the current one first; none for an endpoint without signatures.
+	Secrets []string
+	Body    []byte
+	// Number is 1 for the first try.
+	Number int64
+	// Failures counts the tries that have failed. Those of a worker that died do not
+	// count.
+	Failures int64
+}
+
+// An AttemptOutcome is what became of a try.
+type AttemptOutcome string
+
+const (
+	// AttemptSucceeded: the endpoint has accepted it.
+	AttemptSucceeded AttemptOutcome = "succeeded"
+	// AttemptRetry: it is to be tried again at RetryAt.
+	AttemptRetry AttemptOutcome = "retry"
+	// AttemptFailed: it will not be tried again. An endpoint that has had no success
+	// since the delivery was made is switched off.
+	AttemptFailed AttemptOutcome = "failed"
+	// AttemptGone: the endpoint has said that it is permanently gone, and is switched
+	// off.
+	AttemptGone AttemptOutcome = "gone"
+)
+
+// An AttemptResult is what a worker reports about a try.
+type AttemptResult struct {
+	Outcome AttemptOutcome
+	RetryAt time.Time
+	// ResponseStatus is the HTTP status, 0 without an answer.
+	ResponseStatus int
+	// Error is cut to MaxDeliveryError.
+	Error string
+}
+
+// SpreadEvents makes deliveries of the next events in the outbox, and reports
+// whether there may be more. Any number of processes may do it at once. Errors:
+// ErrBusy, ErrClosed.
+func (e *Engine) SpreadEvents(ctx context.Context) (more bool, err error) {
+	if err := e.open(); err != nil {
+		return false, err
+	}
+	// Most calls find nothing: they need not wait for the database's lock.
+	waiting, err := outbox.Waiting(inLane(ctx, backend.Events), e.backend.Reader())
+	if err != nil || !waiting {
+		return false, failed("looking for events", needed(err))
+	}
+	err = e.inOutbox(ctx, "spreading events", func(ctx context.Context, tx *backend.Tx) (err error) {
+		more, err = outbox.Spread(ctx, tx, e.millis())
+		return err
+	})
+	return more, err
+}
+
+// inOutbox runs an operation of the worker, which belongs to no single project.
+func (e *Engine) inOutbox(ctx context.Context, doing string, work func(context.Context, *backend.Tx) error) error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	return failed(doing, e.backend.Atomic(ctx, backend.Work{Run: work}))
+}
+
+// Endpoints returns the ids of all active endpoints, of all projects. Errors:
+// ErrClosed.
+func (e *Engine) Endpoints(ctx context.Context) ([]int64, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	ids, err := e.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
+	return ids, failed("looking for endpoints", needed(err))
+}
+
+// ClaimDeliveries leases at most atMost due deliveries of an endpoint to the caller
+// until the lease has passed: only the earliest of each conversion, customer, payout
+// and affiliate. next is when the next one will be due, zero if none waits. Errors:
+// ErrSecretKey if the endpoint's secret cannot be read, ErrBusy, ErrClosed.
+func (e *Engine) ClaimDeliveries(ctx context.Context, webhookID int64, atMost int,
+	lease time.Duration) (claimed []Attempt, next time.Time, err error) {
+	if err := e.open(); err != nil {
+		return nil, next, err
+	}
+	now := e.millis()
+	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), e.backend.Reader(), webhookID, now)
+	if err != nil || !found {
+		return nil, next, failed("looking for deliveries", err)
+	}
+	if due > now || atMost <= 0 {
+		return nil, stored.Instant(due), nil
+	}
+	leasing := outbox.Lease{WebhookID: webhookID, AtMost: atMost, Now: now, Until: now + lease.Milliseconds()}
+	var leased []outbox.Attempt
+	err = e.inOutbox(ctx, "leasing deliveries", func(ctx context.Context, tx *backend.Tx) (err error) {
+		leased, err = leasing.Take(ctx, tx, e.vault)
+		return err
+	})
+	if err != nil {
+		return nil, stored.Instant(due), err
+	}
+	return convert(leased, showAttempt), stored.Instant(due), nil
+}
+
+func showAttempt(a outbox.Attempt) Attempt {
+	return Attempt{
+		DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, MessageID: a.MessageID, Event: Event(a.Event), URL: a.URL,
+		Secrets: a.Secrets, Body: a.Body, Number: a.Number, Failures: a.Failures,
+	}
+}
+
+// FinishAttempt notes what became of a try. It changes nothing if the lease had passed
+// and another worker has tried since, or if the endpoint was switched off. Errors:
+// ErrBusy, ErrClosed.
+func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptResult) error {
+	return e.inOutbox(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
+		return outbox.Result{
+			DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
+			Outcome: outbox.Outcome(result.Outcome), RetryAt: stored.Millis(result.RetryAt),
+			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError),
+		}.Finish(ctx, tx, e.millis())
+	})
+}
+
+// PruneEvents forgets the oldest events and deliveries from before an instant, some
+// hundreds at a time, and reports whether there may be more. It also forgets former
+// secrets that no longer sign. Errors: ErrBusy, ErrClosed.
+func (e *Engine) PruneEvents(ctx context.Context, before time.Time) (more bool, err error) {
+	err = e.inOutbox(ctx, "pruning events", func(ctx context.Context, tx *backend.Tx) (err error) {
+		more, err = outbox.Prune(ctx, tx, stored.Millis(before), e.millis())
+		return err
+	})
+	return more, err
+}
