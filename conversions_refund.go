@@ -53,6 +53,11 @@ func (params *RefundConversionParams) check(now int64) error {
 	if params.Amount.IsSet() && params.Amount.IsZero() {
 		return invalid("amount", "must be more than 0")
 	}
+	if params.RefundReference != "" {
+		if params.RefundReference = form.Trim(params.RefundReference); params.RefundReference == "" {
+			return invalid("refund_reference", "must not be blank")
+		}
+	}
 	if err := cmp.Or(
 		at("amount", form.Amount(params.Amount)),
 		at("refunded_total", form.Amount(params.Total)),
@@ -142,7 +147,10 @@ func (p *Project) refund(
 // the commission that went with it is earned again. The entries of the refund
 // stay. It undoes an Amount, or the refund with a RefundReference, of which nothing
 // more is undone than is still refunded, and which changes nothing the second time;
-// with neither, all that was refunded. Other params than these and Reason are refused.
+// with neither, all that was refunded. An Amount, and a Total that lowers what is
+// refunded, undo first what was refunded without a RefundReference, then the refund of
+// just that amount, or else the latest ones. Other params than these and Reason are
+// refused.
 // Errors: ErrNotFound, also for an unknown RefundReference; ErrInvalid for more than
 // was refunded; ErrConflict when nothing was.
 func (p *Project) UndoRefund(ctx context.Context, id int64, params RefundConversionParams) (*Conversion, error) {
@@ -195,7 +203,7 @@ type refunding struct {
 func (r *refunding) begin(field string, amount money.Amount) (minor *int64, err error) {
 	c := r.before
 	r.field = field
-	r.sale = refunds.Sale{Base: c.BaseValue, Refunded: c.Refunded, Reversed: c.Reversed == 1}
+	r.sale = saleOf(c)
 	if !amount.IsSet() {
 		return nil, nil
 	}
@@ -235,10 +243,10 @@ func (r *refunding) giveOnce(ctx context.Context) error {
 	if err := r.give(); err != nil {
 		return err
 	}
-	taken := r.sale.Refunded - r.before.Refunded
 	return r.InsertRefund(ctx, db.InsertRefundParams{
 		ProjectID: r.project, ConversionID: r.before.ID, Reference: r.params.RefundReference,
-		Amount: stored.OrZero(cmp.Or(amount, &taken)), Taken: taken, CreatedAt: r.now,
+		Amount: stored.OrZero(cmp.Or(amount, new(r.sale.Refunded-r.before.Refunded))),
+		Taken:  r.sale.Given() - saleOf(r.before).Given(), CreatedAt: r.now,
 	})
 }
 
@@ -295,7 +303,7 @@ func (r *refunding) undoOnce(ctx context.Context) error {
 		r.outcome.Unchanged = true
 		return nil
 	}
-	r.outcome = r.sale.UndoUpTo(known.Taken)
+	r.outcome = r.sale.UndoTaken(known.Taken)
 	return r.Tx.UndoRefund(ctx, db.UndoRefundParams{
 		ProjectID: r.project, ConversionID: r.before.ID, Reference: r.params.RefundReference, UndoneAt: &r.now,
 	})
@@ -327,6 +335,9 @@ func (r *refunding) save(ctx context.Context) (*Conversion, error) {
 	after := *r.before
 	after.Refunded, after.Reversed = r.sale.Refunded, stored.Flag(r.sale.Reversed)
 	if !r.outcome.Unchanged {
+		if err := r.forget(ctx); err != nil {
+			return nil, err
+		}
 		why := cause{kind: ledger.Reversal, note: r.params.Reason, field: r.field}
 		if after.Refunded < r.before.Refunded || after.Reversed < r.before.Reversed {
 			why.kind, why.undoes = ledger.Correction, true // positive entries are no reversals
@@ -346,7 +357,40 @@ func (r *refunding) save(ctx context.Context) (*Conversion, error) {
 	return shown, nil
 }
 
+// forget says of the refunds with references what of them is undone where something is
+// without naming one of them.
+func (r *refunding) forget(ctx context.Context) error {
+	before := saleOf(r.before)
+	less := before.Given() - r.sale.Given()
+	if less <= 0 || r.params.RefundReference != "" {
+		return nil
+	}
+	known, err := r.ListRefundsLeft(ctx, db.ListRefundsLeftParams{ProjectID: r.project, ConversionID: r.before.ID})
+	if err != nil || len(known) == 0 {
+		return err
+	}
+	taken := make([]int64, len(known))
+	for i, k := range known {
+		taken[i] = k.Taken
+	}
+	for i, left := range before.Forget(less, taken) {
+		if left == taken[i] {
+			continue
+		}
+		if err := r.SetRefundTaken(ctx, db.SetRefundTakenParams{
+			ProjectID: r.project, ConversionID: r.before.ID, Reference: known[i].Reference, Taken: left,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // refundedInFull reports whether all of a conversion was given back.
 func refundedInFull(c *db.Conversion) bool {
-	return refunds.Sale{Base: c.BaseValue, Refunded: c.Refunded, Reversed: c.Reversed == 1}.Whole()
+	return saleOf(c).Whole()
+}
+
+func saleOf(c *db.Conversion) refunds.Sale {
+	return refunds.Sale{Base: c.BaseValue, Refunded: c.Refunded, Reversed: c.Reversed == 1}
 }

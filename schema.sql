@@ -228,13 +228,14 @@ CREATE INDEX refgrow_conversions_signups ON refgrow_conversions (referral_id, cr
     WHERE type = 'signup' AND referral_id IS NOT NULL;
 
 -- Refunds that have a reference of their own, each of which counts once. amount is what
--- was told and taken what was left for it.
+-- was told; taken is what it took and was not undone since, 1 for the whole of a free
+-- sale. What those that were not undone took is at most what is refunded.
 CREATE TABLE refgrow_refunds (
     conversion_id INTEGER NOT NULL REFERENCES refgrow_conversions (id),
     reference     TEXT NOT NULL,
     project_id    INTEGER NOT NULL,
     amount        INTEGER NOT NULL CHECK (amount BETWEEN 0 AND 9000000000000000),
-    taken         INTEGER NOT NULL CHECK (taken BETWEEN 0 AND amount),
+    taken         INTEGER NOT NULL CHECK (taken BETWEEN 0 AND 9000000000000000),
     created_at    INTEGER NOT NULL,
     undone_at     INTEGER,
     PRIMARY KEY (conversion_id, reference)

@@ -138,7 +138,9 @@
 //
 // undo-refund is for a refund that did not happen, and deletes no entry: it undoes an
 // amount, or the refund with a refund_reference (of which nothing more is undone than is
-// still refunded; the second time nothing), or all. While something is refunded,
+// still refunded; the second time nothing), or all. An amount, and a refunded_total that
+// lowers what is refunded, undo first what was refunded without a refund_reference, then
+// the refund of just that amount, or else the latest ones. While something is refunded,
 // base_value must stay above it (400), and that of a refunded free sale cannot be raised
 // (409).
 //

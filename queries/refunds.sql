@@ -6,6 +6,16 @@ WHERE conversion_id = @conversion_id AND reference = @reference AND project_id =
 INSERT INTO refgrow_refunds (conversion_id, reference, project_id, amount, taken, created_at)
 VALUES (@conversion_id, @reference, @project_id, @amount, @taken, @created_at);
 
+-- Those of which something can be undone, the latest first.
+-- name: ListRefundsLeft :many
+SELECT reference, taken FROM refgrow_refunds
+WHERE conversion_id = @conversion_id AND project_id = @project_id AND undone_at IS NULL AND taken > 0
+ORDER BY created_at DESC, reference DESC;
+
+-- name: SetRefundTaken :exec
+UPDATE refgrow_refunds SET taken = @taken
+WHERE conversion_id = @conversion_id AND reference = @reference AND project_id = @project_id;
+
 -- name: UndoRefund :exec
 UPDATE refgrow_refunds SET undone_at = @undone_at
 WHERE conversion_id = @conversion_id AND reference = @reference AND project_id = @project_id;

@@ -90,6 +90,56 @@ func refundByName(w *world) {
 	w.verify()
 }
 
+// What is undone without a name is no longer there to be undone by one.
+func undoWithoutName(w *world) {
+	jane := w.affiliate("jane")
+	sale := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"), Value: money.MustParse("50.00 USD"),
+		Reference: "in_1",
+	})
+	named := func(name, amount string) refgrow.RefundConversionParams {
+		p := refgrow.RefundConversionParams{RefundReference: name}
+		if amount != "" {
+			p.Amount = money.MustParse(amount + " USD")
+		}
+		return p
+	}
+	undo := func(what string, id int64, params refgrow.RefundConversionParams, want string) {
+		w.Helper()
+		w.came(what, must(w.shop.UndoRefund(w.Context(), id, params)), want)
+	}
+	w.told("one", "in_1", named("re_1", "30"), "30.00 eligible")
+	undo("undoing all", sale.ID, refgrow.RefundConversionParams{}, "0.00 eligible")
+	w.told("another one", "in_1", named("re_2", "40"), "40.00 eligible")
+	undo("undoing the first one, which is undone", sale.ID, named("re_1", ""), "40.00 eligible unchanged")
+	w.told("a third one, with blanks around its name", "in_1", named(" re_3 ", "20"), "60.00 eligible")
+	undo("undoing just what the second one took", sale.ID, named("", "40"), "20.00 eligible")
+	undo("undoing the second one", sale.ID, named("re_2", ""), "20.00 eligible unchanged")
+	w.told("one without a name", "in_1", named("", "15"), "35.00 eligible")
+	undo("undoing part of it", sale.ID, named("", "10"), "25.00 eligible")
+	undo("undoing the rest of it and some of the third one", sale.ID, named("", "10"), "15.00 eligible")
+	undo("undoing the third one", sale.ID, named("re_3", ""), "0.00 eligible")
+	w.told("a fourth one", "in_1", named("re_4", "50"), "50.00 eligible")
+	lower := refgrow.RefundConversionParams{Total: money.MustParse("20.00 USD"), Lower: true}
+	w.told("a lower total", "in_1", lower, "20.00 eligible")
+	undo("undoing what is left of the fourth one", sale.ID, named("re_4", ""), "0.00 eligible")
+
+	signup := w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("2.00 USD"), Reference: "signup",
+	})
+	again := named("re_6", "")
+	again.Cap = true
+	w.told("the whole of a signup", "signup", named("re_5", ""), "0.00 refunded")
+	w.told("the whole of it under another name", "signup", again, "0.00 refunded unchanged")
+	undo("undoing what took nothing", signup.ID, named("re_6", ""), "0.00 refunded unchanged")
+	undo("undoing what took it", signup.ID, named(" re_5", ""), "0.00 eligible")
+	w.told("once more", "signup", named("re_7", ""), "0.00 refunded")
+	undo("undoing it without a name", signup.ID, refgrow.RefundConversionParams{}, "0.00 eligible")
+	w.told("and once more", "signup", named("re_8", ""), "0.00 refunded")
+	undo("undoing what is undone", signup.ID, named("re_7", ""), "0.00 refunded unchanged")
+	w.verify()
+}
+
 // Totals come to the same in any order, however often; one without an instant counts
 // when it is new.
 func refundByTotal(w *world) {

@@ -280,6 +280,8 @@ type Querier interface {
 	ListProjects(ctx context.Context) ([]Project, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
+	// Those of which something can be undone, the latest first.
+	ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams) ([]ListRefundsLeftRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
 	// Of each rule that could price a conversion, at most four, the version that was the
 	// last one to begin or to end by an instant; of the project's own, which is always there,
@@ -348,6 +350,7 @@ type Querier interface {
 	// The conversions of a paid payout whose flag is no longer right: one that brings its
 	// account something is paid exactly when as much of it is settled there.
 	SetPaidOfPayout(ctx context.Context, arg SetPaidOfPayoutParams) ([]SetPaidOfPayoutRow, error)
+	SetRefundTaken(ctx context.Context, arg SetRefundTakenParams) error
 	SetRefundTotal(ctx context.Context, arg SetRefundTotalParams) error
 	// What counted against a payout at an instant although it was not available: what the
 	// payouts that were pending reserved of it, and each group of unreserved entries that

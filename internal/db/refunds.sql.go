@@ -110,6 +110,68 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 	return err
 }
 
+const listRefundsLeft = `-- name: ListRefundsLeft :many
+SELECT reference, taken FROM refgrow_refunds
+WHERE conversion_id = ?1 AND project_id = ?2 AND undone_at IS NULL AND taken > 0
+ORDER BY created_at DESC, reference DESC
+`
+
+type ListRefundsLeftParams struct {
+	ConversionID int64
+	ProjectID    int64
+}
+
+type ListRefundsLeftRow struct {
+	Reference string
+	Taken     int64
+}
+
+// Those of which something can be undone, the latest first.
+func (q *Queries) ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams) ([]ListRefundsLeftRow, error) {
+	rows, err := q.db.QueryContext(ctx, listRefundsLeft, arg.ConversionID, arg.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRefundsLeftRow{}
+	for rows.Next() {
+		var i ListRefundsLeftRow
+		if err := rows.Scan(&i.Reference, &i.Taken); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const setRefundTaken = `-- name: SetRefundTaken :exec
+UPDATE refgrow_refunds SET taken = ?1
+WHERE conversion_id = ?2 AND reference = ?3 AND project_id = ?4
+`
+
+type SetRefundTakenParams struct {
+	Taken        int64
+	ConversionID int64
+	Reference    string
+	ProjectID    int64
+}
+
+func (q *Queries) SetRefundTaken(ctx context.Context, arg SetRefundTakenParams) error {
+	_, err := q.db.ExecContext(ctx, setRefundTaken,
+		arg.Taken,
+		arg.ConversionID,
+		arg.Reference,
+		arg.ProjectID,
+	)
+	return err
+}
+
 const setRefundTotal = `-- name: SetRefundTotal :exec
 INSERT INTO refgrow_refund_totals (conversion_id, project_id, amount, told_at)
 VALUES (?1, ?2, ?3, ?4)

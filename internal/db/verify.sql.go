@@ -1283,6 +1283,11 @@ UNION ALL
 SELECT 'refund of conversion', f.conversion_id, 'reference', f.reference, '1 to 255 characters'
 FROM refgrow_refunds f WHERE f.project_id = ?1 AND length(f.reference) NOT BETWEEN 1 AND 255
 UNION ALL
+SELECT 'refunds of conversion', c.id, 'taken', CAST(SUM(f.taken) AS TEXT), 'at most what is refunded'
+FROM refgrow_refunds f JOIN refgrow_conversions c ON c.id = f.conversion_id
+WHERE f.project_id = ?1 AND f.undone_at IS NULL
+GROUP BY c.id HAVING SUM(f.taken) > MAX(c.refunded, c.reversed)
+UNION ALL
 SELECT 'total refunded of conversion', f.conversion_id, 'total', CAST(f.amount AS TEXT), 'that of a conversion of the project'
 FROM refgrow_refund_totals f LEFT JOIN refgrow_conversions c ON c.id = f.conversion_id
 WHERE f.project_id = ?1 AND (c.id IS NULL OR c.project_id <> f.project_id)

@@ -4,7 +4,10 @@
 // commissions.
 package refunds
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // What is wrong with what was told. The callers say it in words.
 var (
@@ -103,7 +106,7 @@ func (s *Sale) TellNow(amount, now int64, lower bool) (Outcome, error) {
 	if s.Base == nil {
 		return Outcome{}, ErrNoBase
 	}
-	if !lower && (s.Told != nil && amount <= s.Told.Amount || amount < s.given()) {
+	if !lower && (s.Told != nil && amount <= s.Told.Amount || amount < s.Given()) {
 		return Outcome{Unchanged: true}, nil
 	}
 	if s.Told != nil {
@@ -112,10 +115,11 @@ func (s *Sale) TellNow(amount, now int64, lower bool) (Outcome, error) {
 	return s.take(Total{Amount: amount, At: now}), nil
 }
 
-// given is the least total that says what is so already.
-func (s Sale) given() int64 {
+// Given is the least total that says what is so already: what was given back, and 1 for
+// the whole of a free sale, of which any amount is the whole.
+func (s Sale) Given() int64 {
 	if s.Reversed {
-		return 1 // of a free sale any amount is the whole
+		return 1
 	}
 	return s.Refunded
 }
@@ -151,12 +155,40 @@ func (s *Sale) Undo(amount *int64) error {
 	return nil
 }
 
-// UndoUpTo takes back an amount of what was given back, or what there still is of it; of
-// a free sale all of it.
-func (s *Sale) UndoUpTo(amount int64) Outcome {
+// UndoTaken takes back what a refund with a name took, as Given says it: of a free sale
+// that is the whole, or nothing where it was given back already.
+func (s *Sale) UndoTaken(taken int64) Outcome {
 	before := *s
-	s.Refunded, s.Reversed = s.Refunded-min(amount, s.Refunded), false
+	if s.Reversed {
+		s.Reversed = taken == 0
+	} else {
+		s.Refunded -= taken
+	}
 	return Outcome{Unchanged: s.is(before)}
+}
+
+// Forget says what is left of what refunds with names took, the latest first, once so
+// much less is given back, and none of them is named. What has no name goes first. What
+// goes beyond that is the refund that took just so much, or else of the latest ones.
+func (s Sale) Forget(less int64, taken []int64) []int64 {
+	left := slices.Clone(taken)
+	unnamed := s.Given()
+	for _, t := range taken {
+		unnamed -= t
+	}
+	if less <= unnamed {
+		return left
+	}
+	if i := slices.Index(left, less); i >= 0 {
+		left[i] = 0
+		return left
+	}
+	less -= unnamed
+	for i, t := range left {
+		part := min(less, t)
+		left[i], less = t-part, less-part
+	}
+	return left
 }
 
 // is reports whether as much of the sale was given back as before.

@@ -3,6 +3,7 @@ package refunds_test
 import (
 	"errors"
 	"math/rand"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -124,8 +125,8 @@ func TestOutcomes(t *testing.T) {
 		return func(s *refunds.Sale) (refunds.Outcome, error) { return refunds.Outcome{}, s.Undo(&amount) }
 	}
 	undoAll := func(s *refunds.Sale) (refunds.Outcome, error) { return refunds.Outcome{}, s.Undo(nil) }
-	upTo := func(amount int64) func(*refunds.Sale) (refunds.Outcome, error) {
-		return func(s *refunds.Sale) (refunds.Outcome, error) { return s.UndoUpTo(amount), nil }
+	named := func(taken int64) func(*refunds.Sale) (refunds.Outcome, error) {
+		return func(s *refunds.Sale) (refunds.Outcome, error) { return s.UndoTaken(taken), nil }
 	}
 	capped, unchanged := refunds.Outcome{Capped: true}, refunds.Outcome{Unchanged: true}
 	both, done := refunds.Outcome{Capped: true, Unchanged: true}, refunds.Outcome{}
@@ -195,10 +196,11 @@ func TestOutcomes(t *testing.T) {
 		"undoing that of a free sale":         {reversed, undoAll, done, nil, 0, false},
 		"undoing part of that of a free sale": {reversed, undo(1), done, refunds.ErrNoBase, 0, true},
 		"undoing that of a signup":            {backed, undoAll, done, nil, 0, false},
-		"undoing one refund":                  {of(10, 6), upTo(2), done, nil, 4, false},
-		"undoing one of which less is left":   {of(10, 1), upTo(2), done, nil, 0, false},
-		"undoing one of which nothing is":     {of(10, 0), upTo(2), unchanged, nil, 0, false},
-		"undoing one of a free sale":          {reversed, upTo(0), done, nil, 0, false},
+		"undoing one with a name":             {of(10, 6), named(2), done, nil, 4, false},
+		"undoing one that took nothing":       {of(10, 6), named(0), unchanged, nil, 6, false},
+		"undoing one of a free sale":          {reversed, named(1), done, nil, 0, false},
+		"undoing one that took none of it":    {reversed, named(0), unchanged, nil, 0, true},
+		"undoing one that took a signup":      {backed, named(1), done, nil, 0, false},
 	} {
 		sale := test.sale
 		got, err := test.do(&sale)
@@ -219,5 +221,30 @@ func TestTotalsWithoutAnInstantComeLast(t *testing.T) {
 	}
 	if outcome, _ := sale.Tell(refunds.Total{Amount: 4, At: 200}); !outcome.Unchanged || sale.Refunded != 5 {
 		t.Errorf("%d is refunded", sale.Refunded)
+	}
+}
+
+// What is undone without a name is first what was given back without one, then the
+// refund of just that amount, then the latest.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	base := int64(100)
+	for name, test := range map[string]struct {
+		refunded, less int64
+		taken, want    []int64
+	}{
+		"of what has no name":              {60, 10, []int64{30, 20}, []int64{30, 20}},
+		"of that, though one took as much": {70, 20, []int64{30, 20}, []int64{30, 20}},
+		"more than that":                   {60, 15, []int64{30, 20}, []int64{25, 20}},
+		"as much as one took":              {60, 20, []int64{30, 20}, []int64{30, 0}},
+		"as much as two took":              {40, 20, []int64{20, 20}, []int64{0, 20}},
+		"more than the latest took":        {50, 40, []int64{30, 20}, []int64{0, 10}},
+		"all":                              {60, 60, []int64{30, 20}, []int64{0, 0}},
+		"without names":                    {60, 10, nil, nil},
+	} {
+		got := refunds.Sale{Base: &base, Refunded: test.refunded}.Forget(test.less, test.taken)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %d are left, want %d", name, got, test.want)
+		}
 	}
 }

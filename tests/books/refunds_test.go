@@ -1,6 +1,7 @@
 package books_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/big"
@@ -35,9 +36,13 @@ type (
 		After   time.Duration // the conversion; 0 for without an instant
 		Lower   bool
 	}
-	// A modelRefund is a refund with a name.
+	// A modelRefund is a refund with a name: what was told, what of it can be undone, and
+	// whether it took back the whole of a free sale.
 	modelRefund struct {
+		name        string
+		at          int64
 		told, taken *big.Rat
+		whole       bool
 		undone      bool
 	}
 	// A modelTotal is what was told to be refunded by an instant.
@@ -190,19 +195,59 @@ func (m *model) refund(id int64, params refgrow.RefundConversionParams) (f refun
 		if amount != nil {
 			told = amount
 		}
-		c.name(params.RefundReference, modelRefund{told: told, taken: taken})
+		c.keep(modelRefund{params.RefundReference, m.now, told, taken, c.free() && !c.gone(), false})
 	}
 	f.capped, f.unchanged = over, c.gone()
 	m.refunded(c, new(big.Rat).Add(c.refunded, taken), c.free(), params.Reason)
 	return f
 }
 
-// name keeps what became of a refund with a name.
-func (c *modelConversion) name(reference string, r modelRefund) {
+// keep keeps what became of a refund with a name.
+func (c *modelConversion) keep(r modelRefund) {
 	refunds := make(map[string]modelRefund)
 	maps.Copy(refunds, c.refunds)
-	refunds[reference] = r
+	refunds[r.name] = r
 	c.refunds = refunds
+}
+
+// undoUnnamed makes less be refunded, without a name. It comes off what has no name; if
+// that is not enough, off the refund of exactly as much, or off one after the other.
+func (c *modelConversion) undoUnnamed(refunded *big.Rat, reversed bool) {
+	var named []modelRefund
+	unnamed := new(big.Rat).Set(c.refunded)
+	for _, r := range c.refunds {
+		if r.undone {
+			continue
+		}
+		if r.whole = r.whole && reversed; !r.whole {
+			c.keep(r)
+		}
+		named = append(named, r)
+		unnamed.Sub(unnamed, r.taken)
+	}
+	slices.SortFunc(named, func(a, b modelRefund) int {
+		return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(b.name, a.name))
+	})
+	less := new(big.Rat).Sub(c.refunded, refunded)
+	if less.Cmp(unnamed) <= 0 {
+		return
+	}
+	for _, r := range named {
+		if r.taken.Cmp(less) == 0 {
+			r.taken = new(big.Rat)
+			c.keep(r)
+			return
+		}
+	}
+	for less.Sub(less, unnamed); less.Sign() > 0; named = named[1:] {
+		r, part := named[0], new(big.Rat).Set(less)
+		if part.Cmp(r.taken) > 0 {
+			part.Set(r.taken)
+		}
+		r.taken = new(big.Rat).Sub(r.taken, part)
+		less.Sub(less, part)
+		c.keep(r)
+	}
 }
 
 // refunding returns the conversion that a refund is about, and its amount, nil for
@@ -276,6 +321,7 @@ func (m *model) tell(id int64, params refgrow.RefundConversionParams) (f refundF
 		refunded, reversed = c.base, c.free()
 	}
 	f.unchanged = refunded.Cmp(c.refunded) == 0 && reversed == c.reversed
+	c.undoUnnamed(refunded, reversed)
 	m.refunded(c, refunded, reversed, "")
 	return f
 }
@@ -307,13 +353,9 @@ func (m *model) undo(id int64, params refgrow.RefundConversionParams) (f refundF
 			return f
 		}
 		r.undone = true
-		c.name(params.RefundReference, r)
-		amount = r.taken
-		if amount.Cmp(c.refunded) > 0 {
-			amount = c.refunded
-		}
-		f.unchanged = amount.Sign() == 0 && !c.reversed
-		m.refunded(c, new(big.Rat).Sub(c.refunded, amount), false, params.Reason)
+		c.keep(r)
+		f.unchanged = r.taken.Sign() == 0 && !r.whole
+		m.refunded(c, new(big.Rat).Sub(c.refunded, r.taken), c.reversed && !r.whole, params.Reason)
 		return f
 	}
 	switch {
@@ -325,7 +367,9 @@ func (m *model) undo(id int64, params refgrow.RefundConversionParams) (f refundF
 		f.add(refgrow.CodeInvalid, c.reversed || amount.Cmp(c.refunded) > 0)
 	}
 	if len(f.faults) == 0 {
-		m.refunded(c, new(big.Rat).Sub(c.refunded, amount), false, params.Reason)
+		left := new(big.Rat).Sub(c.refunded, amount)
+		c.undoUnnamed(left, false)
+		m.refunded(c, left, false, params.Reason)
 	}
 	return f
 }
