@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -369,6 +370,9 @@ func (r *refunding) forget(ctx context.Context) error {
 	if err != nil || len(known) == 0 {
 		return err
 	}
+	slices.SortFunc(known, func(a, b db.ListRefundsLeftRow) int { // the latest first
+		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.Reference, a.Reference))
+	})
 	taken := make([]int64, len(known))
 	for i, k := range known {
 		taken[i] = k.Taken

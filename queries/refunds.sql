@@ -6,11 +6,10 @@ WHERE conversion_id = @conversion_id AND reference = @reference AND project_id =
 INSERT INTO refgrow_refunds (conversion_id, reference, project_id, amount, taken, created_at)
 VALUES (@conversion_id, @reference, @project_id, @amount, @taken, @created_at);
 
--- Those of which something can be undone, the latest first.
+-- Those of which something can be undone.
 -- name: ListRefundsLeft :many
-SELECT reference, taken FROM refgrow_refunds
-WHERE conversion_id = @conversion_id AND project_id = @project_id AND undone_at IS NULL AND taken > 0
-ORDER BY created_at DESC, reference DESC;
+SELECT reference, taken, created_at FROM refgrow_refunds
+WHERE conversion_id = @conversion_id AND project_id = @project_id AND undone_at IS NULL AND taken > 0;
 
 -- name: SetRefundTaken :exec
 UPDATE refgrow_refunds SET taken = @taken

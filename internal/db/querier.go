@@ -280,7 +280,7 @@ type Querier interface {
 	ListProjects(ctx context.Context) ([]Project, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
-	// Those of which something can be undone, the latest first.
+	// Those of which something can be undone.
 	ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams) ([]ListRefundsLeftRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
 	// Of each rule that could price a conversion, at most four, the version that was the

@@ -111,9 +111,8 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) erro
 }
 
 const listRefundsLeft = `-- name: ListRefundsLeft :many
-SELECT reference, taken FROM refgrow_refunds
+SELECT reference, taken, created_at FROM refgrow_refunds
 WHERE conversion_id = ?1 AND project_id = ?2 AND undone_at IS NULL AND taken > 0
-ORDER BY created_at DESC, reference DESC
 `
 
 type ListRefundsLeftParams struct {
@@ -124,9 +123,10 @@ type ListRefundsLeftParams struct {
 type ListRefundsLeftRow struct {
 	Reference string
 	Taken     int64
+	CreatedAt int64
 }
 
-// Those of which something can be undone, the latest first.
+// Those of which something can be undone.
 func (q *Queries) ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams) ([]ListRefundsLeftRow, error) {
 	rows, err := q.db.QueryContext(ctx, listRefundsLeft, arg.ConversionID, arg.ProjectID)
 	if err != nil {
@@ -136,7 +136,7 @@ func (q *Queries) ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams
 	items := []ListRefundsLeftRow{}
 	for rows.Next() {
 		var i ListRefundsLeftRow
-		if err := rows.Scan(&i.Reference, &i.Taken); err != nil {
+		if err := rows.Scan(&i.Reference, &i.Taken, &i.CreatedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -142,13 +142,16 @@ func TestEveryCharacterOfDomains(t *testing.T) {
 func TestFormsOfEmails(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		local := rapid.StringOfN(rapid.OneOf(rapid.RuneFrom([]rune("aAbJ.+-_\u0301\u030c\u0331\u0308é\u00c9ßſ")),
-			rapid.Rune()), 1, 12, 64)
-		domain := rapid.StringOfN(rapid.OneOf(rapid.RuneFrom([]rune("aAü\u0308.-ßſ。")), rapid.Rune()), 1, 12, 200)
-		text := local.Draw(t, "local") + "@" + domain.Draw(t, "domain")
+		mostly := func(usual string) *rapid.Generator[rune] {
+			runes := rapid.RuneFrom([]rune(usual))
+			return rapid.OneOf(runes, runes, runes, runes, runes, runes, rapid.Rune())
+		}
+		local := rapid.StringOfN(mostly("aAbJ+-_\u0301\u030c\u0331\u0308é\u00c9ßſ"), 0, 8, 56)
+		domain := rapid.StringOfN(mostly("aAü\u0308.ßſ。"), 0, 8, 100)
+		text := "x" + local.Draw(t, "local") + "@x" + domain.Draw(t, "domain") + "x.example"
 		form, err := CustomerEmail(text)
 		if err != nil {
-			t.Skip(err)
+			return
 		}
 		if _, host, _ := strings.Cut(form, "@"); !ASCII(host) || host != strings.ToLower(host) {
 			t.Fatalf("the domain of %q is %q", text, host)
