@@ -78,13 +78,7 @@ func (u *UpdateConversionParams) check() error {
 			}
 		}
 	}
-	if reference := u.Reference.Value(); reference != nil {
-		u.Reference = Set(form.Trim(*reference))
-	}
-	return cmp.Or(
-		givenText("reference", u.Reference),
-		givenText("coupon_code_used", u.CouponCode),
-	)
+	return cmp.Or(givenText("reference", &u.Reference), givenText("coupon_code_used", &u.CouponCode))
 }
 
 // UpdateConversion changes a conversion and enters the difference in the books.

@@ -101,10 +101,8 @@ func (params *RecordConversionParams) check() error {
 	if !params.OccurredAt.IsZero() && params.OccurredAt.Before(time.Unix(0, 0)) {
 		return invalid("occurred_at", "must not be before 1970")
 	}
-	if reference := form.Trim(params.Reference); reference != "" || params.Reference == "" {
+	if reference := form.Trim(params.Reference); reference != "" {
 		params.Reference = reference
-	} else {
-		return invalid("reference", "must not be blank")
 	}
 	if err := at("reference", form.Text(params.Reference, form.MaxText)); err != nil {
 		return err

@@ -47,7 +47,8 @@ type Coupon struct {
 type CreateCouponParams struct {
 	AffiliateID int64
 	// Code is 3 to 64 characters of A-Z, a-z, 0-9, - and _, and unique in the project.
-	Code                     string
+	Code string
+	// Blanks around the ids of payment providers are trimmed.
 	StripeCouponID           string
 	LemonSqueezyDiscountCode string
 	// Status defaults to CouponActive.
@@ -109,8 +110,8 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 		}
 		row := db.GetCouponRow{
 			ProjectID: o.project, AffiliateID: affiliate.ID, Code: params.Code,
-			StripeCouponID:           stored.TextOrNull(params.StripeCouponID),
-			LemonsqueezyDiscountCode: stored.TextOrNull(params.LemonSqueezyDiscountCode),
+			StripeCouponID:           stored.TextOrNull(form.Trim(params.StripeCouponID)),
+			LemonsqueezyDiscountCode: stored.TextOrNull(form.Trim(params.LemonSqueezyDiscountCode)),
 			Status:                   string(params.Status), CreatedAt: o.now,
 			AffiliateEmail: affiliate.Email, AffiliateReferralCode: affiliate.ReferralCode,
 		}
@@ -161,7 +162,7 @@ func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCoupo
 	})
 }
 
-func (u UpdateCouponParams) check() error {
+func (u *UpdateCouponParams) check() error {
 	if u.AffiliateID != nil {
 		if err := at("affiliate_id", form.ID(*u.AffiliateID)); err != nil {
 			return err
@@ -177,10 +178,10 @@ func (u UpdateCouponParams) check() error {
 			return err
 		}
 	}
-	if err := givenText("stripe_coupon_id", u.StripeCouponID); err != nil {
-		return err
-	}
-	return givenText("lemonsqueezy_discount_code", u.LemonSqueezyDiscountCode)
+	return cmp.Or(
+		givenText("stripe_coupon_id", &u.StripeCouponID),
+		givenText("lemonsqueezy_discount_code", &u.LemonSqueezyDiscountCode),
+	)
 }
 
 func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (*db.GetCouponRow, error) {

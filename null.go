@@ -34,12 +34,13 @@ func set[T any](field *T, value *T) {
 	}
 }
 
-// givenText checks the text of a three-state field: null clears it, an empty text is
-// refused because it could mean either.
-func givenText(field string, text Null[string]) error {
+// givenText checks and trims the text of a three-state field: null clears it, an empty
+// text is refused because it could mean either.
+func givenText(field string, text *Null[string]) error {
 	if text.Value() == nil {
 		return nil
 	}
+	*text = Set(form.Trim(*text.Value()))
 	if *text.Value() == "" {
 		return invalid(field, "must not be empty: leave it out, or clear it with null")
 	}

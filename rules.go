@@ -135,7 +135,7 @@ type Rule struct {
 type CreateRuleParams struct {
 	// AffiliateID or Product must be given, or both.
 	AffiliateID int64
-	// Product is compared exactly with that of a conversion.
+	// Product is compared exactly with that of a conversion; blanks around it are trimmed.
 	Product    string
 	Commission Commission
 	// Duration defaults to Lifetime.
@@ -166,6 +166,7 @@ func (p *Project) CreateRule(ctx context.Context, params CreateRuleParams) (*Rul
 	if err := at("product", form.Text(params.Product, form.MaxText)); err != nil {
 		return nil, err
 	}
+	params.Product = form.Trim(params.Product) // as that of a conversion is
 	var id int64
 	var rule db.CommissionRule
 	err := p.write(ctx, "setting a commission rule", func(ctx context.Context, o *op) error {

@@ -323,8 +323,8 @@
 // In a change, null clears partner_slug, payout_preferences and what is in them,
 // base_value, reference, coupon_code_used, a conversion's or a referral's
 // affiliate_id, stripe_coupon_id, lemonsqueezy_discount_code and landing_url;
-// elsewhere it is an error. An empty string is an error, except in a tolerant field and in
-// what a click says about a browser. What payout_preferences does not name stays as it is.
+// elsewhere it is an error. An empty string, or one of blanks alone, is an error, except in
+// a tolerant field and in what a click says about a browser. What payout_preferences does not name stays as it is.
 //
 // Where every field is optional, an absent body is an empty object. Content-Type is not
 // looked at: what is sent is told apart by its bytes. Nothing is ever unpacked: a

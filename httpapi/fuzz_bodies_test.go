@@ -266,6 +266,9 @@ func tolerated(call fuzzedCall, sent map[string]any) map[string]any {
 		text, isText := v.(string)
 		switch {
 		case !isText:
+		case slices.Contains([]string{"stripe_coupon_id", "lemonsqueezy_discount_code"}, name),
+			name == "product" && call.path == "/rules":
+			sent[name] = strings.TrimFunc(text, blank)
 		case slices.Contains([]string{"value", "base_value", "amount", "refunded_total", "minimum", "affiliate_id",
 			"referred_user_id", "conversion_id", "hold_days", "cookie_days", "from", "delivery_id", "minimum_payout"}, name):
 			if !strings.HasPrefix(text, "-") && name == "from" {

@@ -91,7 +91,8 @@ func createdAt(item map[string]any) time.Time {
 }
 
 func codePart(value string) func(map[string]any) bool {
-	if utf8.RuneCountInString(value) > 255 || strings.ContainsFunc(value, unicode.IsControl) {
+	if utf8.RuneCountInString(value) > 255 || strings.ContainsFunc(value, unicode.IsControl) ||
+		value != "" && strings.TrimFunc(value, blank) == "" {
 		return nil
 	}
 	return func(item map[string]any) bool { return strings.Contains(folded(item["coupon_code"]), folded(value)) }

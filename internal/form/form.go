@@ -78,13 +78,15 @@ func Fold(code string) string {
 }
 
 // Text checks a free text of at most longest characters, which may be absent. Control
-// characters have no business in one.
+// characters have no business in one, and blanks alone say nothing.
 func Text(text string, longest int) error {
 	switch {
 	case utf8.RuneCountInString(text) > longest:
 		return fmt.Errorf("is longer than %d characters", longest)
 	case !Printable(text):
 		return errors.New("must be valid UTF-8 without control characters")
+	case text != "" && Trim(text) == "":
+		return errors.New("must not be blank")
 	}
 	return nil
 }
