@@ -60,10 +60,11 @@ type CommissionInputs struct {
 	Rounding string
 	// FirstPurchaseAt is the customer's first purchase, for a rule of some months.
 	FirstPurchaseAt *time.Time
-	// EarlierPurchases, for a rule of the first purchase, and EarlierPayments, for
-	// one of some payments, are how many there were before, counted no further than
-	// the rule asks. They are nil for an unknown customer.
-	EarlierPurchases, EarlierPayments *int64
+	// EarlierPurchases, for a rule of the first purchase, is how many of the customer's
+	// purchases came before this one; OtherPayments, for a rule of some payments, how
+	// many others were payments when it was priced, earlier and later ones. They are
+	// counted no further than the rule asks, and nil for an unknown customer.
+	EarlierPurchases, OtherPayments *int64
 }
 
 // ExplainConversion explains how a conversion was credited and priced, and what became
@@ -101,7 +102,13 @@ func (p *Project) ExplainConversion(ctx context.Context, id int64) (*Explanation
 		if err != nil {
 			return err
 		}
-		e.Sentence = e.sentence(&row, code, ledger.BookOf(entries, &row), now)
+		reserved, err := q.ListReservedOfConversion(ctx, db.ListReservedOfConversionParams{
+			ProjectID: p.id, ConversionID: id, AffiliateID: stored.OrZero(row.AffiliateID), Currency: row.Currency,
+		})
+		if err != nil {
+			return err
+		}
+		e.Sentence = e.sentence(&row, code, standingOf(ledger.BookOf(entries, &row), reserved, now))
 		explanation = e
 		return nil
 	})
@@ -157,13 +164,14 @@ func explainCommission(ctx context.Context, q db.Querier, c *db.Conversion) (Com
 	if rule.Duration == string(pricing.FirstPurchase) {
 		e.Inputs.EarlierPurchases = c.PricedBefore
 	} else {
-		e.Inputs.EarlierPayments = c.PricedBefore
+		e.Inputs.OtherPayments = c.PricedBefore
 	}
 	return e, nil
 }
 
-// sentence puts the explanation into words.
-func (e *Explanation) sentence(row *db.Conversion, code string, b *ledger.Book, now int64) string {
+// sentence puts the explanation into words. It names no sum of 0, but the base value of a
+// free sale.
+func (e *Explanation) sentence(row *db.Conversion, code string, s standing) string {
 	parts := append([]string{e.credit(code)}, e.Decision.remarks()...)
 	parts = append(parts, e.earning())
 	refund := ""
@@ -174,13 +182,15 @@ func (e *Explanation) sentence(row *db.Conversion, code string, b *ledger.Book, 
 		refund = fmt.Sprintf("%s of the sale was refunded", c.Refunded)
 	}
 	if refund != "" {
-		if row.AffiliateID != nil {
-			refund += fmt.Sprintf(", which took back %s", e.money(pricing.TakenBack(row)))
+		if back := pricing.TakenBack(row); row.AffiliateID != nil && back > 0 {
+			refund += fmt.Sprintf(", which took back %s", e.money(back))
+		} else if row.AffiliateID != nil && row.Value > 0 {
+			refund += ", which is too little to take anything back"
 		}
 		parts = append(parts, refund+".")
 	}
 	if row.AffiliateID != nil {
-		parts = append(parts, e.outcome(b, now)...)
+		parts = append(parts, e.outcome(s)...)
 	}
 	return strings.Join(parts, " ")
 }
@@ -282,16 +292,26 @@ func (e *Explanation) earning() string {
 		by = fmt.Sprintf("version %d of the rule of the affiliate who was credited then", c.Version)
 	}
 	by += c.then
+	earned := "nothing"
+	if !c.Value.IsZero() {
+		earned = c.Value.String()
+	}
+	if in := c.Inputs; in.Rate == "0%" || in.Fixed.IsSet() && in.Fixed.IsZero() {
+		return fmt.Sprintf("It earned nothing, because %s pays nothing.", by)
+	}
 	switch c.Reason {
 	case CommissionByRule:
-		return fmt.Sprintf("It earned %s by %s: %s.", c.Value, by, e.rule()) + e.unowed()
+		return fmt.Sprintf("It earned %s by %s: %s.", earned, by, e.rule()) + e.unowed()
 	case CommissionCustomerUnknown:
 		return fmt.Sprintf("It earned %s by %s: %s. The customer is not known, so it counts as a first purchase.",
-			c.Value, by, e.rule()) + e.unowed()
+			earned, by, e.rule()) + e.unowed()
 	case CommissionGiven:
+		if c.Value.IsZero() {
+			return "It earned nothing, because that was given, which wins over any rule."
+		}
 		return fmt.Sprintf("Its commission of %s was given, which wins over any rule.", c.Value) + e.unowed()
 	case CommissionBeyondDuration:
-		return fmt.Sprintf("It earned nothing, because %s, %s, was over for this customer%s.", by, c.Rule, e.since())
+		return fmt.Sprintf("It earned nothing, because %s, %s, was %s.", by, c.Rule, e.over())
 	case CommissionOtherCurrency:
 		return fmt.Sprintf("It earned nothing, because %s, %s, is for sales in %s only, and this one was in %s.",
 			by, c.Rule, c.Inputs.Fixed.Currency(), c.Inputs.Currency)
@@ -326,49 +346,94 @@ func whose(scope string) string {
 
 // rule is what the rule paid, and of what.
 func (e *Explanation) rule() string {
-	if in := e.Commission.Inputs; in.Rate != "" && in.BaseValue.IsSet() {
+	switch in := e.Commission.Inputs; {
+	case in.Rate == "" || !in.BaseValue.IsSet():
+		return e.Commission.Rule
+	case in.BaseValue.IsZero():
+		return e.Commission.Rule + ", of a free sale"
+	default:
 		return fmt.Sprintf("%s, of %s", e.Commission.Rule, in.BaseValue)
 	}
-	return e.Commission.Rule
 }
 
-// since says why a rule's duration was over.
-func (e *Explanation) since() string {
+// over says why a rule's duration was over.
+func (e *Explanation) over() string {
 	switch in := e.Commission.Inputs; {
 	case in.FirstPurchaseAt != nil:
-		return ", whose first purchase was on " + stored.Date(*in.FirstPurchaseAt)
-	case in.EarlierPayments != nil:
-		return fmt.Sprintf(" after %d payments", *in.EarlierPayments)
+		return "over for this customer, whose first purchase was on " + stored.Date(*in.FirstPurchaseAt)
+	case in.OtherPayments != nil && *in.OtherPayments == 1:
+		return "used up for this customer by another payment"
+	case in.OtherPayments != nil:
+		return fmt.Sprintf("used up for this customer by %d other payments", *in.OtherPayments)
 	}
-	return ", who had bought before"
+	return "over for this customer, who had bought before"
 }
 
-// outcome says what became of the commission: what was paid out, and what of the rest
-// is held or available, or what was paid too much.
-func (e *Explanation) outcome(b *ledger.Book, now int64) []string {
-	var parts []string
-	if back := b.CameBack(); back > 0 {
-		parts = append(parts, fmt.Sprintf("A payment came back, with %s for it.", e.money(back)))
-	}
-	switch settled := b.Settled(); {
-	case settled > 0:
-		parts = append(parts, fmt.Sprintf("%s of it was paid out.", e.money(settled)))
-	case settled < 0: // a payout took a debt into account before the rest could be paid
-		parts = append(parts, fmt.Sprintf("%s was taken from an earlier payout for it.", e.money(-settled)))
-	}
-	if left := b.Unsettled(); left < 0 {
-		parts = append(parts, fmt.Sprintf("%s more than is due was paid, and is taken from later earnings.", e.money(-left)))
-	}
-	for _, part := range b.Open(now) {
-		day := stored.Date(stored.Instant(part.Available))
-		if part.Available > now {
-			parts = append(parts, fmt.Sprintf("%s is held until %s.", e.money(part.Amount), day))
-		} else {
-			parts = append(parts, fmt.Sprintf("%s has been available for payout since %s.", e.money(part.Amount), day))
+// A standing is what became of a conversion's commission in the account that it is in.
+type standing struct {
+	cameBack, settled int64
+	reserved          []ledger.Entry // by each pending payout, in one sum
+	available, held   ledger.Entry
+}
+
+func standingOf(b *ledger.Book, reserved []db.ListReservedOfConversionRow, now int64) standing {
+	s := standing{cameBack: b.CameBack(), settled: b.Settled()}
+	entries := make([]ledger.Entry, len(reserved))
+	for i, r := range reserved {
+		entries[i] = ledger.Entry{Amount: r.Amount, Available: r.AvailableAt}
+		at := slices.IndexFunc(s.reserved, func(e ledger.Entry) bool { return e.Payout == r.PayoutID })
+		if at < 0 {
+			at = len(s.reserved)
+			s.reserved = append(s.reserved, ledger.Entry{Payout: r.PayoutID})
 		}
+		s.reserved[at].Amount += r.Amount
+	}
+	s.available, s.held = b.Open(now, entries)
+	return s
+}
+
+// outcome says what became of the commission: what was paid out, what pending payouts
+// have of it, and what of the rest is held or available, or is owed.
+func (e *Explanation) outcome(s standing) []string {
+	var parts []string
+	say := func(format string, minor int64, more ...any) {
+		parts = append(parts, fmt.Sprintf(format, append([]any{e.money(minor)}, more...)...))
+	}
+	if s.cameBack > 0 {
+		say("A payment came back, with %s for it.", s.cameBack)
+	}
+	switch {
+	case s.settled > 0:
+		say("%s of it was paid out.", s.settled)
+	case s.settled < 0: // a payout took a debt into account before the rest could be paid
+		say("%s was taken from an earlier payout for it.", -s.settled)
+	}
+	for _, r := range s.reserved {
+		switch {
+		case r.Amount > 0:
+			say("%s of it is in payout %d, which is pending.", r.Amount, r.Payout)
+		case r.Amount < 0:
+			say("%s for it is taken from payout %d, which is pending.", -r.Amount, r.Payout)
+		}
+	}
+	if debt := -min(s.available.Amount, 0) - min(s.held.Amount, 0); debt > 0 {
+		where := "was paid"
+		if len(s.reserved) > 0 {
+			where += " or is in a payout"
+		}
+		say("%s more than is due %s, and is taken from later earnings.", debt, where)
+	}
+	if s.available.Amount > 0 {
+		say("%s has been available for payout since %s.", s.available.Amount, day(s.available))
+	}
+	if s.held.Amount > 0 {
+		say("%s is held until %s.", s.held.Amount, day(s.held))
 	}
 	return parts
 }
+
+// day is the day on which something is available.
+func day(e ledger.Entry) string { return stored.Date(stored.Instant(e.Available)) }
 
 // money is an amount in the conversion's currency.
 func (e *Explanation) money(minor int64) money.Amount {

@@ -84,8 +84,9 @@
 //     whichever it is, and that had a base value above 0 or earned something: the
 //     invoice of a free trial and a sale from before anybody referred the customer
 //     begin nothing. The first purchase is the earliest of them that was not deleted; a
-//     refunded one counts. Payments are those that still bring something: a refund in
-//     full frees the place. Months are calendar months in UTC: a month after 31
+//     refunded one counts. Payments are those that still bring something, whether they
+//     were before or after the sale that is priced: a refund in full frees the place,
+//     and a sale told late finds the places taken. Months are calendar months in UTC: a month after 31
 //     January ends on the last day of February, at the same time of day.
 //   - What was priced stays priced: a refund, its undoing or a move prices no other
 //     conversion again.

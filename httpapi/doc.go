@@ -161,7 +161,10 @@
 // customer_unknown, value_given, unattributed, beyond_duration and
 // currency_mismatch. rule, scope ("project", "affiliate", "product" or
 // "affiliate_product"), version, and of the inputs rate, fixed and rounding, are
-// null where no rule was applied.
+// null where no rule was applied. Of the inputs, first_purchase_at is given for a rule of
+// some months, earlier_purchases for one of the first purchase (how many came before), and
+// other_payments for one of some payments (how many of the customer's other purchases,
+// earlier and later ones, were payments when it was priced).
 //
 // Earnings are one object for each currency, the project's first, with amounts as
 // strings. as_of asks for the answer that was true at an instant, which must not be in
@@ -324,7 +327,8 @@
 // base_value, reference, coupon_code_used, a conversion's or a referral's
 // affiliate_id, stripe_coupon_id, lemonsqueezy_discount_code and landing_url;
 // elsewhere it is an error. An empty string, or one of blanks alone, is an error, except in
-// a tolerant field and in what a click says about a browser. What payout_preferences does not name stays as it is.
+// a tolerant field and in what a click says about a browser. What payout_preferences does
+// not name stays as it is.
 //
 // Where every field is optional, an absent body is an empty object. Content-Type is not
 // looked at: what is sent is told apart by its bytes. Nothing is ever unpacked: a

@@ -83,7 +83,7 @@ func showCommission(o *wire.Object, c *refgrow.CommissionExplanation) {
 	in.Optional("rounding", c.Inputs.Rounding)
 	in.OptionalInstant("first_purchase_at", c.Inputs.FirstPurchaseAt)
 	in.OptionalInteger("earlier_purchases", c.Inputs.EarlierPurchases)
-	in.OptionalInteger("earlier_payments", c.Inputs.EarlierPayments)
+	in.OptionalInteger("other_payments", c.Inputs.OtherPayments)
 	o.B = in.End()
 	o.Number("value", c.Value)
 }

@@ -81,7 +81,7 @@ func TestExplanations(t *testing.T) {
 		"commission": {"rule": "8.2% for life", "scope": "project", "version": 1, "reason": "rule",
 			"inputs": {"base_value": 102.5, "currency": "USD", "rate": "8.2%", "fixed": null,
 				"rounding": "half_away_from_zero", "first_purchase_at": null, "earlier_purchases": null,
-				"earlier_payments": null},
+				"other_payments": null},
 			"value": 8.41},
 		"entries": [{"id": 1, "kind": "commission", "amount": 8.41, "currency": "USD",
 			"available_at": "2026-02-14T12:00:00.000Z", "created_at": "2026-01-15T12:00:00.000Z",
@@ -104,7 +104,7 @@ func TestExplanations(t *testing.T) {
 				"self_referral": true}], "notes": []},
 		"commission": {"rule": null, "scope": null, "version": null, "reason": "unattributed",
 			"inputs": {"base_value": null, "currency": "USD", "rate": null, "fixed": null, "rounding": null,
-				"first_purchase_at": null, "earlier_purchases": null, "earlier_payments": null},
+				"first_purchase_at": null, "earlier_purchases": null, "other_payments": null},
 			"value": 0},
 		"entries": [], "sentence": "`+sentence+`"}}`)
 
@@ -126,13 +126,13 @@ func TestExplanations(t *testing.T) {
 		w.clock.Advance(24 * time.Hour)
 	}
 	inputs(`"affiliate_id": 1`, "5.00 USD for 2 payments", "affiliate", "rule", "5",
-		`"rate": null, "fixed": 5, "first_purchase_at": null, "earlier_purchases": null, "earlier_payments": 0`)
+		`"rate": null, "fixed": 5, "first_purchase_at": null, "earlier_purchases": null, "other_payments": 0`)
 	inputs(`"affiliate_id": 1, "product": "Once"`, "20% for the first purchase",
 		"affiliate_product", "beyond_duration", "0",
-		`"rate": "20%", "fixed": null, "first_purchase_at": null, "earlier_purchases": 1, "earlier_payments": null`)
+		`"rate": "20%", "fixed": null, "first_purchase_at": null, "earlier_purchases": 1, "other_payments": null`)
 	inputs(`"affiliate_id": 2, "product": "Pro"`, "50% for 12 months", "product", "rule", "5",
 		`"rate": "50%", "fixed": null, "first_purchase_at": "2026-01-15T12:00:00.000Z",
-			"earlier_purchases": null, "earlier_payments": null`)
+			"earlier_purchases": null, "other_payments": null`)
 
 	// A conversion that has moved has entries of two accounts.
 	w.do(t, "PUT", "/conversions/1", `{"affiliate_id": 1}`).ok(t, 200)

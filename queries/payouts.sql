@@ -229,6 +229,16 @@ WHERE e.conversion_id = CAST(@conversion_id AS INTEGER) AND e.project_id = @proj
     AND +e.affiliate_id = CAST(@affiliate_id AS INTEGER) AND e.currency = CAST(@currency AS TEXT)
 GROUP BY p.id;
 
+-- The entries of a conversion in an account that pending payouts reserve.
+-- name: ListReservedOfConversion :many
+SELECT p.id AS payout_id, e.available_at, e.amount
+FROM refgrow_ledger_entries e
+JOIN refgrow_payout_entries r ON r.entry_id = e.id AND r.reserved = 1
+JOIN refgrow_payouts p ON p.id = r.payout_id AND p.status = 'pending'
+WHERE e.conversion_id = CAST(@conversion_id AS INTEGER) AND e.project_id = @project_id
+    AND +e.affiliate_id = CAST(@affiliate_id AS INTEGER) AND e.currency = CAST(@currency AS TEXT)
+ORDER BY e.id;
+
 -- name: HasPendingPayout :one
 SELECT CAST(EXISTS (
     SELECT 1 FROM refgrow_payouts p WHERE p.affiliate_id = @affiliate_id AND +p.project_id = @project_id AND p.status = 'pending'

@@ -1083,6 +1083,58 @@ func (q *Queries) ListPendingPayouts(ctx context.Context, arg ListPendingPayouts
 	return items, nil
 }
 
+const listReservedOfConversion = `-- name: ListReservedOfConversion :many
+SELECT p.id AS payout_id, e.available_at, e.amount
+FROM refgrow_ledger_entries e
+JOIN refgrow_payout_entries r ON r.entry_id = e.id AND r.reserved = 1
+JOIN refgrow_payouts p ON p.id = r.payout_id AND p.status = 'pending'
+WHERE e.conversion_id = CAST(?1 AS INTEGER) AND e.project_id = ?2
+    AND +e.affiliate_id = CAST(?3 AS INTEGER) AND e.currency = CAST(?4 AS TEXT)
+ORDER BY e.id
+`
+
+type ListReservedOfConversionParams struct {
+	ConversionID int64
+	ProjectID    int64
+	AffiliateID  int64
+	Currency     string
+}
+
+type ListReservedOfConversionRow struct {
+	PayoutID    int64
+	AvailableAt int64
+	Amount      int64
+}
+
+// The entries of a conversion in an account that pending payouts reserve.
+func (q *Queries) ListReservedOfConversion(ctx context.Context, arg ListReservedOfConversionParams) ([]ListReservedOfConversionRow, error) {
+	rows, err := q.db.QueryContext(ctx, listReservedOfConversion,
+		arg.ConversionID,
+		arg.ProjectID,
+		arg.AffiliateID,
+		arg.Currency,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListReservedOfConversionRow{}
+	for rows.Next() {
+		var i ListReservedOfConversionRow
+		if err := rows.Scan(&i.PayoutID, &i.AvailableAt, &i.Amount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSettledByPayout = `-- name: ListSettledByPayout :many
 SELECT CAST(COALESCE(e.conversion_id, 0) AS INTEGER) AS conversion_id, e.available_at, CAST(SUM(e.amount) AS INTEGER) AS amount
 FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id

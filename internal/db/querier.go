@@ -283,6 +283,8 @@ type Querier interface {
 	// Those of which something can be undone.
 	ListRefundsLeft(ctx context.Context, arg ListRefundsLeftParams) ([]ListRefundsLeftRow, error)
 	ListReleases(ctx context.Context, arg ListReleasesParams) ([]ListReleasesRow, error)
+	// The entries of a conversion in an account that pending payouts reserve.
+	ListReservedOfConversion(ctx context.Context, arg ListReservedOfConversionParams) ([]ListReservedOfConversionRow, error)
 	// Of each rule that could price a conversion, at most four, the version that was the
 	// last one to begin or to end by an instant; of the project's own, which is always there,
 	// the first version for everything before it.

@@ -132,28 +132,30 @@ func (b *Book) byHand() (sum int64) {
 // Unsettled is what is still to be paid out, negative where more than is due was.
 func (b *Book) Unsettled() int64 { return b.Earned() - b.Settled() }
 
-// Open returns what is unsettled at an instant, in one sum for what is available by
-// then and one for what is held, each with its availability: the earliest of the one
-// and the latest of the other. Debts are taken off, first from what is held longest.
-// Sums of 0 are left out.
-func (b *Book) Open(now int64) (open []Entry) {
-	left := b.Unsettled()
-	for _, part := range b.parts() {
-		amount := min(part.Amount, left)
-		if amount <= 0 {
-			continue
-		}
-		left -= amount
-		if n := len(open); n > 0 && (part.Available > now) == (open[n-1].Available > now) {
-			open[n-1].Amount += amount
-			if part.Available > now {
-				open[n-1].Available = part.Available
-			}
-			continue
-		}
-		open = append(open, Entry{Amount: amount, Available: part.Available})
+// Open returns what is unsettled and not among the reserved entries: what is available
+// by an instant, since the earliest of it is, and what is held, until the latest of it is
+// available. Either is less than 0 where it is a debt.
+func (b *Book) Open(now int64, reserved []Entry) (available, held Entry) {
+	rest := &Book{entries: slices.Clone(b.entries)}
+	for _, e := range reserved {
+		e.Amount = -e.Amount
+		rest.entries = append(rest.entries, e)
 	}
-	return open
+	for _, part := range rest.parts() {
+		switch {
+		case part.Available > now:
+			held.Amount += part.Amount
+			if part.Amount > 0 {
+				held.Available = part.Available
+			}
+		default:
+			available.Amount += part.Amount
+			if part.Amount > 0 && available.Available == 0 {
+				available.Available = part.Available
+			}
+		}
+	}
+	return available, held
 }
 
 // MoveTo writes down that the conversion now brings target: the difference from what it

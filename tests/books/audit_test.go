@@ -15,8 +15,8 @@ import (
 func (w *world) auditAll() error {
 	w.audits++
 	for _, audit := range []func() error{
-		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditReferrals, w.auditCoupons, w.auditPayouts,
-		w.auditRuns, w.auditPromises,
+		w.auditAffiliates, w.auditLedgers, w.auditConversions, w.auditSentences, w.auditReferrals, w.auditCoupons,
+		w.auditPayouts, w.auditRuns, w.auditPromises,
 		w.auditOverrides, w.auditAnswers, w.auditStatements, w.auditDays, w.verify,
 	} {
 		if err := audit(); err != nil {

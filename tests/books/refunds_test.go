@@ -433,5 +433,5 @@ func (on *side) explained(id int64) error {
 			id, c.target(), entries, c.value, c.reason,
 			brought, len(got.Entries), got.Commission.Value, got.Commission.Reason, got.Sentence)
 	}
-	return nil
+	return on.sentence(c, got.Sentence)
 }

@@ -130,7 +130,7 @@ func TestExplainConversion(t *testing.T) {
 	p.rule(refgrow.CreateRuleParams{
 		AffiliateID: jane.ID, Commission: refgrow.Percent("10"), Duration: refgrow.Payments(1),
 	})
-	explained("beyond the payments", purchase(ofEve), "version 1 of the affiliate's own rule, 10% for 1 payment, was over for this customer after 1 payments.")
+	explained("beyond the payments", purchase(ofEve), "version 1 of the affiliate's own rule, 10% for 1 payment, was used up for this customer by another payment.")
 	p.rule(refgrow.CreateRuleParams{
 		AffiliateID: jane.ID, Product: "pro", Commission: refgrow.Percent("50"), Duration: refgrow.FirstPurchase,
 	})
@@ -143,7 +143,12 @@ func TestExplainConversion(t *testing.T) {
 	explained("after the hold", unknown, "51.25 USD has been available for payout since 2027-")
 	p.refund(unknown, "1.03 USD")
 	explained("refunded in part", unknown, "1.03 USD of the sale was refunded, which took back 0.52 USD. 50.73 USD has been available")
-	p.pay(p.run(refgrow.PayoutRunParams{})[0])
+	pending := p.run(refgrow.PayoutRunParams{})[0]
+	e = explained("in a payout", unknown, fmt.Sprintf("50.73 USD of it is in payout %d, which is pending.", pending.ID))
+	if strings.Contains(e.Sentence, "available") {
+		t.Errorf("what a payout reserves is said to be available: %s", e.Sentence)
+	}
+	p.pay(pending)
 	explained("paid", unknown, "50.73 USD of it was paid out.")
 	p.refund(unknown, "")
 	explained("refunded after that", unknown, "50.73 USD of it was paid out. 50.73 USD more than is due was paid, and is taken from later earnings.")
