@@ -562,7 +562,7 @@ func newEmailAt(field, text string) (string, error) {
 // notErased refuses to change an affiliate that was erased.
 func notErased(row *db.Affiliate) error {
 	if erasure.Is(row.ID, row.Email) {
-		return erased("", "The affiliate was erased: only adjustments of what is unpaid are possible")
+		return erased("", "The affiliate was erased: only adjustments of what is unpaid are possible").of(row.ID)
 	}
 	return nil
 }

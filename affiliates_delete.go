@@ -60,12 +60,8 @@ func (o *op) hideAffiliate(ctx context.Context, id int64) (job int64, err error)
 	if err != nil {
 		return 0, missing(err, "Affiliate")
 	}
-	pending, err := o.HasPendingPayout(ctx, db.HasPendingPayoutParams{ProjectID: o.project, AffiliateID: id})
-	if err != nil {
+	if err := o.noPayoutPending(ctx, id); err != nil {
 		return 0, err
-	}
-	if pending == 1 {
-		return 0, conflict("", "A payout of the affiliate is pending: pay or cancel it first")
 	}
 	stats, err := readStatistics(ctx, o, o.project, []int64{id}, o.now)
 	if err != nil {

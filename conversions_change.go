@@ -189,7 +189,7 @@ func (u UpdateConversionParams) applyAmounts(c *db.Conversion) error {
 		return invalid("base_value", "must be above %s, which was refunded: give the rest back by a refund",
 			money.New(c.Refunded, now))
 	case c.Reversed == 1:
-		return conflict("base_value", "cannot be raised while the conversion is refunded: undo that first")
+		return conflict("base_value", "cannot be raised while the conversion is refunded: undo that first").of(c.ID)
 	}
 	// A conversion without a price has got one, even if it is 0.
 	if u.Value != nil && (*u.Value != money.New(c.Value, now) || c.CommissionReason == string(CommissionUnattributed)) {
@@ -282,7 +282,8 @@ func (o *op) postChange(ctx context.Context, before, after *db.Conversion, by ca
 	}
 	left, reached := from.Posting(), to.Posting()
 	if len(left.Entries)+len(reached.Entries) > 0 && by.pilesUp(entries) {
-		return conflict("", "The conversion already has %d ledger entries and can no longer be edited", len(entries))
+		return conflict("", "The conversion already has %d ledger entries and can no longer be edited",
+			len(entries)).of(before.ID)
 	}
 	o.countConversion(before, -1)
 	o.countConversion(after, 1)
@@ -318,9 +319,10 @@ func (o *op) mayMove(ctx context.Context, c *db.Conversion, from, to *ledger.Boo
 		return nil
 	}
 	if field == "affiliate_id" {
-		return conflict(field, "can no longer change: a payout has settled or reserves part of the conversion")
+		return conflict(field, "can no longer change: a payout has settled or reserves part of the conversion").of(c.ID)
 	}
-	return conflict(field, "can no longer change: part of the conversion is settled, reserved by a payout or refunded")
+	return conflict(field,
+		"can no longer change: part of the conversion is settled, reserved by a payout or refunded").of(c.ID)
 }
 
 // applyPaid does what a call says of paid, after everything else in it, and sets the
@@ -335,7 +337,7 @@ func (o *op) applyPaid(ctx context.Context, paid *bool, c *db.Conversion, b *led
 			return err
 		}
 		if pending {
-			return conflict("paid", "cannot be set by hand: a pending payout reserves part of the conversion")
+			return conflict("paid", "cannot be set by hand: a pending payout reserves part of the conversion").of(c.ID)
 		}
 		b.Settle()
 	case !*paid:
@@ -344,7 +346,7 @@ func (o *op) applyPaid(ctx context.Context, paid *bool, c *db.Conversion, b *led
 	due := pricing.Due(c)
 	switch {
 	case due > 0 && paid != nil && !*paid && b.Unsettled() <= 0:
-		return conflict("paid", "cannot be taken back by hand: payouts have settled the conversion")
+		return conflict("paid", "cannot be taken back by hand: payouts have settled the conversion").of(c.ID)
 	case due > 0:
 		c.Paid = stored.Flag(b.Unsettled() <= 0)
 	case paid != nil:

@@ -190,7 +190,7 @@ func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (
 		return nil, missing(err, "Coupon")
 	}
 	if erasure.Is(row.AffiliateID, row.AffiliateEmail) {
-		return nil, erased("", "The coupon's affiliate was erased: it can only be deleted")
+		return nil, erased("", "The coupon's affiliate was erased: it can only be deleted").of(row.ID)
 	}
 	before := row
 	set(&row.Code, u.Code)

@@ -53,12 +53,8 @@ func (o *op) eraseAffiliate(ctx context.Context, id int64) (job int64, err error
 		job, err = o.GetErasureOf(ctx, db.GetErasureOfParams{ProjectID: o.project, AffiliateID: id})
 		return job, ignoring(err, sql.ErrNoRows)
 	}
-	pending, err := o.HasPendingPayout(ctx, db.HasPendingPayoutParams{ProjectID: o.project, AffiliateID: id})
-	if err != nil {
+	if err := o.noPayoutPending(ctx, id); err != nil {
 		return 0, err
-	}
-	if pending == 1 {
-		return 0, conflict("", "A payout of the affiliate is pending: pay or cancel it first")
 	}
 	if job, err = o.beginAffiliate(ctx, &row, 0); err != nil {
 		return 0, err
@@ -396,7 +392,7 @@ func (o *op) codeIsFree(ctx context.Context, field string, kind erasure.CodeKind
 	case err != nil:
 		return err
 	case retired.DeletedAt == nil:
-		return conflict(field, "belonged to an affiliate that was erased, and leads to nobody")
+		return conflict(field, "belonged to an affiliate that was erased, and leads to nobody").of(retired.AffiliateID)
 	case *retired.DeletedAt < o.daysAgo(o.state.settings.CookieDays):
 		return nil
 	}

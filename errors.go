@@ -91,7 +91,7 @@ type Error struct {
 	Field   string
 	Message string
 	// ID is that of the thing in the way, where a conflict is with something that
-	// exists already; else 0.
+	// exists already, or whose state does not allow it; else 0.
 	ID int64
 
 	cause error
@@ -129,7 +129,11 @@ func conflict(field, format string, args ...any) *Error {
 
 // taken is a conflict with the thing of an id, which exists already.
 func taken(id int64, field, format string, args ...any) *Error {
-	e := conflict(field, format, args...)
+	return conflict(field, format, args...).of(id)
+}
+
+// of adds the id of the thing that is in the way, or whose state does not allow it.
+func (e *Error) of(id int64) *Error {
 	e.ID = id
 	return e
 }

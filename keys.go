@@ -93,7 +93,7 @@ func (e *Engine) RevokeKey(ctx context.Context, id int64) error {
 		}
 		n, err := tx.RevokeKey(ctx, db.RevokeKeyParams{KeyID: id, RevokedAt: new(e.millis())})
 		if err == nil && n == 0 {
-			return conflict("", "the key is already revoked")
+			return conflict("", "the key is already revoked").of(id)
 		}
 		return err
 	}})

@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"iter"
 	"math"
@@ -199,7 +200,7 @@ func (p *Project) ReturnPayout(ctx context.Context, id int64, params ReturnPayou
 			return nil, err
 		}
 		if PayoutStatus(row.Status) != PayoutPaid {
-			return nil, conflict("", "The payout is %s, and not paid", row.Status)
+			return nil, conflict("", "The payout is %s, and not paid", row.Status).of(id)
 		}
 		return o.returnPayout(ctx, row, params.Note)
 	})
@@ -249,13 +250,22 @@ func (o *op) returnPayout(ctx context.Context, row *db.Payout, note string) (*Pa
 	return o.changedPayout(ctx, row)
 }
 
+// noPayoutPending refuses to take away an affiliate who is about to be paid.
+func (o *op) noPayoutPending(ctx context.Context, affiliate int64) error {
+	payout, err := o.GetPendingPayoutOf(ctx, db.GetPendingPayoutOfParams{ProjectID: o.project, AffiliateID: affiliate})
+	if err == nil {
+		return conflict("", "A payout of the affiliate is pending: pay or cancel it first").of(payout)
+	}
+	return ignoring(err, sql.ErrNoRows)
+}
+
 func (o *op) pendingPayout(ctx context.Context, id int64) (*db.Payout, error) {
 	row, err := getPayout(ctx, o, o.project, id)
 	if err != nil {
 		return nil, err
 	}
 	if PayoutStatus(row.Status) != PayoutPending {
-		return nil, conflict("", "The payout is already %s", row.Status)
+		return nil, conflict("", "The payout is already %s", row.Status).of(id)
 	}
 	return row, nil
 }

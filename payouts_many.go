@@ -169,7 +169,7 @@ func (p *Project) endOne(ctx context.Context, m *manyPayouts, i int, end endOneP
 		case m.isSo(row, item):
 			return nil
 		case PayoutStatus(row.Status) != PayoutPending:
-			return conflict("", "The payout is already %s", row.Status)
+			return conflict("", "The payout is already %s", row.Status).of(item.ID)
 		}
 		changed = true
 		return end(ctx, o, row, item)

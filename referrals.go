@@ -293,7 +293,7 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 		return nil, err
 	}
 	if u.Email != nil && erasure.Is(id, stored.OrZero(row.Email)) {
-		return nil, erased("email", "cannot be set: the referred user was erased")
+		return nil, erased("email", "cannot be set: the referred user was erased").of(id)
 	}
 	if u.Email != nil && *u.Email != stored.OrZero(row.Email) {
 		if err := o.customerIsFree(ctx, "email", findByEmail(*u.Email), id); err != nil {

@@ -313,7 +313,7 @@ func (p *Project) RotateWebhook(ctx context.Context, id int64, params RotateWebh
 		}
 		former, err := p.engine.vault.Open(o.project, row.Secret)
 		if err != nil && !p.engine.vault.HasKey() {
-			return nil, conflict("secret", "is encrypted, and its key is missing: rotate it where the key is")
+			return nil, conflict("secret", "is encrypted, and its key is missing: rotate it where the key is").of(id)
 		}
 		row.FormerSecret, row.FormerUntil = nil, nil
 		if err == nil && former != "" && overlap > 0 { // what cannot be read signs nothing

@@ -165,7 +165,7 @@ func activeWebhook(ctx context.Context, q db.Querier, project, id int64) (*Webho
 		return nil, err
 	}
 	if WebhookStatus(row.Status) != WebhookActive {
-		return nil, conflict("", "The webhook is inactive: switch it on first")
+		return nil, conflict("", "The webhook is inactive: switch it on first").of(id)
 	}
 	return showWebhook(&row)
 }

@@ -44,7 +44,9 @@
 // Lists find one thing by a unique name: GET /conversions takes reference, GET /affiliates
 // referral_code (a former code or a partner slug leads to the affiliate too), and GET
 // /referrals external_id. An empty name finds nothing. A 409 for something that exists
-// already carries its id.
+// already, or whose state does not allow the change, carries its id: that of the conversion,
+// the webhook, the erased person, and for an affiliate who cannot be deleted or erased yet
+// that of the pending payout.
 //
 // # Beyond the reference
 //

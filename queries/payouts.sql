@@ -239,10 +239,9 @@ WHERE e.conversion_id = CAST(@conversion_id AS INTEGER) AND e.project_id = @proj
     AND +e.affiliate_id = CAST(@affiliate_id AS INTEGER) AND e.currency = CAST(@currency AS TEXT)
 ORDER BY e.id;
 
--- name: HasPendingPayout :one
-SELECT CAST(EXISTS (
-    SELECT 1 FROM refgrow_payouts p WHERE p.affiliate_id = @affiliate_id AND +p.project_id = @project_id AND p.status = 'pending'
-) AS INTEGER) AS found;
+-- name: GetPendingPayoutOf :one
+SELECT p.id FROM refgrow_payouts p
+WHERE p.affiliate_id = @affiliate_id AND +p.project_id = @project_id AND p.status = 'pending' LIMIT 1;
 
 -- name: ListPayouts :many
 SELECT p.* FROM refgrow_payouts p

@@ -73,8 +73,9 @@ func conversionCreateCommand() command {
 		name: "conversion create", summary: "record a sale or a signup, also one of an earlier day",
 		text: "Records a conversion as POST /conversions does: the customer is found or made, an affiliate is\n" +
 			"credited, and the commission is entered in the books, by the rules of the day on which it happened.\n" +
-			"Events for webhooks are written; \"refgrow conversion import\" writes none.\n\n" +
-			"JSON: the conversion. " + conversionForm,
+			"Events for webhooks are written; \"refgrow conversion import\" writes none. A customer signs up once:\n" +
+			"a signup that is repeated records nothing, and shows the first one.\n\n" +
+			"JSON: the conversion, with \"repeated\": true where it is so. " + conversionForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f conversionFlags
 			f.define(flags)
@@ -97,6 +98,9 @@ func (f *conversionFlags) create(ctx context.Context, c *call) error {
 		made, err := project.RecordConversion(ctx, params)
 		if err != nil {
 			return err
+		}
+		if made.Repeated && !c.json {
+			tell(c.stderr, "nothing was recorded: the customer has signed up before, with this conversion\n")
 		}
 		return c.showConversion(made)
 	})

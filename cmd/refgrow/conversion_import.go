@@ -29,7 +29,8 @@ func conversionImportCommand() command {
 			"for what happened before the program came here. The first line names the columns:\n" +
 			strings.Join(conversionColumns()[:8], ", ") + ",\n" + strings.Join(conversionColumns()[8:], ", ") + ".\n" +
 			"type, occurred_at and reference are required, and an empty cell is an absent field. A row whose\n" +
-			"reference is there already is passed over, so that an import that was interrupted can be repeated.\n" +
+			"reference is there already, and a signup of a customer who has one, is passed over, so that an\n" +
+			"import that was interrupted can be repeated.\n" +
 			"Sort the file by occurred_at: durations of commissions begin with the first purchase that is there.\n\n" +
 			`JSON: {"imported", "already_there"}, which are counts.`,
 		prepare: func(flags *flag.FlagSet) work {
@@ -121,7 +122,7 @@ func columnsOf(rows *csv.Reader) ([]string, error) {
 	return names, nil
 }
 
-// add records one row, unless its reference is there already.
+// add records one row, unless its reference is there already, or the customer's signup.
 func (done *importJSON) add(ctx context.Context, project *refgrow.Project, columns, cells []string) error {
 	var f conversionFlags
 	set := flag.NewFlagSet("", flag.ContinueOnError)
@@ -144,9 +145,11 @@ func (done *importJSON) add(ctx context.Context, project *refgrow.Project, colum
 		return usage("reference is required: without one a repeated import would record the row again")
 	}
 	params.Imported = true
-	_, err = project.RecordConversion(ctx, params)
+	made, err := project.RecordConversion(ctx, params)
 	var own *refgrow.Error
 	switch {
+	case err == nil && made.Repeated:
+		done.AlreadyThere++
 	case err == nil:
 		done.Imported++
 	case errors.Is(err, refgrow.ErrConflict) && errors.As(err, &own) && own.Field == "reference":

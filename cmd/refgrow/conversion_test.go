@@ -62,6 +62,16 @@ func TestConversions(t *testing.T) {
 	if fmt.Sprint(one) != fmt.Sprint(made) {
 		t.Errorf("it is shown as %v, but was made as %v", one, made)
 	}
+	signup := []string{"conversion", "create", "--type", "signup", "--email", "carl@example.com"}
+	p.must(signup...)
+	code, stdout, stderr := p.run(signup...)
+	if code != exitDone || !strings.HasPrefix(stdout, "conversion  3\n") ||
+		stderr != "nothing was recorded: the customer has signed up before, with this conversion\n" {
+		t.Errorf("a repeated signup: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if again := decode[map[string]any](t, p.must(append(signup, "--json")...)); again["repeated"] != true {
+		t.Errorf("a repeated signup: %v", again)
+	}
 	p.must("verify")
 }
 
@@ -167,6 +177,13 @@ func TestConversionImport(t *testing.T) {
 	}
 	if got := p.must("conversion", "import", file); got != "imported: 0, already there: 3\n" {
 		t.Error(got)
+	}
+	write("type,occurred_at,reference,email\n" +
+		"signup,2024-03-01,su_2,carl@example.com\nsignup,2024-03-02,su_3,carl@example.com\n")
+	for _, want := range []string{"imported: 1, already there: 1\n", "imported: 0, already there: 2\n"} {
+		if got := p.must("conversion", "import", file); got != want {
+			t.Errorf("a repeated signup: %s", got)
+		}
 	}
 	p.inShop(func(shop *refgrow.Project) {
 		earned, err := shop.Earnings(t.Context(), 1)

@@ -138,11 +138,13 @@ func (c *call) showRefunded(changed *refgrow.Conversion) error {
 		}
 		return c.stdout.json(json.RawMessage(shown))
 	}
-	if changed.Capped {
+	switch {
+	case changed.Capped && changed.Unchanged:
+		tell(c.stderr, "nothing changed: nothing was left to give back\n")
+	case changed.Capped:
 		tell(c.stderr, "that is more than was left: the rest was taken\n")
-	}
-	if changed.Unchanged {
-		tell(c.stderr, "nothing changed: this was known already\n")
+	case changed.Unchanged:
+		tell(c.stderr, "nothing changed: this was known already, or is older than what is known\n")
 	}
 	of := ""
 	if changed.BaseValue.IsSet() {

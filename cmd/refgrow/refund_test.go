@@ -69,10 +69,14 @@ func TestRefundCommands(t *testing.T) {
 		stderr != "that is more than was left: the rest was taken\n" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
-	code, stdout, stderr = p.run("refund", "--conversion-id", "2", "--cap")
-	if code != exitDone || stdout != "conversion 2 is refunded\n" ||
-		stderr != "nothing changed: this was known already\n" {
-		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	for args, says := range map[string]string{
+		"--conversion-id 2 --cap":                                   "nothing changed: this was known already, or is older than what is known\n",
+		"--reference in_1 --amount 1 --refund-reference re_8 --cap": "nothing changed: nothing was left to give back\n",
+	} {
+		code, _, stderr := p.run(append([]string{"refund"}, strings.Fields(args)...)...)
+		if code != exitDone || stderr != says {
+			t.Errorf("%s: exit code %d, stderr %q", args, code, stderr)
+		}
 	}
 	for _, wrong := range []struct {
 		args string

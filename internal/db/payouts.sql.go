@@ -290,22 +290,21 @@ func (q *Queries) GetPayoutTask(ctx context.Context, arg GetPayoutTaskParams) (P
 	return i, err
 }
 
-const hasPendingPayout = `-- name: HasPendingPayout :one
-SELECT CAST(EXISTS (
-    SELECT 1 FROM refgrow_payouts p WHERE p.affiliate_id = ?1 AND +p.project_id = ?2 AND p.status = 'pending'
-) AS INTEGER) AS found
+const getPendingPayoutOf = `-- name: GetPendingPayoutOf :one
+SELECT p.id FROM refgrow_payouts p
+WHERE p.affiliate_id = ?1 AND +p.project_id = ?2 AND p.status = 'pending' LIMIT 1
 `
 
-type HasPendingPayoutParams struct {
+type GetPendingPayoutOfParams struct {
 	AffiliateID int64
 	ProjectID   int64
 }
 
-func (q *Queries) HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, hasPendingPayout, arg.AffiliateID, arg.ProjectID)
-	var found int64
-	err := row.Scan(&found)
-	return found, err
+func (q *Queries) GetPendingPayoutOf(ctx context.Context, arg GetPendingPayoutOfParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getPendingPayoutOf, arg.AffiliateID, arg.ProjectID)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const insertPayout = `-- name: InsertPayout :one

@@ -157,6 +157,7 @@ type Querier interface {
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
 	GetPayoutRun(ctx context.Context, arg GetPayoutRunParams) (PayoutRun, error)
 	GetPayoutTask(ctx context.Context, arg GetPayoutTaskParams) (PayoutTask, error)
+	GetPendingPayoutOf(ctx context.Context, arg GetPendingPayoutOfParams) (int64, error)
 	GetProject(ctx context.Context, projectID int64) (Project, error)
 	GetProjectByName(ctx context.Context, name string) (Project, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
@@ -166,7 +167,6 @@ type Querier interface {
 	GetRule(ctx context.Context, arg GetRuleParams) (CommissionRule, error)
 	GetSecretCheck(ctx context.Context, publicID string) ([]byte, error)
 	GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook, error)
-	HasPendingPayout(ctx context.Context, arg HasPendingPayoutParams) (int64, error)
 	HideAffiliate(ctx context.Context, arg HideAffiliateParams) error
 	// A later event of the lane waits, unless it is under way.
 	HoldBack(ctx context.Context, arg HoldBackParams) error
