@@ -7,6 +7,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/ledger"
 	"github.com/refgrow-go/refgrow/internal/outbox"
@@ -87,7 +88,7 @@ func (u *UpdateConversionParams) check() error {
 // along: one without an affiliate gets that one, and a direct one is converted.
 // Errors: ErrInvalid, also where the numbers do not fit a new
 // currency; ErrNotFound for an unknown conversion or affiliate; ErrConflict when
-// the reference is taken; for a new affiliate where a payout has settled or
+// the reference is taken; for a new affiliate who was erased, or where a payout has settled or
 // reserves something of the conversion, and for a new currency also where anything
 // was settled by hand or refunded; for Paid where it would not become so: true
 // while a pending payout reserves something of what is unsettled, and false where
@@ -221,8 +222,12 @@ func (o *op) applyAffiliate(ctx context.Context, to Null[int64], c *db.Conversio
 		return nil
 	}
 	if id := to.Value(); id != nil {
-		if err := affiliateExists(ctx, o, o.project, *id); err != nil {
-			return err
+		affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: *id})
+		if err != nil {
+			return missing(err, "Affiliate")
+		}
+		if erasure.Is(affiliate.ID, affiliate.Email) {
+			return erased("affiliate_id", "names an affiliate who was erased").of(affiliate.ID)
 		}
 	}
 	return attribution.Move(c, to.Value())

@@ -149,7 +149,7 @@ func (params *RecordConversionParams) numbersIn(c money.Currency) error {
 // returns the first one, as Repeated. What it says is noted at the first one's
 // decision, and names that the customer lacked are kept. If the first one is credited
 // to nobody and this call leads to an affiliate, the first one is moved there, as
-// UpdateConversion would.
+// UpdateConversion would, unless it was moved to nobody.
 //
 // Errors: ErrInvalid, ErrNotFound for an unknown affiliate or customer id, ErrConflict
 // when the reference is taken.

@@ -35,7 +35,8 @@ func (o *op) repeatSignup(ctx context.Context, first *db.Conversion, again repea
 		return nil, err
 	}
 	after := *first
-	moves := first.AffiliateID == nil && again.decision.Chosen != 0
+	// What the owner has moved to nobody stays there.
+	moves := first.AffiliateID == nil && again.decision.Chosen != 0 && Reason(first.Reason) != ReasonMoved
 	if moves {
 		if err := attribution.Move(&after, &again.decision.Chosen); err != nil {
 			return nil, err

@@ -69,6 +69,7 @@ func TestConflictsNameWhatIsInTheWay(t *testing.T) {
 		{`PUT /conversions/3 {"base_value": 5}`, 3},
 		{"POST /affiliates/zoe@example.com/erase", 0},
 		{`PUT /affiliates/3 {"status": "active"}`, 3},
+		{`PUT /conversions/2 {"affiliate_id": 3}`, 3},
 		{`POST /coupons {"affiliate_id": 3, "coupon_code": "ZOE20"}`, 3},
 		{`POST /affiliates {"email": "x@example.com", "referral_code": "ZOE"}`, 3},
 		{"POST /referrals/carl@example.com/erase", 0},

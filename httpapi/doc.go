@@ -196,7 +196,9 @@
 //
 // A customer signs up once. A signup of a customer who has one that was not deleted makes
 // none: the answer is 200 instead of 201, with the first one and repeated: true. A
-// reference that it brings is not kept; one that a conversion has is 409 as always.
+// reference that it brings is not kept; one that a conversion has is 409 as always. Where
+// the first one was recorded for nobody and this call leads to an affiliate, it is moved
+// there; one that was moved to nobody afterwards stays there.
 //
 // DELETE and erase both remove what names a person, with every copy: events, which are
 // not sent any more, stored answers, claims, clicks, decisions and notes. After a DELETE
@@ -220,7 +222,8 @@
 // empty; with preview true it makes none and answers 200 with those it would make,
 // whose id and created_at are null. cutoff is an instant, or a day as in
 // from and to, and not in the future; it defaults to now. minimum is in the run's
-// currency, which defaults to the project's. affiliate_id or affiliate_ids (1 to 500) say
+// currency, which defaults to the project's; without it a run in the project's currency has
+// the project's minimum_payout, and one in another currency has none. affiliate_id or affiliate_ids (1 to 500) say
 // whom the run is for, and without (up to 500) whom it leaves out: an affiliate that does
 // not exist is 404. Beside data is run, the object of the run, or null for a preview and
 // where nothing was made without a key; and left_out, in the order of the affiliates, with
@@ -233,7 +236,7 @@
 // belongs to the run, and is kept as long as the run. A repeated call goes on where it was
 // interrupted, with the cut-off, currency and minimum of the beginning, and never comes
 // back to an affiliate whom the run has passed; then it answers with the run's payouts as
-// they are now, and with whom it would leave out now. Idempotent-Replayed is true where
+// they are now, and in left_out with whom it would leave out now. Idempotent-Replayed is true where
 // it made no payout. However many payouts there are, the answer is written in pages, all
 // of one instant. POST /payouts/pay and /payouts/cancel judge each payout alone, and with
 // a key go on in the same way: for each one there is id with status, or with error and

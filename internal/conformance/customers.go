@@ -201,6 +201,9 @@ func oneSignup(w *world) {
 	equal(w, "the customer's status", must(w.shop.ReferralByExternalID(ctx, "u_9")).Status, refgrow.ReferralPending)
 	once := signup("JANE", refgrow.Customer{ExternalID: "u_9"})
 	equal(w, "who has it after one more", []any{once.ID, once.AffiliateID}, []any{lost.ID, joe.ID})
+	w.update(lost, refgrow.UpdateConversionParams{AffiliateID: refgrow.Clear[int64]()})
+	decided := signup("JANE", refgrow.Customer{ExternalID: "u_9"})
+	equal(w, "who has it after the owner decided", []any{decided.ID, decided.AffiliateID}, []any{lost.ID, int64(0)})
 
 	// A customer whose signup was deleted can sign up again; other types are not
 	// touched.

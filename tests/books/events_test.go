@@ -95,9 +95,9 @@ func (m *model) signupOf(c *modelConversion) *modelConversion {
 }
 
 // repeat moves the first signup to the affiliate that a repeated one leads to, if
-// nobody has it.
+// nobody has it, and nobody has decided so.
 func (m *model) repeat(c *modelConversion) faults {
-	if c.moves = c.repeats.affiliate == 0 && c.affiliate != 0; !c.moves {
+	if c.moves = c.repeats.affiliate == 0 && !c.repeats.decided && c.affiliate != 0; !c.moves {
 		return nil
 	}
 	return m.update(c.repeats.id, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(c.affiliate)})
@@ -290,6 +290,7 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 	}
 	if u.AffiliateID.Given() {
 		next.affiliate = orZero(u.AffiliateID.Value())
+		next.decided = c.decided || next.affiliate != c.affiliate
 		f.add(refgrow.CodeNotFound, next.affiliate != 0 && m.affiliates[next.affiliate] == nil)
 	}
 	if u.Reference.Given() {

@@ -71,6 +71,7 @@ type modelConversion struct {
 	paid                bool
 	reference, product  string
 	created, available  int64
+	decided             bool // it was moved
 
 	// Of one that was not recorded, because it repeats a signup: the first one, and
 	// whether it was moved.

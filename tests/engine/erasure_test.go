@@ -398,6 +398,9 @@ func TestErasingAnAffiliate(t *testing.T) {
 			t.Errorf("a run pays the erased affiliate %+v", payout)
 		}
 	}
+	_, err = p.Shop.UpdateConversion(t.Context(), p.sell(joe, "").ID,
+		refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)})
+	p.Refused("moving a sale to it", err, refgrow.ErrConflict, "affiliate_id")
 	for code, reason := range map[string]refgrow.Reason{"canary-3": refgrow.ReasonCodeUnknown} {
 		c := p.Record(refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: code, CouponCode: "canary-4"})
 		if d, err := c.Decision(); c.AffiliateID != 0 || d.Reason != reason || err != nil {
