@@ -21,6 +21,7 @@ import (
 // touched.
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	for i := range 5 {
@@ -150,6 +151,7 @@ func foreign(t *testing.T, journal string) []byte {
 // command that makes one, and not if the log next to it is all that is left of another.
 func TestNoFileAndEmptyFiles(t *testing.T) {
 	t.Parallel()
+	single(t)
 	for _, args := range []string{"verify", "serve --addr 127.0.0.1:0", "project create shop", "key list"} {
 		p := setup(t)
 		p.db = p.dir
@@ -191,6 +193,7 @@ func TestNoFileAndEmptyFiles(t *testing.T) {
 // damage, and nothing in it is lost.
 func TestFileWithALog(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	db, err := sqlite.Open(t.Context(), p.db, sqlite.Options{})

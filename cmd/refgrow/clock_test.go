@@ -43,6 +43,7 @@ func (p *commandLine) ask() {
 
 func TestClock(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.addAffiliate("jane@example.com")

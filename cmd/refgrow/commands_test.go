@@ -15,6 +15,7 @@ import (
 
 func TestProject(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	plain := projectJSON{
 		ID: 1, Name: "plain", Currency: "USD", Commission: "0%", CommissionDuration: "lifetime", SignupCommission: "0%",
@@ -95,6 +96,7 @@ func TestProject(t *testing.T) {
 // A new name is set together with new settings, or neither is.
 func TestRename(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "other")
 	old := decode[projectJSON](t, p.must("project", "create", "old", "--hold-days", "3", "--json"))
@@ -135,6 +137,7 @@ func TestRename(t *testing.T) {
 
 func TestKey(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	token := p.must("key", "create", "--project", "shop")
@@ -171,6 +174,7 @@ func TestKey(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.addAffiliate("jane@example.com")
@@ -200,6 +204,7 @@ func TestVerify(t *testing.T) {
 
 func TestBackup(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	copied := filepath.Join(p.dir, "copy.db")

@@ -14,6 +14,7 @@ import (
 // A sale of an earlier day is recorded with its day, as over REST.
 func TestConversions(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop", "--commission", "20%", "--hold-days", "30")
 	p.inShop(func(shop *refgrow.Project) {
@@ -78,6 +79,7 @@ func TestConversions(t *testing.T) {
 // Changes are those of PUT /conversions, in its words.
 func TestConversionSet(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop", "--commission", "20%")
 	p.addAffiliate("jane@example.com")
@@ -132,6 +134,7 @@ func TestConversionSet(t *testing.T) {
 // A file is imported row by row, and again without a second record.
 func TestConversionImport(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop", "--commission", "20%")
 	p.inShop(func(shop *refgrow.Project) {

@@ -67,6 +67,7 @@ func (p *commandLine) olderDatabase(t *testing.T) {
 // A migration says what it changed, and with --json which conversions.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.olderDatabase(t)
 	if code, _, stderr := p.run("verify"); code == 0 || !strings.Contains(stderr, "not a database of this version") {

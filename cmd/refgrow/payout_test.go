@@ -206,6 +206,7 @@ func (p *commandLine) pays() {
 // Several payouts are judged each alone, and the command fails if one was refused.
 func TestSeveralPayouts(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	for _, name := range []string{"ann", "bob", "carl", "dora"} {
@@ -270,6 +271,7 @@ func TestSeveralPayouts(t *testing.T) {
 // A payment that came back is shown with why, and paid again by the next run.
 func TestPayoutReturn(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.earns("jane@example.com", "12.50 USD", refgrow.PayoutPreferences{})
@@ -315,6 +317,7 @@ func TestPayoutReturn(t *testing.T) {
 // earned.
 func TestPayoutCutoffAndCurrency(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop", "--minimum-payout", "1000")
 	p.earns("jane@example.com", "0.500 KWD", refgrow.PayoutPreferences{})
@@ -347,6 +350,7 @@ func TestPayoutCutoffAndCurrency(t *testing.T) {
 
 func TestPayoutExport(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.earns("jane@example.com", "12.50 USD", refgrow.PayoutPreferences{PayPalEmail: "jane@pay.example"})
@@ -437,6 +441,7 @@ func TestPayoutExport(t *testing.T) {
 // Without --project there must be no choice, or the call is refused.
 func TestPayoutProject(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.earns("jane@example.com", "12.50 USD", refgrow.PayoutPreferences{})
@@ -470,6 +475,7 @@ func TestPayoutProject(t *testing.T) {
 // A run that fails halfway says what it made, and the next one continues.
 func TestPayoutRunFails(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	for _, email := range []string{"jane@example.com", "carl@example.com", "anna@example.com"} {

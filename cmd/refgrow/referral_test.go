@@ -11,6 +11,7 @@ import (
 
 func TestReferral(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.addAffiliate("jane@example.com")

@@ -66,6 +66,7 @@ func decode[T any](t *testing.T, text string) T {
 
 func TestWrongCalls(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	for _, test := range []struct {
@@ -268,6 +269,7 @@ func TestMissingDatabase(t *testing.T) {
 // A file that is something else is refused, and left as it is.
 func TestOtherFiles(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	text := []byte("Dear diary, this is no database.\n")
 	if err := os.WriteFile(p.db, text, 0o600); err != nil {
@@ -316,6 +318,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("the disk is f
 // A result that nobody got is a failure.
 func TestNobodyGetsTheResult(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	for _, args := range []string{"project list", "project show shop --json",

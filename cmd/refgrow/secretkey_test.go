@@ -122,6 +122,7 @@ func TestSecretKeyFile(t *testing.T) {
 
 func TestWrongSecretKeyFiles(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.run("webhook", "create", "--url", "https://example.com")
@@ -156,6 +157,7 @@ func TestWrongSecretKeyFiles(t *testing.T) {
 
 func TestSecretKeyFileOfOthers(t *testing.T) {
 	t.Parallel()
+	single(t)
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such modes")
 	}

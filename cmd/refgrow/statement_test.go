@@ -12,6 +12,7 @@ import (
 
 func TestStatement(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop", "--hold-days", "10")
 	now := time.Now().UTC()

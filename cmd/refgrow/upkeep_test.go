@@ -74,6 +74,7 @@ func (s *shelf) kept() (single int, all int64) {
 
 func TestUpkeepPrunes(t *testing.T) {
 	t.Parallel()
+	single(t)
 	s := newShelf(t)
 	for range 4 { // more than one transaction prunes
 		s.add(refgrow.MaxClicks)

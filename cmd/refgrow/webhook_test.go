@@ -23,6 +23,7 @@ const unencrypted = "its secret is stored unencrypted: there is no --secret-key-
 
 func TestWebhook(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	secret := p.said("webhook 1 gets all referral events of shop at https://example.com/hooks\n"+unencrypted,
@@ -116,6 +117,7 @@ func TestWebhook(t *testing.T) {
 // The events of payouts and affiliates are sent to those that name them.
 func TestWebhookOfThePayouts(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.said("webhook 1 gets affiliate_updated,payout_updated events of shop at https://example.com/hooks\n"+unencrypted,
@@ -133,6 +135,7 @@ func TestWebhookOfThePayouts(t *testing.T) {
 
 func TestWebhookDeliveries(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.run("webhook", "create", "--url", "https://example.com/hooks", "--events", "referral_converted")
@@ -248,6 +251,7 @@ func TestWebhookDeliveries(t *testing.T) {
 // Without --project there must be no choice, or the call is refused.
 func TestWebhookProject(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.must("project", "create", "shop")
 	p.must("project", "create", "other")

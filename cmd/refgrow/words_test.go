@@ -13,6 +13,7 @@ import (
 // What is wrong is told in one sentence, with what to do.
 func TestWordsForFiles(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	p.said("", "project", "create", "shop", "--json")
 	copied := p.db + ".copy"
@@ -69,6 +70,7 @@ func TestWordsForFiles(t *testing.T) {
 // Whoever listens to more than this machine, or lets others read the database, is told.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
+	single(t)
 	p := setup(t)
 	for address, told := range map[string]bool{"0.0.0.0": true, "::": true, "192.0.2.1": true, "127.0.0.1": false,
 		"::1": false} {
