@@ -16,7 +16,8 @@ import (
 // A Click is one visit through a referral link or code.
 type Click struct {
 	// ReferralCode is the affiliate's code or partner slug; required. Blanks and
-	// punctuation around it, as links get them in mails, are no part of it.
+	// punctuation around it, as links get them in mails, are no part of it. It may be
+	// several, as in RecordConversionParams: the click is of the one that counts.
 	ReferralCode string
 	// URL is the page that was visited, Referrer the one before. Both are cut to
 	// 2048 bytes.
@@ -86,7 +87,7 @@ func visitsOf(list []Click, now int64) ([]clicks.Visit, error) {
 	visits := make([]clicks.Visit, 0, len(list))
 	for i, click := range list {
 		click.ReferralCode = form.LinkCode(click.ReferralCode)
-		if err := at(fmt.Sprintf("clicks[%d].referral_code", i), form.Code(click.ReferralCode)); err != nil {
+		if err := at(fmt.Sprintf("clicks[%d].referral_code", i), form.CodeList(click.ReferralCode)); err != nil {
 			return nil, err
 		}
 		if !IsBot(click.UserAgent) {
@@ -104,7 +105,7 @@ func (p *Project) recordVisits(ctx context.Context, visits []clicks.Visit) (coun
 		return 0, p.open()
 	}
 	err = p.writeAs(ctx, "recording clicks", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
-		counted, err = clicks.Record(ctx, o.Tx, o.project, o.now, visits)
+		counted, err = clicks.Record(ctx, o.Tx, o.project, o.now, o.state.settings.Touch == TouchFirst, visits)
 		return err
 	})
 	return counted, err
@@ -133,7 +134,7 @@ func (p *Project) QueueClick(click Click) bool {
 		return false
 	}
 	click.ReferralCode = form.LinkCode(click.ReferralCode)
-	if form.Code(click.ReferralCode) != nil || IsBot(click.UserAgent) {
+	if form.CodeList(click.ReferralCode) != nil || IsBot(click.UserAgent) {
 		p.engine.clicks.Count(0, 1)
 		return true
 	}

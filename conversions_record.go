@@ -28,8 +28,13 @@ type RecordConversionParams struct {
 	// AffiliateID gives the credit to an affiliate, even to an inactive one. 0
 	// leaves it to the customer's own affiliate, the coupon and the referral code,
 	// in this order.
-	AffiliateID  int64
-	CouponCode   string
+	AffiliateID int64
+	CouponCode  string
+	// ReferralCode is the code or slug that the customer came through. A browser may
+	// have come through several: then these, the newest first, with dots between
+	// them, as in the cookie tracking.SeenCookieName. The project's Touch says whether
+	// the newest or the oldest counts; those that lead to no active affiliate are
+	// skipped. Only the first 6 are looked at.
 	ReferralCode string
 	// BaseValue is the sale; required for purchases.
 	BaseValue money.Amount
@@ -64,6 +69,7 @@ type RecordConversionParams struct {
 
 	userAgent string             // the customer's browser, where it is known
 	couponCut bool               // CouponCode was longer
+	codes     string             // ReferralCode, without its bound if it is several
 	notes     []attribution.Note // what was left out or cut
 }
 
@@ -186,7 +192,7 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	}
 	decision, affiliate, err := o.attribute(ctx, attribution.Evidence{
 		AffiliateID: params.AffiliateID, Customer: who.customer, Email: params.Customer.Email,
-		CouponCode: params.CouponCode, CouponCut: params.couponCut, ReferralCode: params.ReferralCode, Claim: claim,
+		CouponCode: params.CouponCode, CouponCut: params.couponCut, ReferralCode: params.codes, Claim: claim,
 	})
 	if err != nil {
 		return nil, err

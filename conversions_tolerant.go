@@ -20,7 +20,11 @@ func (params *RecordConversionParams) tidy() error {
 		params.leftOut(field)
 	}
 	params.CouponCode, params.couponCut = params.code("coupon_code_used", params.CouponCode)
+	sent := form.Clean(form.Trim(params.ReferralCode))
 	params.ReferralCode, _ = params.code("referral_code", params.ReferralCode)
+	if params.codes = params.ReferralCode; form.CodeList(sent) == nil {
+		params.codes = sent
+	}
 	params.Product, _ = params.code("product", params.Product)
 	trimmed := form.Trim(params.URL)
 	url := form.Clean(trimmed)

@@ -124,6 +124,7 @@ func (o *op) attribute(ctx context.Context, e attribution.Evidence) (attribution
 func (o *op) policy() attribution.Policy {
 	return attribution.Policy{
 		Project: o.project, CouponFirst: o.state.settings.CouponFirst,
+		FirstTouch:   o.state.settings.Touch == TouchFirst,
 		SelfReferral: attribution.SelfReferral(o.state.settings.SelfReferral),
 	}
 }

@@ -122,8 +122,9 @@
 //  2. the customer's own affiliate; an inactive one ends the search
 //  3. a coupon, by its code or else by a payment provider's id that names one
 //     affiliate only; an unknown or inactive one is skipped
-//  4. a referral code or partner slug, present or former; an unknown or inactive
-//     one ends the search, so that a stale cookie never gives a sale to somebody else
+//  4. a referral code or partner slug, present or former, or what a browser claimed
+//     ([Project.ClaimSignup]); where none of them leads to an active affiliate, the
+//     search ends, so that a stale cookie never gives a sale to somebody else
 //  5. nobody
 //
 // With Settings.CouponFirst, 3 comes before 2. A conversion that nobody is

@@ -17,7 +17,8 @@ import (
 
 // An Attribution says who referred a visitor. The zero value: nobody.
 type Attribution struct {
-	// ReferralCode is the code or partner slug that the visitor came through.
+	// ReferralCode is the code or partner slug that the visitor came through, or
+	// several, as in RecordConversionParams.
 	ReferralCode string
 	// UserAgent is the visitor's browser.
 	UserAgent string
@@ -158,9 +159,11 @@ const lateEvent = 10 * time.Minute
 // ClaimSignup keeps what a visitor's browser says about a signup: that the person with
 // this email came through this code. Nobody can check it, so it earns nothing, and is
 // neither a conversion nor a referral. It is used once, within CookieDays, as the
-// referral code of a call that has none itself and names this email, for a customer who
-// is new or whose email was not known. Of several the last one counts. A claim
-// whose code leads to no active affiliate is not kept; beyond MaxClaims the oldest are
+// referral code of a call that names this email and has no code that leads to
+// somebody, for a customer who is new or whose email was not known. Of several the last
+// one counts.
+// The code may be several, as in RecordConversionParams, of which one is kept. A claim
+// whose codes lead to no active affiliate is not kept; beyond MaxClaims the oldest are
 // dropped. The call takes the same time whether or not the customer exists. Errors:
 // ErrInvalid, ErrBusy, ErrClosed.
 func (p *Project) ClaimSignup(ctx context.Context, email, referralCode string) error {
@@ -169,13 +172,13 @@ func (p *Project) ClaimSignup(ctx context.Context, email, referralCode string) e
 	if err != nil {
 		return err
 	}
-	if err := at("referral_code", form.Code(referralCode)); err != nil {
+	if err := at("referral_code", form.CodeList(referralCode)); err != nil {
 		return err
 	}
 	return p.write(ctx, "keeping a claim", func(ctx context.Context, o *op) error {
-		a, err := o.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: o.project, Code: form.Fold(referralCode)})
-		if err != nil || AffiliateStatus(a.Status) != AffiliateActive {
-			return ignoring(err, sql.ErrNoRows)
+		referralCode, err := o.policy().Leading(ctx, o, referralCode)
+		if referralCode == "" || err != nil {
+			return err
 		}
 		before, err := o.FindClaim(ctx, db.FindClaimParams{ProjectID: o.project, Email: email})
 		known := err == nil

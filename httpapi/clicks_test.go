@@ -39,6 +39,8 @@ func TestClicks(t *testing.T) {
 		{`{"referral_code": "JANE", "ip_address": null}`, true},
 		{`{"referral_code": "jane"}`, true}, // in another case, and the slug
 		{`{"referral_code": "NOBODY"}`, false},
+		{`{"referral_code": "NOBODY.JANE"}`, true}, // what a browser came with, the newest first
+		{`{"referral_code": "NOBODY.nobodys"}`, false},
 		{`{"referral_code": "JANE", "user_agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}`, false},
 		{`{"referral_code": "JANE", "user_agent": "curl/8.5.0"}`, true},
 		// What a browser says about itself is no reason to refuse a click.

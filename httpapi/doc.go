@@ -327,6 +327,13 @@
 // and an email that is no address are left out; a url is cut at 2,048 bytes. Blanks around
 // a reference are trimmed too. decision in explain notes what was left out or cut.
 //
+// A referral_code may be several codes, the newest first, with dots between them, as the
+// cookie refgrow_ref_seen has them (package tracking): POST /conversions and POST /clicks
+// take the newest that leads to an active affiliate, or with touch "first" the oldest, and
+// look at 6 at most. So a backend passes on refgrow_ref_seen where the browser has it, and
+// otherwise refgrow_ref_code. It is shown as sent, and explain has a candidate for each. A
+// conversion's claim of a browser is used where none of these leads to anybody.
+//
 // In a new thing null is the same as absent, except for the secret of a webhook.
 // In a change, null clears partner_slug, payout_preferences and what is in them,
 // base_value, reference, coupon_code_used, a conversion's or a referral's

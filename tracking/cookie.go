@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // CookieName is the name of the cookie. Its value is the referral code or partner slug
@@ -14,12 +16,13 @@ const CookieName = "refgrow_ref_code"
 
 // SeenCookieName is the name of the cookie in which the browser script keeps the codes
 // that a visitor came with when there are several, the newest first, with dots between
-// them. The script cannot know which of them lead to an affiliate. The middleware
-// chooses at the next page, and removes it.
+// them; the last one is that of the other cookie. The script cannot know which of them
+// lead to an affiliate. Its value can be given wherever a referral code can: the engine
+// chooses. The middleware chooses at the next page, and removes the cookie.
 const SeenCookieName = "refgrow_ref_seen"
 
 // maxCodes is how many codes of a visitor are looked at.
-const maxCodes = 6
+const maxCodes = form.MaxCodes
 
 // heldCodes are the codes in the visitor's cookies, the newest first. The last one is
 // that of the cookie itself.

@@ -56,11 +56,24 @@
 // HttpOnly, because the script reads it too. A handler that sets it itself, as the
 // redirect does, has the last word. When the last touch counts, every visit through a
 // link restarts its time; when the first one does, only a code that no longer leads
-// anywhere is replaced. Beside it the browser script keeps the further codes that a
-// visitor came with, in refgrow_ref_seen: it cannot know which of them lead to an
-// affiliate. The middleware chooses among them at the next request, writes the choice
-// into refgrow_ref_code and removes the other cookie. Where Options.Consent says no, no cookie is set: the click
+// anywhere is replaced. Where Options.Consent says no, no cookie is set: the click
 // still counts, and only that one request has its attribution.
+//
+// Beside it the browser script keeps the codes that a visitor came with when there are
+// several, in refgrow_ref_seen, the newest first, with dots between them (JANE.newsletter):
+// it cannot know which of them lead to an affiliate. The middleware chooses among them at
+// the next request, writes the choice into refgrow_ref_code and removes the other cookie.
+//
+// # Backends without the middleware
+//
+// A backend of a site with the script, in whatever language, passes on what the browser
+// has: refgrow_ref_seen if it is there, or else refgrow_ref_code. Either is a referral_code
+// of POST /conversions and POST /clicks, and a ReferralCode in Go: of several codes the
+// engine takes the one that the settings ask for, and skips those that lead to nobody.
+//
+//	referral_code = cookies.get("refgrow_ref_seen") or cookies.get("refgrow_ref_code")
+//
+// One that knows refgrow_ref_code alone has the code of the visitor's first arrival.
 //
 // The answer to a request with a code that leads to an affiliate is never for shared
 // caches, whatever the handler says: Cache-Control is made private, and loses public
@@ -100,9 +113,9 @@
 //
 // The script does on arrival what the middleware does: the cookie, on the site's own
 // host or on Options.CookieDomain if the host is in it, and a click. Which codes lead to
-// an affiliate it cannot know: the first one stays in the cookie, further ones are kept
-// beside it, and the server chooses among all of them, at the next page behind the
-// middleware, or for a claim when it arrives. In a frame it does nothing. It has no
+// an affiliate it cannot know: the first one stays in the cookie, all are kept beside it,
+// and the server chooses, at the next page behind the middleware, when a backend passes
+// them on, or for a claim when it arrives. In a frame it does nothing. It has no
 // consent hook: load it once there is consent. Some browsers keep a cookie that a script set for at most a week.
 // Refgrow(value, type, email, {reference}) reports a signup if type is "signup" and the
 // visitor came through a link. That is a claim: it earns nothing and records nothing;

@@ -34,10 +34,16 @@
     return code(find(document.cookie, "(?:^|; *)" + cookie));
   }
 
-  /* Codes, and those that the visitor came with before, the newest first. */
+  /* Codes, and those that the visitor came with before, the newest first. Of one that came
+     twice the arrival counts that the touch asks for. The last one is always the first that
+     ever came. */
   function withHeld(codes) {
-    return codes.concat(find(document.cookie, "(?:^|; *)" + later).split("."), first())
-      .filter(function (text, at, list) { return code(text) && list.indexOf(text) === at; });
+    var oldest = touch === "first";
+    return codes.concat(find(document.cookie, "(?:^|; *)" + later).split("."))
+      .filter(function (text, at, list) {
+        return code(text) && at === (oldest ? list.lastIndexOf(text) : list.indexOf(text));
+      })
+      .slice(oldest ? -5 : 0).slice(0, 5).concat(first() || []);
   }
 
   /* For the domain that the site's hosts share, if this is one of them. */
@@ -64,9 +70,9 @@
   function arrive() {
     var codes = [link("ref"), link("via")].filter(Boolean);
     if (!codes.length) return;
-    var all = withHeld(codes).slice(0, 5);
     if (touch !== "first" || !first()) remember(cookie, first() || codes[0]);
-    if (all.length > 1) remember(later, all.join("."));
+    var all = withHeld(codes);
+    if (all.some(function (text) { return text !== all[0]; })) remember(later, all.join("."));
     send({
       type: "click",
       codes: codes,

@@ -22,15 +22,16 @@ type Evidence struct {
 	Customer     *db.FindReferralRow // nil if unknown so far
 	Email        string              // the customer's, as the call has it; "" if it does not
 	CouponCode   string
-	CouponCut    bool // the coupon's code was longer, and so is nobody's
-	ReferralCode string
-	Claim        *db.Claim // what the customer's browser said, used without a ReferralCode
+	CouponCut    bool      // the coupon's code was longer, and so is nobody's
+	ReferralCode string    // or several, the newest first, with dots between them
+	Claim        *db.Claim // what the customer's browser said, used if no ReferralCode leads to somebody
 }
 
 // A Policy is how a project decides.
 type Policy struct {
 	Project      int64
 	CouponFirst  bool // the coupon comes before the customer's own affiliate
+	FirstTouch   bool // of several referral codes the oldest counts, not the newest
 	SelfReferral SelfReferral
 }
 
@@ -48,31 +49,43 @@ const (
 // what became of each. It also returns the chosen affiliate, nil for nobody. Errors:
 // sql.ErrNoRows if there is no affiliate with the id that the call names.
 func (p Policy) Attribute(ctx context.Context, q db.Querier, e Evidence) (d Decision, chosen *db.Affiliate, err error) {
-	look := [...]func(Policy, context.Context, db.Querier, Evidence) (*candidate, error){
-		Policy.call, Policy.customer, Policy.coupon, Policy.code,
+	look := [...]func(Policy, context.Context, db.Querier, Evidence) ([]*candidate, error){
+		one(Policy.call), one(Policy.customer), one(Policy.coupon), Policy.codes,
 	}
 	if p.CouponFirst {
 		look[1], look[2] = look[2], look[1]
 	}
 	d.Candidates = []Candidate{}
 	for _, find := range look {
-		c, err := find(p, ctx, q, e)
+		found, err := find(p, ctx, q, e)
 		if err != nil {
 			return d, nil, err
 		}
-		if c == nil {
-			continue
-		}
-		p.judge(&d, c, e)
-		d.Candidates = append(d.Candidates, c.Candidate)
-		if c.Outcome == OutcomeCredited {
-			chosen = c.affiliate
+		for _, c := range found {
+			p.judge(&d, c, e)
+			d.Candidates = append(d.Candidates, c.Candidate)
+			if c.Outcome == OutcomeCredited {
+				chosen = c.affiliate
+			}
 		}
 	}
 	if d.Reason == "" {
 		d.Reason = ReasonNone
 	}
 	return d, chosen, nil
+}
+
+// one makes a list of what a source names, of which there is at most one.
+func one(
+	find func(Policy, context.Context, db.Querier, Evidence) (*candidate, error),
+) func(Policy, context.Context, db.Querier, Evidence) ([]*candidate, error) {
+	return func(p Policy, ctx context.Context, q db.Querier, e Evidence) ([]*candidate, error) {
+		c, err := find(p, ctx, q, e)
+		if c == nil || err != nil {
+			return nil, err
+		}
+		return []*candidate{c}, nil
+	}
 }
 
 // judge gives a candidate its outcome, and makes the decision with it if no earlier
@@ -219,28 +232,60 @@ func (p Policy) byProvider(ctx context.Context, q db.Querier, c *candidate) erro
 	return nil
 }
 
-// code: the referral code or partner slug that the customer came through. An unknown or
-// inactive one ends the search: a stale cookie must never cost the owner a sale record,
-// nor credit it to somebody else.
-func (p Policy) code(ctx context.Context, q db.Querier, e Evidence) (*candidate, error) {
-	c := &candidate{Candidate: Candidate{Source: ReasonReferralCode, Code: e.ReferralCode}}
-	if c.Code == "" && e.Claim != nil {
-		c.Code, c.Claimed = e.Claim.Code, true
+// codes: the referral codes or partner slugs that the customer came through, and then
+// what a browser claimed. One that leads to nobody is skipped for one that leads to
+// somebody. If none does, the first ends the search: a stale cookie must never cost the
+// owner a sale record, nor credit it to somebody else.
+func (p Policy) codes(ctx context.Context, q db.Querier, e Evidence) (all []*candidate, err error) {
+	codes := form.Codes(e.ReferralCode, p.FirstTouch)
+	if len(codes) == 0 && e.ReferralCode != "" {
+		codes = append(codes, e.ReferralCode) // no code is like that
 	}
-	if c.Code == "" {
-		return nil, nil
+	leads := false
+	look := func(code string, claimed bool) error {
+		c := &candidate{Candidate: Candidate{Source: ReasonReferralCode, Code: code, Claimed: claimed}}
+		all = append(all, c)
+		a, err := q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: p.Project, Code: form.Fold(code)})
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown
+			return nil
+		case err != nil:
+			return err
+		}
+		c.names(&a)
+		if a.Status != active {
+			c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
+		}
+		leads = leads || c.Outcome == ""
+		return nil
 	}
-	a, err := q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: p.Project, Code: form.Fold(c.Code)})
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown
-		return c, nil
-	case err != nil:
-		return nil, err
+	for _, code := range codes {
+		if err := look(code, false); err != nil {
+			return nil, err
+		}
 	}
-	c.names(&a)
-	if a.Status != active {
-		c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
+	if e.Claim != nil && !leads {
+		if err := look(e.Claim.Code, true); err != nil {
+			return nil, err
+		}
 	}
-	return c, nil
+	if leads {
+		for _, c := range all {
+			c.ends = ""
+		}
+	}
+	return all, nil
+}
+
+// Leading returns the one of the codes in a text that counts, "" if none leads to an
+// active affiliate.
+func (p Policy) Leading(ctx context.Context, q db.Querier, text string) (string, error) {
+	all, err := p.codes(ctx, q, Evidence{ReferralCode: text})
+	for _, c := range all {
+		if c.Outcome == "" {
+			return c.Code, err
+		}
+	}
+	return "", err
 }

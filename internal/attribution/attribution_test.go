@@ -156,24 +156,44 @@ func (p *program) expected(policy Policy, e Evidence) Decision {
 		c.AffiliateID, c.Outcome = p.coupon(e.CouponCode)
 		coupon = []named{c}
 	}
-	c := named{Candidate{Source: ReasonReferralCode, Code: e.ReferralCode}, ""}
-	if c.Code == "" && e.Claim != nil {
-		c.Code, c.Claimed = e.Claim.Code, true
+	leads := false
+	look := func(text string, claimed bool) {
+		c := named{Candidate{Source: ReasonReferralCode, Code: text, Claimed: claimed}, ""}
+		switch text {
+		case "Jane":
+			c.AffiliateID = jane
+		case "JOE":
+			c.AffiliateID = joe
+		case "self":
+			c.AffiliateID = self
+		case "idle":
+			c.AffiliateID, c.Outcome, c.reason = idle, OutcomeInactive, ReasonAffiliateInactive
+		default:
+			c.Outcome, c.reason = OutcomeUnknown, ReasonCodeUnknown
+		}
+		leads = leads || c.Outcome == ""
+		code = append(code, c)
 	}
-	switch c.Code {
-	case "Jane":
-		c.AffiliateID = jane
-	case "JOE":
-		c.AffiliateID = joe
-	case "self":
-		c.AffiliateID = self
-	case "idle":
-		c.AffiliateID, c.Outcome, c.reason = idle, OutcomeInactive, ReasonAffiliateInactive
-	default:
-		c.Outcome, c.reason = OutcomeUnknown, ReasonCodeUnknown
+	if e.ReferralCode != "" {
+		codes := strings.Split(e.ReferralCode, ".")
+		if strings.HasSuffix(e.ReferralCode, ".") { // no list
+			codes = []string{e.ReferralCode}
+		}
+		codes = codes[:min(len(codes), 6)]
+		if policy.FirstTouch {
+			slices.Reverse(codes)
+		}
+		for _, c := range codes {
+			look(c, false)
+		}
 	}
-	if c.Code != "" {
-		code = []named{c}
+	if e.Claim != nil && !leads {
+		look(e.Claim.Code, true)
+	}
+	for i := range code {
+		if leads {
+			code[i].reason = ""
+		}
 	}
 	inOrder := slices.Concat(call, customer, coupon, code)
 	if policy.CouponFirst {
@@ -206,7 +226,7 @@ func (p *program) expected(policy Policy, e Evidence) Decision {
 
 func policies(t *rapid.T) Policy {
 	return Policy{
-		Project: 3, CouponFirst: rapid.Bool().Draw(t, "coupon first"),
+		Project: 3, CouponFirst: rapid.Bool().Draw(t, "coupon first"), FirstTouch: rapid.Bool().Draw(t, "first touch"),
 		SelfReferral: rapid.SampledFrom([]SelfReferral{
 			SelfReferralRefuse, SelfReferralFlag, SelfReferralAllow,
 		}).Draw(t, "self-referral"),
@@ -226,6 +246,12 @@ func (p *program) evidence(t *rapid.T) Evidence {
 	if of := rapid.SampledFrom([]int64{0, 0, jane, joe, idle, self, nobody}).Draw(t, "customer of"); of != 0 {
 		e.Customer = p.of(of)
 		e.Customer.Email = stored.TextOrNull(rapid.SampledFrom([]string{"", carl, "dora@example.com"}).Draw(t, "known email"))
+	}
+	for e.ReferralCode != "" && rapid.Bool().Draw(t, "more codes") {
+		e.ReferralCode += "." + codes.Draw(t, "older code")
+		if strings.HasSuffix(e.ReferralCode, ".") {
+			break
+		}
 	}
 	if claimed := codes.Draw(t, "claimed"); claimed != "" {
 		e.Claim = &db.Claim{Email: e.Email, Code: claimed}

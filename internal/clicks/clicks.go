@@ -33,7 +33,7 @@ const (
 
 // A Visit came through a referral link or code.
 type Visit struct {
-	Code          string // the affiliate's referral code or partner slug
+	Code          string // the affiliate's referral code or partner slug, or several (form.Codes)
 	URL, Referrer string // the page that was visited, and the one before
 	UserAgent     string
 	Address       netip.Addr // the visitor's; without one, repeats are not seen
@@ -53,13 +53,16 @@ func (v Visit) Cut() Visit {
 type day struct{ affiliate, day int64 }
 
 // Record writes the visits of a project that count, counts them in the statistics, and
-// returns how many there are. now is the operation's, in Unix milliseconds.
-func Record(ctx context.Context, tx *backend.Tx, project, now int64, visits []Visit) (counted int, err error) {
+// returns how many there are. now is the operation's, in Unix milliseconds. Of several
+// codes of a visit the oldest counts with firstTouch, otherwise the newest.
+func Record(
+	ctx context.Context, tx *backend.Tx, project, now int64, firstTouch bool, visits []Visit,
+) (counted int, err error) {
 	affiliates, err := affiliatesOf(ctx, tx, project, visits)
 	if err != nil || len(affiliates) == 0 {
 		return 0, err
 	}
-	list, err := rows(ctx, hasher{tx, stored.DayOf(now)}, visits, affiliates)
+	list, err := rows(ctx, hasher{tx, stored.DayOf(now)}, resolved(visits, affiliates, firstTouch), affiliates)
 	if err != nil {
 		return 0, err
 	}
@@ -93,7 +96,9 @@ func Record(ctx context.Context, tx *backend.Tx, project, now int64, visits []Vi
 func affiliatesOf(ctx context.Context, q db.Querier, project int64, visits []Visit) (map[string]int64, error) {
 	affiliates := make(map[string]int64, len(visits))
 	for _, v := range visits {
-		affiliates[form.Fold(v.Code)] = 0
+		for _, code := range form.Codes(v.Code, false) {
+			affiliates[form.Fold(code)] = 0
+		}
 	}
 	codes, err := json.Marshal(slices.Sorted(maps.Keys(affiliates)))
 	if err != nil {
@@ -105,6 +110,22 @@ func affiliatesOf(ctx context.Context, q db.Querier, project int64, visits []Vis
 		affiliates[row.Code] = row.AffiliateID
 	}
 	return affiliates, err
+}
+
+// resolved returns the visits with the one of their codes that leads to an affiliate,
+// without those that have none.
+func resolved(visits []Visit, affiliates map[string]int64, firstTouch bool) []Visit {
+	leading := make([]Visit, 0, len(visits))
+	for _, v := range visits {
+		for _, code := range form.Codes(v.Code, firstTouch) {
+			if affiliates[form.Fold(code)] != 0 {
+				v.Code = code
+				leading = append(leading, v)
+				break
+			}
+		}
+	}
+	return leading
 }
 
 // rows returns the JSON that InsertClicks takes, without repeats among the visits
@@ -119,9 +140,6 @@ func rows(ctx context.Context, h hasher, visits []Visit, affiliates map[string]i
 	for i := range visits {
 		v := &visits[i]
 		from := source{affiliates[form.Fold(v.Code)], visitor(v.Address)}
-		if from.affiliate == 0 {
-			continue
-		}
 		if before, ok := last[from]; ok && from.address.IsValid() && -window < v.At-before && v.At-before < window {
 			continue
 		}

@@ -139,7 +139,7 @@ func (t *table) DeleteAddressKeys(_ context.Context, before int64) error {
 // record records visits in a transaction of their own.
 func (t *table) record(now int64, visits ...Visit) (int, error) {
 	tx := &backend.Tx{Querier: t, Memo: make(map[any]any)}
-	counted, err := Record(context.Background(), tx, 1, now, visits)
+	counted, err := Record(context.Background(), tx, 1, now, false, visits)
 	return counted, errors.Join(err, tx.Take().Write(context.Background(), t))
 }
 

@@ -115,13 +115,17 @@ func claimsUsedOnce(w *world) {
 	equal(w, "why after the customer was forgotten", w.why(w.signup(named("dora@example.com"))), "none")
 }
 
-// Whatever else the call and the customer say comes first, as with any referral
-// code, and so does a code in the call.
+// Whatever else the call and the customer say comes first, as with any referral code,
+// and so does a code in the call that leads to somebody. One that does not is skipped.
 func claimsOutranked(w *world) {
 	ctx := w.Context()
 	jane, joe := w.affiliate("jane"), w.affiliate("joe")
 	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{AffiliateID: joe.ID, Code: "SAVE"}))
 	idle := w.affiliate("idle")
+	is := func(status refgrow.AffiliateStatus) {
+		must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: &status}))
+	}
+	is(refgrow.AffiliateInactive)
 	for name, c := range map[string]struct {
 		refgrow.RecordConversionParams
 		credited int64
@@ -134,7 +138,12 @@ func claimsOutranked(w *world) {
 		"no-coupon": {refgrow.RecordConversionParams{CouponCode: "none"}, jane.ID,
 			"referral_code; coupon none unknown; referral_code JANE credited claimed"},
 		"code":    {refgrow.RecordConversionParams{ReferralCode: "joe"}, joe.ID, "referral_code; referral_code joe credited"},
-		"unknown": {refgrow.RecordConversionParams{ReferralCode: "nobody"}, 0, "code_unknown; referral_code nobody unknown"},
+		"unknown": {refgrow.RecordConversionParams{ReferralCode: "nobody"}, jane.ID,
+			"referral_code; referral_code nobody unknown; referral_code JANE credited claimed"},
+		"inactive": {refgrow.RecordConversionParams{ReferralCode: "idle"}, jane.ID,
+			"referral_code; referral_code idle inactive; referral_code JANE credited claimed"},
+		"several": {refgrow.RecordConversionParams{ReferralCode: "nobody.joe.idle"}, joe.ID,
+			"referral_code; referral_code nobody unknown; referral_code joe credited; referral_code idle inactive"},
 	} {
 		email := name + "@example.com"
 		w.claims(email, "JANE")
@@ -144,13 +153,14 @@ func claimsOutranked(w *world) {
 		equal(w, "why with "+name, w.why(made), c.why)
 		equal(w, "the claims after "+name, w.claimed(), "")
 	}
+	is(refgrow.AffiliateActive)
 	// The affiliate is judged when the claim is used.
 	w.claims("late@example.com", "IDLE")
 	w.claims("IDLE+x@example.com", "idle")
 	w.claims("gone@example.com", "JANE")
 	equal(w, "why of the affiliate itself", w.why(w.signup(named("idle+x@example.com"))),
 		"self_referral; referral_code idle refused claimed")
-	must(w.shop.UpdateAffiliate(ctx, idle.ID, refgrow.UpdateAffiliateParams{Status: new(refgrow.AffiliateInactive)}))
+	is(refgrow.AffiliateInactive)
 	equal(w, "why of an inactive one", w.why(w.signup(named("late@example.com"))),
 		"affiliate_inactive; referral_code IDLE inactive claimed")
 	w.ok(w.shop.DeleteAffiliate(ctx, jane.ID))

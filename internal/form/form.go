@@ -7,6 +7,7 @@ package form
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,6 +56,36 @@ func LinkCode(text string) string {
 		return !letter(c) && !digit(c) && c != '-' && c != '_' &&
 			(c < 0xc0 || 0x2000 <= c && c <= 0x206f || 0x3000 <= c && c <= 0x303f)
 	})
+}
+
+// MaxCodes is how many codes of a visitor are looked at.
+const MaxCodes = 6
+
+// Codes returns the codes in a text, at most MaxCodes, in the order in which they count:
+// a single one, or several with dots between them, the newest first. Of anything else it
+// returns none.
+func Codes(text string, oldestFirst bool) []string {
+	codes := make([]string, 0, MaxCodes)
+	for code := range strings.SplitSeq(text, ".") {
+		if Code(code) != nil {
+			return nil
+		}
+		if len(codes) < MaxCodes {
+			codes = append(codes, code)
+		}
+	}
+	if oldestFirst {
+		slices.Reverse(codes)
+	}
+	return codes
+}
+
+// CodeList checks that there are codes in a text.
+func CodeList(text string) error {
+	if len(Codes(text, false)) == 0 {
+		return Code(text)
+	}
+	return nil
 }
 
 // Slug checks a partner slug.
