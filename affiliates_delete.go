@@ -129,14 +129,15 @@ func (o *op) beginAffiliate(ctx context.Context, row *db.Affiliate, deletes int6
 		Others: erasure.Lower(nil, stored.OrZero(row.WiseAccountID), stored.OrZero(row.WiseName)),
 	}
 	for _, c := range coupons {
+		ids := erasure.Lower(nil, stored.OrZero(c.StripeCouponID), stored.OrZero(c.LemonsqueezyDiscountCode))
 		if deletes == 0 {
-			if err := o.retireCodes(ctx, row.ID, erasure.CouponCode, []string{c.CodeKey}, nil); err != nil {
+			names := append([]string{c.CodeKey}, ids...)
+			if err := o.retireCodes(ctx, row.ID, erasure.CouponCode, names, nil); err != nil {
 				return 0, err
 			}
 		}
 		person.Codes = erasure.Lower(person.Codes, c.CodeKey)
-		person.Others = erasure.Lower(person.Others, stored.OrZero(c.StripeCouponID),
-			stored.OrZero(c.LemonsqueezyDiscountCode))
+		person.Others = erasure.Lower(person.Others, ids...)
 	}
 	return o.beginErasure(ctx, db.Erasure{AffiliateID: &row.ID, Deletes: deletes}, person)
 }

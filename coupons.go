@@ -104,8 +104,7 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 		if err != nil {
 			return nil, missing(err, "Affiliate")
 		}
-		if err := cmp.Or(notErased(&affiliate), o.codeIsFree(ctx, "coupon_code", erasure.CouponCode,
-			params.Code)); err != nil {
+		if err := notErased(&affiliate); err != nil {
 			return nil, err
 		}
 		row := db.GetCouponRow{
@@ -114,6 +113,9 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 			LemonsqueezyDiscountCode: stored.TextOrNull(form.Trim(params.LemonSqueezyDiscountCode)),
 			Status:                   string(params.Status), CreatedAt: o.now,
 			AffiliateEmail: affiliate.Email, AffiliateReferralCode: affiliate.ReferralCode,
+		}
+		if err := o.couponIsFree(ctx, &db.GetCouponRow{}, &row); err != nil {
+			return nil, err
 		}
 		row.ID, err = o.InsertCoupon(ctx, db.InsertCouponParams{
 			ProjectID: row.ProjectID, AffiliateID: row.AffiliateID, Code: row.Code, CodeKey: form.Fold(row.Code),
@@ -129,6 +131,25 @@ func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (
 		o.countCoupon(params.Status, 1)
 		return showCoupon(&row), err
 	})
+}
+
+// couponIsFree refuses what a coupon would newly be found by if it was that of an
+// erased affiliate's coupon.
+func (o *op) couponIsFree(ctx context.Context, before, after *db.GetCouponRow) error {
+	for _, name := range []struct{ field, before, after string }{
+		{"coupon_code", before.Code, after.Code},
+		{"stripe_coupon_id", stored.OrZero(before.StripeCouponID), stored.OrZero(after.StripeCouponID)},
+		{"lemonsqueezy_discount_code", stored.OrZero(before.LemonsqueezyDiscountCode),
+			stored.OrZero(after.LemonsqueezyDiscountCode)},
+	} {
+		if name.after == "" || form.Fold(name.after) == form.Fold(name.before) {
+			continue
+		}
+		if err := o.codeIsFree(ctx, name.field, erasure.CouponCode, name.after); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func couponTaken(by int64) error {
@@ -209,7 +230,7 @@ func (o *op) updateCoupon(ctx context.Context, id int64, u UpdateCouponParams) (
 		}
 		row.AffiliateID, row.AffiliateEmail, row.AffiliateReferralCode = affiliate.ID, affiliate.Email, affiliate.ReferralCode
 	}
-	if err := o.codeIsFree(ctx, "coupon_code", erasure.CouponCode, row.Code); err != nil {
+	if err := o.couponIsFree(ctx, &before, &row); err != nil {
 		return nil, err
 	}
 	other, err := o.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{

@@ -18,8 +18,9 @@ import (
 // any more), stored answers, claims and decisions. Ledger, payouts and figures stay
 // under the id, and so do the app's own names for sales and the external references of
 // payments. The affiliate is inactive afterwards and in no payout run; its email is
-// erased-124@erased.invalid; its codes and coupons are shown as erased-124, lead to
-// nobody, and stay in use as hashes. What is unpaid can be adjusted; every other change
+// erased-124@erased.invalid; its codes and coupons, with the payment providers' ids of
+// these, are shown as erased-124 or not at all, lead to nobody, and stay in use as
+// hashes. What is unpaid can be adjusted; every other change
 // of it is refused. No event tells of it.
 //
 // It is done in steps, the first of which removes the affiliate's own fields; what
@@ -217,6 +218,7 @@ func (p *Project) eraseCopies(ctx context.Context, job *db.Erasure) error {
 	if found.Empty() {
 		return nil
 	}
+	job.Names = found.Names
 	return p.write(ctx, "removing copies", func(ctx context.Context, o *op) error {
 		for _, email := range found.Claims {
 			if err := o.dropClaim(ctx, email); err != nil {
@@ -233,7 +235,7 @@ func (p *Project) eraseCopies(ctx context.Context, job *db.Erasure) error {
 // moveErasure notes how far a job has come.
 func (o *op) moveErasure(ctx context.Context, job *db.Erasure) error {
 	return o.MoveErasure(ctx, db.MoveErasureParams{
-		ProjectID: o.project, ErasureID: job.ID, Part: job.Part, MarkTime: job.MarkTime, Mark: job.Mark,
+		ProjectID: o.project, ErasureID: job.ID, Part: job.Part, MarkTime: job.MarkTime, Mark: job.Mark, Names: job.Names,
 	})
 }
 

@@ -9,7 +9,7 @@ SELECT CAST(@project_id AS INTEGER), CAST(sqlc.narg(affiliate_id) AS INTEGER), C
 SELECT * FROM refgrow_erasures WHERE id = @erasure_id AND project_id = @project_id;
 
 -- name: MoveErasure :exec
-UPDATE refgrow_erasures SET part = @part, mark_time = @mark_time, mark = @mark WHERE id = @erasure_id AND project_id = @project_id;
+UPDATE refgrow_erasures SET part = @part, mark_time = @mark_time, mark = @mark, names = @names WHERE id = @erasure_id AND project_id = @project_id;
 
 -- name: ListErasures :many
 SELECT * FROM refgrow_erasures ORDER BY id;

@@ -922,13 +922,14 @@ func (q *Queries) ListMergedInto(ctx context.Context, arg ListMergedIntoParams) 
 }
 
 const moveErasure = `-- name: MoveErasure :exec
-UPDATE refgrow_erasures SET part = ?1, mark_time = ?2, mark = ?3 WHERE id = ?4 AND project_id = ?5
+UPDATE refgrow_erasures SET part = ?1, mark_time = ?2, mark = ?3, names = ?4 WHERE id = ?5 AND project_id = ?6
 `
 
 type MoveErasureParams struct {
 	Part      string
 	MarkTime  int64
 	Mark      int64
+	Names     string
 	ErasureID int64
 	ProjectID int64
 }
@@ -938,6 +939,7 @@ func (q *Queries) MoveErasure(ctx context.Context, arg MoveErasureParams) error 
 		arg.Part,
 		arg.MarkTime,
 		arg.Mark,
+		arg.Names,
 		arg.ErasureID,
 		arg.ProjectID,
 	)

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -93,12 +94,15 @@ type Found struct {
 	Events      []outbox.Row
 	Notes       []int64 // of ledger entries
 	Errors      []int64 // of deliveries
+	// Names is what names the person, with what was found out on this page.
+	Names string
 	// The next page begins here, unless this was the last one.
 	MarkTime, Mark int64
 	Last           bool
 
 	person Person
-	shown  string
+	of     int64 // the affiliate
+	keeps  bool  // codes stay in use for ever
 }
 
 // Empty reports whether there is nothing to change.
@@ -130,7 +134,15 @@ func Look(ctx context.Context, q db.Querier, job *db.Erasure) (Found, error) {
 		}
 		s.referred = append(merged, *job.ReferralID)
 	}
-	switch Part(job.Part) {
+	found, err := s.part(ctx)
+	if err == nil && found.Names == "" {
+		found.Names = job.Names
+	}
+	return found, err
+}
+
+func (s *search) part(ctx context.Context) (Found, error) {
+	switch Part(s.job.Part) {
 	case Notes:
 		return s.notes(ctx)
 	case Conversions:
@@ -145,7 +157,7 @@ func Look(ctx context.Context, q db.Querier, job *db.Erasure) (Found, error) {
 		return s.errors(ctx)
 	case Customer, Clicks, Rows, Done:
 	}
-	return Found{}, fmt.Errorf("%w: erasure %d has the part %q", stored.ErrDamaged, job.ID, job.Part)
+	return Found{}, fmt.Errorf("%w: erasure %d has the part %q", stored.ErrDamaged, s.job.ID, s.job.Part)
 }
 
 // customersOf is the affiliate whose customers go along, 0 for none.
@@ -175,11 +187,8 @@ func (s *search) notes(ctx context.Context) (f Found, err error) {
 }
 
 func (s *search) conversions(ctx context.Context) (f Found, err error) {
-	if len(s.person.Codes) == 0 {
-		f.Last = true
-		return f, nil
-	}
-	codes, err := stored.Texts(s.person.Codes)
+	// A coupon that is gone by now is found by the candidate that it was.
+	codes, err := stored.Texts(append(s.person.words(), fmt.Sprintf(`"affiliate_id":%d`, s.of)))
 	if err != nil {
 		return f, err
 	}
@@ -198,50 +207,71 @@ func (s *search) conversions(ctx context.Context) (f Found, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.MarkTime, f.Mark, f.person, f.shown = to.CreatedAt, to.ID, s.person, Shown(s.of)
+	f.MarkTime, f.Mark, f.person, f.of, f.keeps = to.CreatedAt, to.ID, s.person, s.of, s.job.Deletes == 0
 	if len(rows) == atMost {
 		last := &rows[len(rows)-1]
 		f.MarkTime, f.Mark, f.Last = last.CreatedAt, last.ID, false
 	}
 	for i := range rows {
-		changed, err := s.person.renamedIn(&rows[i], f.shown)
+		former, changed, err := f.renamedIn(&rows[i])
 		if err != nil {
 			return f, err
 		}
 		if changed {
 			f.Conversions = append(f.Conversions, rows[i].ID)
 		}
+		s.person.Others = Lower(s.person.Others, former...)
 	}
-	return f, nil
+	f.Names, err = s.person.Text()
+	return f, err
 }
 
 // renamedIn puts another text in the place of each of the codes in a conversion, and
-// reports whether there was one.
-func (p Person) renamedIn(c *db.Conversion, to string) (changed bool, err error) {
-	named := func(text string) bool { return slices.Contains(p.Codes, form.Fold(form.LinkCode(text))) }
-	for _, code := range []**string{&c.ReferralCode, &c.CouponCode} {
-		if *code != nil && named(**code) {
-			*code, changed = &to, true
-		}
-	}
-	if c.URL != nil {
-		if renamed, found := p.Rename(*c.URL, to); found {
-			c.URL, changed = &renamed, true
-		}
-	}
+// reports whether there was one. It returns the codes of coupons that led to the
+// affiliate then, and are none of its coupons now.
+func (f *Found) renamedIn(c *db.Conversion) (former []string, changed bool, err error) {
 	decision, err := attribution.Of(c)
 	if err != nil {
-		return changed, err
+		return nil, false, err
 	}
+	p, shown := f.person, Shown(f.of)
+	coupons := slices.Concat(p.Codes, p.Others) // a coupon is found by a provider's id too
 	for i := range decision.Candidates {
-		if candidate := &decision.Candidates[i]; named(candidate.Code) {
-			candidate.Code, changed = to, true
+		candidate := &decision.Candidates[i]
+		code := form.Fold(candidate.Code)
+		coupon := candidate.Source == attribution.ReasonCoupon
+		switch {
+		case code == "" || code == shown:
+			continue
+		case coupon && slices.Contains(coupons, code), p.hasCode(code):
+		case candidate.AffiliateID != f.of:
+			continue
+		case coupon:
+			coupons, former = append(coupons, code), append(former, code)
+		}
+		candidate.Code, changed = shown, true
+	}
+	if c.CouponCode != nil && (slices.Contains(coupons, form.Fold(*c.CouponCode)) || p.hasCode(*c.CouponCode)) {
+		c.CouponCode, changed = &shown, true
+	}
+	if c.ReferralCode != nil {
+		codes := strings.Split(*c.ReferralCode, ".")
+		for i := range codes {
+			if p.hasCode(codes[i]) {
+				codes[i], changed = shown, true
+			}
+		}
+		c.ReferralCode = stored.TextOrNull(strings.Join(codes, "."))
+	}
+	if c.URL != nil {
+		if renamed, found := p.Rename(*c.URL, shown); found {
+			c.URL, changed = &renamed, true
 		}
 	}
 	if changed {
 		c.Candidates, err = attribution.Text(decision.Candidates)
 	}
-	return changed, err
+	return former, changed, err
 }
 
 func (s *search) claims(ctx context.Context) (f Found, err error) {
@@ -399,11 +429,32 @@ func (f *Found) rename(ctx context.Context, q db.Querier, project, id int64) err
 	if err != nil {
 		return err
 	}
-	if _, err := f.person.renamedIn(&row, f.shown); err != nil {
+	former, _, err := f.renamedIn(&row)
+	if err != nil {
 		return err
+	}
+	for _, code := range former {
+		if err := f.retire(ctx, q, project, code); err != nil {
+			return err
+		}
 	}
 	return q.RenameInConversion(ctx, db.RenameInConversionParams{
 		ProjectID: project, ConversionID: id, Candidates: row.Candidates, ReferralCode: row.ReferralCode,
 		CouponCode: row.CouponCode, URL: row.URL,
+	})
+}
+
+// retire keeps the code of a coupon that the affiliate had in use, unless somebody else's
+// coupon has it by now.
+func (f *Found) retire(ctx context.Context, q db.Querier, project int64, code string) error {
+	if !f.keeps {
+		return nil
+	}
+	_, err := q.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{ProjectID: project, CodeKey: code})
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return q.RetireCode(ctx, db.RetireCodeParams{
+		ProjectID: project, Hash: Hash(project, CouponCode, code), AffiliateID: f.of,
 	})
 }

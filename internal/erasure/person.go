@@ -77,7 +77,8 @@ const Domain = "erased.invalid"
 // A CodeKind says what a code is one of. Codes and coupons have a namespace each.
 type CodeKind string
 
-// The kinds of codes. A partner slug is a referral code.
+// The kinds of codes. A partner slug is a referral code, and a provider's id of a coupon
+// one of the coupon's codes.
 const (
 	ReferralCode CodeKind = "code"
 	CouponCode   CodeKind = "coupon"
@@ -181,14 +182,21 @@ func (m *mentions) text(p Person, name, text string) {
 		_, named := p.Rename(text, "")
 		m.person = m.person || named
 	case strings.Contains(name, "code") || strings.Contains(name, "slug") || strings.Contains(name, "coupon"):
-		m.person = m.person || slices.Contains(p.Codes, lower) || slices.Contains(p.Others, lower)
+		m.person = m.person || slices.ContainsFunc(strings.Split(lower, "."), p.hasCode) || slices.Contains(p.Others, lower)
 	case strings.HasPrefix(name, "external_id") || strings.Contains(name, "wise") || name == "accountId":
 		m.person = m.person || slices.Contains(p.Others, lower)
 	}
 }
 
+// hasCode reports whether a text is a code of the person, with what may surround it in a
+// link.
+func (p Person) hasCode(text string) bool {
+	return slices.Contains(p.Codes, form.Fold(form.LinkCode(text)))
+}
+
 // Rename puts another text in the place of a code of the person in the query of a URL,
-// and reports whether there was one. Of the query little else is kept anyway.
+// where links have it, and reports whether there was one. Elsewhere a word that equals a
+// code is only a word.
 func (p Person) Rename(page, to string) (string, bool) {
 	before, query, ok := strings.Cut(page, "?")
 	if !ok {
@@ -199,7 +207,7 @@ func (p Person) Rename(page, to string) (string, bool) {
 	for i, part := range parts {
 		name, value, _ := strings.Cut(part, "=")
 		plain, err := url.QueryUnescape(value)
-		if err == nil && slices.Contains(p.Codes, form.Fold(form.LinkCode(plain))) {
+		if err == nil && (name == "ref" || name == "via") && p.hasCode(plain) {
 			parts[i], found = name+"="+to, true
 		}
 	}

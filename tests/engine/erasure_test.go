@@ -412,6 +412,81 @@ func TestErasingAnAffiliate(t *testing.T) {
 	p.Verify()
 }
 
+// A coupon is found by its code and by the ids of payment providers. Whatever an erased
+// affiliate's coupons were ever found by is nowhere, and is nobody else's; what only looks
+// like a code stays.
+func TestErasingCoupons(t *testing.T) {
+	t.Parallel()
+	for _, deletes := range []bool{false, true} {
+		p := inAppsFile(t, 3, refgrow.Settings{Commission: refgrow.Percent("20")})
+		p.Endpoint(refgrow.CreateWebhookParams{})
+		joe := p.Affiliate("joe")
+		jane, err := p.Shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{
+			Email: "jane@example.com", ReferralCode: "CANARY", PartnerSlug: "pro",
+		})
+		p.OK(err)
+		kept := p.Coupon(refgrow.CreateCouponParams{
+			AffiliateID: jane.ID, Code: "CANARY-4", StripeCouponID: "Canary-5", LemonSqueezyDiscountCode: "CANARY-6",
+		})
+		gone := p.Coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "CANARY-7", StripeCouponID: "canary-8"})
+		p.OK(p.Shop.ClaimSignup(t.Context(), "visitor@example.com", "nobody.canary"))
+		sale := refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, BaseValue: money.MustParse("10.00 USD"), AffiliateID: joe.ID,
+			ReferralCode: "nobody.Canary.joe", URL: "https://shop.example/?via=pro&sub=pro&utm_source=pro",
+		}
+		names := []string{"canary-4", "Canary-5", "CANARY-6", "Canary-7", "canary-8"}
+		for _, sale.CouponCode = range names {
+			_, err := p.answered(sale.CouponCode, sale)
+			p.OK(err)
+		}
+		sale.CouponCode, sale.URL, sale.ReferralCode = "", "https://shop.example/?sub=pro&product=canary", "joe"
+		others, err := p.answered("others", sale)
+		p.OK(err)
+		_, err = p.Shop.UpdateCoupon(t.Context(), kept.ID, refgrow.UpdateCouponParams{
+			Code: new("NEWCANARY"), StripeCouponID: refgrow.Clear[string](),
+		})
+		p.OK(err)
+		p.OK(p.Shop.DeleteCoupon(t.Context(), gone.ID))
+		p.Spread()
+		if deletes {
+			p.OK(p.Shop.DeleteAffiliate(t.Context(), jane.ID))
+		} else {
+			_, err := p.Shop.EraseAffiliate(t.Context(), jane.ID)
+			p.OK(err)
+		}
+		p.keepsNothing("jane", "jane", "canary-", "newcanary", "canary.joe", "via=pro")
+		if c, err := p.Shop.GetConversion(t.Context(), others.ID); err != nil || c.URL != sale.URL {
+			t.Errorf("a sale that does not name jane has the page %s (%v)", c.URL, err)
+		}
+		if c, err := p.Shop.GetConversion(t.Context(), 1); err != nil ||
+			c.ReferralCode != fmt.Sprintf("nobody.erased-%d.joe", jane.ID) ||
+			c.URL != fmt.Sprintf("https://shop.example/?via=erased-%d&sub=pro&utm_source=pro", jane.ID) {
+			t.Errorf("a sale through several codes is %+v (%v)", c, err)
+		}
+		if sent := p.sent(); strings.Count(sent, `"event":"referral_converted"`) != 1 ||
+			!strings.Contains(sent, "product=canary") {
+			t.Errorf("what is sent afterwards is %s", sent)
+		}
+		if made, err := p.answered("others", sale); made != nil || err != nil {
+			t.Errorf("a call that does not name jane gave %v (%v)", made, err)
+		}
+		p.Verify()
+		if deletes {
+			continue
+		}
+		for i, name := range append(names, "newcanary") {
+			for field, params := range map[string]refgrow.CreateCouponParams{
+				"coupon_code": {Code: name}, "stripe_coupon_id": {Code: fmt.Sprint("FREE-", i), StripeCouponID: name},
+				"lemonsqueezy_discount_code": {Code: fmt.Sprint("FREE-", i), LemonSqueezyDiscountCode: name},
+			} {
+				params.AffiliateID = joe.ID
+				_, err := p.Shop.CreateCoupon(t.Context(), params)
+				p.Refused(name+" as a "+field, err, refgrow.ErrConflict, field)
+			}
+		}
+	}
+}
+
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
