@@ -148,8 +148,9 @@ func (params *RecordConversionParams) numbersIn(c money.Currency) error {
 // around texts are trimmed, control characters left out. An email that is no address is
 // left out, and so is an external id of more than 255 characters. A code that cannot
 // exist leads to nobody; of more than 255 characters, and of a product of more than
-// 255, which then matches no rule, the beginning is recorded. A URL is cut at 2,048
-// bytes. The decision notes what was left out or cut.
+// 255, which then matches no rule, the beginning is recorded. Of a URL, which is what
+// the app says and not what a visitor's browser does, only a user and a password are
+// left out; it is cut at 2,048 bytes. The decision notes what was left out or cut.
 //
 // A customer signs up once. A further signup of a customer who has one makes none: it
 // returns the first one, as Repeated. What it says is noted at the first one's

@@ -2,7 +2,6 @@ package refgrow
 
 import (
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/refgrow-go/refgrow/internal/attribution"
@@ -27,8 +26,7 @@ func (params *RecordConversionParams) tidy() error {
 	}
 	params.Product, _ = params.code("product", params.Product)
 	trimmed := form.Trim(params.URL)
-	url := form.Clean(trimmed)
-	params.URL = params.kept("url", trimmed, strings.ToValidUTF8(url[:min(len(url), form.MaxURL)], ""))
+	params.URL = params.kept("url", trimmed, form.Cut(form.WithoutUser(form.Clean(trimmed)), form.MaxURL))
 	trimmed = form.Trim(params.Customer.ExternalID)
 	id := form.Clean(trimmed)
 	if utf8.RuneCountInString(id) > form.MaxText { // its beginning may be somebody else's

@@ -85,10 +85,7 @@ func Page(text string, longest int) string {
 	if err != nil || u.Opaque != "" || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
 		return ""
 	}
-	if before, rest, found := strings.Cut(page, "//"); found && u.User != nil {
-		host, _, _ := strings.Cut(rest, "/")
-		page = before + "//" + rest[strings.LastIndexByte(host, '@')+1:]
-	}
+	page = WithoutUser(page)
 	mark := "?"
 	for part := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(part, "=")
@@ -97,6 +94,16 @@ func Page(text string, longest int) string {
 		}
 	}
 	return Cut(page, longest)
+}
+
+// WithoutUser leaves the user and the password out of a URL.
+func WithoutUser(text string) string {
+	before, rest, found := strings.Cut(text, "//")
+	if !found || before != "" && !strings.HasSuffix(before, ":") {
+		return text
+	}
+	host := rest[:strings.IndexAny(rest+"/", "/?#\\")]
+	return before + "//" + rest[strings.LastIndexByte(host, '@')+1:]
 }
 
 // Origins checks and sorts a list of sites, no more than most: each a scheme, a host,
