@@ -62,7 +62,7 @@ func TestClicks(t *testing.T) {
 	}
 	w.clock.Advance(30*time.Minute + time.Millisecond)
 	w.do(t, "POST", "/clicks", `{"referral_code": "JANE", "ip_address": "203.0.113.9"}`).counts(t, 1, 0)
-	if jane, bob := w.clicksOf(t, "jane@example.com"), w.clicksOf(t, "bob@example.com"); jane != "11" || bob != "1" {
+	if jane, bob := w.clicksOf(t, "jane@example.com"), w.clicksOf(t, "bob@example.com"); jane != "12" || bob != "1" {
 		t.Errorf("jane has %s clicks, bob %s", jane, bob)
 	}
 	w.do(t, "PUT", "/affiliates/bob@example.com", `{"status": "inactive"}`).ok(t, 200)

@@ -35,7 +35,7 @@ func listConversions(c *call) (work, error) {
 }
 
 func createConversion(c *call) (work, error) {
-	b, err := c.body()
+	b, err := c.body("referral_code", "coupon_code_used", "email", "external_id", "product", "url")
 	if err != nil {
 		return nil, err
 	}

@@ -324,8 +324,11 @@
 // objects are left out, blanks around are trimmed, and control characters left out. A
 // code that cannot exist leads to nobody; codes and products are recorded up to 255
 // characters, and a product that was longer matches no rule; an external_id that is longer
-// and an email that is no address are left out; a url is cut at 2,048 bytes. Blanks around
-// a reference are trimmed too. decision in explain notes what was left out or cut.
+// and an email that is no address are left out; of a url a user and a password are left
+// out, its query stays (of a click's url and referrer only ref, via, sub and utm_* do), and
+// it is cut at 2,048 bytes. Lists and objects may be as deep and as large as they like, and
+// have names twice. Blanks around a reference are trimmed too. decision in explain notes
+// what was left out or cut.
 //
 // A referral_code may be several codes, the newest first, with dots between them, as the
 // cookie refgrow_ref_seen has them (package tracking): POST /conversions and POST /clicks

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,12 +46,15 @@ const (
 
 // parseObject reads a text that is one JSON object (RFC 8259) and nothing else,
 // more strictly than encoding/json: a name that occurs twice and bytes that are not
-// UTF-8 are errors. Halves of surrogate pairs are left to whoever takes the string.
-func parseObject(text string) ([]member, error) {
-	if !utf8.ValidString(text) {
-		return nil, wrong("", "The body is not valid UTF-8")
+// UTF-8 are errors. Halves of surrogate pairs are left to whoever takes the string. Of a
+// tolerant field that has a list or an object nothing is kept but that, whatever is in
+// it.
+func parseObject(text string, tolerant ...string) ([]member, error) {
+	p := parser{text: strings.TrimPrefix(text, byteOrderMark), tolerant: tolerant}
+	if p.at = len(validPrefix(p.text)); p.at < len(p.text) {
+		return nil, wrong("", "The body is not valid UTF-8, "+p.position())
 	}
-	p := parser{text: strings.TrimPrefix(text, byteOrderMark)}
+	p.at = 0
 	p.space()
 	if p.at < len(p.text) && p.text[p.at] != '{' {
 		return nil, p.noObject()
@@ -66,15 +70,29 @@ func parseObject(text string) ([]member, error) {
 }
 
 type parser struct {
-	text   string
-	at     int
-	values int // how many have begun
+	text     string
+	at       int
+	values   int      // how many have begun
+	tolerant []string // fields of the body in which lists and objects are read over
+}
+
+// validPrefix is a text up to the first byte that is not UTF-8.
+func validPrefix(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	for i, r := range text {
+		if _, size := utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && size == 1 {
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // unexpected is the error for what is at the parser's position.
 func (p *parser) unexpected(where string) error {
 	if p.at >= len(p.text) {
-		return wrong("", "The body is not valid JSON: it ends too early")
+		return wrong("", "The body is not valid JSON: it ends too early, "+p.position())
 	}
 	r, _ := utf8.DecodeRuneInString(p.text[p.at:])
 	return wrong("", "The body is not valid JSON: unexpected "+strconv.QuoteRune(r)+
@@ -172,10 +190,17 @@ func (p *parser) value(depth int, path string) (value, error) {
 		return p.object(depth, path)
 	case c == '[':
 		return p.array(depth, path)
-	case c == '"':
+	}
+	return p.scalar()
+}
+
+// scalar reads a value that has no values in it.
+func (p *parser) scalar() (value, error) {
+	switch p.text[p.at] {
+	case '"':
 		text, err := p.string()
 		return value{kind: kindString, text: text}, err
-	case c == '-' || '0' <= c && c <= '9':
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return p.number()
 	}
 	for _, word := range [...]struct {
@@ -222,7 +247,11 @@ func (p *parser) object(depth int, path string) (value, error) {
 			return v, err
 		}
 		p.space()
-		content, err := p.value(depth+1, inside)
+		read := p.value
+		if depth == 0 && slices.Contains(p.tolerant, name) {
+			read = p.tolerated
+		}
+		content, err := read(depth+1, inside)
 		if err != nil {
 			return v, err
 		}
@@ -236,6 +265,75 @@ func (p *parser) object(depth int, path string) (value, error) {
 		}
 		p.space()
 	}
+}
+
+// tolerated reads the value of a tolerant field.
+func (p *parser) tolerated(depth int, path string) (value, error) {
+	if p.at < len(p.text) && (p.text[p.at] == '{' || p.text[p.at] == '[') {
+		return value{kind: kindObject}, p.skip()
+	}
+	return p.value(depth, path)
+}
+
+// skip reads over a value, however deep and large it is.
+func (p *parser) skip() error {
+	var open []byte // the ends of what has begun
+	for {
+		if p.at >= len(p.text) {
+			return p.unexpected("")
+		}
+		switch c := p.text[p.at]; c {
+		case '{', '[':
+			p.at++
+			open = append(open, c+2) // in ASCII, what ends it
+			p.space()
+			if p.at < len(p.text) && p.text[p.at] == c+2 {
+				break
+			}
+			if err := p.skipName(c == '{'); err != nil {
+				return err
+			}
+			continue
+		default:
+			if _, err := p.scalar(); err != nil {
+				return err
+			}
+			p.space()
+		}
+		for len(open) > 0 && p.is(open[len(open)-1]) {
+			open = open[:len(open)-1]
+			p.space()
+		}
+		if len(open) == 0 {
+			return nil
+		}
+		if err := p.next(',', "after a value"); err != nil {
+			return err
+		}
+		p.space()
+		if err := p.skipName(open[len(open)-1] == '}'); err != nil {
+			return err
+		}
+	}
+}
+
+// skipName reads over the name of a value and what follows it, in an object.
+func (p *parser) skipName(inObject bool) error {
+	if !inObject {
+		return nil
+	}
+	if p.at >= len(p.text) || p.text[p.at] != '"' {
+		return p.unexpected("where a name should be")
+	}
+	if _, err := p.string(); err != nil {
+		return err
+	}
+	p.space()
+	if err := p.next(':', "after a name"); err != nil {
+		return err
+	}
+	p.space()
+	return nil
 }
 
 // under is the name of a field inside another one.

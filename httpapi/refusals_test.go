@@ -570,7 +570,7 @@ func TestKindsOfBodies(t *testing.T) {
 	for body, message := range map[string]string{
 		"\n{\n  \"email\": \"é\", 'x': 1}": "The body is not valid JSON: " +
 			"unexpected '\\'' where a name should be, in line 3, column 17",
-		"{\n\n":               "The body is not valid JSON: it ends too early",
+		"{\n\n":               "The body is not valid JSON: it ends too early, in line 3, column 1",
 		"[1]":                 `The body must be a JSON object, such as {"name": "value"}`,
 		`"x@example.de"`:      `The body must be a JSON object, such as {"name": "value"}`,
 		"a==b c":              `The body must be a JSON object, such as {"name": "value"}`,
