@@ -42,6 +42,14 @@ type Idempotency struct {
 	Request []byte
 }
 
+// Check says what is wrong with the key; calls that use it do. Errors: ErrInvalid.
+func (call Idempotency) Check() error {
+	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !form.Printable(call.Key) {
+		return invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
+	}
+	return nil
+}
+
 // An Answer is what a call returned when it was done.
 type Answer struct {
 	// Status is chosen by the caller, such as an HTTP status: 0 or more.
@@ -218,8 +226,8 @@ func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (An
 
 // digests checks the key, and returns what is stored of it and of the request.
 func (call Idempotency) digests(project int64) (key, request []byte, err error) {
-	if call.Key == "" || utf8.RuneCountInString(call.Key) > maxIdempotencyKey || !form.Printable(call.Key) {
-		return nil, nil, invalid("Idempotency-Key", "must have 1 to %d printable characters", maxIdempotencyKey)
+	if err := call.Check(); err != nil {
+		return nil, nil, err
 	}
 	return digest(strconv.FormatInt(project, 10), call.Caller, call.Key), digest(string(call.Request)), nil
 }

@@ -42,8 +42,8 @@ type Options struct {
 
 	// Observe is called at the end of each request, with what a log or metrics around the
 	// API cannot know: the pattern of its path, such as "/affiliates/{email}", "" if none
-	// matches or the request did not get that far; and the public part of the API key that
-	// opened the program, "" for none. Neither has anybody's email or secret in it.
+	// matches; and the public part of the API key that opened the program, "" for none.
+	// Neither has anybody's email or secret in it.
 	Observe func(r *http.Request, route, key string)
 	// Logger receives what an answer must not reveal: the causes of internal errors.
 	// Defaults to slog.Default.

@@ -214,3 +214,44 @@ func TestCustomersOnce(t *testing.T) {
 		t.Errorf("the replay is %s (%v)", replay.body, replay.header)
 	}
 }
+
+// Whatever a call does with its key, and whether it does anything: a malformed one is
+// refused.
+func TestMalformedIdempotencyKeys(t *testing.T) {
+	single(t)
+	t.Parallel()
+	w := populated(t, noLimit)
+	before := w.dump(t)
+	bodies := map[string][]string{"/payouts": {`{}`, `{"preview": true}`}}
+	for _, route := range httpapi.Routes() {
+		if route[0] != "POST" {
+			continue
+		}
+		path := strings.NewReplacer("{id}", "1", "{email}", "jane@example.com").Replace(route[1])
+		for _, body := range append(bodies[route[1]], validBodies[route[1]]) {
+			for _, key := range []string{"", strings.Repeat("k", 256), "a\u0085b"} {
+				got := w.do(t, "POST", path, body, "Idempotency-Key", key)
+				if got.status != 400 || !strings.Contains(string(got.body), `"field":"Idempotency-Key"`) && body != "" {
+					t.Errorf("POST %s %s with the key %.20q: %d %s", path, body, key, got.status, got.body)
+				}
+			}
+		}
+	}
+	if w.dump(t) != before {
+		t.Error("something changed")
+	}
+}
+
+// validBodies are those of calls that take one, by their paths.
+var validBodies = map[string]string{
+	"/affiliates": `{"email": "new@example.com"}`, "/conversions": `{"type": "signup"}`,
+	"/referrals": `{"email": "new@example.com"}`, "/referrals/{id}/merge": `{"from": 2}`,
+	"/coupons": `{"affiliate_id": 1, "coupon_code": "NEW"}`, "/rules": `{"product": "x", "commission": "5%"}`,
+	"/refunds": `{"conversion_id": 1}`, "/conversions/{id}/refund": `{}`, "/conversions/{id}/undo-refund": `{}`,
+	"/adjustments": `{"affiliate_id": 1, "amount": 1, "note": "x"}`, "/payouts": `{"details_only": true}`,
+	"/payouts/pay": `{"payouts": [{"id": 1}]}`, "/payouts/cancel": `{"payouts": [{"id": 1}]}`,
+	"/payouts/{id}/pay": `{}`, "/payouts/{id}/cancel": `{}`, "/payouts/{id}/return": `{"note": "x"}`,
+	"/webhooks": `{"url": "https://example.com/"}`, "/webhooks/{id}/test": `{}`, "/webhooks/{id}/rotate": `{}`,
+	"/webhooks/{id}/replay": `{"since": "2026-01-01"}`, "/clicks": `{"referral_code": "JANE"}`,
+	"/affiliates/{email}/erase": `{}`, "/referrals/{email}/erase": `{}`,
+}

@@ -150,6 +150,15 @@ func (rt *router) path(segments []string) (*path, error) {
 	return nil, &problem{status: http.StatusNotFound, code: "not_found", message: "There is nothing at this path"}
 }
 
+// pattern is that of the path that the segments are, "" for none.
+func (rt *router) pattern(segments []string) string {
+	p, err := rt.path(segments)
+	if err != nil {
+		return ""
+	}
+	return "/" + strings.Join(p.segments, "/")
+}
+
 // allowed lists the methods that a path has. Errors: 404.
 func (rt *router) allowed(segments []string) (string, error) {
 	p, err := rt.path(segments)

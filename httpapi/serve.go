@@ -125,19 +125,20 @@ type handling struct {
 }
 
 func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, seen *handling) (answer, error) {
+	segments := segmentsOf(r.URL, below)
+	seen.pattern = a.router.pattern(segments)
 	if r.Method == http.MethodOptions {
-		return a.options(w.Header(), r, below)
+		return a.options(w.Header(), r, segments)
 	}
 	who, err := a.admit(w.Header(), r)
 	seen.key = who.public
 	if err != nil {
 		return answer{}, err
 	}
-	route, value, err := a.router.find(r.Method, segmentsOf(r.URL, below))
+	route, value, err := a.router.find(r.Method, segments)
 	if err != nil {
 		return answer{}, err
 	}
-	seen.pattern = route.pattern
 	if who.readOnly && route.method != http.MethodGet {
 		return answer{},
 			&problem{status: http.StatusForbidden, code: "forbidden", message: "This API key can only read"}
@@ -172,9 +173,9 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, seen *ha
 // options answers the question what a path allows, which a browser may ask before it
 // sends something elsewhere. There are no headers for that: keys are not for pages. It
 // needs no key, and is not counted.
-func (a *api) options(h http.Header, r *http.Request, below int) (answer, error) {
+func (a *api) options(h http.Header, r *http.Request, segments []string) (answer, error) {
 	ofFailures(a.failures.Look(a.clientIP(r))).write(h)
-	allow, err := a.router.allowed(segmentsOf(r.URL, below))
+	allow, err := a.router.allowed(segments)
 	if err != nil {
 		return answer{}, err
 	}
@@ -192,8 +193,11 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 	request := make([]byte, 0, 64+len(c.raw))
 	request = append(request, c.route.method+" "+c.route.pattern+" "+c.value+"\n"...)
 	request = append(request, c.raw...)
-	done, replayed, err := c.doOnce(c.request.Context(),
-		refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request}, todo)
+	id := refgrow.Idempotency{Caller: c.caller.scope(), Key: keys[0], Request: request}
+	if err := id.Check(); err != nil { // whatever the call does with it
+		return answer{}, err
+	}
+	done, replayed, err := c.doOnce(c.request.Context(), id, todo)
 	if replayed && err == nil {
 		h.Set("Idempotent-Replayed", "true")
 	}
@@ -276,8 +280,9 @@ func (c *call) ignoring() *[]string {
 	return &c.ignored
 }
 
-// body reads the object that the request carries. An absent body is an empty object.
-func (c *call) body() (*body, error) {
+// body reads the object that the request carries. An absent body is an empty object. The
+// tolerant fields are those that body.tolerant is asked for.
+func (c *call) body(tolerant ...string) (*body, error) {
 	b := &body{ignored: c.ignoring(), asked: make([]string, 0, 16)}
 	if c.raw == "" {
 		return b, nil
@@ -287,7 +292,7 @@ func (c *call) body() (*body, error) {
 			": send it uncompressed, without a Content-Encoding")
 	}
 	var err error
-	b.members, err = parseObject(c.raw)
+	b.members, err = parseObject(c.raw, tolerant...)
 	return b, err
 }
 
