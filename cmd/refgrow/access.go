@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"time"
@@ -53,6 +54,7 @@ func observe(r *http.Request, route, key string) {
 func (s *serveFlags) logged(log *slog.Logger, handler http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen, began := &seen{ResponseWriter: w, route: routeOf(r)}, time.Now()
+		w.Header().Set("X-Request-Id", rand.Text()) // the API has ids of its own
 		ctx := context.WithValue(r.Context(), seenKey{}, seen)
 		defer func() {
 			of := []any{

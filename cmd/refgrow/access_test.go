@@ -22,6 +22,12 @@ func TestAccessLog(t *testing.T) {
 	s.do("GET", "/r/default/JANE", "")
 	s.do("GET", "/jane@example.com", "")
 	s.do("BREW", "/api/v1/coupons", "")
+	s.do("OPTIONS", "/api/v1/coupons/7", "")
+	for _, path := range []string{"/r/JANE", "/r/", "/refgrow.js", "/refgrow/track", "/readyz", "/nothing"} {
+		if _, header, _ := s.do("GET", path, ""); header.Get("X-Request-Id") == "" {
+			t.Errorf("the answer of %s has no request id", path)
+		}
+	}
 	s.ready.Key = &[]string{"rgk_aaaaaaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}[0]
 	s.do("GET", "/api/v1/affiliates", "")
 	s.end()
@@ -40,7 +46,7 @@ func TestAccessLog(t *testing.T) {
 		if l.Msg != "request" && l.Msg != "authentication failed" {
 			continue
 		}
-		if l.RequestID == "" && !strings.HasPrefix(l.Route, "/r/") || l.Took == nil {
+		if l.RequestID == "" || l.Took == nil {
 			t.Errorf("%s", text)
 		}
 		got = append(got, strings.Join([]string{l.Level, l.Method, l.Route, l.Key, l.Address}, " "))
@@ -50,7 +56,9 @@ func TestAccessLog(t *testing.T) {
 		"INFO POST /api/v1/affiliates " + public + " ", "INFO GET /api/v1/affiliates/{email} " + public + " ",
 		"INFO GET  " + public + " ", "INFO GET /healthz  ",
 		"INFO GET /r/{code}  ", "INFO GET /r/{project}/{code}  ", "INFO GET   ",
-		"INFO other  " + public + " ", "WARN GET   127.0.0.1",
+		"INFO other /api/v1/coupons " + public + " ", "INFO OPTIONS /api/v1/coupons/{id}  ",
+		"INFO GET /r/{code}  ", "INFO GET /r/{code}  ", "INFO GET /refgrow.js  ", "INFO GET /refgrow/track  ",
+		"INFO GET /readyz  ", "INFO GET   ", "WARN GET /api/v1/affiliates  127.0.0.1",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the log has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

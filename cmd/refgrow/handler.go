@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -104,7 +103,6 @@ func allowed(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 func answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Request-Id", rand.Text())
 	w.WriteHeader(status)
 	// A client that is gone needs no answer.
 	_, _ = w.Write([]byte(body + "\n"))

@@ -57,7 +57,7 @@ func serveCommand() command {
 			"can be written, with notes for its operator. A missing database is made; on one without a project\n" +
 			"the project \"default\" is made, and its first key printed, once. At SIGTERM and SIGINT the clicks so\n" +
 			"far are written, and running requests may end, within --stop-within; a second signal does not wait\n" +
-			"for them.\n\n" +
+			"for them. Clicks that cannot be written in that time are lost, and the log says how many.\n\n" +
 			"Referral links are /r/CODE: they lead to the --landing-url of the project, or to the page that\n" +
 			"?to=URL names on its host or an --allowed-origin. /refgrow.js is the script for static sites, only\n" +
 			"on pages of an --allowed-origin; it talks to /refgrow/track. If there are several projects, these\n" +
@@ -103,9 +103,9 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 	case s.logFormat != "text":
 		return usage("--log-format must be text or json, not %q", s.logFormat)
 	}
-	// What is written in the end needs its part of the time.
+	// What is written in the end needs its part of the time, and so does closing the file.
 	requests := s.stopWithin - min(s.stopWithin/4, 2*time.Second)
-	c.closeWithin = s.stopWithin - requests
+	c.closeWithin = (s.stopWithin - requests) * 3 / 4
 	if err := c.useSecretKey(s.keyFile); err != nil {
 		return err
 	}

@@ -286,6 +286,45 @@ func beginRequest(t *testing.T, conn net.Conn, key string, length int) (answers 
 	return answers
 }
 
+// While somebody else holds the database's lock, the clicks that wait cannot be written.
+// Nobody was promised that they count: the server ends in time, says what is lost, and
+// that is no failure.
+func TestServeStopsWhileTheDatabaseIsLocked(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	s := p.serve("--stop-within", "1s")
+	s.do("POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`)
+	s.do("PUT", "/api/v1/project", `{"landing_url": "https://shop.example/"}`)
+	s.do("GET", "/r/JANE", "") // from now on the code is known without the database
+	s.log.wait(t, "request")
+	other, err := sql.Open("sqlite", "file:"+p.db+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, err := lock.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if status, _, body := s.do("GET", "/r/JANE", ""); status != http.StatusFound {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	s.end()
+	if log := s.log.String(); !strings.Contains(log, "are lost") || !strings.Contains(log, "clicks=3") {
+		t.Errorf("the log does not say what is lost: %s", log)
+	}
+	if _, err := lock.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	p.must("verify")
+}
+
 // A port that is taken costs no key.
 func TestServeOnTakenPort(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,23 +83,24 @@ func (t *trackers) serve(w http.ResponseWriter, r *http.Request) bool {
 	return ok
 }
 
-// link reads the path of a referral link: /r/CODE, or /r/PROJECT/CODE, with a slash
-// behind it or without. An escaped slash is part of its name.
+// link reads the path of a referral link: /r/CODE, or /r/PROJECT/CODE. Whatever else
+// begins like one is one too, since somebody who follows it gets a page: with slashes too
+// many, with more behind it, or without a code. An escaped slash is part of its name.
 func link(u *url.URL) (project, code string, ok bool) {
-	rest, ok := strings.CutPrefix(u.EscapedPath(), "/r/")
-	rest = strings.TrimSuffix(rest, "/")
-	names := strings.SplitN(rest, "/", 3)
-	if !ok || len(names) > 2 {
+	names := slices.DeleteFunc(strings.Split(u.EscapedPath(), "/"), func(name string) bool { return name == "" })
+	if len(names) == 0 || !strings.EqualFold(names[0], "r") {
 		return "", "", false
 	}
+	names = names[1:]
 	for i, name := range names {
-		decoded, err := url.PathUnescape(name)
-		if err != nil || decoded == "" {
-			return "", "", false
+		if decoded, err := url.PathUnescape(name); err == nil {
+			names[i] = decoded
 		}
-		names[i] = decoded
 	}
-	if len(names) == 1 {
+	switch len(names) {
+	case 0:
+		return "", "", true
+	case 1:
 		return "", names[0], true
 	}
 	return names[0], names[1], true

@@ -26,10 +26,11 @@ func TestLinkPaths(t *testing.T) {
 		"/r/JANE": " JANE", "/r/shop/JANE": "shop JANE", "/r/my%20shop/JANE": "my shop JANE",
 		"/r/a%2Fb/JANE": "a/b JANE", "/r/%72/%4AANE": "r JANE",
 		"/r/r/r": "r r", "/r/JANE%2F": " JANE/", "/r/..": " ..",
-		"/r": "", "/r/": "", "/r//": "", "/r//JANE": "", "/r/shop/": " shop",
-		"/r/a/b/JANE": "", "/r/shop/JANE/": "shop JANE", "/r/JANE/": " JANE", "/r/JANE//": "",
-		"/R/JANE": "", "//r/JANE": "", "/rJANE": "",
-		"/x/r/JANE": "",
+		// Whoever follows what looks like a link gets a page.
+		"/r": " ", "/r/": " ", "/r//": " ", "/R": " ", "/r//JANE": " JANE", "/r/shop/": " shop",
+		"/r/a/b/JANE": "a b", "/r/shop/JANE/": "shop JANE", "/r/JANE/": " JANE", "/r/JANE//": " JANE",
+		"/R/JANE": " JANE", "/r/shop//JANE/?x": "shop JANE",
+		"/rJANE": "", "/x/r/JANE": "", "/": "",
 	} {
 		u, err := url.Parse(path)
 		if err != nil {
@@ -40,6 +41,39 @@ func TestLinkPaths(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, got, ok)
 		}
 	}
+}
+
+// A visitor always gets a page, whatever became of the link on its way: the one that the
+// link leads to, the landing page, or a sentence. JSON is for programs.
+func TestVisitorsGetPages(t *testing.T) {
+	t.Parallel()
+	p := setup(t)
+	s := p.serve()
+	s.do("POST", "/api/v1/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`)
+	for _, landing := range []string{"", "https://shop.example/start"} {
+		if landing != "" {
+			s.do("PUT", "/api/v1/project", `{"landing_url": "`+landing+`"}`)
+		}
+		for _, project := range []string{"", "default/", "nothing/"} {
+			for _, code := range []string{"JANE", "NOBODY", "", "J", "%20", "%2F", "%FF", strings.Repeat("x", 300), "JANE/x/y"} {
+				for _, form := range []string{
+					"/r/%s", "/R/%s", "/r/%s/", "/r/%s//", "//r/%s", "/r//%s", "/r/%s.?x=1", "/r/%s?ref=JANE",
+				} {
+					path := fmt.Sprintf(form, project+code)
+					status, header, body := s.do("GET", path, "")
+					kind := header.Get("Content-Type")
+					switch {
+					case status == http.StatusFound && strings.HasPrefix(header.Get("Location"), landing) && landing != "":
+					case status == http.StatusNotFound && strings.HasPrefix(kind, "text/html") && strings.Contains(body, "<p>") &&
+						(landing == "" || project != "" || strings.Contains(code, "/")):
+					default:
+						t.Errorf("landing %q, %s: %d %s %s %s", landing, path, status, kind, header.Get("Location"), body)
+					}
+				}
+			}
+		}
+	}
+	s.end()
 }
 
 func TestHTTPSOfTheClient(t *testing.T) {
