@@ -137,7 +137,7 @@ func claimsOutranked(w *world) {
 			"coupon; coupon save credited; referral_code JANE outranked claimed"},
 		"no-coupon": {refgrow.RecordConversionParams{CouponCode: "none"}, jane.ID,
 			"referral_code; coupon none unknown; referral_code JANE credited claimed"},
-		"code":    {refgrow.RecordConversionParams{ReferralCode: "joe"}, joe.ID, "referral_code; referral_code joe credited"},
+		"code": {refgrow.RecordConversionParams{ReferralCode: "joe"}, joe.ID, "referral_code; referral_code joe credited"},
 		"unknown": {refgrow.RecordConversionParams{ReferralCode: "nobody"}, jane.ID,
 			"referral_code; referral_code nobody unknown; referral_code JANE credited claimed"},
 		"inactive": {refgrow.RecordConversionParams{ReferralCode: "idle"}, jane.ID,
