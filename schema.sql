@@ -496,17 +496,18 @@ CREATE INDEX refgrow_merged_referrals_by_customer ON refgrow_merged_referrals (i
 -- former secret signs too until former_until. By itself an endpoint gets the events
 -- after starts_after, the last one there was when it was made or switched on.
 CREATE TABLE refgrow_webhooks (
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,
-    project_id      INTEGER NOT NULL REFERENCES refgrow_projects (id),
-    url             TEXT NOT NULL,
-    events          TEXT NOT NULL,
-    status          TEXT NOT NULL CHECK (status IN ('active', 'inactive')),
-    secret          BLOB,
-    former_secret   BLOB,
-    former_until    INTEGER,
-    last_success_at INTEGER,
-    starts_after    INTEGER NOT NULL,
-    created_at      INTEGER NOT NULL
+    id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+    project_id         INTEGER NOT NULL REFERENCES refgrow_projects (id),
+    url                TEXT NOT NULL,
+    events             TEXT NOT NULL,
+    status             TEXT NOT NULL CHECK (status IN ('active', 'inactive')),
+    secret             BLOB,
+    former_secret      BLOB,
+    former_until       INTEGER,
+    last_success_at    INTEGER,
+    starts_after       INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL,
+    payout_preferences INTEGER NOT NULL DEFAULT 1 CHECK (payout_preferences IN (0, 1))
 ) STRICT;
 
 CREATE INDEX refgrow_webhooks_by_time ON refgrow_webhooks (project_id, created_at);

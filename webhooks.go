@@ -55,6 +55,9 @@ type Webhook struct {
 	URL    string
 	Events []Event // in alphabetical order
 	Status WebhookStatus
+	// PayoutPreferences reports whether what is sent has the payout preferences of
+	// affiliates.
+	PayoutPreferences bool
 	// Signed reports whether there is a secret. Secret is set only when it was just
 	// made, by CreateWebhook or RotateWebhook.
 	Signed bool
@@ -124,6 +127,9 @@ type CreateWebhookParams struct {
 	Secret Null[string]
 	// Status defaults to WebhookActive.
 	Status WebhookStatus
+	// PayoutPreferences false leaves the payout preferences of affiliates out of all
+	// that is sent. Nil stands for true.
+	PayoutPreferences *bool
 }
 
 // UpdateWebhookParams change the fields that are not nil.
@@ -133,6 +139,8 @@ type UpdateWebhookParams struct {
 	// Status WebhookInactive cancels what is waiting to be sent. WebhookActive does not
 	// send anything retroactively.
 	Status *WebhookStatus
+	// PayoutPreferences is of all that is sent from now on.
+	PayoutPreferences *bool
 }
 
 // ListWebhooksParams page the list of endpoints.
@@ -174,7 +182,10 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 	return change(ctx, p, "creating a webhook", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row := db.Webhook{
 			ProjectID: o.project, URL: params.URL, Events: events, Status: string(params.Status),
-			Secret: p.engine.vault.Seal(o.project, secret), CreatedAt: o.now,
+			Secret: p.engine.vault.Seal(o.project, secret), CreatedAt: o.now, PayoutPreferences: 1,
+		}
+		if params.PayoutPreferences != nil {
+			row.PayoutPreferences = stored.Flag(*params.PayoutPreferences)
 		}
 		there, err := o.CountWebhooks(ctx, o.project)
 		if err != nil {
@@ -188,7 +199,7 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 		}
 		if row.ID, err = o.InsertWebhook(ctx, db.InsertWebhookParams{
 			ProjectID: o.project, URL: row.URL, Events: row.Events, Status: row.Status, Secret: row.Secret,
-			StartsAfter: row.StartsAfter, CreatedAt: row.CreatedAt,
+			StartsAfter: row.StartsAfter, CreatedAt: row.CreatedAt, PayoutPreferences: row.PayoutPreferences,
 		}); err != nil {
 			return nil, err
 		}
@@ -244,6 +255,9 @@ func (p *Project) UpdateWebhook(ctx context.Context, id int64, params UpdateWebh
 		}
 		set(&row.URL, params.URL)
 		set(&row.Events, events)
+		if params.PayoutPreferences != nil {
+			row.PayoutPreferences = stored.Flag(*params.PayoutPreferences)
+		}
 		if params.Status != nil {
 			if err := o.setStatus(ctx, &row, *params.Status); err != nil {
 				return nil, err
@@ -279,7 +293,7 @@ func (o *op) saveWebhook(ctx context.Context, row *db.Webhook) error {
 	return o.Tx.UpdateWebhook(ctx, db.UpdateWebhookParams{
 		ProjectID: o.project, WebhookID: row.ID, URL: row.URL, Events: row.Events, Status: row.Status,
 		Secret: row.Secret, FormerSecret: row.FormerSecret, FormerUntil: row.FormerUntil,
-		StartsAfter: row.StartsAfter,
+		StartsAfter: row.StartsAfter, PayoutPreferences: row.PayoutPreferences,
 	})
 }
 
@@ -410,7 +424,7 @@ func showWebhook(r *db.Webhook) (*Webhook, error) {
 	}
 	return &Webhook{
 		ID: r.ID, URL: r.URL, Events: eventsAs[Event](endpoint.Events), Status: WebhookStatus(r.Status),
-		Signed: len(r.Secret) > 0, Encrypted: outbox.Sealed(r.Secret),
+		PayoutPreferences: r.PayoutPreferences == 1, Signed: len(r.Secret) > 0, Encrypted: outbox.Sealed(r.Secret),
 		CreatedAt: stored.Instant(r.CreatedAt), startsAfter: r.StartsAfter,
 		FormerSecretUntil: stored.OptionalInstant(r.FormerUntil),
 	}, nil

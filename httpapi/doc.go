@@ -80,9 +80,9 @@
 //	POST /clicks                           referral_code, url, referrer, ip_address, user_agent; or clicks
 //	GET /statistics                        affiliate_id, from, to
 //	GET /webhooks                          a list
-//	POST /webhooks                         url, events, secret, status
+//	POST /webhooks                         url, events, secret, status, payout_preferences
 //	GET /webhooks/{id}
-//	PUT /webhooks/{id}                     url, events, status
+//	PUT /webhooks/{id}                     url, events, status, payout_preferences
 //	DELETE /webhooks/{id}
 //	POST /webhooks/{id}/rotate             a new secret; overlap_hours
 //	POST /webhooks/{id}/test               event
@@ -253,7 +253,8 @@
 //
 // A webhook's events default to referral_signed_up, referral_converted, referral_updated
 // and referral_canceled; payout_updated and affiliate_updated go only to those that name
-// them. Its status defaults to active. Without secret, one is made; null means that
+// them. Its status defaults to active. With payout_preferences false, what is sent has
+// no payout preferences of affiliates. Without secret, one is made; null means that
 // nothing is signed. The secret is in the answers that make it,
 // to POST /webhooks and to rotate, and in no other: they have secret, null for none.
 // rotate makes a new one, and the former one signs alongside it for overlap_hours, 0 to

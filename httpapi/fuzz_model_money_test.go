@@ -231,8 +231,9 @@ func webhookCreated(c *acceptedCall) {
 	secret, given := c.sent["secret"]
 	want := map[string]any{
 		"id": matcher(anID), "url": c.sent["url"], "events": eventsOf(c.textOr("events", allEvents())),
-		"status": c.textOr("status", "active"),
-		"signed": !given || secret != nil, "created_at": c.now(), "secret": secret,
+		"status":             c.textOr("status", "active"),
+		"payout_preferences": !slices.Contains([]any{false, "false"}, c.sent["payout_preferences"]),
+		"signed":             !given || secret != nil, "created_at": c.now(), "secret": secret,
 	}
 	if !given {
 		want["secret"] = matcher(madeSecret)

@@ -185,10 +185,10 @@ func (p *parser) value(depth int, path string) (value, error) {
 	if p.at >= len(p.text) {
 		return value{}, p.unexpected("")
 	}
-	switch c := p.text[p.at]; {
-	case c == '{':
+	switch p.text[p.at] {
+	case '{':
 		return p.object(depth, path)
-	case c == '[':
+	case '[':
 		return p.array(depth, path)
 	}
 	return p.scalar()

@@ -36,6 +36,9 @@ func createWebhook(c *call) (work, error) {
 		Secret: b.nullText("secret"),
 		Status: refgrow.WebhookStatus(b.text("status")),
 	}
+	if v := b.optional("payout_preferences", kindBool); v != nil {
+		params.PayoutPreferences = new(v.text == "true")
+	}
 	if err := b.end(); err != nil {
 		return nil, err
 	}
@@ -69,6 +72,7 @@ func updateWebhook(c *call) (work, error) {
 		params.Events = new(eventsOf(events))
 	}
 	params.Status = as[refgrow.WebhookStatus](b.newText("status"))
+	params.PayoutPreferences = b.newFlag("payout_preferences")
 	b.fixed("secret", "cannot be set: POST /webhooks/{id}/rotate makes a new one")
 	if err := b.change(); err != nil {
 		return nil, err
@@ -218,6 +222,7 @@ func showWebhook(o *wire.Object, w *refgrow.Webhook) {
 	o.Text("url", w.URL)
 	showTexts(o, "events", w.Events)
 	o.Text("status", string(w.Status))
+	o.Flag("payout_preferences", w.PayoutPreferences)
 	o.Flag("signed", w.Signed)
 	o.Instant("created_at", w.CreatedAt)
 }

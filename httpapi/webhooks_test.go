@@ -27,7 +27,7 @@ func TestWebhook(t *testing.T) {
 	w.do(t, "GET", "/webhooks", "").is(t, 200, `{"success": true, "data": [], `+empty)
 	const first = `"id": 1, "url": "https://example.com/hooks?for=shop",
 		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"],
-		"status": "active", "signed": true, "created_at": ` + at
+		"status": "active", "payout_preferences": true, "signed": true, "created_at": ` + at
 	made := w.do(t, "POST", "/webhooks", `{"url": "https://example.com/hooks?for=shop"}`).ok(t, 201)
 	secret := text(made.data()["secret"])
 	made.is(t, 201, `{"success": true, "data": {`+first+`, "secret": "`+secret+`"}}`)
@@ -36,7 +36,7 @@ func TestWebhook(t *testing.T) {
 
 	w.clock.Advance(time.Minute)
 	const second = `"id": 2, "url": "http://127.0.0.1:9000/", "events": ["referral_canceled", "referral_updated"],
-		"status": "inactive", "signed": %s, "created_at": "2026-01-15T12:01:00.000Z"`
+		"status": "inactive", "payout_preferences": true, "signed": %s, "created_at": "2026-01-15T12:01:00.000Z"`
 	w.do(t, "POST", "/webhooks", `{"url": "http://127.0.0.1:9000/",
 		"events": ["referral_updated", "referral_canceled"], "secret": null, "status": "inactive"}`).
 		is(t, 201, `{"success": true, "data": {`+fmt.Sprintf(second, "false")+`, "secret": null}}`)
@@ -47,14 +47,28 @@ func TestWebhook(t *testing.T) {
 		ownSecret+`", "status": null}`).is(t, 201,
 		`{"success": true, "data": {"id": 3, "url": "https://example.com",
 		"events": ["referral_canceled", "referral_converted", "referral_signed_up", "referral_updated"],
-		"status": "active", "signed": true, "created_at": "2026-01-15T12:01:00.000Z", "secret": "`+ownSecret+`"}}`)
+		"status": "active", "payout_preferences": true, "signed": true, "created_at": "2026-01-15T12:01:00.000Z",
+		"secret": "`+ownSecret+`"}}`)
 
 	// A change shows no secret; a rotation makes one, even where there was none.
 	w.do(t, "PUT", "/webhooks/3",
 		`{"url": "https://example.com/new", "events": ["referral_signed_up"], "status": "inactive"}`).is(t, 200,
 		`{"success": true, "data": {"id": 3, "url": "https://example.com/new", "events": ["referral_signed_up"],
-		"status": "inactive", "signed": true, "created_at": "2026-01-15T12:01:00.000Z"}}`)
+		"status": "inactive", "payout_preferences": true, "signed": true, "created_at": "2026-01-15T12:01:00.000Z"}}`)
 	w.do(t, "PUT", "/webhooks/3", `{"status": "inactive"}`).ok(t, 200)
+	for _, c := range [][2]string{{"POST", `{"url": "https://example.com/4", "payout_preferences": false}`},
+		{"PUT", `{"payout_preferences": true}`}, {"PUT", `{"payout_preferences": "false"}`},
+		{"PUT", `{"status": "active"}`}} {
+		path, status := "/webhooks", 201
+		if c[0] == "PUT" {
+			path, status = "/webhooks/4", 200
+		}
+		got := w.do(t, c[0], path, c[1]).ok(t, status).data()["payout_preferences"]
+		if got != strings.Contains(c[1], "true") || w.do(t, "GET", "/webhooks/4", "").data()["payout_preferences"] != got {
+			t.Errorf("%v gives %v", c, got)
+		}
+	}
+	w.do(t, "DELETE", "/webhooks/4", "").ok(t, 204)
 	rotated := w.do(t, "POST", "/webhooks/1/rotate", "").ok(t, 200)
 	now := text(rotated.data()["secret"])
 	rotated.is(t, 200, `{"success": true, "data": {`+first+

@@ -1,6 +1,6 @@
 -- name: InsertWebhook :one
-INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at)
-VALUES (@project_id, @url, @events, @status, @secret, @starts_after, @created_at)
+INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at, payout_preferences)
+VALUES (@project_id, @url, @events, @status, @secret, @starts_after, @created_at, @payout_preferences)
 RETURNING id;
 
 -- name: GetWebhook :one
@@ -9,7 +9,7 @@ SELECT * FROM refgrow_webhooks WHERE id = @webhook_id AND project_id = @project_
 -- name: UpdateWebhook :exec
 UPDATE refgrow_webhooks
 SET url = @url, events = @events, status = @status, secret = @secret, former_secret = @former_secret, former_until = @former_until,
-    starts_after = @starts_after
+    starts_after = @starts_after, payout_preferences = @payout_preferences
 WHERE id = @webhook_id AND project_id = @project_id;
 
 -- name: DeleteWebhook :exec

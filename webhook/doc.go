@@ -35,7 +35,8 @@
 // new]}) where it was changed, and for referral_signed_up also referral_code,
 // signup_date, user_agent and ip_address. The data of payout_updated is the payout, that
 // of affiliate_updated the affiliate as the REST API retrieves it; endpoints get these
-// two only if they name them.
+// two only if they name them. An endpoint that declines payout preferences is sent none,
+// in either place.
 //
 // # Signatures
 //

@@ -96,7 +96,8 @@ func TestAttackPaths(t *testing.T) {
 	}
 	// Links are followed by people, who get a page.
 	for _, target := range []string{
-		"/r/", "/r//JANE", "/r/x/y/JANE", "//r/JANE", "/r/nobody/JANE", "/r/../JANE", "/r/%2e%2e/JANE", "/r/default%2fJANE/x", "/r/<script>/JANE",
+		"/r/", "/r//JANE", "/r/x/y/JANE", "//r/JANE", "/r/nobody/JANE", "/r/../JANE",
+		"/r/%2e%2e/JANE", "/r/default%2fJANE/x", "/r/<script>/JANE",
 	} {
 		said := s.raw("GET " + target + " HTTP/1.1\r\nHost: refgrow\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(said, "HTTP/1.1 404 ") || !strings.Contains(said, "Content-Type: text/html") ||

@@ -21,12 +21,14 @@ const whoSends = `a running "refgrow serve" sends what waits; "refgrow webhook d
 type webhookFlags struct {
 	project, url, events, status, secret, keyFile string
 	overlap                                       whole
+	preferences                                   bool
 }
 
 func (w *webhookFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&w.project, "project", "", projectUsage)
 	flags.StringVar(&w.url, "url", "", "where to send events: `URL` with https or http")
 	flags.StringVar(&w.events, "events", "", "which events, with commas between them: `EVENT,...`")
+	flags.BoolVar(&w.preferences, "payout-preferences", true, "send the payout preferences of affiliates, or =false")
 }
 
 // eventList reads the value of --events.
@@ -59,7 +61,7 @@ func webhookCreateCommand() command {
 }
 
 func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error {
-	params := refgrow.CreateWebhookParams{URL: w.url}
+	params := refgrow.CreateWebhookParams{URL: w.url, PayoutPreferences: &w.preferences}
 	if c.given("events") {
 		params.Events = w.eventList()
 	}
@@ -160,8 +162,11 @@ func (w *webhookFlags) set(ctx context.Context, c *call) error {
 			return usage("--status must be active or inactive, not %q", w.status)
 		}
 	}
+	if c.given("payout-preferences") {
+		params.PayoutPreferences = &w.preferences
+	}
 	if params == (refgrow.UpdateWebhookParams{}) {
-		return usage("\"refgrow webhook set\" needs at least one of --url, --events and --status")
+		return usage("\"refgrow webhook set\" needs at least one of --url, --events, --status and --payout-preferences")
 	}
 	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
 		changed, err := project.UpdateWebhook(ctx, id, params)

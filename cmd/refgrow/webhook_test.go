@@ -75,6 +75,11 @@ func TestWebhook(t *testing.T) {
 		"created  "+want.CreatedAt+"\n" {
 		t.Errorf("%s", text)
 	}
+	if text := p.must("webhook", "set", "2", "--payout-preferences=false"); !strings.Contains(text,
+		"payout preferences  no\n") {
+		t.Errorf("%s", text)
+	}
+	p.must("webhook", "set", "2", "--payout-preferences")
 	want.URL, want.Events = "https://example.com/new", []refgrow.Event{refgrow.EventReferralSignedUp}
 	p.must("webhook", "set", "2", "--url", want.URL)
 	got := decode[webhookJSON](t, p.must("webhook", "set", "2", "--events", "referral_signed_up", "--json"))

@@ -8,7 +8,8 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
-const webhookForm = `A webhook is {"id", "url", "events", "status", "signed", "created_at"}.`
+const webhookForm = `A webhook is {"id", "url", "events", "status", "payout_preferences", "signed",
+"created_at"}.`
 
 const deliveryForm = `A delivery is {"id",
 "event", "status", "attempts", "response_status", "error", "next_attempt_at", "created_at", "ended_at"};
@@ -16,12 +17,13 @@ what is missing is null.`
 
 // webhookJSON is a webhook as the REST API shows it.
 type webhookJSON struct {
-	ID        int64           `json:"id"`
-	URL       string          `json:"url"`
-	Events    []refgrow.Event `json:"events"`
-	Status    string          `json:"status"`
-	Signed    bool            `json:"signed"`
-	CreatedAt string          `json:"created_at"`
+	ID                int64           `json:"id"`
+	URL               string          `json:"url"`
+	Events            []refgrow.Event `json:"events"`
+	Status            string          `json:"status"`
+	PayoutPreferences bool            `json:"payout_preferences"`
+	Signed            bool            `json:"signed"`
+	CreatedAt         string          `json:"created_at"`
 }
 
 // newWebhookJSON is one whose secret was just made; nil for none.
@@ -35,7 +37,7 @@ type newWebhookJSON struct {
 func webhookOf(w *refgrow.Webhook) webhookJSON {
 	return webhookJSON{
 		ID: w.ID, URL: w.URL, Events: w.Events, Status: string(w.Status),
-		Signed: w.Signed, CreatedAt: stamp(w.CreatedAt),
+		PayoutPreferences: w.PayoutPreferences, Signed: w.Signed, CreatedAt: stamp(w.CreatedAt),
 	}
 }
 
@@ -59,14 +61,18 @@ func (c *call) showWebhook(w *refgrow.Webhook) error {
 	if c.json {
 		return c.stdout.json(webhookOf(w))
 	}
-	return c.stdout.table([][]string{
+	rows := [][]string{
 		{"webhook", strconv.FormatInt(w.ID, 10)},
 		{"url", w.URL},
 		{"events", eventNames(w.Events)},
 		{"status", string(w.Status)},
 		{"signed", yesNo(w.Signed)},
 		{"created", stamp(w.CreatedAt)},
-	})
+	}
+	if !w.PayoutPreferences {
+		rows = append(rows, []string{"payout preferences", "no"})
+	}
+	return c.stdout.table(rows)
 }
 
 // showSecret prints the secret of a webhook, alone.

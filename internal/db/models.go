@@ -270,15 +270,16 @@ type StampReset struct {
 }
 
 type Webhook struct {
-	ID            int64
-	ProjectID     int64
-	URL           string
-	Events        string
-	Status        string
-	Secret        []byte
-	FormerSecret  []byte
-	FormerUntil   *int64
-	LastSuccessAt *int64
-	StartsAfter   int64
-	CreatedAt     int64
+	ID                int64
+	ProjectID         int64
+	URL               string
+	Events            string
+	Status            string
+	Secret            []byte
+	FormerSecret      []byte
+	FormerUntil       *int64
+	LastSuccessAt     *int64
+	StartsAfter       int64
+	CreatedAt         int64
+	PayoutPreferences int64
 }

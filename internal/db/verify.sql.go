@@ -1630,7 +1630,7 @@ func (q *Queries) VerifyStamps(ctx context.Context, projectID int64) ([]VerifySt
 }
 
 const verifyWebhooks = `-- name: VerifyWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY id
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY id
 `
 
 func (q *Queries) VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error) {
@@ -1654,6 +1654,7 @@ func (q *Queries) VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhoo
 			&i.LastSuccessAt,
 			&i.StartsAfter,
 			&i.CreatedAt,
+			&i.PayoutPreferences,
 		); err != nil {
 			return nil, err
 		}

@@ -229,7 +229,7 @@ func (q *Queries) GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (Ge
 }
 
 const getEndpoint = `-- name: GetEndpoint :one
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE id = ?1
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE id = ?1
 `
 
 func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error) {
@@ -247,6 +247,7 @@ func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, er
 		&i.LastSuccessAt,
 		&i.StartsAfter,
 		&i.CreatedAt,
+		&i.PayoutPreferences,
 	)
 	return i, err
 }
@@ -301,7 +302,7 @@ func (q *Queries) GetOutboxPosition(ctx context.Context) (int64, error) {
 }
 
 const getWebhook = `-- name: GetWebhook :one
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE id = ?1 AND project_id = ?2
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE id = ?1 AND project_id = ?2
 `
 
 type GetWebhookParams struct {
@@ -324,6 +325,7 @@ func (q *Queries) GetWebhook(ctx context.Context, arg GetWebhookParams) (Webhook
 		&i.LastSuccessAt,
 		&i.StartsAfter,
 		&i.CreatedAt,
+		&i.PayoutPreferences,
 	)
 	return i, err
 }
@@ -462,19 +464,20 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) (int64
 }
 
 const insertWebhook = `-- name: InsertWebhook :one
-INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+INSERT INTO refgrow_webhooks (project_id, url, events, status, secret, starts_after, created_at, payout_preferences)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 RETURNING id
 `
 
 type InsertWebhookParams struct {
-	ProjectID   int64
-	URL         string
-	Events      string
-	Status      string
-	Secret      []byte
-	StartsAfter int64
-	CreatedAt   int64
+	ProjectID         int64
+	URL               string
+	Events            string
+	Status            string
+	Secret            []byte
+	StartsAfter       int64
+	CreatedAt         int64
+	PayoutPreferences int64
 }
 
 func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error) {
@@ -486,6 +489,7 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (i
 		arg.Secret,
 		arg.StartsAfter,
 		arg.CreatedAt,
+		arg.PayoutPreferences,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -536,7 +540,7 @@ func (q *Queries) LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) er
 }
 
 const listActiveWebhooks = `-- name: ListActiveWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks WHERE project_id = ?1 AND status = 'active' ORDER BY id
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE project_id = ?1 AND status = 'active' ORDER BY id
 `
 
 func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]Webhook, error) {
@@ -560,6 +564,7 @@ func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]We
 			&i.LastSuccessAt,
 			&i.StartsAfter,
 			&i.CreatedAt,
+			&i.PayoutPreferences,
 		); err != nil {
 			return nil, err
 		}
@@ -841,7 +846,7 @@ func (q *Queries) ListEventsSince(ctx context.Context, arg ListEventsSinceParams
 }
 
 const listWebhooks = `-- name: ListWebhooks :many
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at FROM refgrow_webhooks
+SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks
 WHERE project_id = ?1
     AND (created_at, id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
 ORDER BY created_at DESC, id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER)
@@ -882,6 +887,7 @@ func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]W
 			&i.LastSuccessAt,
 			&i.StartsAfter,
 			&i.CreatedAt,
+			&i.PayoutPreferences,
 		); err != nil {
 			return nil, err
 		}
@@ -1036,20 +1042,21 @@ func (q *Queries) SwitchOff(ctx context.Context, webhookID int64) error {
 const updateWebhook = `-- name: UpdateWebhook :exec
 UPDATE refgrow_webhooks
 SET url = ?1, events = ?2, status = ?3, secret = ?4, former_secret = ?5, former_until = ?6,
-    starts_after = ?7
-WHERE id = ?8 AND project_id = ?9
+    starts_after = ?7, payout_preferences = ?8
+WHERE id = ?9 AND project_id = ?10
 `
 
 type UpdateWebhookParams struct {
-	URL          string
-	Events       string
-	Status       string
-	Secret       []byte
-	FormerSecret []byte
-	FormerUntil  *int64
-	StartsAfter  int64
-	WebhookID    int64
-	ProjectID    int64
+	URL               string
+	Events            string
+	Status            string
+	Secret            []byte
+	FormerSecret      []byte
+	FormerUntil       *int64
+	StartsAfter       int64
+	PayoutPreferences int64
+	WebhookID         int64
+	ProjectID         int64
 }
 
 func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) error {
@@ -1061,6 +1068,7 @@ func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) er
 		arg.FormerSecret,
 		arg.FormerUntil,
 		arg.StartsAfter,
+		arg.PayoutPreferences,
 		arg.WebhookID,
 		arg.ProjectID,
 	)

@@ -86,7 +86,7 @@ func (l Lease) Take(ctx context.Context, q db.Querier, vault Vault) ([]Attempt, 
 			}
 			continue
 		}
-		attempt, err := l.begin(ctx, q, &due[i], &event)
+		attempt, err := l.begin(ctx, q, &due[i], &event, endpoint.PayoutPreferences == 1)
 		if err != nil {
 			return nil, err
 		}
@@ -115,12 +115,14 @@ func (l Lease) due(ctx context.Context, q db.Querier) (due []db.ListDueDeliverie
 }
 
 // begin leases one delivery.
-func (l Lease) begin(ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow, event *db.Event) (Attempt, error) {
+func (l Lease) begin(
+	ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow, event *db.Event, preferences bool,
+) (Attempt, error) {
 	if err := q.LeaseDelivery(ctx, db.LeaseDeliveryParams{DeliveryID: d.ID, LeasedUntil: &l.Until}); err != nil {
 		return Attempt{}, err
 	}
 	name := Event(d.Event)
-	sent, err := body(event, name)
+	sent, err := body(event, name, preferences)
 	return Attempt{
 		DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name), Event: name, Body: sent,
 		Number: d.Attempts + 1, Failures: d.Failures,

@@ -18,8 +18,24 @@ func messageID(row *db.Event, event Event) string {
 	return "evt_" + strconv.FormatInt(row.ID, 36) + "_" + strconv.FormatInt(row.CreatedAt, 36) + "_" + string(event)
 }
 
-// body returns what an endpoint is sent: the same bytes on every try.
-func body(row *db.Event, event Event) ([]byte, error) {
+// preferences is the name of the payout preferences of an affiliate.
+const preferences = "payout_preferences"
+
+// body returns what an endpoint is sent: the same bytes on every try, unless the endpoint
+// declines payout preferences in between.
+func body(row *db.Event, event Event, withPreferences bool) ([]byte, error) {
+	data := []byte(row.Data)
+	if !withPreferences {
+		declined := *row
+		declined.PaypalEmail, declined.WiseAccountID, declined.WiseEmail = nil, nil, nil
+		row = &declined
+		if event == AffiliateUpdated {
+			var err error
+			if data, err = without(data, preferences); err != nil {
+				return nil, err
+			}
+		}
+	}
 	o := wire.Begin(make([]byte, 0, 512+len(row.Data)))
 	o.Text("event", string(event))
 	o.Integer("timestamp", row.CreatedAt/1000)
@@ -31,12 +47,28 @@ func body(row *db.Event, event Event) ([]byte, error) {
 	referred(&o, row)
 	o.Member("data")
 	if event != SignedUp {
-		o.B = append(o.B, row.Data...)
+		o.B = append(o.B, data...)
 		return o.End(), nil
 	}
 	var err error
 	o.B, err = signup(o.B, row)
 	return o.End(), err
+}
+
+// without returns an object without one of its members.
+func without(object []byte, name string) ([]byte, error) {
+	members, err := Members(object)
+	if err != nil {
+		return nil, err
+	}
+	o := wire.Begin(nil)
+	for _, m := range members {
+		if m.Name != name {
+			o.Member(m.Name)
+			o.B = append(o.B, m.Value...)
+		}
+	}
+	return o.End(), nil
 }
 
 // referrer shows the affiliate as it was, with those of its preferences that are set.

@@ -74,12 +74,12 @@ func TestBodies(t *testing.T) {
 				`"data":{"id":1,"referral_code":"nobodys"}}`,
 		},
 	} {
-		if got, err := body(&c.row, c.event); err != nil || string(got) != c.want {
+		if got, err := body(&c.row, c.event, true); err != nil || string(got) != c.want {
 			t.Errorf("%s: the body is\n%s (%v)\nbut should be\n%s", c.name, got, err, c.want)
 		}
 	}
 	for _, data := range []string{"", "null", "[]", `{"id"`, `{"id":}`} {
-		if got, err := body(&db.Event{Data: data}, SignedUp); err == nil {
+		if got, err := body(&db.Event{Data: data}, SignedUp, true); err == nil {
 			t.Errorf("a signup with the data %q has the body %s", data, got)
 		}
 	}

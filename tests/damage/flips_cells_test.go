@@ -31,7 +31,7 @@ func storedOnce() map[string]string {
 			payouts.return_note referrals.email referrals.external_id external_ids.external_id webhooks.url`,
 		"a setting: whatever was recorded keeps what it was priced by, and what its rule pays is checked": `
 			projects.hold_days projects.coupon_first projects.minimum_payout projects.cookie_days projects.click_days
-			affiliates.payouts_paused
+			affiliates.payouts_paused webhooks.payout_preferences
 			commission_rules.rate commission_rules.amount commission_rules.duration_count commission_rules.ended_at
 			commission_rules.affiliate_id commission_rules.project_id`,
 		"whose something is, as long as no money has followed from it": `

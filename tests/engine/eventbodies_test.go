@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +139,75 @@ func TestEventDataIsWhatTheAPIShows(t *testing.T) {
 	_, err = p.Shop.RefundConversion(ctx, sale.ID, refgrow.RefundConversionParams{})
 	p.OK(err)
 	same("a refund", p.deliveries(hook))
+}
+
+// Whatever is sent to an endpoint that declines payout preferences has none of them, and
+// is otherwise what another one is sent.
+func TestDeclinedPayoutPreferences(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("10"), SignupCommission: refgrow.Fixed(
+		money.MustParse("1.00 USD"))})
+	ctx := t.Context()
+	gets := p.Endpoint(refgrow.CreateWebhookParams{Events: refgrow.Events()})
+	declines := p.Endpoint(refgrow.CreateWebhookParams{Events: refgrow.Events(), PayoutPreferences: new(false)})
+	jane, err := p.Shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{
+		Email: "jane@example.com", ReferralCode: "JANE", PayoutPreferences: refgrow.PayoutPreferences{
+			PayPalEmail: "pay@canary.example", WiseEmail: "wise@canary.example", WiseAccountID: "4711", WiseName: "Canary",
+		},
+	})
+	p.OK(err)
+	of := refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: "JANE",
+		Customer: refgrow.Customer{Email: "carl@example.com"}}
+	p.Record(of)
+	of.Type, of.BaseValue = refgrow.Purchase, money.MustParse("50.00 USD")
+	sale := p.Record(of)
+	p.Update(sale, refgrow.UpdateConversionParams{CouponCode: refgrow.Set("SAVE")})
+	for _, payout := range must(p.Shop.RunPayouts(ctx, refgrow.PayoutRunParams{})) {
+		must(p.Shop.PayPayout(ctx, payout.ID, refgrow.PayPayoutParams{}))
+	}
+	p.OK(p.Shop.DeleteConversion(ctx, sale.ID))
+	for _, status := range []refgrow.AffiliateStatus{refgrow.AffiliateInactive, refgrow.AffiliateActive} {
+		must(p.Shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{Status: &status}))
+	}
+	sent := func(hook *refgrow.Webhook) map[string]string {
+		p.Spread()
+		bodies := make(map[string]string)
+		for attempts := p.Claim(hook); len(attempts) > 0; attempts = p.Claim(hook) {
+			for _, a := range attempts {
+				bodies[a.MessageID] = string(a.Body)
+				p.Finish(a, refgrow.AttemptSucceeded)
+			}
+		}
+		return bodies
+	}
+	all, less := sent(gets), sent(declines)
+	seen := make(map[string]bool)
+	for id, body := range all {
+		var full, without map[string]any
+		p.OK(json.Unmarshal([]byte(body), &full))
+		p.OK(json.Unmarshal([]byte(less[id]), &without))
+		seen[full["event"].(string)] = true
+		if !strings.Contains(strings.ToLower(body), "canary") {
+			t.Errorf("%s has no preferences", body)
+		}
+		delete(full["referrer"].(map[string]any), "payout_preferences")
+		if full["event"] == "affiliate_updated" {
+			delete(full["data"].(map[string]any), "payout_preferences")
+		}
+		if !reflect.DeepEqual(full, without) || strings.Contains(strings.ToLower(less[id]), "canary") {
+			t.Errorf("an endpoint that declines is sent %s", less[id])
+		}
+	}
+	if len(seen) != len(refgrow.Events()) || len(less) != len(all) {
+		t.Errorf("%d and %d bodies of the events %v", len(all), len(less), seen)
+	}
+	// It is no word of the event, but of the endpoint, now.
+	must(p.Shop.UpdateWebhook(ctx, gets.ID, refgrow.UpdateWebhookParams{PayoutPreferences: new(false)}))
+	must(p.Shop.ReplayWebhook(ctx, gets.ID, p.Clock.Now().Add(-time.Hour)))
+	for id, body := range sent(gets) {
+		if body != less[id] {
+			t.Errorf("after declining it is sent %s", body)
+		}
+	}
+	p.Verify()
 }
