@@ -88,9 +88,9 @@ func (u *UpdateConversionParams) check() error {
 // along: one without an affiliate gets that one, and a direct one is converted.
 // Errors: ErrInvalid, also where the numbers do not fit a new
 // currency; ErrNotFound for an unknown conversion or affiliate; ErrConflict when
-// the reference is taken; for a new affiliate who was erased, or where a payout has settled or
-// reserves something of the conversion, and for a new currency also where anything
-// was settled by hand or refunded; for Paid where it would not become so: true
+// the reference is taken; for a new affiliate who was erased, or where a payout has
+// settled or reserves something of the conversion, and for a new currency also where
+// anything was settled by hand or refunded; for Paid where it would not become so: true
 // while a pending payout reserves something of what is unsettled, and false where
 // payouts have settled all of it.
 func (p *Project) UpdateConversion(ctx context.Context, id int64, params UpdateConversionParams) (*Conversion, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 // A CouponStatus says whether a coupon attributes sales.
@@ -150,6 +151,22 @@ func (o *op) couponIsFree(ctx context.Context, before, after *db.GetCouponRow) e
 		}
 	}
 	return nil
+}
+
+// AppendJSON appends the coupon to b in the form of the REST API.
+func (c *Coupon) AppendJSON(b []byte) []byte {
+	o := wire.Begin(b)
+	o.Integer("id", c.ID)
+	o.Integer("project_id", c.ProjectID)
+	o.Integer("affiliate_id", c.AffiliateID)
+	o.Text("coupon_code", c.Code)
+	o.Optional("stripe_coupon_id", c.StripeCouponID)
+	o.Optional("lemonsqueezy_discount_code", c.LemonSqueezyDiscountCode)
+	o.Text("status", string(c.Status))
+	o.Instant("created_at", c.CreatedAt)
+	o.Text("affiliate_email", c.AffiliateEmail)
+	o.Text("affiliate_referral_code", c.AffiliateReferralCode)
+	return o.End()
 }
 
 func couponTaken(by int64) error {

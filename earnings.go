@@ -8,6 +8,7 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/internal/wire"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -37,6 +38,26 @@ type Balance struct {
 	// entry will be stamped before it any more, so that the answer is final. Asking
 	// stores it.
 	ClosedUntil time.Time
+}
+
+// AppendJSON appends the balance to a text in the form of the REST API.
+func (b *Balance) AppendJSON(to []byte) []byte {
+	o := wire.Begin(to)
+	o.Text("currency", string(b.Currency))
+	o.Decimal("total", b.Total)
+	o.Decimal("paid", b.Paid)
+	o.Decimal("unpaid", b.Unpaid)
+	o.Decimal("eligible", b.Eligible)
+	o.Decimal("held", b.Held)
+	o.Decimal("reserved", b.Reserved)
+	o.Decimal("payable", b.Payable)
+	o.OptionalInstant("next_release_date", b.NextRelease)
+	if b.ClosedUntil.IsZero() {
+		o.Null("closed_until")
+	} else {
+		o.Instant("closed_until", b.ClosedUntil)
+	}
+	return o.End()
 }
 
 // sums are what the ledger or an account says about one currency, in minor units.

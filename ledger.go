@@ -12,6 +12,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/ledger"
 	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/internal/wire"
 	"github.com/refgrow-go/refgrow/money"
 )
 
@@ -47,6 +48,22 @@ type LedgerEntry struct {
 	// may have been deleted since.
 	ConversionID, PayoutID int64
 	Note                   string
+}
+
+// AppendJSON appends the entry to b in the form that an affiliate's ledger has in the
+// REST API.
+func (e *LedgerEntry) AppendJSON(b []byte) []byte {
+	o := wire.Begin(b)
+	o.Integer("id", e.ID)
+	o.Text("kind", string(e.Kind))
+	o.Number("amount", e.Amount)
+	o.Text("currency", string(e.Amount.Currency()))
+	o.Instant("available_at", e.AvailableAt)
+	o.Instant("created_at", e.CreatedAt)
+	o.ID("conversion_id", e.ConversionID)
+	o.ID("payout_id", e.PayoutID)
+	o.Optional("note", e.Note)
+	return o.End()
 }
 
 // ListLedgerParams narrow and page an affiliate's ledger.

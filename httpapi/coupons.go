@@ -88,15 +88,4 @@ func deleteCoupon(c *call) (work, error) {
 	}, err
 }
 
-func showCoupon(o *wire.Object, c *refgrow.Coupon) {
-	o.Integer("id", c.ID)
-	o.Integer("project_id", c.ProjectID)
-	o.Integer("affiliate_id", c.AffiliateID)
-	o.Text("coupon_code", c.Code)
-	o.Optional("stripe_coupon_id", c.StripeCouponID)
-	o.Optional("lemonsqueezy_discount_code", c.LemonSqueezyDiscountCode)
-	o.Text("status", string(c.Status))
-	o.Instant("created_at", c.CreatedAt)
-	o.Text("affiliate_email", c.AffiliateEmail)
-	o.Text("affiliate_referral_code", c.AffiliateReferralCode)
-}
+func showCoupon(o *wire.Object, c *refgrow.Coupon) { o.Merge(c.AppendJSON) }

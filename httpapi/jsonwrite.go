@@ -24,22 +24,8 @@ func list[T any](status int, things []T, show func(*wire.Object, *T)) answer {
 	o := wire.Begin(make([]byte, 0, 256+256*len(things)))
 	o.Flag("success", true)
 	o.Member("data")
-	o.B = appendList(o.B, things, show)
+	o.B = wire.AppendList(o.B, things, show)
 	return answer{status: status, body: o.End()}
-}
-
-// appendList appends things to b as a JSON array of objects.
-func appendList[T any](b []byte, things []T, show func(*wire.Object, *T)) []byte {
-	b = append(b, '[')
-	for i := range things {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		item := wire.Begin(b)
-		show(&item, &things[i])
-		b = item.End()
-	}
-	return append(b, ']')
 }
 
 // showTexts is a member that is an array of strings.
@@ -78,7 +64,7 @@ func many[T any](
 	o := wire.Begin(make([]byte, 0, 256+512*len(page.Items)))
 	o.Flag("success", true)
 	o.Member("data")
-	o.B = appendList(o.B, page.Items, show)
+	o.B = wire.AppendList(o.B, page.Items, show)
 	o.Member("pagination")
 	p := wire.Begin(o.B)
 	p.Integer("limit", int64(at.limit))

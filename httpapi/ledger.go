@@ -84,18 +84,7 @@ func createAdjustment(c *call) (work, error) {
 	}, nil
 }
 
-func showBalance(o *wire.Object, b *refgrow.Balance) {
-	o.Text("currency", string(b.Currency))
-	o.Decimal("total", b.Total)
-	o.Decimal("paid", b.Paid)
-	o.Decimal("unpaid", b.Unpaid)
-	o.Decimal("eligible", b.Eligible)
-	o.Decimal("held", b.Held)
-	o.Decimal("reserved", b.Reserved)
-	o.Decimal("payable", b.Payable)
-	o.OptionalInstant("next_release_date", b.NextRelease)
-	showClosed(o, b.ClosedUntil)
-}
+func showBalance(o *wire.Object, b *refgrow.Balance) { o.Merge(b.AppendJSON) }
 
 // showClosed shows until when no entry will be stamped any more, null where nobody asked.
 func showClosed(o *wire.Object, until time.Time) {
@@ -106,17 +95,7 @@ func showClosed(o *wire.Object, until time.Time) {
 	o.Instant("closed_until", until)
 }
 
-func showEntry(o *wire.Object, e *refgrow.LedgerEntry) {
-	o.Integer("id", e.ID)
-	o.Text("kind", string(e.Kind))
-	o.Number("amount", e.Amount)
-	o.Text("currency", string(e.Amount.Currency()))
-	o.Instant("available_at", e.AvailableAt)
-	o.Instant("created_at", e.CreatedAt)
-	o.ID("conversion_id", e.ConversionID)
-	o.ID("payout_id", e.PayoutID)
-	o.Optional("note", e.Note)
-}
+func showEntry(o *wire.Object, e *refgrow.LedgerEntry) { o.Merge(e.AppendJSON) }
 
 // showEntryOf is showEntry where the call does not say whose the entry is.
 func showEntryOf(o *wire.Object, e *refgrow.LedgerEntry) {

@@ -55,9 +55,9 @@ func writeStatement(ctx context.Context, w io.Writer, p *refgrow.Project, s *ref
 	showClosed(&o, s.ClosedUntil)
 	o.ID("last_entry_id", s.LastEntryID)
 	o.Member("opening")
-	o.B = appendList(o.B, s.Opening, showStatementBalance)
+	o.B = wire.AppendList(o.B, s.Opening, showStatementBalance)
 	o.Member("closing")
-	o.B = appendList(o.B, s.Closing, showStatementBalance)
+	o.B = wire.AppendList(o.B, s.Closing, showStatementBalance)
 	o.Member("lines")
 	b := append(o.B, '[')
 	lines, settlements := 0, 0 // of all, and of the payout whose line is open

@@ -45,7 +45,7 @@ func showDay(o *wire.Object, d *refgrow.DayStatistics) {
 	o.Integer("signups", d.Signups)
 	o.Integer("purchases", d.Purchases)
 	o.Member("earnings")
-	o.B = appendList(o.B, d.Earnings, showEarned)
+	o.B = wire.AppendList(o.B, d.Earnings, showEarned)
 }
 
 func showEarned(o *wire.Object, a *money.Amount) {

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"strconv"
 
 	"github.com/refgrow-go/refgrow"
@@ -75,7 +73,7 @@ func conversionCreateCommand() command {
 			"credited, and the commission is entered in the books, by the rules of the day on which it happened.\n" +
 			"Events for webhooks are written; \"refgrow conversion import\" writes none. A customer signs up once:\n" +
 			"a signup that is repeated records nothing, and shows the first one.\n\n" +
-			"JSON: the conversion, with \"repeated\": true where it is so. " + conversionForm,
+			"JSON: the conversion, with \"repeated\": true where it is so.\n" + conversionForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f conversionFlags
 			f.define(flags)
@@ -125,11 +123,7 @@ func (f *conversionFlags) show(ctx context.Context, c *call) error {
 		return err
 	}
 	return c.withOneProject(ctx, f.project, func(project *refgrow.Project) error {
-		explained, err := project.ExplainConversion(ctx, id)
-		if errors.Is(err, refgrow.ErrNotFound) {
-			return fmt.Errorf("there is no conversion %d in the project %q; "+
-				"\"refgrow conversion list\" shows the existing ones", id, project.Name())
-		}
+		explained, err := explanationOf(ctx, project, id)
 		if err != nil {
 			return err
 		}
@@ -137,6 +131,33 @@ func (f *conversionFlags) show(ctx context.Context, c *call) error {
 			return err
 		}
 		return c.stdout.printf("\n%s\n", explained.Sentence)
+	})
+}
+
+func conversionDeleteCommand() command {
+	return command{
+		name: "conversion delete", operand: "ID", summary: "remove a conversion, and take its commission back",
+		text: "Removes a conversion that should not be there. Its commission is taken back, also where it was paid,\n" +
+			"and the ledger keeps the entries. This is final; \"refgrow refund\" is for sales that were given back.\n\n" +
+			`JSON: {"id", "deleted": true}`,
+		prepare: func(flags *flag.FlagSet) work {
+			var f conversionFlags
+			f.defineProject(flags)
+			return f.remove
+		},
+	}
+}
+
+func (f *conversionFlags) remove(ctx context.Context, c *call) error {
+	id, err := c.id("conversion")
+	if err != nil {
+		return err
+	}
+	return c.withOneProject(ctx, f.project, func(project *refgrow.Project) error {
+		if err := noConversion(project.DeleteConversion(ctx, id), id, project); err != nil {
+			return err
+		}
+		return c.showDeleted("conversion", id)
 	})
 }
 

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"strconv"
 
 	"github.com/refgrow-go/refgrow"
@@ -134,11 +132,7 @@ func (f *conversionSetFlags) set(ctx context.Context, c *call) error {
 		var changed *refgrow.Conversion
 		err := project.Atomic(ctx, func(project *refgrow.Project) error {
 			now, err := project.GetConversion(ctx, id)
-			if errors.Is(err, refgrow.ErrNotFound) {
-				return fmt.Errorf("there is no conversion %d in the project %q; "+
-					"\"refgrow conversion list\" shows the existing ones", id, project.Name())
-			}
-			if err != nil {
+			if err := noConversion(err, id, project); err != nil {
 				return err
 			}
 			params, err := f.params(c, now.Value.Currency())

@@ -21,6 +21,40 @@ type referralFlags struct {
 	email, affiliateID              string // of a change
 }
 
+func referralCreateCommand() command {
+	return command{
+		name: "referral create", summary: "add a customer, before any sale",
+		text: "Adds a referred user, as POST /referrals does. --email is required.\n\n" +
+			"JSON: the referral. " + referralForm,
+		prepare: func(flags *flag.FlagSet) work {
+			var r referralFlags
+			flags.StringVar(&r.project, "project", "", projectUsage)
+			flags.StringVar(&r.email, "email", "", "`EMAIL` of the customer")
+			flags.StringVar(&r.affiliateID, "affiliate-id", "", "`ID` of the affiliate who gets the credit")
+			flags.StringVar(&r.status, "status", "", "`STATUS`: pending, converted, direct or direct_signup")
+			return r.create
+		},
+	}
+}
+
+func (r *referralFlags) create(ctx context.Context, c *call) error {
+	affiliate, err := c.affiliateID(r.affiliateID)
+	if err != nil {
+		return err
+	}
+	params := refgrow.CreateReferralParams{Email: r.email, Status: refgrow.ReferralStatus(r.status)}
+	if id := affiliate.Value(); id != nil {
+		params.AffiliateID = *id
+	}
+	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
+		made, err := project.CreateReferral(ctx, params)
+		if err != nil {
+			return err
+		}
+		return c.showReferral(made)
+	})
+}
+
 func referralListCommand() command {
 	return command{
 		name: "referral list", summary: "list the customers",
@@ -159,10 +193,7 @@ func (r *referralFlags) remove(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		if c.json {
-			return c.stdout.json(deletedJSON{ID: referral.ID, Deleted: true})
-		}
-		return c.stdout.printf("deleted customer %d\n", referral.ID)
+		return c.showDeleted("customer", referral.ID)
 	})
 }
 

@@ -76,6 +76,11 @@ func TestReferral(t *testing.T) {
 		"status        direct\naffiliate     \nconverted     2") {
 		t.Errorf("it is\n%s", text)
 	}
+	added := decode[referral](t, p.must("referral", "create", "--email", "dora@example.com", "--affiliate-id", "1",
+		"--json"))
+	if added.ID != 4 || *added.Email != "dora@example.com" || *added.AffiliateID != 1 || added.Status != "pending" {
+		t.Errorf("the new one is %+v", added)
+	}
 	p.must("conversion", "create", "--type", "signup", "--email", "dora@example.com")
 	p.must("conversion", "create", "--type", "signup", "--email", "eve@example.com")
 	if text := p.must("referral", "delete", "dora@example.com"); text != "deleted customer 4\n" {
@@ -95,6 +100,9 @@ func TestReferral(t *testing.T) {
 		code int
 		says string
 	}{
+		{[]string{"referral", "create"}, exitWrong, "--email: is required"},
+		{[]string{"referral", "create", "--email", "e@example.com", "--affiliate-id", "9"}, exitFailed, "Affiliate not found"},
+		{[]string{"referral", "create", "--email", "karl@example.com"}, exitFailed, "--email: a referred user with this"},
 		{[]string{"referral", "set", "3"}, exitWrong, "needs at least one of --email, --affiliate-id and --status"},
 		{[]string{"referral", "set", "3", "--status", "gone"}, exitWrong, "--status: must be"},
 		{[]string{"referral", "set", "3", "--email", "karl"}, exitWrong, "--email: "},

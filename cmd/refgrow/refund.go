@@ -95,12 +95,7 @@ func (r *refundFlags) run(change func(
 // find finds the conversion that the flags name.
 func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Project) (*refgrow.Conversion, error) {
 	if c.given("reference") {
-		found, err := project.ConversionByReference(ctx, r.reference)
-		if errors.Is(err, refgrow.ErrNotFound) {
-			return nil, fmt.Errorf("there is no conversion with the reference %q in the project %q",
-				r.reference, project.Name())
-		}
-		return found, err
+		return conversionCalled(ctx, project, r.reference)
 	}
 	found, err := project.GetConversion(ctx, int64(min(r.conversion, 1<<62)))
 	if errors.Is(err, refgrow.ErrNotFound) {

@@ -69,8 +69,9 @@ func TestRefundCommands(t *testing.T) {
 		stderr != "that is more than was left: the rest was taken\n" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
+	const known = "nothing changed: this was known already, or is older than what is known\n"
 	for args, says := range map[string]string{
-		"--conversion-id 2 --cap":                                   "nothing changed: this was known already, or is older than what is known\n",
+		"--conversion-id 2 --cap":                                   known,
 		"--reference in_1 --amount 1 --refund-reference re_8 --cap": "nothing changed: nothing was left to give back\n",
 	} {
 		code, _, stderr := p.run(append([]string{"refund"}, strings.Fields(args)...)...)

@@ -65,14 +65,17 @@ func commands() []command {
 		serveCommand(),
 		projectCreateCommand(), projectListCommand(), projectShowCommand(), projectSetCommand(),
 		keyCreateCommand(), keyListCommand(), keyRevokeCommand(),
+		affiliateCreateCommand(), affiliateListCommand(), affiliateShowCommand(), affiliateSetCommand(),
+		affiliateDeleteCommand(), affiliateEarningsCommand(), affiliateLedgerCommand(), affiliateAdjustCommand(),
+		couponCreateCommand(), couponListCommand(), couponShowCommand(), couponSetCommand(), couponDeleteCommand(),
 		conversionCreateCommand(), conversionImportCommand(), conversionListCommand(), conversionShowCommand(),
-		conversionSetCommand(),
+		conversionSetCommand(), conversionDeleteCommand(), explainCommand(),
 		payoutPreviewCommand(), payoutRunCommand(), payoutExportCommand(),
 		payoutListCommand(), payoutRunsCommand(), payoutPayCommand(), payoutCancelCommand(), payoutReturnCommand(),
 		webhookCreateCommand(), webhookListCommand(), webhookSetCommand(),
 		webhookRotateCommand(), webhookDeleteCommand(),
 		webhookTestCommand(), webhookDeliveriesCommand(), webhookReplayCommand(),
-		referralListCommand(), referralShowCommand(), referralSetCommand(), referralMergeCommand(),
+		referralCreateCommand(), referralListCommand(), referralShowCommand(), referralSetCommand(), referralMergeCommand(),
 		referralDeleteCommand(), eraseAffiliateCommand(), eraseReferralCommand(), statementCommand(),
 		refundCommand(), undoRefundCommand(),
 		clockResetCommand(), clockCommand(),
@@ -147,6 +150,11 @@ func flagOf(field string) string {
 		return "affiliate" // names one of them
 	case "Idempotency-Key":
 		return "key"
+	case "payout_preferences.wise_details.accountId":
+		return "wise-account-id"
+	case "payout_preferences.wise_details.email":
+		return "wise-email"
 	}
+	field = strings.TrimPrefix(field, "payout_preferences.")
 	return strings.ReplaceAll(field, "_", "-")
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,22 +70,6 @@ func (s *statementFlags) print(ctx context.Context, c *call) error {
 		}
 		return c.statementText(ctx, project, statement)
 	})
-}
-
-// affiliateOf finds an affiliate by its email or its id.
-func affiliateOf(ctx context.Context, project *refgrow.Project, text string) (*refgrow.Affiliate, error) {
-	find := func() (*refgrow.Affiliate, error) { return project.AffiliateByEmail(ctx, text) }
-	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
-		find = func() (*refgrow.Affiliate, error) { return project.GetAffiliate(ctx, id) }
-	}
-	affiliate, err := find()
-	if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "email" {
-		return nil, usage("%q is neither the email nor the id of an affiliate", text)
-	}
-	if errors.Is(err, refgrow.ErrNotFound) {
-		return nil, fmt.Errorf("there is no affiliate %s in the project %q", text, project.Name())
-	}
-	return affiliate, err
 }
 
 // statementText prints line by line: a statement can be long.

@@ -232,16 +232,20 @@ func deleteWebhook(ctx context.Context, c *call, project string) error {
 		if err := project.DeleteWebhook(ctx, id); err != nil {
 			return err
 		}
-		if c.json {
-			return c.stdout.json(deletedJSON{ID: id, Deleted: true})
-		}
-		return c.stdout.printf("deleted webhook %d\n", id)
+		return c.showDeleted("webhook", id)
 	})
 }
 
 type deletedJSON struct {
 	ID      int64 `json:"id"`
 	Deleted bool  `json:"deleted"`
+}
+
+func (c *call) showDeleted(thing string, id int64) error {
+	if c.json {
+		return c.stdout.json(deletedJSON{ID: id, Deleted: true})
+	}
+	return c.stdout.printf("deleted %s %d\n", thing, id)
 }
 
 func webhookTestCommand() command {

@@ -145,6 +145,21 @@ func (o *Object) Merge(write func([]byte) []byte) {
 	o.B[start] = ','
 }
 
+// AppendList appends things to b as an array of objects, each with the members that show
+// writes.
+func AppendList[T any](b []byte, things []T, show func(*Object, *T)) []byte {
+	b = append(b, '[')
+	for i := range things {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		item := Begin(b)
+		show(&item, &things[i])
+		b = item.End()
+	}
+	return append(b, ']')
+}
+
 // PayoutPreferences appends those of an affiliate's preferences that are set, and no
 // member if none is.
 func (o *Object) PayoutPreferences(payPalEmail, wiseAccountID, wiseEmail, wiseName string) {
