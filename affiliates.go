@@ -3,17 +3,14 @@ package refgrow
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
-	"iter"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
-	"github.com/refgrow-go/refgrow/internal/payfile"
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
@@ -75,19 +72,6 @@ type UpdateAffiliateParams struct {
 	PayoutPreferences Null[PayoutPreferences]
 	// PayoutsPaused tells payout runs to leave the affiliate out, and nothing else.
 	PayoutsPaused *bool
-}
-
-// ListAffiliatesParams narrow and page the list of affiliates.
-type ListAffiliatesParams struct {
-	// Status is "" for all.
-	Status AffiliateStatus
-	// ReferralCode finds the affiliate that a code leads to, as AffiliateByCode does.
-	// It is nil for all; an empty one finds nobody.
-	ReferralCode *string
-	// Limit is 1 to 500; 0 means 20.
-	Limit  int
-	After  Cursor
-	Offset int
 }
 
 // CreateAffiliate adds an affiliate to the program. Errors: ErrInvalid;
@@ -339,212 +323,6 @@ func (o *op) updateAffiliate(
 		Status: row.Status, PaypalEmail: row.PaypalEmail, WiseAccountID: row.WiseAccountID, WiseEmail: row.WiseEmail,
 		WiseName: row.WiseName, PayoutsPaused: row.PayoutsPaused,
 	})
-}
-
-// ListAffiliates returns a page of affiliates, newest first. Errors: ErrInvalid.
-func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParams) (Page[Affiliate], error) {
-	var page Page[Affiliate]
-	if err := params.check(); err != nil {
-		return page, err
-	}
-	at, err := pageOf("affiliates", params.Limit, 20, params.After, params.Offset,
-		p.id, params.Status, named(params.ReferralCode))
-	if err != nil {
-		return page, err
-	}
-	err = p.snapshot(ctx, "listing affiliates", func(ctx context.Context, q db.Querier) error {
-		rows, err := p.affiliateRows(ctx, q, params, at)
-		if err != nil {
-			return err
-		}
-		project, err := q.GetProject(ctx, p.id)
-		if err != nil {
-			return err
-		}
-		ids := make([]int64, len(rows))
-		for i := range rows {
-			ids[i] = rows[i].ID
-		}
-		stats, err := readStatistics(ctx, q, p.id, ids, p.engine.millis())
-		if err != nil {
-			return err
-		}
-		page, err = cut(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID },
-			func(r *db.Affiliate) (*Affiliate, error) {
-				return showAffiliate(r, stats[r.ID], project.Currency, project.HoldDays)
-			})
-		return err
-	})
-	return page, err
-}
-
-func (p *Project) affiliateRows(
-	ctx context.Context, q db.Querier, params ListAffiliatesParams, at paging,
-) ([]db.Affiliate, error) {
-	if params.ReferralCode != nil {
-		rows, err := p.affiliateOfCode(ctx, q, params)
-		return within(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID }), err
-	}
-	if beyond, err := at.isBeyond(ctx, q, p.id, params.countIn); beyond || err != nil {
-		return nil, err
-	}
-	from, to := textRange(string(params.Status))
-	return q.ListAffiliates(ctx, db.ListAffiliatesParams{
-		ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, StatusFrom: from, StatusTo: to,
-		Limit: at.fetch(), Offset: at.offset,
-	})
-}
-
-// affiliateOfCode is the one affiliate, at most, that a list by a code has.
-func (p *Project) affiliateOfCode(
-	ctx context.Context, q db.Querier, params ListAffiliatesParams,
-) ([]db.Affiliate, error) {
-	return atMostOne(func() (db.Affiliate, error) {
-		return q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{
-			ProjectID: p.id, Code: form.Fold(*params.ReferralCode),
-		})
-	}, func(r *db.Affiliate) bool { return params.Status == "" || params.Status == AffiliateStatus(r.Status) })
-}
-
-func (params ListAffiliatesParams) check() error {
-	switch params.Status {
-	case "", AffiliateActive, AffiliateInactive:
-		return nil
-	}
-	return invalid("status", `must be "active" or "inactive"`)
-}
-
-// CountAffiliates counts all pages of a list.
-func (p *Project) CountAffiliates(ctx context.Context, params ListAffiliatesParams) (int64, error) {
-	if err := params.check(); err != nil {
-		return 0, err
-	}
-	if params.ReferralCode != nil {
-		return read(ctx, p, "counting affiliates", func(ctx context.Context, q db.Querier) (int64, error) {
-			rows, err := p.affiliateOfCode(ctx, q, params)
-			return int64(len(rows)), err
-		})
-	}
-	totals, err := read(ctx, p, "counting affiliates", func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
-		return q.GetProjectTotals(ctx, p.id)
-	})
-	return params.countIn(&totals), err
-}
-
-// countIn is how many affiliates there are in all of the status that the list has.
-func (params ListAffiliatesParams) countIn(totals *db.ProjectTotals) int64 {
-	switch params.Status {
-	case AffiliateActive:
-		return totals.AffiliatesActive
-	case AffiliateInactive:
-		return totals.AffiliatesInactive
-	}
-	return totals.AffiliatesActive + totals.AffiliatesInactive
-}
-
-// AllAffiliates walks the whole list. It fetches page by page and holds no rows
-// open.
-func (p *Project) AllAffiliates(ctx context.Context, params ListAffiliatesParams) iter.Seq2[Affiliate, error] {
-	return all(func(after Cursor) (Page[Affiliate], error) {
-		if after != "" {
-			params.After, params.Offset = after, 0
-		}
-		return p.ListAffiliates(ctx, params)
-	})
-}
-
-// PayoutPreferences say where an affiliate wants to be paid. None may begin with =, +,
-// - or @, which a spreadsheet takes for a formula.
-type PayoutPreferences struct {
-	PayPalEmail string
-	// WiseAccountID is the id of a saved recipient at Wise: a positive integer, or a
-	// UUID.
-	WiseAccountID string
-	WiseEmail     string
-	// WiseName is the name in the templates of Wise, of at most 140 characters.
-	WiseName string
-}
-
-// check refuses what is not an address, and what a spreadsheet would take for a
-// formula.
-func (pp PayoutPreferences) check() (PayoutPreferences, error) {
-	for _, a := range []struct {
-		field string
-		email *string
-	}{{"payout_preferences.paypal_email", &pp.PayPalEmail}, {"payout_preferences.wise_details.email", &pp.WiseEmail}} {
-		if *a.email == "" {
-			continue
-		}
-		email, err := emailAt(a.field, *a.email)
-		if err != nil {
-			return pp, err
-		}
-		*a.email = email
-	}
-	for _, a := range []struct{ field, text string }{
-		{"payout_preferences.paypal_email", pp.PayPalEmail},
-		{"payout_preferences.wise_details.email", pp.WiseEmail},
-		{"payout_preferences.wise_name", pp.WiseName},
-	} {
-		if form.Formula(a.text) {
-			return pp, invalid(a.field, "must not begin with =, +, - or @")
-		}
-	}
-	return pp, at("payout_preferences.wise_name", form.Text(pp.WiseName, 140))
-}
-
-// keepIn puts preferences that were checked into an affiliate's row. An account id that
-// is kept already stays, even one from before there was a rule about ids.
-func (pp PayoutPreferences) keepIn(row *db.Affiliate) error {
-	if pp.WiseAccountID != "" && pp.WiseAccountID != stored.OrZero(row.WiseAccountID) {
-		if err := at("payout_preferences.wise_details.accountId", payfile.AccountID(pp.WiseAccountID)); err != nil {
-			return err
-		}
-	}
-	row.PaypalEmail = stored.TextOrNull(pp.PayPalEmail)
-	row.WiseAccountID = stored.TextOrNull(pp.WiseAccountID)
-	row.WiseEmail = stored.TextOrNull(pp.WiseEmail)
-	row.WiseName = stored.TextOrNull(pp.WiseName)
-	return nil
-}
-
-// registerCode makes a code or a slug lead to the affiliate, which keeps its former
-// ones.
-func (o *op) registerCode(ctx context.Context, field, text string, affiliate int64) error {
-	if err := o.codeIsFree(ctx, field, erasure.ReferralCode, text); err != nil {
-		return err
-	}
-	_, err := o.InsertCode(ctx, db.InsertCodeParams{ProjectID: o.project, Code: form.Fold(text), AffiliateID: affiliate})
-	if !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	owner, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: form.Fold(text)})
-	if err != nil || owner == affiliate {
-		return err
-	}
-	return taken(owner, field, "already leads to another affiliate")
-}
-
-// codeAlphabet has no look-alikes. Its 32 letters divide a byte's values evenly.
-const codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-
-// generateCode finds a free referral code.
-func (o *op) generateCode(ctx context.Context) (string, error) {
-	for range 20 {
-		var b [8]byte
-		rand.Read(b[:]) // never fails
-		for i := range b {
-			b[i] = codeAlphabet[int(b[i])%len(codeAlphabet)]
-		}
-		_, err := o.GetCodeOwner(ctx, db.GetCodeOwnerParams{ProjectID: o.project, Code: form.Fold(string(b[:]))})
-		if errors.Is(err, sql.ErrNoRows) && o.codeIsFree(ctx, "", erasure.ReferralCode, string(b[:])) == nil {
-			return string(b[:]), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	return "", errors.New("no free referral code found")
 }
 
 // emailAt returns the one form of the email in an input.
