@@ -313,6 +313,11 @@
 //     them is not sent any more, a repeated call whose answer named them is refused,
 //     and the affiliate's codes lead to nobody, and are nobody else's, for CookieDays.
 //     A record remains of an affiliate: its id, when it was, and the final totals.
+//   - In a file of our own (package sqlite) what is deleted or erased is overwritten
+//     (secure_delete), and the write-ahead log is emptied after it: at once, or, where
+//     somebody reads it, by [Engine.Upkeep], which logs if it has to wait again. In an
+//     app's own database both are the app's: PRAGMA secure_delete = ON on each of its
+//     connections, and PRAGMA wal_checkpoint(TRUNCATE) after erasing.
 //   - A purchase makes its customer converted, or direct when nobody is credited,
 //     and sets the conversion date once. Deletions do not undo this.
 //   - Moving a customer to another affiliate changes later conversions only.

@@ -192,12 +192,22 @@ func (p *Project) finishErasure(ctx context.Context, id int64) error {
 	if err != nil {
 		return failed("removing the copies of a person", needed(err))
 	}
-	return p.write(ctx, "ending an erasure", func(ctx context.Context, o *op) error {
+	err = p.write(ctx, "ending an erasure", func(ctx context.Context, o *op) error {
 		if err := o.EmptyErasure(ctx, db.EmptyErasureParams{ProjectID: o.project, ErasureID: id}); err != nil {
 			return err
 		}
 		return o.Tx.DeleteErasure(ctx, db.DeleteErasureParams{ProjectID: o.project, ErasureID: id})
 	})
+	if err != nil {
+		return err
+	}
+	if p.engine.uncut.Store(true); p.inTransaction() {
+		return nil
+	}
+	if err := p.engine.cutLog(ctx); err != nil { // everything else is done
+		p.engine.logger.WarnContext(ctx, "the log of the database still has what was erased", "error", err)
+	}
+	return nil
 }
 
 // eraseCopies looks at the next page of a part, and writes only if there is something

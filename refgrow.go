@@ -89,6 +89,7 @@ type Engine struct {
 	woken   chan struct{}
 	leaps   sync.Map     // what was logged of leaps of the clock: toldLeap by project
 	emitted atomic.Int64 // changes that were written to the outbox
+	uncut   atomic.Bool  // the log may have what was erased
 	closed  atomic.Bool
 
 	migrated MigrationReport
@@ -122,6 +123,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		woken:   make(chan struct{}, 1),
 	}
 	e.clicks = newClickQueue(e)
+	e.uncut.Store(true) // who knows how the last process ended
 	if e.migrated, err = migrate(ctx, e.backend, config.Migrate, e.millis()); err != nil {
 		return nil, err
 	}

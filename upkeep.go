@@ -17,9 +17,10 @@ const upkeepStep = 200
 // Upkeep keeps reads fast and the file small by doing what only the passing of time
 // makes necessary: it adds what has become available to the balances of accounts that
 // nothing was posted to since, prunes old clicks (PruneClicks) and old answers to calls
-// with an Idempotency-Key, and goes on with deletions that were interrupted. It changes
-// no answer. It works in small transactions, and is meant to be called about once an
-// hour; "refgrow serve" does. Errors: that of ctx, ErrBusy, ErrClosed.
+// with an Idempotency-Key, goes on with deletions that were interrupted, and empties
+// the log of a file of our own where an erasure could not. It changes no answer. It
+// works in small transactions, and is meant to be called about once an hour; "refgrow
+// serve" does. Errors: that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err
@@ -49,6 +50,9 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.resumeErasures(ctx); err != nil {
 		return err
 	}
+	if err := e.cutLog(ctx); err != nil {
+		return err
+	}
 	projects, err := e.Projects(ctx)
 	if err != nil {
 		return err
@@ -64,6 +68,25 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cutLog empties the log of the database after something was erased, and says if that
+// has to wait.
+func (e *Engine) cutLog(ctx context.Context) error {
+	if !e.uncut.Load() {
+		return nil
+	}
+	e.uncut.Store(false)
+	cut, err := e.backend.CutLog(ctx)
+	if err == nil && cut {
+		return nil
+	}
+	e.uncut.Store(true)
+	if err == nil {
+		e.logger.WarnContext(ctx, "the log of the database may still have what was erased: somebody reads it, "+
+			"and the next upkeep tries again")
+	}
+	return failed("emptying the log of the database", err)
 }
 
 // rollAccounts rolls some accounts forward, starting after an affiliate, and returns

@@ -29,6 +29,7 @@ func (o Options) writerPragmas() []string {
 	return append(pragmas("busy_timeout(0)", o.CacheKiB),
 		"synchronous("+string(o.Durability)+")",
 		"foreign_keys(1)",
+		"secure_delete(1)", // what is erased is overwritten, not only forgotten
 		"wal_autocheckpoint("+strconv.Itoa(o.CheckpointPages)+")",
 		"journal_size_limit("+strconv.Itoa(journalLimit)+")",
 	)

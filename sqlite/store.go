@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -57,6 +58,19 @@ func (s store) Backup(ctx context.Context, path string) error {
 		return err
 	}
 	return errors.Join(base.Backup(ctx, pool, path), pool.Close())
+}
+
+// CutLog empties the write-ahead log, which has what was overwritten in the file. Readers
+// who leave within a moment are waited for.
+func (s store) CutLog(ctx context.Context) (cut bool, err error) {
+	const atMost = 20
+	for range atMost {
+		if cut, err = s.db.writer.cutLog(ctx); cut || err != nil {
+			return cut, err
+		}
+		time.Sleep(base.Pause())
+	}
+	return false, nil
 }
 
 func (w *writer) stats() backend.Stats {

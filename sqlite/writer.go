@@ -98,8 +98,8 @@ func (w *writer) atomic(ctx context.Context, work backend.Work) error {
 	return r.err
 }
 
-// acquire waits until the caller has the connection for itself, inside a
-// transaction that begin has begun, and must call release.
+// acquire waits until the caller has the connection for itself and begin, which begins a
+// transaction, has succeeded; it must call release then.
 func (w *writer) acquire(ctx context.Context, begin func() error) error {
 	r := &request{ctx: ctx, alone: true}
 	next, err := w.join(r)
@@ -117,6 +117,31 @@ func (w *writer) acquire(ctx context.Context, begin func() error) error {
 	w.remove(r)
 	w.mu.Unlock()
 	return nil
+}
+
+// cutLog empties the write-ahead log between two batches, unless somebody still reads what
+// is in it.
+func (w *writer) cutLog(ctx context.Context) (cut bool, err error) {
+	err = w.acquire(ctx, func() error {
+		if err := w.session.open(); err != nil {
+			return err
+		}
+		var busy, pages, moved int
+		// With what can be moved by now out of the way, nobody waits for long.
+		for _, mode := range []string{"PASSIVE", "TRUNCATE"} {
+			row := w.session.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")")
+			if err := row.Scan(&busy, &pages, &moved); err != nil {
+				return err
+			}
+		}
+		cut = busy == 0
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	w.release()
+	return cut, nil
 }
 
 // join puts r into the queue and waits until there is something for it to do.

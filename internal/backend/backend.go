@@ -46,6 +46,11 @@ type Backend interface {
 	// Backup writes a consistent copy of the whole database to a new file.
 	Backup(ctx context.Context, path string) error
 
+	// CutLog empties the write-ahead log of a file of our own, so that what was
+	// overwritten is not in it either. It reports false if that has to wait for somebody
+	// who reads. A host's log is the host's business: there is nothing to do.
+	CutLog(ctx context.Context) (cut bool, err error)
+
 	// Stats counts what was committed since the backend was opened.
 	Stats() Stats
 }

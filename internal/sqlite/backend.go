@@ -102,6 +102,9 @@ func (b *Backend) Integrity(ctx context.Context, schema backend.Schema) ([]strin
 	return Integrity(ctx, patient{conn}, schema)
 }
 
+// CutLog leaves the log to the host.
+func (b *Backend) CutLog(context.Context) (cut bool, err error) { return true, nil }
+
 // Backup copies the database over a connection of the pool.
 func (b *Backend) Backup(ctx context.Context, path string) error {
 	if err := b.reentry.Refuse(); err != nil {

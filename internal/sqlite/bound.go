@@ -181,6 +181,11 @@ func (b *bound) Migrate(context.Context, backend.Migration) error {
 	return fmt.Errorf("migrate: %w", errNotHere)
 }
 
+// CutLog is refused: a log is not emptied inside a transaction.
+func (b *bound) CutLog(context.Context) (bool, error) {
+	return false, fmt.Errorf("cut the log: %w", errNotHere)
+}
+
 func (b *bound) Integrity(context.Context, backend.Schema) ([]string, error) {
 	return nil, fmt.Errorf("integrity: %w", errNotHere)
 }
@@ -200,6 +205,7 @@ func (r refused) Atomic(context.Context, backend.Work) error       { return r.er
 func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
 func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
 func (r refused) Backup(context.Context, string) error             { return r.err }
+func (r refused) CutLog(context.Context) (bool, error)             { return false, r.err }
 func (r refused) Integrity(context.Context, backend.Schema) ([]string, error) {
 	return nil, r.err
 }

@@ -602,7 +602,7 @@ var facts = map[string]string{
 	"merged_referrals": "referral_id project_id into_id",
 	"migrations":       "version applied_at changes",
 	"project_totals":   "old_entries_to",
-	"webhooks":         "id last_success_at created_at",
+	"webhooks":         "id last_success_at created_at payout_preferences",
 	"events":           "id user_agent created_at",
 	"clicks":           "id url referrer user_agent address",
 	"address_keys":     "day key",

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -91,6 +92,13 @@ func (p *program) gone(what string, err error) {
 func known(t *testing.T) (p *program, jane, joe *refgrow.Affiliate, carl int64) {
 	t.Helper()
 	p = inAppsFile(t, 3, refgrow.Settings{Commission: refgrow.Percent("20")})
+	jane, joe, carl = p.known()
+	return p, jane, joe, carl
+}
+
+func (p *program) known() (jane, joe *refgrow.Affiliate, carl int64) {
+	t := p.T
+	t.Helper()
 	p.Endpoint(refgrow.CreateWebhookParams{})
 	joe = p.Affiliate("joe")
 	jane, err := p.Shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{
@@ -140,7 +148,7 @@ func known(t *testing.T) (p *program, jane, joe *refgrow.Affiliate, carl int64) 
 	p.OK(err)
 	p.Spread()
 	p.Verify()
-	return p, jane, joe, carl
+	return jane, joe, carl
 }
 
 // sent returns what all endpoints are sent from now on.
@@ -410,6 +418,79 @@ func TestErasingAnAffiliate(t *testing.T) {
 	p.Verify()
 	p.OK(p.Shop.DeleteAffiliate(t.Context(), jane.ID))
 	p.Verify()
+}
+
+// In a file of the engine's own nothing of an erased person is left even for somebody who
+// reads its bytes, nor in the log beside it: at once, or, while somebody reads, after the
+// next upkeep.
+func TestErasedBytes(t *testing.T) {
+	t.Parallel()
+	for name, erase := range map[string]func(p *program, jane, carl int64) error{
+		"erased": func(p *program, jane, carl int64) error {
+			_, err := p.Shop.EraseAffiliate(p.Context(), jane)
+			if err == nil {
+				_, err = p.Shop.EraseReferral(p.Context(), carl)
+			}
+			return err
+		},
+		"deleted": func(p *program, jane, _ int64) error { return p.Shop.DeleteAffiliate(p.Context(), jane) },
+	} {
+		for _, inTheWay := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " while somebody reads: ", inTheWay), func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "refgrow.db")
+				database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { database.Close() })
+				p := programOn(t, database, shoptest.OpenApp(t, path, 2), refgrow.Settings{Commission: refgrow.Percent("20")})
+				left := func() (found []string) {
+					for _, file := range []string{path, path + "-wal"} {
+						text, err := os.ReadFile(file)
+						p.OK(err)
+						for _, word := range []string{"canary", "4711004711"} {
+							if n := bytes.Count(bytes.ToLower(text), []byte(word)); n > 0 {
+								found = append(found, fmt.Sprintf("%s has %s %d times", filepath.Base(file), word, n))
+							}
+						}
+					}
+					return found
+				}
+				jane, _, carl := p.known()
+				if len(left()) == 0 {
+					t.Fatal("nothing is there first")
+				}
+				reader, err := p.App.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+				p.OK(err)
+				defer reader.Rollback()
+				if inTheWay {
+					var n int
+					p.OK(reader.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM refgrow_affiliates").Scan(&n))
+				} else {
+					p.OK(reader.Rollback())
+				}
+				p.OK(erase(p, jane.ID, carl))
+				if found := left(); (len(found) > 0) != inTheWay {
+					t.Errorf("what is left is %v", found)
+				}
+				p.OK(p.Engine.Upkeep(t.Context())) // says that it has to wait
+				p.OK(ignoringDone(reader.Rollback()))
+				p.OK(p.Engine.Upkeep(t.Context()))
+				if found := left(); len(found) > 0 {
+					t.Errorf("after the upkeep %v", found)
+				}
+				p.Verify()
+			})
+		}
+	}
+}
+
+func ignoringDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
 }
 
 // A coupon is found by its code and by the ids of payment providers. Whatever an erased
