@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -43,8 +42,7 @@ const (
 func besiege(t testing.TB, withVictim, victimFirst bool) *siege {
 	t.Helper()
 	// Nothing here is about power cuts.
-	file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"),
-		sqlite.Options{Durability: sqlite.Normal})
+	file, err := sqlite.Open(t.Context(), refgrowtest.File(t), sqlite.Options{Durability: sqlite.Normal})
 	must(t, err)
 	t.Cleanup(func() { must(t, file.Close()) })
 	engine, clock := refgrowtest.On(t, file)

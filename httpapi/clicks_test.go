@@ -23,6 +23,7 @@ func (w *world) clicksOf(t testing.TB, email string) string {
 
 func TestClicks(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := populated(t, noLimit)
 	long := strings.Repeat("x", 5000)
 	for _, c := range []struct {

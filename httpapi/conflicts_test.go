@@ -8,6 +8,7 @@ import (
 // A conflict with something that exists already says its id.
 func TestConflictsNameWhatExists(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := populated(t, noLimit)
 	for call, id := range map[string]int64{
 		`POST /affiliates {"email": "BOB@example.com"}`:                              2,

@@ -49,7 +49,7 @@ type site struct {
 func newLab(t testing.TB, fill func(*world)) *lab {
 	t.Helper()
 	single(t)
-	path := filepath.Join(t.TempDir(), "lab.db")
+	path := refgrowtest.File(t)
 	// A commit need not wait for the disk here.
 	database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal, CheckpointPages: 400})
 	must(t, err)

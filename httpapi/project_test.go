@@ -11,6 +11,7 @@ import (
 
 func TestProject(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	const fresh = `{"success": true, "data": {"id": 1, "name": "shop", "currency": "USD", "commission": "0%",
 		"commission_duration": "lifetime", "signup_commission": "0%", "hold_days": 0, "minimum_payout": 0,

@@ -15,6 +15,7 @@ import (
 
 func TestPathsAndMethods(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := populated(t, noLimit)
 	alone := httpapi.New(w.engine, noLimit)
 	stripped := http.StripPrefix(prefix, alone)
@@ -221,6 +222,7 @@ func TestOrderOfJudgement(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := populated(t, noLimit)
 	padded := func(n int) string {
 		return `{"email": "big@example.com"` + strings.Repeat(" ", n-len(`{"email": "big@example.com"}`)) + "}"

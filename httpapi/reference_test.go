@@ -13,6 +13,7 @@ import (
 
 func TestReferenceAffiliates(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 31}, noLimit)
 	w.clock.Set(time.Date(2024, 1, 15, 10, 0, 0, 0, time.UTC))
 	jane, err := w.shop.CreateAffiliate(t.Context(),
@@ -67,6 +68,7 @@ func TestReferenceAffiliates(t *testing.T) {
 
 func TestReferenceConversions(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("5")}, noLimit)
 	w.clock.Set(time.Date(2024, 7, 29, 13, 0, 0, 0, time.UTC))
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`).ok(t, 201)
@@ -125,6 +127,7 @@ func TestReferenceConversions(t *testing.T) {
 
 func TestReferenceReferrals(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.clock.Set(time.Date(2024, 7, 29, 13, 0, 0, 0, time.UTC))
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "referral_code": "REF123"}`).ok(t, 201)
@@ -180,6 +183,7 @@ func TestReferenceReferrals(t *testing.T) {
 
 func TestReferenceCoupons(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`).ok(t, 201)
 	w.do(t, "POST", "/affiliates", `{"email": "bob@example.com", "referral_code": "BOB"}`).ok(t, 201)

@@ -21,6 +21,7 @@ import (
 // Every step of a webhook, with the whole of each answer.
 func TestWebhook(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	const at = `"2026-01-15T12:00:00.000Z"`
 	const empty = `"pagination": {"limit": 50, "offset": 0, "total": 0, "has_more": false, "next_cursor": null}}`
@@ -108,6 +109,7 @@ func checkSecret(t *testing.T, secret string) {
 
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/webhooks", `{"url": "https://example.com/hooks", "events": ["referral_converted"]}`).ok(t, 201)
 	delivery := func(id, event, status, attempts, response, message, next, created, ended string) string {
@@ -211,6 +213,7 @@ func TestDeliveries(t *testing.T) {
 // The data of the events of payouts and affiliates is what the API shows of them.
 func TestEventsOfPayoutsAndAffiliates(t *testing.T) {
 	t.Parallel()
+	single(t)
 	w := setup(t, refgrow.Settings{}, noLimit)
 	w.do(t, "POST", "/webhooks", `{"url": "https://example.com"}`).ok(t, 201)
 	w.do(t, "POST", "/webhooks", `{"url": "https://example.com", "events": ["payout_updated", "affiliate_updated"]}`).
@@ -362,6 +365,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 // Without a host's key a secret is in the table of the webhooks, and nowhere else.
 func TestSecretsAreNotInStoredAnswers(t *testing.T) {
 	t.Parallel()
+	single(t)
 	file := filepath.Join(t.TempDir(), "refgrow.db")
 	database, err := sqlite.Open(t.Context(), file, sqlite.Options{})
 	must(t, err)

@@ -5,7 +5,9 @@ package refgrowtest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,7 +21,7 @@ import (
 // the test.
 func New(t testing.TB) (*refgrow.Engine, *Clock) {
 	t.Helper()
-	database, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	database, err := sqlite.Open(context.Background(), File(t), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +32,43 @@ func New(t testing.TB) (*refgrow.Engine, *Clock) {
 	})
 	return On(t, database)
 }
+
+// File returns the path of a new database file, which has the engine's schema already,
+// for a test that opens it itself. It ends with the test.
+func File(t testing.TB) string {
+	t.Helper()
+	content, err := emptyFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "refgrow.db")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// emptyFile is the content of a file with the schema. Migrating takes much longer than
+// copying, and tests do it often.
+//
+//nolint:gochecknoglobals // a constant in all but name
+var emptyFile = sync.OnceValues(func() (content []byte, err error) {
+	folder, err := os.MkdirTemp("", "refgrowtest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path, ctx := filepath.Join(folder, "refgrow.db"), context.Background()
+	database, err := sqlite.Open(ctx, path, sqlite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	_, err = refgrow.Migrate(ctx, database)
+	if err := errors.Join(err, database.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // On returns an engine on a store that the test has opened, and its clock.
 func On(t testing.TB, store refgrow.Store) (*refgrow.Engine, *Clock) {

@@ -69,7 +69,7 @@ func (s *brittleStore) Reader() db.Querier {
 // are believed.
 func TestPanicCostsNoPage(t *testing.T) {
 	t.Parallel()
-	database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	database, err := sqlite.Open(t.Context(), refgrowtest.File(t), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,7 +39,7 @@ type world struct {
 
 func setup(t testing.TB) *world {
 	t.Helper()
-	database, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "refgrow.db"), sqlite.Options{})
+	database, err := sqlite.Open(t.Context(), refgrowtest.File(t), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

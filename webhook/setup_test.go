@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
 	"github.com/refgrow-go/refgrow/sqlite"
 	"github.com/refgrow-go/refgrow/webhook"
 )
@@ -39,7 +39,7 @@ type world struct {
 
 func setup(t *testing.T) *world {
 	t.Helper()
-	return on(t, filepath.Join(t.TempDir(), "refgrow.db"), refgrow.Config{})
+	return on(t, refgrowtest.File(t), refgrow.Config{})
 }
 
 // on opens a file, as another process would.

@@ -5,7 +5,6 @@ package shoptest
 import (
 	"database/sql"
 	"errors"
-	"path/filepath"
 	"testing"
 
 	"github.com/refgrow-go/refgrow"
@@ -36,7 +35,7 @@ func InOwnFile(t *testing.T, settings refgrow.Settings) *Program {
 // InOwnFileAtOnce returns one for a test that does several things at once.
 func InOwnFileAtOnce(t *testing.T, settings refgrow.Settings) *Program {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "refgrow.db")
+	path := refgrowtest.File(t)
 	database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +47,7 @@ func InOwnFileAtOnce(t *testing.T, settings refgrow.Settings) *Program {
 // InAppsFile returns a program in the app's database, reached through the app's pool.
 func InAppsFile(t *testing.T, connections int, settings refgrow.Settings) *Program {
 	t.Helper()
-	app := OpenApp(t, filepath.Join(t.TempDir(), "app.db"), connections)
+	app := OpenApp(t, refgrowtest.File(t), connections)
 	return On(t, refgrow.SQLite(app), app, settings)
 }
 

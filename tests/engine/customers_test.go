@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/shoptest"
 	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
@@ -17,6 +18,7 @@ import (
 // third.
 func TestCustomersOfAnOlderDatabase(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	ctx := t.Context()
 	old := borrowed(t, filepath.Join(t.TempDir(), "app.db"), 1)
 	files, err := fs.Glob(refgrow.MigrationsFS, "migrations/*.sql")

@@ -172,6 +172,7 @@ func (p *program) sent() string {
 // Whatever names a deleted affiliate or its customers is gone, wherever a copy was.
 func TestDeletionLeavesNoCopyOfAnAffiliate(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, jane, joe, _ := known(t)
 	p.keeps("canary-1", "codes.code", "conversions.candidates", "events.data", "idempotency.body", "conversions.url",
 		"claims.code")
@@ -213,6 +214,7 @@ func TestDeletionLeavesNoCopyOfAnAffiliate(t *testing.T) {
 // are free.
 func TestCodesOfADeletedAffiliateStayInUse(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, jane, _, _ := known(t)
 	p.OK(p.Shop.DeleteAffiliate(t.Context(), jane.ID))
 	create := func(code, slug string) error {
@@ -254,6 +256,7 @@ func TestCodesOfADeletedAffiliateStayInUse(t *testing.T) {
 // Whatever names a deleted customer is gone, also under a name that was merged into it.
 func TestDeletionLeavesNoCopyOfACustomer(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, jane, joe, carl := known(t)
 	twin, err := p.Shop.CreateReferral(t.Context(), refgrow.CreateReferralParams{Email: "twin@canary.example",
 		AffiliateID: joe.ID})
@@ -291,6 +294,7 @@ func TestDeletionLeavesNoCopyOfACustomer(t *testing.T) {
 // others that waited behind one of them go on, and nothing of it can be replayed.
 func TestEventsOfSomebodyWhoIsGone(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p := inAppsFile(t, 2, refgrow.Settings{Commission: refgrow.Percent("20")})
 	hook := p.Endpoint(refgrow.CreateWebhookParams{})
 	jane, joe := p.Affiliate("jane"), p.Affiliate("joe")
@@ -330,6 +334,7 @@ func TestEventsOfSomebodyWhoIsGone(t *testing.T) {
 // An erased affiliate keeps its books under the id, and nothing that names it.
 func TestErasingAnAffiliate(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, jane, joe, carl := known(t)
 	_, err := p.Shop.CreateAdjustment(t.Context(), refgrow.CreateAdjustmentParams{
 		AffiliateID: jane.ID, Amount: money.MustParse("5.00 USD"), Note: "canary-14, a bonus",
@@ -578,6 +583,7 @@ func must[T any](value T, err error) T {
 // An erased customer keeps the sales, and gets no name again.
 func TestErasingACustomer(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, jane, joe, carl := known(t)
 	before := []any{p.Earnings(jane), p.Earnings(joe)}
 	for range 2 {
@@ -619,6 +625,7 @@ func TestErasingACustomer(t *testing.T) {
 // that is free.
 func TestBackupsHaveNoAddressKeys(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p, _, _, _ := known(t)
 	var key []byte
 	p.OK(p.App.QueryRowContext(t.Context(), "SELECT key FROM refgrow_address_keys").Scan(&key))

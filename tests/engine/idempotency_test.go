@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/shoptest"
 )
 
 // once does a call that counts how often it is done.
@@ -102,6 +103,7 @@ func TestIdempotencyKeyLength(t *testing.T) {
 // Of an answer that showed a secret only the id is kept, whatever its body.
 func TestAnswerWithASecret(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p := inAppsFile(t, 2, refgrow.Settings{})
 	done := 0
 	answer := refgrow.Answer{Status: 201, Body: []byte("the secret"), SecretOf: 7}
@@ -145,6 +147,7 @@ func TestAnswerWithASecret(t *testing.T) {
 // forgets what no longer counts.
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p := inAppsFile(t, 2, refgrow.Settings{})
 	done := 0
 	longest := bytes.Repeat([]byte("x"), refgrow.MaxAnswer)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/shoptest"
 	"github.com/refgrow-go/refgrow/money"
 	"github.com/refgrow-go/refgrow/refgrowtest"
 	"github.com/refgrow-go/refgrow/sqlite"
@@ -59,6 +60,7 @@ func watched(t *testing.T, at func(message string)) (
 // A leap is logged when something is written, once an hour and at each new stamp.
 func TestLeapsAreLogged(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	ctx := t.Context()
 	_, shop, clock, log := watched(t, func(string) {})
 	joined := 0
@@ -111,6 +113,7 @@ func TestLeapsAreLogged(t *testing.T) {
 // are back is right as well, and Upkeep does the rest.
 func TestInterruptedReset(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	ctx := t.Context()
 	var stop context.CancelFunc
 	engine, shop, clock, log := watched(t, func(message string) {

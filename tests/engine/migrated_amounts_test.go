@@ -253,6 +253,7 @@ func texts(t *testing.T, db *sql.DB, query string) (rows []string) {
 // changes, now or as of any instant; the flags and the counters are computed anew.
 func TestMigratedAmounts(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	old := shoptest.OpenApp(t, filepath.Join(t.TempDir(), "old.db"), 1)
 	theOldBooks.write(t, old)
 	const ledger = `SELECT concat_ws('|', id, project_id, affiliate_id, currency, kind, amount, available_at, created_at,

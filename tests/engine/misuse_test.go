@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/shoptest"
 	"github.com/refgrow-go/refgrow/refgrowtest"
 	"github.com/refgrow-go/refgrow/sqlite"
 
@@ -83,6 +84,7 @@ func callEmpty(t *testing.T, method reflect.Value) {
 // The error of an app's own function comes back as it is.
 func TestAtomicReturnsTheAppsError(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	engine, _ := refgrowtest.New(t)
 	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{})
 	if err != nil {

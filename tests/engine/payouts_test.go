@@ -368,6 +368,7 @@ func TestReservedAsOf(t *testing.T) {
 // A run inside an atomic block is undone with it.
 func TestPayoutRunInATransaction(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	p := inAppsFile(t, 2, refgrow.Settings{Commission: refgrow.Percent("20")})
 	jane := p.Affiliate("jane")
 	p.sell(jane, "")

@@ -148,6 +148,7 @@ func TestFormerSecretsAreForgotten(t *testing.T) {
 // sign.
 func TestWebhookSecretsAreSealed(t *testing.T) {
 	t.Parallel()
+	shoptest.Single(t)
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "refgrow.db")
 	// with does something with an engine that has a key.
