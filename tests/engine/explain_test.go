@@ -131,6 +131,18 @@ func TestExplainConversion(t *testing.T) {
 		AffiliateID: jane.ID, Commission: refgrow.Percent("10"), Duration: refgrow.Payments(1),
 	})
 	explained("beyond the payments", purchase(ofEve), "version 1 of the affiliate's own rule, 10% for 1 payment, was used up for this customer by another payment.")
+	p.Clock.Advance(time.Hour)
+	ofFay := func(c *refgrow.RecordConversionParams) {
+		c.AffiliateID, c.Customer = jane.ID, refgrow.Customer{ExternalID: "fay"}
+	}
+	explained("the one payment", purchase(ofFay), "It earned 10.25 USD")
+	late := explained("an earlier one that is told late", purchase(func(c *refgrow.RecordConversionParams) {
+		ofFay(c)
+		c.OccurredAt = p.Clock.Now().Add(-time.Minute)
+	}), "10% for 1 payment, was used up for this customer by another payment.")
+	if n := late.Commission.Inputs.OtherPayments; n == nil || *n != 1 {
+		t.Errorf("the other payments are %v", n)
+	}
 	p.rule(refgrow.CreateRuleParams{
 		AffiliateID: jane.ID, Product: "pro", Commission: refgrow.Percent("50"), Duration: refgrow.FirstPurchase,
 	})
