@@ -529,7 +529,7 @@ func TestMessagesSayWhatWouldBeRight(t *testing.T) {
 		{`PUT /webhooks/1 {"secret": "` + ownSecret + `"}`,
 			"secret: cannot be set: POST /webhooks/{id}/rotate makes a new one"},
 		{`PUT /webhooks/1`,
-			"The body has no field that can be changed; it can have url, events, status"},
+			"The body has no field that can be changed; it can have url, events, status, payout_preferences"},
 		{`POST /webhooks/1/replay`,
 			"The body must have since, an instant or a date, or delivery_id"},
 		{`POST /webhooks/2/test`, "The webhook is inactive: switch it on first"},

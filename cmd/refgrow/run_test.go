@@ -201,7 +201,7 @@ func TestWrongCalls(t *testing.T) {
 			exitFailed, "--secret-key-file: open nowhere.key"},
 		{"webhook list 1", exitWrong, `takes no "1"`},
 		{"webhook set", exitWrong, "needs the ID"},
-		{"webhook set 7", exitWrong, "needs at least one of --url, --events and --status"},
+		{"webhook set 7", exitWrong, "needs at least one of --url, --events, --status and --payout-preferences"},
 		{"webhook set 7 --status off", exitWrong, `--status must be active or inactive, not "off"`},
 		{"webhook set 7 --status inactive", exitFailed, `no webhook 7 in the project "shop"; "refgrow webhook list"`},
 		{"webhook set first --status inactive", exitWrong, `"first" is not the id of a webhook`},
