@@ -234,7 +234,7 @@ func (r *refunding) giveOnce(ctx context.Context) error {
 	switch {
 	case err == nil && amount != nil && *amount != known.Amount:
 		return conflict("refund_reference", "was already told, of %s",
-			money.New(known.Amount, money.Currency(r.before.Currency)))
+			money.New(known.Amount, money.Currency(r.before.Currency))).of(r.before.ID)
 	case err == nil:
 		r.outcome.Unchanged = true
 		return nil
@@ -326,9 +326,9 @@ func (r *refunding) said(wrong error) error {
 	case !errors.Is(wrong, refunds.ErrNothing):
 		return wrong
 	case refundedInFull(c):
-		return conflict(r.field, "cannot be refunded: nothing is left of the conversion")
+		return conflict(r.field, "cannot be refunded: nothing is left of the conversion").of(c.ID)
 	}
-	return conflict(r.field, "cannot be undone: nothing is refunded")
+	return conflict(r.field, "cannot be undone: nothing is refunded").of(c.ID)
 }
 
 // save enters the difference in the books, and tells of it.

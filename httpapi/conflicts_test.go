@@ -66,7 +66,10 @@ func TestConflictsNameWhatIsInTheWay(t *testing.T) {
 		{`PUT /conversions/1 {"paid": false}`, 1},
 		{`PUT /conversions/1 {"affiliate_id": 2}`, 1},
 		{`POST /conversions {"type": "signup", "affiliate_id": 1, "value": 1}`, 0}, // 3
-		{"POST /conversions/3/refund", 0},
+		{"POST /conversions/3/undo-refund", 3},
+		{`POST /conversions/3/refund {"refund_reference": "re_1"}`, 0},
+		{`POST /conversions/3/refund {"amount": 7, "refund_reference": "re_1"}`, 3},
+		{"POST /conversions/3/refund", 3},
 		{`PUT /conversions/3 {"base_value": 5}`, 3},
 		{"POST /affiliates/zoe@example.com/erase", 0},
 		{`PUT /affiliates/3 {"status": "active"}`, 3},
