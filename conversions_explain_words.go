@@ -12,8 +12,8 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
-// sentence puts the explanation into words. It names no sum of 0, but the base value of a
-// free sale.
+// sentence puts the explanation into words. It names no sum of 0, but the base value of
+// a free sale.
 func (e *Explanation) sentence(row *db.Conversion, code string, s standing) string {
 	parts := append([]string{e.credit(code)}, e.Decision.remarks()...)
 	parts = append(parts, e.earning())

@@ -86,8 +86,8 @@
 //     begin nothing. The first purchase is the earliest of them that was not deleted; a
 //     refunded one counts. Payments are those that still bring something, whether they
 //     were before or after the sale that is priced: a refund in full frees the place,
-//     and a sale told late finds the places taken. Months are calendar months in UTC: a month after 31
-//     January ends on the last day of February, at the same time of day.
+//     and a sale told late finds the places taken. Months are calendar months in UTC: a
+//     month after 31 January ends on the last day of February, at the same time of day.
 //   - What was priced stays priced: a refund, its undoing or a move prices no other
 //     conversion again.
 //   - A purchase beyond the duration is recorded and earns 0

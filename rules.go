@@ -135,7 +135,8 @@ type Rule struct {
 type CreateRuleParams struct {
 	// AffiliateID or Product must be given, or both.
 	AffiliateID int64
-	// Product is compared exactly with that of a conversion; blanks around it are trimmed.
+	// Product is compared exactly with that of a conversion; blanks around it are
+	// trimmed.
 	Product    string
 	Commission Commission
 	// Duration defaults to Lifetime.

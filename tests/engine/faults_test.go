@@ -299,7 +299,13 @@ func TestEveryFailingQuery(t *testing.T) {
 		_, err := shop.UndoRefund(ctx, c.ID, refgrow.RefundConversionParams{RefundReference: "re_1"})
 		return err
 	})
-	try("undoing the total", func() error {
+	try("refunding by another name", func() error {
+		_, err := shop.RefundConversion(ctx, c.ID, refgrow.RefundConversionParams{
+			Amount: usd("1.00"), RefundReference: "re_2",
+		})
+		return err
+	})
+	try("undoing all of it", func() error {
 		_, err := shop.UndoRefund(ctx, c.ID, refgrow.RefundConversionParams{})
 		return err
 	})
