@@ -130,6 +130,9 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 	if err := e.resumeErasures(ctx); err != nil {
 		e.logger.WarnContext(ctx, "deletions that were interrupted have to wait", "error", err)
 	}
+	if err := e.reformNames(ctx); err != nil {
+		e.logger.WarnContext(ctx, "emails from before they had one form have to wait", "error", err)
+	}
 	return e, nil
 }
 

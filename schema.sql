@@ -491,6 +491,19 @@ CREATE TABLE refgrow_merged_referrals (
 
 CREATE INDEX refgrow_merged_referrals_by_customer ON refgrow_merged_referrals (into_id);
 
+-- Emails and names of the app's own from before they had one form, until the engine has
+-- brought them to it. One whose form another row has stays as it is, and here.
+CREATE TABLE refgrow_old_names (
+    id            INTEGER PRIMARY KEY,
+    project_id    INTEGER NOT NULL,
+    affiliate_id  INTEGER,
+    referral_id   INTEGER,
+    conversion_id INTEGER,
+    CHECK ((affiliate_id IS NOT NULL) + (referral_id IS NOT NULL) + (conversion_id IS NOT NULL) = 1)
+) STRICT;
+
+CREATE INDEX refgrow_old_names_by_project ON refgrow_old_names (project_id, id);
+
 -- Where events are sent. events is JSON, a sorted list of names; secret is NULL for
 -- an endpoint without signatures, else its first byte tells how it is sealed. The
 -- former secret signs too until former_until. By itself an endpoint gets the events

@@ -61,6 +61,9 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 		if err := p.putBack(ctx); err != nil { // what a reset of the last stamp has left
 			return err
 		}
+		if err := p.reformNames(ctx); err != nil {
+			return err
+		}
 		for after := int64(0); after < math.MaxInt64; {
 			if after, err = p.rollAccounts(ctx, after); err != nil {
 				return err

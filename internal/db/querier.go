@@ -60,6 +60,7 @@ type Querier interface {
 	DeleteExternalIDs(ctx context.Context, arg DeleteExternalIDsParams) error
 	DeleteExternalIDsOf(ctx context.Context, arg DeleteExternalIDsOfParams) error
 	DeleteMergedInto(ctx context.Context, arg DeleteMergedIntoParams) error
+	DeleteOldName(ctx context.Context, arg DeleteOldNameParams) error
 	DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error
 	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]DeletePayoutsOfRow, error)
 	DeleteReferral(ctx context.Context, arg DeleteReferralParams) error
@@ -262,6 +263,7 @@ type Querier interface {
 	// The newest of what else is stamped: the settlements of a payout have the stamps with
 	// which it was paid and returned.
 	ListNewestPayouts(ctx context.Context, projectID interface{}) ([]ListNewestPayoutsRow, error)
+	ListOldNames(ctx context.Context, arg ListOldNamesParams) ([]ListOldNamesRow, error)
 	ListOverrides(ctx context.Context, arg ListOverridesParams) ([]CommissionRule, error)
 	ListPayoutEntries(ctx context.Context, arg ListPayoutEntriesParams) ([]LedgerEntry, error)
 	ListPayoutRuns(ctx context.Context, arg ListPayoutRunsParams) ([]PayoutRun, error)
@@ -335,6 +337,11 @@ type Querier interface {
 	// stamped after it. Debts are left only where earlier rules have made them: a payout
 	// reserves what is available, and no payout is stamped after the instant either.
 	PutBackAccounts(ctx context.Context, arg PutBackAccountsParams) error
+	// What another row has already stays as it is.
+	ReformAffiliate(ctx context.Context, arg ReformAffiliateParams) (int64, error)
+	ReformExternalID(ctx context.Context, arg ReformExternalIDParams) (int64, error)
+	ReformReference(ctx context.Context, arg ReformReferenceParams) (int64, error)
+	ReformReferral(ctx context.Context, arg ReformReferralParams) (int64, error)
 	// The next one of the lane may go.
 	ReleaseNext(ctx context.Context, arg ReleaseNextParams) error
 	RenameInConversion(ctx context.Context, arg RenameInConversionParams) error

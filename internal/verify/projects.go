@@ -37,6 +37,9 @@ func (v *verification) counts(ctx context.Context) error {
 	if err := v.stampResets(ctx, kept.UnfinishedReset); err != nil {
 		return err
 	}
+	if err := v.oldNames(ctx); err != nil {
+		return err
+	}
 	counted, err := v.Querier.VerifyProjectCounts(ctx, v.project.ID)
 	if err != nil {
 		return err
@@ -90,6 +93,25 @@ func (v *verification) stampResets(ctx context.Context, unfinished int64) error 
 	}
 	v.compare("project totals", "unfinished reset", unfinished, open)
 	return nil
+}
+
+// oldNames notes the rows whose email, or name in the app, is from before these had one
+// form, and could not be brought to it, because another row has it.
+func (v *verification) oldNames(ctx context.Context) error {
+	left, err := v.Querier.ListOldNames(ctx, db.ListOldNamesParams{ProjectID: v.project.ID, AtMost: maxDifferences})
+	for _, n := range left {
+		row := fmt.Sprintf("the email of affiliate %d", stored.OrZero(n.AffiliateID))
+		switch {
+		case n.ReferralID != nil:
+			row = fmt.Sprintf("the email or external id of referral %d", *n.ReferralID)
+		case n.ConversionID != nil:
+			row = fmt.Sprintf("the reference of conversion %d", *n.ConversionID)
+		}
+		v.report.Notes = append(v.report.Notes, Note{
+			v.project.Name, row + " is another spelling of one that another row has, and finds that one",
+		})
+	}
+	return err
 }
 
 // reopened reports whether an instant was opened again by a reset of the last stamp.
