@@ -7,7 +7,7 @@ CREATE TABLE refgrow_refunds (
     reference     TEXT NOT NULL,
     project_id    INTEGER NOT NULL,
     amount        INTEGER NOT NULL CHECK (amount BETWEEN 0 AND 9000000000000000),
-    taken         INTEGER NOT NULL CHECK (taken BETWEEN 0 AND 9000000000000000),
+    taken         INTEGER NOT NULL CHECK (taken BETWEEN 0 AND amount),
     created_at    INTEGER NOT NULL,
     undone_at     INTEGER,
     PRIMARY KEY (conversion_id, reference)

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"io/fs"
@@ -114,6 +115,27 @@ func TestMigrationNumbers(t *testing.T) {
 	}
 	if first != 1 || last != len(files) || count != len(files) {
 		t.Errorf("of %d migrations, %d were applied, from %d to %d", len(files), count, first, last)
+	}
+}
+
+// A migration stays as it was: databases that had it already would differ from new ones.
+// What changes the schema is a new file, whose sum is added here.
+func TestMigrationsStay(t *testing.T) {
+	t.Parallel()
+	sums := []string{
+		"465d1726", "2a757dbf", "1f39e9ce", "93315056", "d28ef8a6", "1e987aed", "5dbf3522", "4e0dbb94",
+		"978220ff", "546910d3", "e59ecee6", "37da3f44", "00884967", "b9f39bd3", "1a2972cb", "fd485448",
+		"272a1bd0",
+	}
+	files, err := fs.Glob(refgrow.MigrationsFS, "migrations/*.sql")
+	if err != nil || len(files) != len(sums) {
+		t.Fatalf("there are %d migrations and %d sums (%v)", len(files), len(sums), err)
+	}
+	for i, file := range files {
+		text, err := refgrow.MigrationsFS.ReadFile(file)
+		if sum := fmt.Sprintf("%x", sha256.Sum256(text))[:8]; err != nil || sum != sums[i] {
+			t.Errorf("%s is %s, not %s (%v)", file, sum, sums[i], err)
+		}
 	}
 }
 
