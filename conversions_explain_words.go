@@ -68,12 +68,13 @@ func (d Decision) why() string {
 	case ReasonCustomer:
 		return "the customer already belonged to the affiliate"
 	case ReasonCoupon:
-		return "the customer used the coupon " + d.code(OutcomeCredited)
+		return "the customer used the coupon " + d.first(ReasonCoupon, OutcomeCredited).code()
 	case ReasonReferralCode:
-		if slices.ContainsFunc(d.Candidates, func(c Candidate) bool { return c.Claimed }) {
-			return "the customer's browser said that it came through the code " + d.code(OutcomeCredited)
+		by := d.first(ReasonReferralCode, OutcomeCredited)
+		if by.Claimed {
+			return "the customer's browser said that it came through the code " + by.code()
 		}
-		return "the customer came through the code " + d.code(OutcomeCredited)
+		return "the customer came through the code " + by.code()
 	case ReasonMoved:
 		for _, c := range d.Candidates {
 			if c.Repeated && c.Outcome == OutcomeCredited {
@@ -86,7 +87,7 @@ func (d Decision) why() string {
 	case ReasonAffiliateInactive:
 		return "the affiliate was inactive"
 	case ReasonCodeUnknown:
-		return "the code " + d.code(OutcomeUnknown) + " leads to no affiliate"
+		return "the code " + d.first(ReasonReferralCode, OutcomeUnknown).code() + " leads to no affiliate"
 	case ReasonSelfReferral:
 		return "customer and affiliate look like the same person"
 	}
@@ -112,19 +113,23 @@ func (d Decision) remarks() []string {
 	return remarks
 }
 
-// code is the code of the last candidate with an outcome. What was sent as a code
-// and looks like an email is not repeated.
-func (d Decision) code(outcome Outcome) string {
-	code := ""
-	for _, c := range d.Candidates {
-		if c.Outcome == outcome {
-			code = c.Code
-		}
+// first is the candidate of a source with an outcome that decided: those of a repeated
+// signup come after it.
+func (d Decision) first(source Reason, outcome Outcome) Candidate {
+	at := slices.IndexFunc(d.Candidates, func(c Candidate) bool { return c.Source == source && c.Outcome == outcome })
+	if at < 0 {
+		return Candidate{}
 	}
-	if strings.Contains(code, "@") {
+	return d.Candidates[at]
+}
+
+// code is the code of a candidate. What was sent as one and looks like an email is not
+// repeated.
+func (c Candidate) code() string {
+	if strings.Contains(c.Code, "@") {
 		return "that was sent"
 	}
-	return code
+	return c.Code
 }
 
 // earning says where the commission comes from.

@@ -61,6 +61,11 @@ func TestExplainConversion(t *testing.T) {
 		"is credited to nobody, because nothing named an affiliate who could be credited. So it earned nothing.")
 	explained("an unknown code", purchase(func(c *refgrow.RecordConversionParams) { c.ReferralCode = "stale" }),
 		"credited to nobody, because the code stale leads to no affiliate.")
+	explained("several unknown codes", purchase(func(c *refgrow.RecordConversionParams) {
+		c.ReferralCode, c.CouponCode = "newer.older", "none"
+	}), "credited to nobody, because the code newer leads to no affiliate.")
+	explained("several codes", purchase(func(c *refgrow.RecordConversionParams) { c.ReferralCode = "stale.jane.JOE" }),
+		"credited to affiliate JANE, because the customer came through the code jane.")
 	self := func(c *refgrow.RecordConversionParams) {
 		c.ReferralCode, c.Customer = "joe", refgrow.Customer{Email: "Joe+me@example.com"}
 	}
@@ -94,6 +99,13 @@ func TestExplainConversion(t *testing.T) {
 	signup := func(code string, c refgrow.Customer) *refgrow.Conversion {
 		return p.Record(refgrow.RecordConversionParams{Type: refgrow.Signup, ReferralCode: code, Customer: c})
 	}
+	lost := signup("stale", refgrow.Customer{ExternalID: "lost"})
+	signup("other", refgrow.Customer{ExternalID: "lost"})
+	explained("lost twice", lost, "credited to nobody, because the code stale leads to no affiliate.")
+	p.OK(p.Shop.ClaimSignup(t.Context(), "claimed@example.com", "jane"))
+	came := signup("JANE", refgrow.Customer{ExternalID: "came"})
+	signup("", refgrow.Customer{ExternalID: "came", Email: "claimed@example.com"})
+	explained("claimed for a repeated signup", came, "because the customer came through the code JANE.")
 	signup("stale", refgrow.Customer{ExternalID: "twice"})
 	told := signup("jane", refgrow.Customer{ExternalID: "twice"})
 	explained("a repeated signup", told, "is credited to affiliate JANE, because the signup was told again, and the "+
