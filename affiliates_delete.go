@@ -129,7 +129,10 @@ func (o *op) beginAffiliate(ctx context.Context, row *db.Affiliate, deletes int6
 		Others: erasure.Lower(nil, stored.OrZero(row.WiseAccountID), stored.OrZero(row.WiseName)),
 	}
 	for _, c := range coupons {
-		ids := erasure.Lower(nil, stored.OrZero(c.StripeCouponID), stored.OrZero(c.LemonsqueezyDiscountCode))
+		ids, err := o.idsOfCoupon(ctx, row.ID, c.StripeCouponID, c.LemonsqueezyDiscountCode)
+		if err != nil {
+			return 0, err
+		}
 		if deletes == 0 {
 			names := append([]string{c.CodeKey}, ids...)
 			if err := o.retireCodes(ctx, row.ID, erasure.CouponCode, names, nil); err != nil {
@@ -140,6 +143,24 @@ func (o *op) beginAffiliate(ctx context.Context, row *db.Affiliate, deletes int6
 		person.Others = erasure.Lower(person.Others, ids...)
 	}
 	return o.beginErasure(ctx, db.Erasure{AffiliateID: &row.ID, Deletes: deletes}, person)
+}
+
+// idsOfCoupon returns the providers' ids of an affiliate's coupon that no coupon of
+// another affiliate has.
+func (o *op) idsOfCoupon(ctx context.Context, affiliate int64, given ...*string) (ids []string, err error) {
+	for _, id := range given {
+		if id == nil {
+			continue
+		}
+		anothers, err := erasure.IsAnothers(ctx, o, o.project, affiliate, *id)
+		if err != nil {
+			return nil, err
+		}
+		if !anothers {
+			ids = erasure.Lower(ids, *id)
+		}
+	}
+	return ids, nil
 }
 
 // finalTotals is the JSON that remains of the balances: an object for each

@@ -76,6 +76,19 @@ FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id AND a.
 WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@provider_id AS TEXT)
     AND c.status = 'active' AND a.status = 'active' LIMIT 2;
 
+-- Is a code, or a provider's id, that of a coupon of another affiliate?
+-- name: IsCouponOfAnother :one
+SELECT CAST(EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = @project_id AND c.code_key = CAST(@code_key AS TEXT) AND c.affiliate_id <> @affiliate_id
+) OR EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = @project_id AND c.stripe_coupon_id = CAST(@code AS TEXT) AND c.affiliate_id <> @affiliate_id
+) OR EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@code AS TEXT) AND c.affiliate_id <> @affiliate_id
+) AS INTEGER) AS found;
+
 -- name: ListCodesOfCoupons :many
 SELECT code_key, stripe_coupon_id, lemonsqueezy_discount_code FROM refgrow_coupons
 WHERE affiliate_id = @affiliate_id AND project_id = @project_id;

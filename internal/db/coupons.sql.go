@@ -314,6 +314,39 @@ func (q *Queries) InsertCoupon(ctx context.Context, arg InsertCouponParams) (int
 	return id, err
 }
 
+const isCouponOfAnother = `-- name: IsCouponOfAnother :one
+SELECT CAST(EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = ?1 AND c.code_key = CAST(?2 AS TEXT) AND c.affiliate_id <> ?3
+) OR EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = ?1 AND c.stripe_coupon_id = CAST(?4 AS TEXT) AND c.affiliate_id <> ?3
+) OR EXISTS (
+    SELECT 1 FROM refgrow_coupons c
+    WHERE c.project_id = ?1 AND c.lemonsqueezy_discount_code = CAST(?4 AS TEXT) AND c.affiliate_id <> ?3
+) AS INTEGER) AS found
+`
+
+type IsCouponOfAnotherParams struct {
+	ProjectID   int64
+	CodeKey     string
+	AffiliateID int64
+	Code        string
+}
+
+// Is a code, or a provider's id, that of a coupon of another affiliate?
+func (q *Queries) IsCouponOfAnother(ctx context.Context, arg IsCouponOfAnotherParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, isCouponOfAnother,
+		arg.ProjectID,
+		arg.CodeKey,
+		arg.AffiliateID,
+		arg.Code,
+	)
+	var found int64
+	err := row.Scan(&found)
+	return found, err
+}
+
 const listCodesOfCoupons = `-- name: ListCodesOfCoupons :many
 SELECT code_key, stripe_coupon_id, lemonsqueezy_discount_code FROM refgrow_coupons
 WHERE affiliate_id = ?1 AND project_id = ?2

@@ -211,6 +211,8 @@ type Querier interface {
 	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
 	// Whether an event is about somebody who is being erased or deleted, and not emptied yet.
 	IsBeingErased(ctx context.Context, eventID int64) (int64, error)
+	// Is a code, or a provider's id, that of a coupon of another affiliate?
+	IsCouponOfAnother(ctx context.Context, arg IsCouponOfAnotherParams) (int64, error)
 	IsPending(ctx context.Context, arg IsPendingParams) (int64, error)
 	LastAnswerID(ctx context.Context) (int64, error)
 	LastDeliveryID(ctx context.Context) (int64, error)

@@ -220,7 +220,15 @@ func (s *search) conversions(ctx context.Context) (f Found, err error) {
 		if changed {
 			f.Conversions = append(f.Conversions, rows[i].ID)
 		}
-		s.person.Others = Lower(s.person.Others, former...)
+		for _, code := range former {
+			anothers, err := IsAnothers(ctx, s.Querier, s.job.ProjectID, s.of, code)
+			if err != nil {
+				return f, err
+			}
+			if !anothers {
+				s.person.Others = Lower(s.person.Others, code)
+			}
+		}
 	}
 	f.Names, err = s.person.Text()
 	return f, err
@@ -247,7 +255,7 @@ func (f *Found) renamedIn(c *db.Conversion) (former []string, changed bool, err 
 		case candidate.AffiliateID != f.of:
 			continue
 		case coupon:
-			coupons, former = append(coupons, code), append(former, code)
+			coupons, former = append(coupons, code), append(former, candidate.Code)
 		}
 		candidate.Code, changed = shown, true
 	}
@@ -450,11 +458,19 @@ func (f *Found) retire(ctx context.Context, q db.Querier, project int64, code st
 	if !f.keeps {
 		return nil
 	}
-	_, err := q.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{ProjectID: project, CodeKey: code})
-	if !errors.Is(err, sql.ErrNoRows) {
+	if anothers, err := IsAnothers(ctx, q, project, f.of, code); anothers || err != nil {
 		return err
 	}
 	return q.RetireCode(ctx, db.RetireCodeParams{
 		ProjectID: project, Hash: Hash(project, CouponCode, code), AffiliateID: f.of,
 	})
+}
+
+// IsAnothers reports whether a code or a provider's id of an affiliate's coupon, as it was
+// sent, is that of a coupon of somebody else, whose sales it then names.
+func IsAnothers(ctx context.Context, q db.Querier, project, affiliate int64, code string) (bool, error) {
+	found, err := q.IsCouponOfAnother(ctx, db.IsCouponOfAnotherParams{
+		ProjectID: project, AffiliateID: affiliate, CodeKey: form.Fold(code), Code: code,
+	})
+	return found == 1, err
 }

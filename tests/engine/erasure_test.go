@@ -573,6 +573,63 @@ func TestErasingCoupons(t *testing.T) {
 	}
 }
 
+// A coupon that was passed on names whoever has it now, and so does a provider's id that
+// coupons of several affiliates have: erasing one of these loses nothing of the other.
+func TestErasingAFormerOwnerOfACoupon(t *testing.T) {
+	t.Parallel()
+	for _, deletes := range []bool{false, true} {
+		p := inAppsFile(t, 3, refgrow.Settings{Commission: refgrow.Percent("20")})
+		p.Endpoint(refgrow.CreateWebhookParams{})
+		jane, joe := p.Affiliate("jane"), p.Affiliate("joe")
+		passedOn := p.Coupon(refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SAVE10", StripeCouponID: "co_save"})
+		for _, of := range []int64{jane.ID, joe.ID} {
+			p.Coupon(refgrow.CreateCouponParams{AffiliateID: of, Code: fmt.Sprint("SHARED-", of), StripeCouponID: "co_Shared"})
+		}
+		names := []string{"save10", "co_save", "co_Shared"}
+		sale := refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("10.00 USD")}
+		for _, sale.CouponCode = range names {
+			_, err := p.answered("before "+sale.CouponCode, sale)
+			p.OK(err)
+		}
+		_, err := p.Shop.UpdateCoupon(t.Context(), passedOn.ID, refgrow.UpdateCouponParams{AffiliateID: new(joe.ID)})
+		p.OK(err)
+		var his []*refgrow.Conversion
+		sale.AffiliateID = joe.ID
+		for _, sale.CouponCode = range names {
+			c, err := p.answered("his "+sale.CouponCode, sale)
+			p.OK(err)
+			his = append(his, c)
+		}
+		p.Spread()
+		if deletes {
+			p.OK(p.Shop.DeleteAffiliate(t.Context(), jane.ID))
+		} else {
+			_, err := p.Shop.EraseAffiliate(t.Context(), jane.ID)
+			p.OK(err)
+		}
+		sent := p.sent()
+		for i, c := range his {
+			if now, err := p.Shop.GetConversion(t.Context(), c.ID); err != nil || now.CouponCode != names[i] {
+				t.Errorf("his sale is %+v (%v)", now, err)
+			}
+			if !strings.Contains(sent, fmt.Sprintf(`"coupon_code_used":%q`, names[i])) {
+				t.Errorf("of his sale with %s nothing is sent: %s", names[i], sent)
+			}
+			sale.CouponCode = names[i]
+			if made, err := p.answered("his "+names[i], sale); made != nil || err != nil {
+				t.Errorf("a call that does not name jane gave %v (%v)", made, err)
+			}
+		}
+		sale.AffiliateID = 0
+		for _, sale.CouponCode = range names {
+			if c := p.Record(sale); c.AffiliateID != joe.ID {
+				t.Errorf("a sale with %s is credited to %d", sale.CouponCode, c.AffiliateID)
+			}
+		}
+		p.Verify()
+	}
+}
+
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
