@@ -18,9 +18,9 @@ const upkeepStep = 200
 // makes necessary: it adds what has become available to the balances of accounts that
 // nothing was posted to since, prunes old clicks (PruneClicks) and old answers to calls
 // with an Idempotency-Key, goes on with deletions that were interrupted, and empties
-// the log of a file of our own where an erasure could not. It changes no answer. It
-// works in small transactions, and is meant to be called about once an hour; "refgrow
-// serve" does. Errors: that of ctx, ErrBusy, ErrClosed.
+// the log of a file of our own, where an erasure, in this process or another, could
+// not. It changes no answer. It works in small transactions, and is meant to be called
+// about once an hour; "refgrow serve" does. Errors: that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err
@@ -50,9 +50,6 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.resumeErasures(ctx); err != nil {
 		return err
 	}
-	if err := e.cutLog(ctx); err != nil {
-		return err
-	}
 	projects, err := e.Projects(ctx)
 	if err != nil {
 		return err
@@ -70,22 +67,21 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return e.cutLog(ctx)
 }
 
-// cutLog empties the log of the database after something was erased, and says if that
-// has to wait.
+// cutLog empties the log of the database, and says if that has to wait after something
+// was erased.
 func (e *Engine) cutLog(ctx context.Context) error {
-	if !e.uncut.Load() {
-		return nil
-	}
-	e.uncut.Store(false)
+	erased := e.uncut.Swap(false)
 	cut, err := e.backend.CutLog(ctx)
 	if err == nil && cut {
 		return nil
 	}
-	e.uncut.Store(true)
-	if err == nil {
+	if erased {
+		e.uncut.Store(true)
+	}
+	if err == nil && erased {
 		e.logger.WarnContext(ctx, "the log of the database may still have what was erased: somebody reads it, "+
 			"and the next upkeep tries again")
 	}

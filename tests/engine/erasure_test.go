@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/shoptest"
 	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
@@ -430,15 +432,25 @@ func TestErasingAnAffiliate(t *testing.T) {
 // next upkeep.
 func TestErasedBytes(t *testing.T) {
 	t.Parallel()
-	for name, erase := range map[string]func(p *program, jane, carl int64) error{
-		"erased": func(p *program, jane, carl int64) error {
-			_, err := p.Shop.EraseAffiliate(p.Context(), jane)
-			if err == nil {
-				_, err = p.Shop.EraseReferral(p.Context(), carl)
-			}
+	erase := func(ctx context.Context, shop *refgrow.Project, jane, carl int64) error {
+		if _, err := shop.EraseAffiliate(ctx, jane); err != nil {
 			return err
+		}
+		_, err := shop.EraseReferral(ctx, carl)
+		return err
+	}
+	for name, erase := range map[string]func(p *program, path string, jane, carl int64) error{
+		"erased": func(p *program, _ string, jane, carl int64) error { return erase(p.Context(), p.Shop, jane, carl) },
+		"erased by another process": func(p *program, path string, jane, carl int64) error {
+			database, err := sqlite.Open(p.Context(), path, sqlite.Options{Durability: sqlite.Normal})
+			p.OK(err)
+			defer database.Close()
+			engine, _ := refgrowtest.On(p, database)
+			shop, err := engine.Project(p.Context(), "shop")
+			p.OK(err)
+			return erase(p.Context(), shop, jane, carl)
 		},
-		"deleted": func(p *program, jane, _ int64) error { return p.Shop.DeleteAffiliate(p.Context(), jane) },
+		"deleted": func(p *program, _ string, jane, _ int64) error { return p.Shop.DeleteAffiliate(p.Context(), jane) },
 	} {
 		for _, inTheWay := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " while somebody reads: ", inTheWay), func(t *testing.T) {
@@ -466,6 +478,7 @@ func TestErasedBytes(t *testing.T) {
 				if len(left()) == 0 {
 					t.Fatal("nothing is there first")
 				}
+				p.OK(p.Engine.Upkeep(t.Context()))
 				reader, err := p.App.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
 				p.OK(err)
 				defer reader.Rollback()
@@ -475,7 +488,7 @@ func TestErasedBytes(t *testing.T) {
 				} else {
 					p.OK(reader.Rollback())
 				}
-				p.OK(erase(p, jane.ID, carl))
+				p.OK(erase(p, path, jane.ID, carl))
 				if found := left(); (len(found) > 0) != inTheWay {
 					t.Errorf("what is left is %v", found)
 				}
