@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -266,7 +267,7 @@ func (c *call) showAffiliate(a *refgrow.Affiliate) error {
 	}
 	row := affiliateRow(a)
 	rows := [][]string{
-		{"affiliate", row[0]}, {"email", row[1]}, {"code", row[2]}, {"slug", a.PartnerSlug}, {"status", row[3]},
+		{"affiliate", row[0]}, {"email", row[1]}, {"code", row[2]}, {"slug", cmp.Or(a.PartnerSlug, "-")}, {"status", row[3]},
 		{"payouts paused", yesNo(a.PayoutsPaused)},
 		{"clicks", row[4]}, {"signups", row[5]}, {"purchases", row[6]}, {"unpaid", row[7]},
 	}

@@ -53,7 +53,10 @@ func TestAffiliate(t *testing.T) {
 		"id": "1", "user_email": "jane@example.com", "referral_code": "JANE", "partner_slug": "jane-1", "status": "active",
 		"unpaid_earnings": "0.00", "payout_preferences": "map[paypal_email:pay@example.com]",
 	})
-	p.must("affiliate", "create", "--email", "joe@example.com")
+	if text := p.must("affiliate", "create", "--email", "joe@example.com"); !strings.Contains(text,
+		"\nslug            -\n") {
+		t.Errorf("%s", text)
+	}
 	p.must("conversion", "create", "--type", "purchase", "--base-value", "50", "--referral-code", "jane")
 	set := decode[map[string]any](t, p.must("affiliate", "set", "jane@example.com", "--email", "june@example.com",
 		"--referral-code", "JUNE", "--partner-slug", "", "--status", "inactive", "--payouts-paused",

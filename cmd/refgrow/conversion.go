@@ -30,10 +30,10 @@ func (f *conversionFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&f.base, "base-value", "", "the sale: `49.00`; required for a purchase")
 	flags.StringVar(&f.currency, "base-value-currency", "", "`CODE` of the currency, instead of the project's")
 	flags.StringVar(&f.value, "value", "", "the commission, instead of what the rules say: `9.80`")
-	flags.Int64Var(&f.affiliate, "affiliate-id", 0, "`ID` of the affiliate who gets the credit")
+	flags.Var((*idValue)(&f.affiliate), "affiliate-id", "`ID` of the affiliate who gets the credit")
 	flags.StringVar(&f.code, "referral-code", "", "`CODE` that the customer came through")
 	flags.StringVar(&f.coupon, "coupon-code-used", "", "`CODE` of the coupon that the customer used")
-	flags.Int64Var(&f.customer, "referred-user-id", 0, "`ID` of the customer")
+	flags.Var((*idValue)(&f.customer), "referred-user-id", "`ID` of the customer")
 	flags.StringVar(&f.external, "external-id", "", "`ID` of the customer in the app")
 	flags.StringVar(&f.email, "email", "", "`EMAIL` of the customer")
 	flags.StringVar(&f.reference, "reference", "", "the app's own name for it, such as an invoice's id: `TEXT`")
@@ -177,8 +177,8 @@ func conversionListCommand() command {
 			var l conversionListFlags
 			flags.StringVar(&l.project, "project", "", projectUsage)
 			flags.StringVar(&l.kind, "type", "", "only those of a `WORD`: purchase or signup")
-			flags.Int64Var(&l.affiliate, "affiliate-id", 0, "only those of the affiliate with this `ID`")
-			flags.Int64Var(&l.customer, "referred-user-id", 0, "only those of the customer with this `ID`")
+			flags.Var((*idValue)(&l.affiliate), "affiliate-id", "only those of the affiliate with this `ID`")
+			flags.Var((*idValue)(&l.customer), "referred-user-id", "only those of the customer with this `ID`")
 			flags.Var(&l.from, "from", "only those from a `DATE` or instant on")
 			flags.Var(&l.to, "to", "only those before a `DATE` or instant")
 			return l.list

@@ -21,7 +21,7 @@ type couponFlags struct {
 
 func (f *couponFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&f.project, "project", "", projectUsage)
-	flags.Int64Var(&f.affiliate, "affiliate-id", 0, "`ID` of the affiliate who gets the credit")
+	flags.Var((*idValue)(&f.affiliate), "affiliate-id", "`ID` of the affiliate who gets the credit")
 	flags.StringVar(&f.code, "coupon-code", "", "`CODE` that customers use")
 	flags.StringVar(&f.stripeID, "stripe-coupon-id", "", "`ID` of the coupon at Stripe")
 	flags.StringVar(&f.lemonSqueezy, "lemonsqueezy-discount-code", "", "`CODE` of the discount at Lemon Squeezy")
@@ -61,7 +61,7 @@ func couponListCommand() command {
 		prepare: func(flags *flag.FlagSet) work {
 			var f couponFlags
 			flags.StringVar(&f.project, "project", "", projectUsage)
-			flags.Int64Var(&f.affiliate, "affiliate-id", 0, "only those of the affiliate with this `ID`")
+			flags.Var((*idValue)(&f.affiliate), "affiliate-id", "only those of the affiliate with this `ID`")
 			flags.StringVar(&f.code, "coupon-code", "", "only those whose code contains a `TEXT`")
 			flags.StringVar(&f.status, "status", "", "only those of a `STATUS`: active or inactive")
 			return f.list

@@ -60,9 +60,13 @@ func helpFor(all []command, names []string) (string, error) {
 func overview(all []command, prefix string) string {
 	var b strings.Builder
 	b.WriteString("usage: refgrow COMMAND [flags]\n\n")
+	width := 0
+	for _, cmd := range all {
+		width = max(width, len(cmd.call()))
+	}
 	for _, cmd := range all {
 		if strings.HasPrefix(cmd.name, prefix) {
-			fmt.Fprintf(&b, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.summary)
+			fmt.Fprintf(&b, "  %-*s  %s\n", width, cmd.call(), cmd.summary)
 		}
 	}
 	b.WriteString("\nEvery command takes --db FILE (default refgrow.db) and --json; flags may come before or\n" +
@@ -71,11 +75,14 @@ func overview(all []command, prefix string) string {
 	return b.String()
 }
 
+// call is how a command is called, without its flags.
+func (cmd command) call() string { return strings.TrimSpace(cmd.name + " " + cmd.operand) }
+
 // details is the whole help of one command.
 func details(cmd command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "usage: refgrow %s [flags]\n\n%s\n\nflags:\n",
-		strings.TrimSpace(cmd.name+" "+cmd.operand), cmd.text)
+		cmd.call(), cmd.text)
 	flags, _ := flagsOf(cmd, &call{})
 	flags.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)

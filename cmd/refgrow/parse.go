@@ -220,6 +220,20 @@ func (w *whole) Set(text string) error {
 	return nil
 }
 
+// An idValue is the value of a flag that takes an id.
+type idValue int64
+
+func (id *idValue) String() string { return strconv.FormatInt(int64(*id), 10) }
+
+func (id *idValue) Set(text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 {
+		return usage("must be an id, which is a number above 0, not %q", text)
+	}
+	*id = idValue(n)
+	return nil
+}
+
 // An instant is the value of a flag that takes an instant, in a form that
 // refgrow.ParseInstant reads.
 type instant struct{ time.Time }

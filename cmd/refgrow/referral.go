@@ -62,7 +62,7 @@ func referralListCommand() command {
 		prepare: func(flags *flag.FlagSet) work {
 			var r referralFlags
 			flags.StringVar(&r.project, "project", "", projectUsage)
-			flags.Int64Var(&r.affiliate, "affiliate-id", 0, "only those of the affiliate with this `ID`")
+			flags.Var((*idValue)(&r.affiliate), "affiliate-id", "only those of the affiliate with this `ID`")
 			flags.StringVar(&r.status, "status", "",
 				"only those of a `STATUS`: pending, converted, direct or direct_signup")
 			return r.list

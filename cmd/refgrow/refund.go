@@ -14,7 +14,7 @@ import (
 // refundFlags describe a refund as the REST API does.
 type refundFlags struct {
 	project, reference              string
-	conversion                      uint64
+	conversion                      int64
 	amount, refundReference, reason string
 	total                           string
 	toldAt                          instant
@@ -24,7 +24,7 @@ type refundFlags struct {
 func (r *refundFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&r.project, "project", "", projectUsage)
 	flags.StringVar(&r.reference, "reference", "", "`TEXT` by which the app calls the sale, such as in_123")
-	flags.Uint64Var(&r.conversion, "conversion-id", 0, "`ID` of the conversion, instead of --reference")
+	flags.Var((*idValue)(&r.conversion), "conversion-id", "`ID` of the conversion, instead of --reference")
 	flags.StringVar(&r.amount, "amount", "", "the part of the sale that it is about: `25.00`")
 	flags.StringVar(&r.refundReference, "refund-reference", "", "`TEXT` by which the app calls the refund: it counts once")
 	flags.StringVar(&r.reason, "reason", "", "`TEXT` that is kept with the ledger entry")
@@ -97,11 +97,8 @@ func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Projec
 	if c.given("reference") {
 		return conversionCalled(ctx, project, r.reference)
 	}
-	found, err := project.GetConversion(ctx, int64(min(r.conversion, 1<<62)))
-	if errors.Is(err, refgrow.ErrNotFound) {
-		return nil, fmt.Errorf("there is no conversion %d in the project %q", r.conversion, project.Name())
-	}
-	return found, err
+	found, err := project.GetConversion(ctx, r.conversion)
+	return found, noConversion(err, r.conversion, project)
 }
 
 func (r *refundFlags) params(c *call, currency money.Currency) (refgrow.RefundConversionParams, error) {

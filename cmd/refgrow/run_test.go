@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -133,7 +134,9 @@ func TestWrongCalls(t *testing.T) {
 		{"conversion create --type signup --occurred-at yesterday", exitWrong, "--occurred-at must be a date such as"},
 		{"conversion create --type signup --occurred-at 2999-01-01", exitWrong, "--occurred-at: must not be in the future"},
 		{"conversion create --type signup --affiliate-id 7", exitFailed, "Affiliate not found"},
-		{"conversion create --type signup --affiliate-id jane", exitWrong, "--affiliate-id "},
+		{"conversion create --type signup --affiliate-id jane", exitWrong,
+			`--affiliate-id must be an id, which is a number above 0, not "jane"`},
+		{"coupon list --affiliate-id 0", exitWrong, `--affiliate-id must be an id, which is a number above 0, not "0"`},
 		{"conversion list --type sale", exitWrong, `--type: must be "signup" or "purchase"`},
 		{"conversion list --from 2026-01-02 --to 2026-01-01", exitWrong, "--from: must not be after to"},
 		{"conversion show", exitWrong, "needs the ID"},
@@ -358,6 +361,12 @@ func TestHelp(t *testing.T) {
 	for _, cmd := range commands() {
 		if code != exitDone || !strings.Contains(all, cmd.name) {
 			t.Errorf("the list of commands lacks %q", cmd.name)
+		}
+	}
+	column := strings.Index(all, commands()[0].summary) - strings.Index(all, "  serve")
+	for _, cmd := range commands() {
+		if !strings.Contains(all, fmt.Sprintf("\n  %-*s%s\n", column-2, cmd.call(), cmd.summary)) {
+			t.Errorf("the summary of %q is not in column %d", cmd.name, column)
 		}
 	}
 	if code, group, _ := p.runBare("key", "-h"); code != exitDone ||
