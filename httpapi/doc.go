@@ -156,11 +156,11 @@
 // one of affiliate_id, customer, coupon, referral_code, moved, or, when nobody was
 // credited, none, affiliate_inactive, code_unknown or self_referral; candidates are all
 // that were named, with what became of each: credited, outranked, inactive,
-// unknown, ambiguous or refused; those of a repeated signup have repeated: true. notes
-// say what else there was: customer_conflict, with the field and the referred_user_id of
-// the other customer, who has that name of the call and keeps it; email_unusable; and
-// left_out, with the field of which something was left out or cut. In commission, reason is one of rule,
-// customer_unknown, value_given, unattributed, beyond_duration and
+// unknown, ambiguous or refused; those of a repeated signup have repeated: true, and what
+// a browser claimed has claimed: true. notes say what else there was: customer_conflict,
+// with the field and the referred_user_id of the other customer, who has that name of the
+// call and keeps it; email_unusable; and left_out, with the field of which something was
+// left out or cut. In commission, reason is one of rule, customer_unknown, value_given, unattributed, beyond_duration and
 // currency_mismatch. rule, scope ("project", "affiliate", "product" or
 // "affiliate_product"), version, and of the inputs rate, fixed and rounding, are
 // null where no rule was applied. Of the inputs, first_purchase_at is given for a rule of

@@ -86,7 +86,8 @@ func TestMigratedRefunds(t *testing.T) {
 		}
 	}
 	// A free sale is taken by a refund without an amount.
-	if _, err := shop.RefundConversion(t.Context(), 4, refgrow.RefundConversionParams{RefundReference: "new"}); err != nil {
+	whole := refgrow.RefundConversionParams{RefundReference: "new"}
+	if _, err := shop.RefundConversion(t.Context(), 4, whole); err != nil {
 		t.Error(err)
 	}
 }
