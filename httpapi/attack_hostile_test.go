@@ -89,7 +89,7 @@ func TestHostileBodies(t *testing.T) {
 	l := newLab(t, fillLab(t)) // not in parallel: memory is counted
 	lenient := http.StripPrefix(prefix, httpapi.New(l.engine, httpapi.Options{RateLimit: -1, IgnoreUnknown: true}))
 	calls := fuzzedCalls()
-	within := 5 * time.Second // whatever else this machine does
+	within := time.Minute // whatever else this machine does
 	if fullAttack() {
 		within = 50 * time.Millisecond
 	}
@@ -152,7 +152,7 @@ func TestHostileAddresses(t *testing.T) {
 			return r
 		})
 		if got.status != 400 && got.status != 404 && got.status != 301 && got.status != 307 ||
-			len(got.body) > 5_000 || memory > 128<<20 || took > 5*time.Second {
+			len(got.body) > 5_000 || memory > 128<<20 || took > time.Minute {
 			t.Errorf("%s: %d with %d bytes, after %s and %d bytes of memory",
 				name, got.status, len(got.body), took, memory)
 		}
@@ -162,7 +162,7 @@ func TestHostileAddresses(t *testing.T) {
 			return l.request("POST", "/coupons", `{"affiliate_id": 1, "coupon_code": "NEW"}`,
 				header, strings.Repeat("k", many))
 		})
-		if got.status != 400 && got.status != 401 || len(got.body) > 5_000 || memory > 64<<20 || took > 5*time.Second {
+		if got.status != 400 && got.status != 401 || len(got.body) > 5_000 || memory > 64<<20 || took > time.Minute {
 			t.Errorf("%s: %d with %d bytes, after %s and %d bytes of memory",
 				header, got.status, len(got.body), took, memory)
 		}

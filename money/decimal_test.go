@@ -120,7 +120,7 @@ func TestParseDecimalHostile(t *testing.T) {
 	for _, text := range texts {
 		start := time.Now()
 		_, err := money.ParseDecimal(text)
-		if took := time.Since(start); took > time.Second { // it is microseconds, but the machine may be busy
+		if took := time.Since(start); took > time.Minute { // it is microseconds, but the machine may be busy
 			t.Errorf("%.10s...: took %v", text, took)
 		}
 		if err == nil || len(err.Error()) > 200 {
