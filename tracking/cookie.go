@@ -111,19 +111,18 @@ func (p *private) seal() {
 	}
 	p.sealed = true
 	p.forbid()
-	if p.decided() {
-		return
-	}
 	for _, cookie := range p.cookies {
-		http.SetCookie(p.ResponseWriter, cookie)
+		if !p.decided(cookie.Name) {
+			http.SetCookie(p.ResponseWriter, cookie)
+		}
 	}
 }
 
-// decided reports whether the handler itself has said what becomes of the cookie, as
+// decided reports whether the handler itself has said what becomes of a cookie, as
 // the redirect does.
-func (p *private) decided() bool {
+func (p *private) decided(name string) bool {
 	return slices.ContainsFunc(p.Header().Values("Set-Cookie"), func(line string) bool {
-		return strings.HasPrefix(line, CookieName+"=")
+		return strings.HasPrefix(line, name+"=")
 	})
 }
 

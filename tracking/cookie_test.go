@@ -161,6 +161,21 @@ func TestCookieIsOnTheAnswer(t *testing.T) {
 	}
 }
 
+// A handler that sets the cookie has the last word: no code from before stays beside it.
+func TestCookieOfTheHandler(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	handler := w.tracker(tracking.Options{}).Middleware(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(rw, &http.Cookie{Name: tracking.CookieName, Value: "jane-doe"})
+	}))
+	r := with(w.request("GET", "/"), "NOBODY")
+	r.AddCookie(&http.Cookie{Name: tracking.SeenCookieName, Value: "BOB.NOBODY"})
+	set := serve(handler, r).Result().Cookies()
+	if len(set) != 2 || set[0].Value != "jane-doe" || set[1].Name != tracking.SeenCookieName || set[1].MaxAge >= 0 {
+		t.Errorf("the cookies are %q", set)
+	}
+}
+
 // Where a connection cannot be taken over, the handler goes on, and what it then says
 // counts.
 func TestAnswerAfterNoHijack(t *testing.T) {

@@ -42,6 +42,9 @@ func (t *Tracker) Redirect(w http.ResponseWriter, r *http.Request, code string) 
 	}
 	if cookie := t.arrive(r, a); cookie != nil {
 		http.SetCookie(w, cookie)
+		if a.chosen { // the link's code is newer than those
+			http.SetCookie(w, t.noLongerSeen(r, a))
+		}
 	}
 	target.RawQuery = passedOn(target.RawQuery, r.URL.RawQuery, a.link)
 	w.Header().Set("Location", target.String())

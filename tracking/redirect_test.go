@@ -320,6 +320,38 @@ func TestRedirectBelowTheMiddleware(t *testing.T) {
 	}
 }
 
+// The codes that a browser came with before are older than the redirect's: where the last
+// touch counts, nothing is left of them.
+func TestRedirectAfterOtherCodes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		touch      refgrow.Touch
+		middleware bool
+		want       []string
+	}{
+		{refgrow.TouchLast, false, []string{"refgrow_ref_code=JANE", "refgrow_ref_seen="}},
+		{refgrow.TouchLast, true, []string{"refgrow_ref_code=JANE", "refgrow_ref_seen="}},
+		{refgrow.TouchFirst, false, nil},
+		{refgrow.TouchFirst, true, []string{"refgrow_ref_code=BOB", "refgrow_ref_seen="}},
+	} {
+		w := setup(t)
+		w.touch(test.touch)
+		var handler http.Handler = w.mux(tracking.Options{})
+		if test.middleware {
+			handler = w.tracker(tracking.Options{}).Middleware(handler)
+		}
+		r := with(w.request("GET", "/r/JANE"), "NOBODY")
+		r.AddCookie(&http.Cookie{Name: tracking.SeenCookieName, Value: "BOB.NOBODY"})
+		var got []string
+		for _, c := range serve(handler, r).Result().Cookies() {
+			got = append(got, c.Name+"="+c.Value)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("touch %s, middleware %v: the cookies are %q", test.touch, test.middleware, got)
+		}
+	}
+}
+
 // FuzzRedirect: whatever the link says, a browser stays on a host that the owner has
 // named.
 func FuzzRedirect(f *testing.F) {
