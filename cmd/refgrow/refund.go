@@ -55,7 +55,8 @@ func undoRefundCommand() command {
 	return command{
 		name: "undo-refund", summary: "give back the commission of a refund that did not happen",
 		text: "Undoes --amount of what was refunded of a sale, or the refund with a --refund-reference, or with\n" +
-			"neither all of it. No ledger entry is deleted.\n\n" + refundForm,
+			"neither all of it. Of refunds with a --refund-reference an --amount undoes what goes beyond the\n" +
+			"others: the one of just that amount, or else the latest. No ledger entry is deleted.\n\n" + refundForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r refundFlags
 			r.define(flags)

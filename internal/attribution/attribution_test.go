@@ -183,8 +183,10 @@ func (p *program) expected(policy Policy, e Evidence) Decision {
 		if policy.FirstTouch {
 			slices.Reverse(codes)
 		}
-		for _, c := range codes {
-			look(c, false)
+		for i, c := range codes {
+			if slices.Index(codes, c) == i {
+				look(c, false)
+			}
 		}
 	}
 	if e.Claim != nil && !leads {

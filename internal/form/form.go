@@ -61,9 +61,9 @@ func LinkCode(text string) string {
 // MaxCodes is how many codes of a visitor are looked at.
 const MaxCodes = 6
 
-// Codes returns the codes in a text, at most MaxCodes, in the order in which they count:
-// a single one, or several with dots between them, the newest first. Of anything else it
-// returns none.
+// Codes returns the codes in a text, at most MaxCodes and each once, in the order in which
+// they count: a single one, or several with dots between them, the newest first. Of
+// anything else it returns none.
 func Codes(text string, oldestFirst bool) []string {
 	codes := make([]string, 0, MaxCodes)
 	for code := range strings.SplitSeq(text, ".") {
@@ -77,7 +77,13 @@ func Codes(text string, oldestFirst bool) []string {
 	if oldestFirst {
 		slices.Reverse(codes)
 	}
-	return codes
+	once := codes[:0]
+	for _, code := range codes {
+		if !slices.ContainsFunc(once, func(c string) bool { return Fold(c) == Fold(code) }) {
+			once = append(once, code)
+		}
+	}
+	return once
 }
 
 // CodeList checks that there are codes in a text.
