@@ -152,21 +152,21 @@
 // Entries are newest first in the ledger and in a payout, and in the order in
 // which they were written in explain and in a statement.
 //
-// explain has decision, commission, entries and sentence. In decision, reason is
-// one of affiliate_id, customer, coupon, referral_code, moved, or, when nobody was
-// credited, none, affiliate_inactive, code_unknown or self_referral; candidates are all
-// that were named, with what became of each: credited, outranked, inactive,
-// unknown, ambiguous or refused; those of a repeated signup have repeated: true, and what
-// a browser claimed has claimed: true. notes say what else there was: customer_conflict,
-// with the field and the referred_user_id of the other customer, who has that name of the
-// call and keeps it; email_unusable; and left_out, with the field of which something was
-// left out or cut. In commission, reason is one of rule, customer_unknown, value_given, unattributed, beyond_duration and
-// currency_mismatch. rule, scope ("project", "affiliate", "product" or
-// "affiliate_product"), version, and of the inputs rate, fixed and rounding, are
-// null where no rule was applied. Of the inputs, first_purchase_at is given for a rule of
-// some months, earlier_purchases for one of the first purchase (how many came before), and
-// other_payments for one of some payments (how many of the customer's other purchases,
-// earlier and later ones, were payments when it was priced).
+// explain has decision, commission, entries and sentence. In decision, reason is one of
+// affiliate_id, customer, coupon, referral_code, moved, or, when nobody was credited,
+// none, affiliate_inactive, code_unknown or self_referral; candidates are all that were
+// named, with what became of each: credited, outranked, inactive, unknown, ambiguous or
+// refused; those of a repeated signup have repeated: true, and what a browser claimed
+// has claimed: true. notes say what else there was: customer_conflict, with the field
+// and the referred_user_id of the other customer, who has that name of the call and
+// keeps it; email_unusable; and left_out, with the field of which something was left out
+// or cut. In commission, reason is one of rule, customer_unknown, value_given,
+// unattributed, beyond_duration and currency_mismatch. rule, scope ("project",
+// "affiliate", "product" or "affiliate_product"), version, and of the inputs rate, fixed
+// and rounding, are null where no rule was applied. Of the inputs, first_purchase_at is
+// given for a rule of some months, earlier_purchases for one of the first purchase (how
+// many came before), and other_payments for one of some payments (how many of the
+// customer's other purchases, earlier and later ones, were payments when it was priced).
 //
 // Earnings are one object for each currency, the project's first, with amounts as
 // strings. as_of asks for the answer that was true at an instant, which must not be in
@@ -219,28 +219,29 @@
 // Without currency it is in the project's currency.
 //
 // POST /payouts makes pending payouts and answers 201 with a list of them, which may be
-// empty; with preview true it makes none and answers 200 with those it would make,
-// whose id and created_at are null. cutoff is an instant, or a day as in
-// from and to, and not in the future; it defaults to now. minimum is in the run's
-// currency, which defaults to the project's; without it a run in the project's currency has
-// the project's minimum_payout, and one in another currency has none. affiliate_id or affiliate_ids (1 to 500) say
-// whom the run is for, and without (up to 500) whom it leaves out: an affiliate that does
-// not exist is 404. Beside data is run, the object of the run, or null for a preview and
-// where nothing was made without a key; and left_out, in the order of the affiliates, with
-// affiliate_id, amount, and reason: below_minimum, negative, excluded (by without), paused
-// (payouts_paused), or no_details, which leaves out only with details_only; otherwise a
-// preview marks such a payout with no_details.
+// empty; with preview true it makes none and answers 200 with those it would make, whose
+// id and created_at are null. cutoff is an instant, or a day as in from and to, and not
+// in the future; it defaults to now. minimum is in the run's currency, which defaults to
+// the project's; without it a run in the project's currency has the project's
+// minimum_payout, and one in another currency has none. affiliate_id or affiliate_ids (1
+// to 500) say whom the run is for, and without (up to 500) whom it leaves out: an
+// affiliate that does not exist is 404. Beside data is run, the object of the run, or
+// null for a preview and where nothing was made without a key; and left_out, in the
+// order of the affiliates, with affiliate_id, amount, and reason: below_minimum,
+// negative, excluded (by without), paused (payouts_paused), or no_details, which leaves
+// out only with details_only; otherwise a preview marks such a payout with no_details.
 //
 // Each payout is made in a transaction of its own: after an error, those that were made
 // before it are in GET /payouts, and the next run makes the others. An Idempotency-Key
-// belongs to the run, and is kept as long as the run. A repeated call goes on where it was
-// interrupted, with the cut-off, currency and minimum of the beginning, and never comes
-// back to an affiliate whom the run has passed; then it answers with the run's payouts as
-// they are now, and in left_out with whom it would leave out now. Idempotent-Replayed is true where
-// it made no payout. However many payouts there are, the answer is written in pages, all
-// of one instant. POST /payouts/pay and /payouts/cancel judge each payout alone, and with
-// a key go on in the same way: for each one there is id with status, or with error and
-// code. One that is so already, with the same reference, is as it should be.
+// belongs to the run, and is kept as long as the run. A repeated call goes on where it
+// was interrupted, with the cut-off, currency and minimum of the beginning, and never
+// comes back to an affiliate whom the run has passed; then it answers with the run's
+// payouts as they are now, and in left_out with whom it would leave out now.
+// Idempotent-Replayed is true where it made no payout. However many payouts there are,
+// the answer is written in pages, all of one instant. POST /payouts/pay and
+// /payouts/cancel judge each payout alone, and with a key go on in the same way: for
+// each one there is id with status, or with error and code. One that is so already, with
+// the same reference, is as it should be.
 //
 // A pending payout is paid or canceled, otherwise these calls are 409. paid_at, which
 // defaults to now, must not be in the future. A paid one can come back: return needs a
