@@ -37,13 +37,14 @@ func newQuery(raw string, ignored *[]string) *query {
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		decoded, ok := unescape(name)
-		if !ok {
+		switch {
+		case strings.HasPrefix(decoded, "_"):
+			continue
+		case !ok:
 			q.fail(shortened(strings.ToValidUTF8(name, "\ufffd")), "is not percent-encoded UTF-8")
 			continue
 		}
-		if name = decoded; strings.HasPrefix(name, "_") {
-			continue
-		}
+		name = decoded
 		if value, ok = unescape(value); !ok {
 			q.fail(shortened(name), "is not percent-encoded UTF-8")
 			value = ""

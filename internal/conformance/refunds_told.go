@@ -94,7 +94,8 @@ func refundByName(w *world) {
 func undoWithoutName(w *world) {
 	jane := w.affiliate("jane")
 	sale := w.record(refgrow.RecordConversionParams{
-		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"), Value: money.MustParse("50.00 USD"),
+		Type: refgrow.Purchase, AffiliateID: jane.ID,
+		BaseValue: money.MustParse("100.00 USD"), Value: money.MustParse("50.00 USD"),
 		Reference: "in_1",
 	})
 	named := func(name, amount string) refgrow.RefundConversionParams {
