@@ -1,10 +1,12 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,14 +60,17 @@ func byName(member string, form func(any) string) filter {
 // mayBeEmpty are the filters by a name.
 var mayBeEmpty = []string{"reference", "referral_code", "external_id"}
 
+// rfc3339 is an instant with all of its digits, and its zone, which may be missing.
+var rfc3339 = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-](?:[01]\d|2[0-3]):\d\d)?$`)
+
 // byTime is a filter by the time of creation.
 func byTime(selects func(created, bound time.Time) bool) filter {
 	return func(value string) func(map[string]any) bool {
 		bound, err := time.Parse(time.DateOnly, value)
-		if err != nil {
-			bound, err = time.Parse("2006-01-02T15:04:05", value) // UTC
+		if m := rfc3339.FindStringSubmatch(strings.ReplaceAll(value, " ", "+")); m != nil {
+			bound, err = time.Parse(time.RFC3339, m[1]+cmp.Or(m[2], "Z")) // without a zone it is UTC
 		}
-		if plain := strings.ReplaceAll(value, " ", "+"); err != nil && bound.UnmarshalText([]byte(plain)) != nil {
+		if err != nil {
 			digits, err := strconv.ParseInt(value, 10, 64)
 			switch {
 			case err != nil || value[0] == '+' || value[0] == '-':
