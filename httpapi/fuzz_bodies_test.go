@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,11 +12,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // A fuzzedCall is a call that takes a body. What it is about was made by fillLab.
@@ -240,23 +237,11 @@ func lower(v any) any {
 
 // formOf is the form in which an email is kept, "" for a text that is none.
 func formOf(email string) string {
-	small := func(s string) string {
-		return strings.Map(func(c rune) rune {
-			if 'A' <= c && c <= 'Z' {
-				return c + 32
-			}
-			return c
-		}, s)
-	}
-	local, domain, found := strings.Cut(email, "@")
-	local = norm.NFC.String(small(norm.NFC.String(local)))
-	domain, err := idna.Lookup.ToASCII(domain)
-	seen := regexp.MustCompile(`^[^\x00- "(),.:;<>@[\\\]\x7f-\x9f\p{Z}\p{C}][^\x00- "(),:;<>@[\\\]\x7f-\x9f\p{Z}\p{C}]*$`)
-	if !found || err != nil || domain == "" || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") ||
-		!seen.MatchString(local) || len(local) > 64 || strings.Contains(email, "\u212a") {
+	known, err := form.CustomerEmail(email)
+	if err != nil {
 		return ""
 	}
-	return local + "@" + domain
+	return known
 }
 
 // tolerated is what was sent, in the form in which the call takes it: numbers and
@@ -313,6 +298,7 @@ func tolerated(call fuzzedCall, sent map[string]any) map[string]any {
 		case name == "external_id" && utf8.RuneCountInString(text) > 255:
 			text = ""
 		case name == "url":
+			text = form.WithoutUser(text)
 			for len(text) > 2048 {
 				_, last := utf8.DecodeLastRuneInString(text)
 				text = text[:len(text)-last]

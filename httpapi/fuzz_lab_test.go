@@ -278,7 +278,7 @@ func documented(t testing.TB, r *http.Request, got reply) {
 
 var codes = map[int]string{
 	400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-	405: "method_not_allowed", 409: "conflict", 413: "too_large", 429: "rate_limited",
+	405: "method_not_allowed", 409: "conflict", 413: "too_large", 415: "unsupported_media_type", 429: "rate_limited",
 }
 
 func members(status int) []string {

@@ -16,6 +16,7 @@ func FuzzBody(f *testing.F) {
 		call, body := taken(seed)
 		f.Add(uint8(slices.IndexFunc(calls, call.is)), body)
 	}
+	f.Add(uint8(1), "a=b") // a form
 	l := newLab(f, fillLab(f))
 	f.Fuzz(func(t *testing.T, call uint8, body string) { l.checkBody(t, calls[int(call)%len(calls)], body) })
 }
@@ -91,6 +92,7 @@ var acceptedBodies = []string{
 		"email": null}, "paypal_email": null}}`,
 	`PUT /affiliates/zoe@example.com {"partner_slug": "other", "status": "active"}`,
 	`POST /conversions {"type": "signup", "coupon_code_used": "ls_jane", "referral_code": "ZOE-Z"}`,
+	`POST /conversions {"type": "signup", "email": "0@.c", "url": "https://user:word@example.com/?a=b"}`,
 	`PUT /affiliates/zoe@example.com {"payout_preferences": null}`,
 	`PUT /affiliates/zoe@example.com {"payouts_paused": true, "payout_preferences": {"wise_name": null}}`,
 	`POST /affiliates {"email": "x@example.com", "payout_preferences": {"paypal_email": "X@example.com",
