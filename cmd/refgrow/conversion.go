@@ -98,7 +98,7 @@ func (f *conversionFlags) create(ctx context.Context, c *call) error {
 			return err
 		}
 		if made.Repeated && !c.json {
-			tell(c.stderr, "nothing was recorded: the customer has signed up before, with this conversion\n")
+			tell(c.stderr, "nothing new was recorded: the customer has signed up before, with this conversion\n")
 		}
 		return c.showConversion(made)
 	})

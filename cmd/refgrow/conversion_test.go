@@ -67,7 +67,7 @@ func TestConversions(t *testing.T) {
 	p.must(signup...)
 	code, stdout, stderr := p.run(signup...)
 	if code != exitDone || !strings.HasPrefix(stdout, "conversion  3\n") ||
-		stderr != "nothing was recorded: the customer has signed up before, with this conversion\n" {
+		stderr != "nothing new was recorded: the customer has signed up before, with this conversion\n" {
 		t.Errorf("a repeated signup: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if again := decode[map[string]any](t, p.must(append(signup, "--json")...)); again["repeated"] != true {

@@ -600,6 +600,7 @@ var facts = map[string]string{
 	"erasures":         "id project_id affiliate_id referral_id deletes names part mark_time mark last_answer last_event created_at",
 	"retired_codes":    "project_id hash affiliate_id deleted_at",
 	"merged_referrals": "referral_id project_id into_id",
+	"old_names":        "id project_id affiliate_id referral_id conversion_id",
 	"migrations":       "version applied_at changes",
 	"project_totals":   "old_entries_to",
 	"webhooks":         "id last_success_at created_at payout_preferences",
