@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -237,4 +238,33 @@ func TestAppendSplitsWhatIsTooLarge(t *testing.T) {
 			t.Fatalf("the parts of %d add up to %d", amount, sum)
 		}
 	})
+}
+
+// What is taken back is taken from what is available last, and what is given again
+// cancels the oldest debt first.
+func TestTheLatestIsTakenAndTheOldestGiven(t *testing.T) {
+	t.Parallel()
+	placed := func(b *Book) map[int64]int64 {
+		sums := make(map[int64]int64)
+		for _, part := range b.parts() {
+			sums[part.Available] = part.Amount
+		}
+		return sums
+	}
+	earned := newBook()
+	earned.write(Commission, 60, now-1)
+	earned.write(Correction, 40, now)
+	earned.write(Correction, 20, now+1)
+	earned.MoveTo(75, Reversal, now)
+	if got, want := placed(earned), map[int64]int64{now - 1: 60, now: 15, now + 1: 0}; !maps.Equal(got, want) {
+		t.Errorf("after a refund of 45 there is %v, want %v", got, want)
+	}
+	owed := newBook()
+	owed.write(Reversal, -60, now+1)
+	owed.write(Reversal, -40, now)
+	owed.write(Reversal, -20, now-1)
+	owed.MoveTo(-75, Correction, now)
+	if got, want := placed(owed), map[int64]int64{now - 1: 0, now: -15, now + 1: -60}; !maps.Equal(got, want) {
+		t.Errorf("after 45 was given again there is %v, want %v", got, want)
+	}
 }
