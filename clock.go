@@ -9,6 +9,7 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/ledger"
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
@@ -336,4 +337,14 @@ func (e *Engine) Ready(ctx context.Context) (notes []string, err error) {
 			leaped.Projects, e.clockOf("", leaped.LastStamp).note()))
 	}
 	return notes, nil
+}
+
+// ParseInstant reads an instant in the forms that the REST API and the command line
+// take: RFC 3339, where one without a zone is in UTC; a day such as "2024-07-29",
+// which means its first instant in UTC; exactly 10 digits, which are Unix seconds; and
+// exactly 13, which are milliseconds. It never returns the zero time, which stands for
+// none. Errors: ErrInvalid.
+func ParseInstant(text string) (time.Time, error) {
+	t, err := form.Instant(text)
+	return t, at("", err)
 }
