@@ -346,3 +346,25 @@ func TestAsOfWithinAMillisecond(t *testing.T) {
 		}
 	}
 }
+
+// A list says when the next part of what is held becomes eligible, and nothing once time
+// has released it all.
+func TestNextReleaseInLists(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{HoldDays: 10})
+	jane := p.Affiliate("jane")
+	p.Record(shoptest.Earning(jane, money.MustParse("5.00 USD")))
+	release := p.Clock.Now().Add(10 * 24 * time.Hour)
+	listed := func() refgrow.Balance {
+		page, err := p.Shop.ListAffiliates(t.Context(), refgrow.ListAffiliatesParams{})
+		p.OK(err)
+		return page.Items[0].Earnings[0]
+	}
+	if b := listed(); b.NextRelease == nil || !b.NextRelease.Equal(release) {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.Clock.Set(release)
+	if b := listed(); b.NextRelease != nil || b.Eligible != b.Total {
+		t.Errorf("the balance is %+v", b)
+	}
+}

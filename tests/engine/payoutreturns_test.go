@@ -80,3 +80,32 @@ func TestReturnedPayouts(t *testing.T) {
 	p.OK(p.Shop.DeleteAffiliate(ctx, jane.ID))
 	p.Verify()
 }
+
+// What came back with a payment counts with what its conversion takes and gives later,
+// also once both were settled with one another and a payout has gone past them.
+func TestRefundOfAReturnIsUndone(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 10})
+	ctx := t.Context()
+	jane := p.Affiliate("jane")
+	sale := p.sell(jane, "")
+	p.Clock.Advance(11 * 24 * time.Hour)
+	payout := p.run(refgrow.PayoutRunParams{})[0]
+	p.pay(payout)
+	_, err := p.Shop.ReturnPayout(ctx, payout.ID, refgrow.ReturnPayoutParams{Note: "closed account"})
+	p.OK(err)
+	p.refund(sale, "")
+	p.adjust(jane, "5.00 USD")
+	p.pay(p.run(refgrow.PayoutRunParams{})[0])
+	if b := p.Earnings(jane)[0]; !b.Payable.IsZero() || b.Total != money.MustParse("5.00 USD") {
+		t.Fatalf("the balance is %+v", b)
+	}
+	_, err = p.Shop.UndoRefund(ctx, sale.ID, refgrow.RefundConversionParams{})
+	p.OK(err)
+	if b := p.Earnings(jane)[0]; b.Payable != payout.Amount {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.Verify()
+	p.made("the run after it", p.run(refgrow.PayoutRunParams{}), payout.Amount.String()+" pending")
+	p.Verify()
+}

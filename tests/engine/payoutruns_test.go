@@ -295,6 +295,35 @@ func TestManyPayoutsGoOn(t *testing.T) {
 	p.Verify()
 }
 
+// What was refused at the end of a call stays refused when the call is repeated, even if
+// it could be done by then.
+func TestTheLastOfManyStaysRefused(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	ctx := t.Context()
+	p.adjust(p.Affiliate("jane"), "10.00 USD")
+	p.run(refgrow.PayoutRunParams{})
+	params := refgrow.PayPayoutsParams{
+		Payouts:     []refgrow.PayoutPayment{{ID: 1, ExternalReference: "P-1"}, {ID: 2, ExternalReference: "P-2"}},
+		Idempotency: refgrow.Idempotency{Key: "pay"},
+	}
+	for _, replayed := range []bool{false, true} {
+		results, again, err := p.Shop.PayPayouts(ctx, params)
+		p.OK(err)
+		if results[0].Status != refgrow.PayoutPaid || results[1].Err == nil || again != replayed {
+			t.Errorf("the results are %+v, replayed %v", results, again)
+		}
+		if !replayed { // now there is a second payout
+			p.adjust(p.Affiliate("joe"), "20.00 USD")
+			p.run(refgrow.PayoutRunParams{})
+		}
+	}
+	if payout, err := p.Shop.GetPayout(ctx, 2); err != nil || payout.Status != refgrow.PayoutPending {
+		t.Errorf("the second payout is %+v (%v)", payout, err)
+	}
+	p.Verify()
+}
+
 // A call is about up to 500 payouts, and a run for up to 500 affiliates by name, with
 // repeats.
 func TestHowManyPayoutsAtOnce(t *testing.T) {
