@@ -17,8 +17,8 @@ const (
 	// EventHeader names the event, such as "referral_converted".
 	EventHeader = "X-Refgrow-Event"
 	// SignatureHeader is "sha256=" and the HMAC-SHA256 of the raw body in hex, keyed
-	// with the whole text of the secret. It is absent for an endpoint without a secret,
-	// and sent twice while a secret is being rotated.
+	// with the whole text of the secret. It is absent for an endpoint without a secret.
+	// While a secret is being rotated it is that of the former one.
 	SignatureHeader = "X-Refgrow-Signature"
 	// IDHeader, TimestampHeader and StandardSignatureHeader are those of Standard
 	// Webhooks (standardwebhooks.com). The id is the same on every try.

@@ -22,7 +22,7 @@ var (
 		"held":      regexp.MustCompile(`\. (\S+ \S+) is held until `),
 		"came back": regexp.MustCompile(`\. A payment came back, with (\S+ \S+) for it\.`),
 	}
-	pendingIn = regexp.MustCompile(`\. (\S+ \S+) (?:of it is in|for it is taken from) payout (\d+), which is pending\.`)
+	pendingIn = regexp.MustCompile(`\. (\S+ \S+) (?:of it is in|for it is taken from) payout (\d+), which is pending`)
 )
 
 // sentence compares what the explanation of a conversion says with the books, and that
