@@ -314,13 +314,17 @@ func (e *Engine) StampResets(ctx context.Context, p *Project) ([]StampReset, err
 	return resets, nil
 }
 
-// Ready checks that the engine can write, and returns notes that its operator should
+// Ready checks that the engine can write, to the file that it opened if that is one of
+// our own, and returns notes that its operator should
 // know: that entries are stamped ahead of the clock. They name no project, so that
 // anyone may read them; Clocks and Verify do. Errors: ErrBusy, ErrClosed, ErrFull,
 // ErrDamaged.
 func (e *Engine) Ready(ctx context.Context) (notes []string, err error) {
 	if err := e.open(); err != nil {
 		return nil, err
+	}
+	if err := e.backend.Present(); err != nil {
+		return nil, failed("looking for the file of the database", err)
 	}
 	err = e.backend.Atomic(ctx, backend.Work{WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
 		return tx.TouchOutbox(ctx)

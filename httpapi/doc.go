@@ -255,8 +255,9 @@
 // A webhook's events default to referral_signed_up, referral_converted, referral_updated
 // and referral_canceled; payout_updated and affiliate_updated go only to those that name
 // them. Its status defaults to active. With payout_preferences false, what is sent has
-// no payout preferences of affiliates. Without secret, one is made; null means that
-// nothing is signed. The secret is in the answers that make it,
+// no payout preferences of affiliates. A url with a private, loopback or link-local
+// address is 400, unless Options.PrivateWebhooks is set. Without secret, one is made; null
+// means that nothing is signed. The secret is in the answers that make it,
 // to POST /webhooks and to rotate, and in no other: they have secret, null for none.
 // rotate makes a new one, and the former one signs alongside it for overlap_hours, 0 to
 // 72 and 24 by default, until former_secret_until in the answer: so long the header

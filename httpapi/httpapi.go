@@ -24,6 +24,11 @@ type Options struct {
 	// filter without which a list has everything, is noticed.
 	IgnoreUnknown bool
 
+	// PrivateWebhooks takes endpoints whose URL has a private, loopback or link-local
+	// address, as whoever hosts everything on one network needs. It goes with
+	// webhook.Options.AllowPrivate, without which nothing is sent to them.
+	PrivateWebhooks bool
+
 	// ClientIP returns the address of a client, by which failed authentications are
 	// counted. Defaults to the peer's. An app behind a proxy reads it from the header
 	// that its proxy sets. Requests for which it is not valid are counted together.
@@ -129,6 +134,7 @@ type api struct {
 	timeout      time.Duration // of a statement that reads; 0 for the engine's
 	failures     *limit.Addresses
 	lenient      bool
+	private      bool // webhooks
 	clientIP     func(*http.Request) netip.Addr
 	authenticate func(*http.Request) (Caller, error)      // nil for the engine's keys
 	observe      func(r *http.Request, route, key string) // nil for nobody
@@ -141,7 +147,8 @@ func newAPI(engine *refgrow.Engine, o Options) *api {
 	}
 	a := &api{
 		engine: engine, router: newRouter(routes()), failures: limit.NewAddresses(maxFailures, engine.Now),
-		lenient: o.IgnoreUnknown, clientIP: o.ClientIP, authenticate: o.Authenticate, observe: o.Observe, logger: o.Logger,
+		lenient: o.IgnoreUnknown, private: o.PrivateWebhooks, clientIP: o.ClientIP, authenticate: o.Authenticate,
+		observe: o.Observe, logger: o.Logger,
 		clicks: newWindows(maxClicks, engine.Now), shares: newShares(), timeout: o.Timeout,
 	}
 	switch {

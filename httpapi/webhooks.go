@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
@@ -39,6 +40,7 @@ func createWebhook(c *call) (work, error) {
 	if v := b.optional("payout_preferences", kindBool); v != nil {
 		params.PayoutPreferences = new(v.text == "true")
 	}
+	c.checkEndpoint(b, params.URL)
 	if err := b.end(); err != nil {
 		return nil, err
 	}
@@ -73,6 +75,9 @@ func updateWebhook(c *call) (work, error) {
 	}
 	params.Status = as[refgrow.WebhookStatus](b.newText("status"))
 	params.PayoutPreferences = b.newFlag("payout_preferences")
+	if params.URL != nil {
+		c.checkEndpoint(b, *params.URL)
+	}
 	b.fixed("secret", "cannot be set: POST /webhooks/{id}/rotate makes a new one")
 	if err := b.change(); err != nil {
 		return nil, err
@@ -80,6 +85,13 @@ func updateWebhook(c *call) (work, error) {
 	return giving(http.StatusOK, showWebhook, func(ctx context.Context, p *refgrow.Project) (*refgrow.Webhook, error) {
 		return p.UpdateWebhook(ctx, id, params)
 	}), nil
+}
+
+// checkEndpoint refuses an address that nothing would be sent to.
+func (c *call) checkEndpoint(b *body, url string) {
+	if !c.private && !form.PublicEndpoint(url) {
+		b.fail("url", "must not be a private, loopback or link-local address: nothing is sent there")
+	}
 }
 
 func deleteWebhook(c *call) (work, error) {

@@ -36,9 +36,9 @@ func TestWebhook(t *testing.T) {
 	w.do(t, "GET", "/webhooks/1", "").is(t, 200, `{"success": true, "data": {`+first+`}}`)
 
 	w.clock.Advance(time.Minute)
-	const second = `"id": 2, "url": "http://127.0.0.1:9000/", "events": ["referral_canceled", "referral_updated"],
+	const second = `"id": 2, "url": "http://hooks.example:9000/", "events": ["referral_canceled", "referral_updated"],
 		"status": "inactive", "payout_preferences": true, "signed": %s, "created_at": "2026-01-15T12:01:00.000Z"`
-	w.do(t, "POST", "/webhooks", `{"url": "http://127.0.0.1:9000/",
+	w.do(t, "POST", "/webhooks", `{"url": "http://hooks.example:9000/",
 		"events": ["referral_updated", "referral_canceled"], "secret": null, "status": "inactive"}`).
 		is(t, 201, `{"success": true, "data": {`+fmt.Sprintf(second, "false")+`, "secret": null}}`)
 	w.do(t, "GET", "/webhooks", "").
@@ -458,4 +458,19 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 	w.do(t, "GET", "/webhooks/3/deliveries?cursor="+
 		text(w.do(t, "GET", "/webhooks/1/deliveries?limit=1", "").pagination()["next_cursor"]), "").
 		refused(t, 400, "invalid", "cursor")
+}
+
+// Whoever hosts everything on one network can have endpoints there.
+func TestPrivateWebhooks(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, httpapi.Options{PrivateWebhooks: true})
+	for i, url := range []string{"http://127.0.0.1:9000/", "http://[::1]/", "http://localhost/"} {
+		if got := w.do(t, "POST", "/webhooks", `{"url": "`+url+`"}`); got.status != 201 {
+			t.Errorf("%s: %d %s", url, got.status, got.body)
+		}
+		got := w.do(t, "PUT", fmt.Sprint("/webhooks/", i+1), `{"url": "http://10.0.0.1/"}`)
+		if got.status != 200 {
+			t.Errorf("PUT: %d %s", got.status, got.body)
+		}
+	}
 }

@@ -73,6 +73,9 @@ func (s store) CutLog(ctx context.Context) (cut bool, err error) {
 	return false, nil
 }
 
+// Present looks at the path that was opened.
+func (s store) Present() error { return s.db.file.still() }
+
 func (w *writer) stats() backend.Stats {
 	return backend.Stats{Operations: w.operations.Load(), Batches: w.batches.Load()}
 }

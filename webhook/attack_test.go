@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // carriers writes an IPv4 address into the IPv6 addresses that may lead to it.
@@ -46,9 +48,9 @@ func TestAttackAddresses(t *testing.T) {
 			}
 		}
 		for _, v4 := range [][4]byte{first, middle, last} {
-			for form, a := range carriers(netip.AddrFrom4(v4)) {
-				if public(a) || public(a.WithZone("eth0")) {
-					t.Errorf("%v (%s, in %s) counts as public", a, form, block)
+			for shape, a := range carriers(netip.AddrFrom4(v4)) {
+				if form.PublicAddress(a) || form.PublicAddress(a.WithZone("eth0")) {
+					t.Errorf("%v (%s, in %s) counts as public", a, shape, block)
 				}
 			}
 		}
@@ -62,7 +64,7 @@ func TestAttackAddresses(t *testing.T) {
 			last[bit/8] |= 0x80 >> (bit % 8)
 		}
 		for _, a := range []netip.Addr{prefix.Masked().Addr(), netip.AddrFrom16(last)} {
-			if public(a) {
+			if form.PublicAddress(a) {
 				t.Errorf("%v (in %s) counts as public", a, block)
 			}
 		}

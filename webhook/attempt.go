@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // schedule is that of Standard Webhooks: the delay before each further try.
@@ -54,7 +55,7 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 	defer cancel()
 	var internal atomic.Bool // the address; the dialer may still be at work when there is an answer
 	note := func(address string) {
-		if at, err := netip.ParseAddrPort(address); err != nil || !public(at.Addr()) {
+		if at, err := netip.ParseAddrPort(address); err != nil || !form.PublicAddress(at.Addr()) {
 			internal.Store(true)
 		}
 	}

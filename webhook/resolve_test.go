@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // names is a name server on loopback, which answers each question for an A or AAAA
@@ -131,7 +133,7 @@ func TestNameThatChangesItsAddress(t *testing.T) {
 		return netip.MustParseAddr("93.184.216.34")
 	})
 	seen, err := resolver.LookupNetIP(t.Context(), "ip", "rebinding.example.")
-	if err != nil || len(seen) != 1 || !public(seen[0]) {
+	if err != nil || len(seen) != 1 || !form.PublicAddress(seen[0]) {
 		t.Fatalf("at first it is %v, %v", seen, err)
 	}
 	looked.Store(true)

@@ -21,7 +21,7 @@ const apiRoot = "/api/v1"
 // sends to browsers, every answer is JSON.
 func (s *serveFlags) handler(engine *refgrow.Engine, bare int64, log *slog.Logger) http.Handler {
 	options := httpapi.Options{RateLimit: int(s.rateLimit), IgnoreUnknown: s.lenient,
-		ClientIP: s.proxies.client, Logger: log, Observe: observe}
+		PrivateWebhooks: s.allowPrivate, ClientIP: s.proxies.client, Logger: log, Observe: observe}
 	if options.RateLimit == 0 {
 		options.RateLimit = -1 // to the package, 0 means its default
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -427,6 +428,36 @@ func TestNotReady(t *testing.T) {
 		}
 		return nil
 	}); err != nil {
+		t.Fatal(err)
+	}
+	if status := statusOf(t.Context(), handler, "/readyz"); status != http.StatusOK {
+		t.Errorf("/readyz afterwards: %d", status)
+	}
+}
+
+// What is written to a file that was removed is gone: a server is not ready then, though
+// it lives. Once the file is back, it is ready.
+func TestNotReadyWithoutItsFile(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/refgrow.db"
+	store, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	engine, _ := refgrowtest.On(t, store)
+	var log strings.Builder
+	handler := new(serveFlags).handler(engine, 0, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Skip(err) // where an open file cannot be renamed
+	}
+	if status := statusOf(t.Context(), handler, "/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", status)
+	}
+	if !strings.Contains(log.String(), path+" was removed or renamed") {
+		t.Errorf("the log says %s", &log)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
 	if status := statusOf(t.Context(), handler, "/readyz"); status != http.StatusOK {

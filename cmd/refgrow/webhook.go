@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // whoSends says what remains to be done after a command that only writes to the
@@ -89,6 +90,7 @@ func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error
 		tell(c.stderr, "webhook %d gets %s events of %s at %s\n",
 			made.ID, eventNames(made.Events), project.Name(), made.URL)
 		c.warnUnencrypted(made)
+		c.warnPrivate(made)
 		return c.showSecret(made)
 	})
 }
@@ -97,6 +99,13 @@ func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error
 func (c *call) warnUnencrypted(w *refgrow.Webhook) {
 	if w.Signed && len(c.secretKey) == 0 {
 		tell(c.stderr, "its secret is stored unencrypted: there is no --secret-key-file\n")
+	}
+}
+
+// warnPrivate warns about an endpoint that only some servers send to.
+func (c *call) warnPrivate(w *refgrow.Webhook) {
+	if !form.PublicEndpoint(w.URL) {
+		tell(c.stderr, "its address is not public: a server sends nothing there without --webhook-allow-private\n")
 	}
 }
 
@@ -172,6 +181,9 @@ func (w *webhookFlags) set(ctx context.Context, c *call) error {
 		changed, err := project.UpdateWebhook(ctx, id, params)
 		if err != nil {
 			return err
+		}
+		if params.URL != nil {
+			c.warnPrivate(changed)
 		}
 		return c.showWebhook(changed)
 	})

@@ -51,6 +51,11 @@ type Backend interface {
 	// who reads. A host's log is the host's business: there is nothing to do.
 	CutLog(ctx context.Context) (cut bool, err error)
 
+	// Present returns an error if the file that was opened is no longer the one at its
+	// path: what is written then is gone with the process. A host's file is the host's
+	// business: there is nothing to say.
+	Present() error
+
 	// Stats counts what was committed since the backend was opened.
 	Stats() Stats
 }

@@ -105,6 +105,9 @@ func (b *Backend) Integrity(ctx context.Context, schema backend.Schema) ([]strin
 // CutLog leaves the log to the host.
 func (b *Backend) CutLog(context.Context) (cut bool, err error) { return true, nil }
 
+// Present has nothing to say of a host's file.
+func (b *Backend) Present() error { return nil }
+
 // Backup copies the database over a connection of the pool.
 func (b *Backend) Backup(ctx context.Context, path string) error {
 	if err := b.reentry.Refuse(); err != nil {

@@ -186,6 +186,9 @@ func (b *bound) CutLog(context.Context) (bool, error) {
 	return false, fmt.Errorf("cut the log: %w", errNotHere)
 }
 
+// Present is what the engine that the transaction belongs to looks at.
+func (b *bound) Present() error { return fmt.Errorf("present: %w", errNotHere) }
+
 func (b *bound) Integrity(context.Context, backend.Schema) ([]string, error) {
 	return nil, fmt.Errorf("integrity: %w", errNotHere)
 }
@@ -206,6 +209,7 @@ func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
 func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
 func (r refused) Backup(context.Context, string) error             { return r.err }
 func (r refused) CutLog(context.Context) (bool, error)             { return false, r.err }
+func (r refused) Present() error                                   { return r.err }
 func (r refused) Integrity(context.Context, backend.Schema) ([]string, error) {
 	return nil, r.err
 }
