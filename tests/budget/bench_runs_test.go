@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -24,7 +23,7 @@ func BenchmarkRunBesideWriter(b *testing.B) {
 				b.StopTimer()
 				shop := bonusShop(b, affiliates)
 				b.StartTimer()
-				slowest, calls := writeBeside(b, shop, func() {
+				slowest, calls := sellBeside(b, shop, 1, func() {
 					params := refgrow.PayoutRunParams{Without: []int64{1}}
 					if key != "" {
 						params.Idempotency = refgrow.Idempotency{Key: key}
@@ -106,28 +105,4 @@ func bonusShop(b *testing.B, n int) *refgrow.Project {
 		}
 	}
 	return shop
-}
-
-// writeBeside records sales until do is done, and returns how long the slowest took.
-func writeBeside(b *testing.B, shop *refgrow.Project, do func()) (slowest time.Duration, calls int) {
-	b.Helper()
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		do()
-	}()
-	for {
-		select {
-		case <-over:
-			return slowest, calls
-		default:
-		}
-		began := time.Now()
-		if _, err := shop.RecordConversion(b.Context(), refgrow.RecordConversionParams{
-			Type: refgrow.Purchase, AffiliateID: 1, BaseValue: money.MustParse("50.00 USD"),
-		}); err != nil {
-			b.Fatal(err)
-		}
-		slowest, calls = max(slowest, time.Since(began)), calls+1
-	}
 }
