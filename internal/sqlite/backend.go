@@ -19,14 +19,23 @@ import (
 type Backend struct {
 	pool    *sql.DB
 	gate    chan struct{} // holds the operation that writes or waits for the lock
+	lists   chan struct{} // holds the snapshots of lists, which leave connections for others; nil for any number
 	reentry Reentry
 	commits atomic.Int64
 }
 
 var _ backend.Backend = (*Backend)(nil)
 
-// New returns the backend of a pool, which the caller keeps and closes.
-func New(pool *sql.DB) *Backend { return &Backend{pool: pool, gate: make(chan struct{}, 1)} }
+// New returns the backend of a pool, which the caller keeps and closes. Lists take at most
+// half of the connections that the pool may have by now, so that keys, links and the
+// host's own work are not kept waiting by them.
+func New(pool *sql.DB) *Backend {
+	b := &Backend{pool: pool, gate: make(chan struct{}, 1)}
+	if most := pool.Stats().MaxOpenConnections; most > 1 {
+		b.lists = make(chan struct{}, most/2)
+	}
+	return b
+}
 
 // Reader returns queries on the pool. From inside an operation they are refused: they
 // would not see what it has done, and on a pool of one connection they would wait
@@ -69,6 +78,11 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 	}
 	within := backend.ReadingOf(ctx).Within
 	limited, end := backend.WithDeadline(ctx, within)
+	leave, err := b.enter(limited)
+	if err != nil {
+		return end(err)
+	}
+	defer leave()
 	conn, err := b.reading(limited)
 	if err = end(err); err != nil {
 		return err
@@ -79,6 +93,20 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 	}
 	defer conn.rollback(ctx)
 	return Classify(Timed(patient{conn}, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
+}
+
+// enter waits until there are few enough lists under way, and returns what ends this one.
+// Other lanes do not wait.
+func (b *Backend) enter(ctx context.Context) (leave func(), err error) {
+	if b.lists == nil || backend.ReadingOf(ctx).Lane != backend.Lists {
+		return func() {}, nil
+	}
+	select {
+	case b.lists <- struct{}{}:
+		return func() { <-b.lists }, nil
+	case <-ctx.Done():
+		return nil, GaveUp(ctx)
+	}
 }
 
 // Migrate installs the schema or checks it.

@@ -71,3 +71,48 @@ func TestReadsWait(t *testing.T) {
 		}
 	}
 }
+
+// Lists leave half of a host's pool to others: keys and links do not wait for them.
+func TestListsTakeHalfOfThePool(t *testing.T) {
+	t.Parallel()
+	_, pool := setup(t)
+	pool.SetMaxOpenConns(5)
+	b := New(pool)
+	inside, end := make(chan struct{}), make(chan struct{})
+	ended := make(chan error)
+	for range 2 {
+		go func() {
+			ended <- b.Snapshot(context.Background(), func(context.Context, db.Querier) error {
+				inside <- struct{}{}
+				<-end
+				return nil
+			})
+		}()
+		<-inside
+	}
+	for lane := range backend.Lanes {
+		within := time.Minute
+		if lane == backend.Lists {
+			within = 10 * time.Millisecond
+		}
+		err := b.Snapshot(backend.Reading{Lane: lane, Within: within}.Under(context.Background()),
+			func(context.Context, db.Querier) error { return nil })
+		if (lane == backend.Lists) != errors.Is(err, backend.ErrTooSlow) {
+			t.Errorf("lane %d: %v", lane, err)
+		}
+	}
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := b.Snapshot(canceled, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a list that is canceled: %v", err)
+	}
+	close(end)
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.Snapshot(context.Background(), func(context.Context, db.Querier) error { return nil }); err != nil {
+		t.Errorf("a list afterwards: %v", err)
+	}
+}
