@@ -46,7 +46,7 @@ powercut: ## the power of a file system cut thirty times (Linux, root, a loop de
 	cd interop && REFGROW_POWERCUT=1 $(GO) test -count=1 -timeout 20m -v -run TestPowerCut .
 
 attack: ## hostile clients: every route, keys, limits, bodies, connections
-	REFGROW_ATTACK=1 CGO_ENABLED=0 $(GO) test -count=1 -p 1 -timeout 20m -v -run '^TestAttack|^TestRefusedKeys|^TestHostile' ./tests/budget ./httpapi ./webhook ./cmd/refgrow
+	REFGROW_ATTACK=1 CGO_ENABLED=0 $(GO) test -count=1 -p 1 -timeout 20m -v -run '^TestAttack|^TestRefusedKeys|^TestHostile|^TestLong' ./tests/budget ./httpapi ./webhook ./cmd/refgrow
 
 drivers: ## an app's own database with three SQLite drivers (one needs a C compiler)
 	cd interop && CGO_ENABLED=1 REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 60m -v ./drivers/...
