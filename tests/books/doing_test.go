@@ -336,6 +336,7 @@ func (op releaseOp) do(on *side) error {
 func (on *side) turn(to time.Time) {
 	on.clock.Set(to)
 	on.model.now = to.UnixMilli()
+	on.model.written = max(on.model.written, on.model.now)
 	for id := range on.model.affiliates {
 		on.model.touched[id] = true
 	}
