@@ -122,15 +122,12 @@ func (p *Project) EraseReferral(ctx context.Context, id int64) (*Referral, error
 func (p *Project) OnceAfter(
 	ctx context.Context, call Idempotency, work func(p *Project) (Answer, error),
 ) (answer Answer, replayed bool, err error) {
-	key, request, err := call.digests(p.id)
+	kept, err := call.keeping(p.id)
 	if err != nil {
 		return Answer{}, false, err
 	}
-	keptAt := func(o *op) keptAnswer {
-		return keptAnswer{project: o.project, key: key, request: request, now: o.now}
-	}
 	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
-		answer, replayed, err = keptAt(o).find(ctx, o.Tx)
+		answer, replayed, err = kept.at(o.now).find(ctx, o.Tx)
 		return err
 	})
 	if err != nil || replayed {
@@ -141,10 +138,10 @@ func (p *Project) OnceAfter(
 		return Answer{}, false, err
 	}
 	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
-		if answer, replayed, err = keptAt(o).find(ctx, o.Tx); err != nil || replayed {
+		if answer, replayed, err = kept.at(o.now).find(ctx, o.Tx); err != nil || replayed {
 			return err // of a twin
 		}
-		answer, err = keptAt(o).keep(ctx, o.Tx, done)
+		answer, err = kept.at(o.now).keep(ctx, o.Tx, done)
 		return err
 	})
 	return answer, replayed, err

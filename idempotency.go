@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -15,6 +18,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // answersKept is how long the answer to a call with an Idempotency-Key is repeated.
@@ -27,6 +31,10 @@ const answersPruned = 256
 // MaxAnswer is how much of an answer is kept for a call with an Idempotency-Key, in
 // bytes.
 const MaxAnswer = 256 << 10
+
+// MaxAnswers is how much of the answers to one caller is kept, in bytes. The oldest go
+// first; what the calls have done, and that they were done, stays.
+const MaxAnswers = 64 << 20
 
 // maxIdempotencyKey is the longest Idempotency-Key, in characters.
 const maxIdempotencyKey = 255
@@ -58,6 +66,9 @@ type Answer struct {
 	// SecretOf is the id of the thing whose secret the body shows, 0 if it shows none.
 	// Of an answer with a secret only this id is stored.
 	SecretOf int64
+	// ID is that of the thing which the call made or changed, 0 for none. It is what
+	// remains of an answer that is no longer kept.
+	ID int64
 }
 
 // withheld is stored instead of the status of an answer that showed a secret; the body
@@ -67,14 +78,19 @@ const withheld = -1
 // tooLong is stored instead of the status and the body of an answer beyond MaxAnswer.
 const tooLong = -4
 
+// forgotten, less the status, is stored instead of the status of an answer that went
+// because its caller has newer ones beyond MaxAnswers.
+const forgotten = -1000
+
 // Once runs work at most once for each key within 24 hours, and returns its answer each
 // time. The answer is stored in the transaction of the work: both happen, or neither. A
 // call that arrives while another with the same key is under way waits for it. If work
 // fails, nothing is stored, and the key may be used again. Work must use the project it
 // is passed, and may be run more than once before it takes effect. An answer that
 // showed a secret cannot be repeated: a later call gets ErrConflict, and an Answer with
-// nothing but SecretOf. Nor can one that is longer than MaxAnswer: its key stays used,
-// and a later call gets ErrConflict. Errors: those of work; ErrInvalid for the key;
+// nothing but SecretOf. Nor can one that is longer than MaxAnswer, or is no longer kept
+// because newer ones of its caller come to MaxAnswers (Upkeep sees to that): its key stays
+// used, and a later call gets ErrConflict, and an Answer with its ID. Errors: those of work; ErrInvalid for the key;
 // ErrConflict also for a different request, and with CodeErased where the answer named
 // somebody who was erased or deleted since.
 func (p *Project) Once(
@@ -83,22 +99,21 @@ func (p *Project) Once(
 	if err := p.open(); err != nil {
 		return answer, false, err
 	}
-	key, request, err := call.digests(p.id)
+	kept, err := call.keeping(p.id)
 	if err != nil {
 		return answer, false, err
 	}
 	err = p.foreign(ctx, func(ctx context.Context, tx *backend.Tx) error {
 		var err error
-		answer, replayed, err = p.once(ctx, tx, key, request, work)
+		answer, replayed, err = p.once(ctx, tx, kept.at(p.engine.millis()), work)
 		return err
 	})
 	return answer, replayed, failed("running an idempotent call", err)
 }
 
 func (p *Project) once(
-	ctx context.Context, tx *backend.Tx, key, request []byte, work func(*Project) (Answer, error),
+	ctx context.Context, tx *backend.Tx, k keptAnswer, work func(*Project) (Answer, error),
 ) (Answer, bool, error) {
-	k := keptAnswer{project: p.id, key: key, request: request, now: p.engine.millis()}
 	known, found, err := k.find(ctx, tx)
 	if err != nil || found {
 		return known, found, err
@@ -119,7 +134,7 @@ func (p *Project) once(
 func (p *Project) RecordConversionOnce(
 	ctx context.Context, call Idempotency, params RecordConversionParams, answer func(*Conversion) Answer,
 ) (given Answer, replayed bool, err error) {
-	key, request, err := call.digests(p.id)
+	kept, err := call.keeping(p.id)
 	if err != nil {
 		return Answer{}, false, err
 	}
@@ -127,7 +142,7 @@ func (p *Project) RecordConversionOnce(
 		return Answer{}, false, err
 	}
 	err = p.writeAs(ctx, "recording a conversion", backend.Work{WritesLast: true}, func(ctx context.Context, o *op) error {
-		k := keptAnswer{project: o.project, key: key, request: request, now: o.now}
+		k := kept.at(o.now)
 		if given, replayed, err = k.find(ctx, o.Tx); err != nil || replayed {
 			return err
 		}
@@ -145,7 +160,14 @@ func (p *Project) RecordConversionOnce(
 type keptAnswer struct {
 	project      int64
 	key, request []byte
+	caller       int64 // a hash
 	now          int64
+}
+
+// at is where the answer is found at an instant.
+func (k keptAnswer) at(now int64) keptAnswer {
+	k.now = now
+	return k
 }
 
 // oldest and newest bound when an answer that counts was written. One from the future
@@ -161,6 +183,40 @@ func pruneAnswers(ctx context.Context, tx *backend.Tx, now int64) (more bool, er
 		CreatedBefore: at.oldest(), CreatedAfter: at.newest(), AtMost: answersPruned,
 	})
 	return gone > 0, err
+}
+
+// lengthsRead is how many answers are looked at in one step, and answersForgotten how many
+// one transaction forgets.
+const lengthsRead, answersForgotten = 5000, 500
+
+// forgetAnswers forgets the oldest answers of each caller beyond MaxAnswers.
+func (e *Engine) forgetAnswers(ctx context.Context) error {
+	kept, before := make(map[int64]int64), int64(math.MaxInt64)
+	for {
+		rows, err := e.backend.Reader().ListAnswerLengths(ctx, db.ListAnswerLengthsParams{
+			BeforeID: before, AtMost: lengthsRead,
+		})
+		if err != nil || len(rows) == 0 {
+			return failed("adding up answers", err)
+		}
+		var beyond []int64
+		for _, r := range rows {
+			before = r.ID
+			if r.CallerHash == nil || r.Bytes == 0 {
+				continue
+			}
+			if kept[*r.CallerHash] += r.Bytes; kept[*r.CallerHash] > MaxAnswers {
+				beyond = append(beyond, r.ID)
+			}
+		}
+		for ids := range slices.Chunk(beyond, answersForgotten) {
+			if err := failed("forgetting answers", e.backend.Atomic(ctx, backend.Work{
+				Run: func(ctx context.Context, tx *backend.Tx) error { return tx.ForgetAnswers(ctx, stored.IDs(ids)) },
+			})); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // find returns the answer that the call got before, if any.
@@ -188,11 +244,16 @@ func (k keptAnswer) find(ctx context.Context, tx *backend.Tx) (answer Answer, fo
 		return Answer{}, true, erased("Idempotency-Key",
 			"was already used: the answer named somebody who was erased or deleted, and is not kept")
 	}
+	made := stored.OrZero(known.MadeID)
 	if known.Status == tooLong {
-		return Answer{}, true, conflict("Idempotency-Key",
-			"was already used, and its call was done: the answer was longer than %d bytes, and is not kept", MaxAnswer)
+		return Answer{ID: made}, true, conflict("Idempotency-Key",
+			"was already used, and its call was done: the answer was longer than %d bytes, and is not kept", MaxAnswer).of(made)
 	}
-	return Answer{Status: int(known.Status), Body: known.Body}, true, nil
+	if known.Status <= forgotten {
+		return Answer{Status: int(forgotten - known.Status), ID: made}, true, conflict("Idempotency-Key",
+			"was already used, and its call was done: the answer is not kept any more").of(made)
+	}
+	return Answer{Status: int(known.Status), Body: known.Body, ID: made}, true, nil
 }
 
 // pruned marks in a transaction's memo that it has pruned old answers.
@@ -221,15 +282,20 @@ func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (An
 	}
 	return answer, tx.InsertAnswer(ctx, db.InsertAnswerParams{
 		ProjectID: k.project, KeyHash: k.key, RequestHash: k.request, Status: status, Body: body, CreatedAt: k.now,
+		CallerHash: &k.caller, MadeID: stored.IDOrNull(answer.ID),
 	})
 }
 
-// digests checks the key, and returns what is stored of it and of the request.
-func (call Idempotency) digests(project int64) (key, request []byte, err error) {
+// keeping checks the key, and returns where the answer is kept.
+func (call Idempotency) keeping(project int64) (keptAnswer, error) {
 	if err := call.Check(); err != nil {
-		return nil, nil, err
+		return keptAnswer{}, err
 	}
-	return digest(strconv.FormatInt(project, 10), call.Caller, call.Key), digest(string(call.Request)), nil
+	within := strconv.FormatInt(project, 10)
+	return keptAnswer{
+		project: project, key: digest(within, call.Caller, call.Key), request: digest(string(call.Request)),
+		caller: int64(binary.BigEndian.Uint64(digest(within, call.Caller))), //nolint:gosec // any number will do
+	}, nil
 }
 
 // digest returns 16 bytes of a hash over the parts. Moving text from one part to the

@@ -49,18 +49,18 @@ func (p *Project) beginTask(
 	if err := p.open(); err != nil {
 		return nil, nil, err
 	}
-	key, request, err := call.digests(p.id)
+	kept, err := call.keeping(p.id)
 	if err != nil {
 		return nil, nil, err
 	}
 	back = func() {}
 	if !p.inTransaction() { // whoever waits inside one holds the lock that the twin needs
-		if back, err = p.engine.tasks.take(ctx, string(key)); err != nil {
+		if back, err = p.engine.tasks.take(ctx, string(kept.key)); err != nil {
 			return nil, nil, failed(doing, err)
 		}
 	}
 	task, err = change(ctx, p, doing, backend.Work{}, func(ctx context.Context, o *op) (*payoutTask, error) {
-		return o.beginTask(ctx, keptAnswer{project: p.id, key: key, request: request, now: o.now}, begin)
+		return o.beginTask(ctx, kept.at(o.now), begin)
 	})
 	if err != nil {
 		back()

@@ -35,22 +35,19 @@ func (p *Project) MergeReferrals(ctx context.Context, id, from int64) (*Referral
 func (p *Project) MergeReferralsOnce(
 	ctx context.Context, call Idempotency, id, from int64, answer func(*Referral) Answer,
 ) (given Answer, replayed bool, err error) {
-	key, request, err := call.digests(p.id)
+	kept, err := call.keeping(p.id)
 	if err != nil {
 		return Answer{}, false, err
 	}
-	keptAt := func(o *op) keptAnswer {
-		return keptAnswer{project: o.project, key: key, request: request, now: o.now}
-	}
 	err = p.write(ctx, "merging referrals", func(ctx context.Context, o *op) error {
-		given, replayed, err = keptAt(o).find(ctx, o.Tx)
+		given, replayed, err = kept.at(o.now).find(ctx, o.Tx)
 		return err
 	})
 	if err != nil || replayed {
 		return given, replayed, err
 	}
 	err = p.mergeReferrals(ctx, id, from, func(ctx context.Context, o *op, done *Referral) error {
-		given, err = keptAt(o).keep(ctx, o.Tx, answer(done))
+		given, err = kept.at(o.now).keep(ctx, o.Tx, answer(done))
 		return err
 	})
 	return given, false, err

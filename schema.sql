@@ -428,7 +428,8 @@ CREATE TABLE refgrow_api_keys (
 ) STRICT;
 
 -- Answers of calls with an Idempotency-Key. key_hash covers the caller and the
--- key, request_hash the path and the body.
+-- key, request_hash the path and the body, caller_hash the caller. made_id is what the
+-- call made.
 CREATE TABLE refgrow_idempotency (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     project_id   INTEGER NOT NULL,
@@ -436,7 +437,9 @@ CREATE TABLE refgrow_idempotency (
     request_hash BLOB NOT NULL,
     status       INTEGER NOT NULL,
     body         BLOB NOT NULL,
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    caller_hash  INTEGER,
+    made_id      INTEGER
 ) STRICT;
 
 CREATE UNIQUE INDEX refgrow_idempotency_by_key ON refgrow_idempotency (key_hash);

@@ -389,9 +389,11 @@
 // for byte, get the same answer, byte for byte, for 24 hours, with
 // Idempotent-Replayed: true. A body that is invalid by itself is 400 even if the key
 // was used with another one. An answer that shows a secret is not kept: the same call
-// again is 409, with the id of the webhook as id, and makes no other one. Nor is one of
-// more than 256 KiB: the same call again is 409 and does nothing. A preview is worked out
-// anew each time.
+// again is 409, with the id of the webhook as id, and makes no other one. A preview is
+// worked out anew each time. Of the answers to a key 64 MiB are kept, of which the oldest
+// go first. A call whose answer went does nothing when it is sent again, and is answered
+// with what it had made or changed, as that is now; where nothing shows that, it is 409,
+// with its id if there is one.
 //
 // # Limits
 //

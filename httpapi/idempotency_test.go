@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -254,4 +255,73 @@ var validBodies = map[string]string{
 	"/webhooks": `{"url": "https://example.com/"}`, "/webhooks/{id}/test": `{}`, "/webhooks/{id}/rotate": `{}`,
 	"/webhooks/{id}/replay": `{"since": "2026-01-01"}`, "/clicks": `{"referral_code": "JANE"}`,
 	"/affiliates/{email}/erase": `{}`, "/referrals/{email}/erase": `{}`,
+}
+
+// Of each caller the newest answers are kept. A call whose answer went is not done again,
+// and shows what it had made or changed as it is now.
+func TestForgottenAnswers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 64 MiB")
+	}
+	t.Parallel()
+	w := setup(t, refgrow.Settings{Commission: refgrow.Percent("20")}, noLimit)
+	calls := []struct{ path, body string }{
+		{"/affiliates", `{"email": "jane@example.com", "referral_code": "JANE"}`},
+		{"/referrals", `{"email": "carl@example.com", "affiliate_id": 1}`},
+		{"/referrals", `{"email": "dora@example.com"}`},
+		{"/coupons", `{"affiliate_id": 1, "coupon_code": "SAVE"}`},
+		{"/conversions", `{"type": "purchase", "email": "carl@example.com", "base_value": 50, "reference": "in_1"}`},
+		{"/refunds", `{"reference": "in_1", "amount": 10}`},
+		{"/conversions/1/refund", `{"amount": 5}`},
+		{"/conversions/1/undo-refund", `{"amount": 5}`},
+		{"/referrals/1/merge", `{"from": 2}`},
+		{"/adjustments", `{"affiliate_id": 1, "amount": 2, "note": "a bonus"}`},
+		{"/payouts", `{}`},
+		{"/payouts/1/pay", `{"external_reference": "P-1"}`},
+		{"/payouts/1/return", `{"note": "unclaimed"}`},
+	}
+	send := func(i int) reply {
+		t.Helper()
+		return w.do(t, "POST", calls[i].path, calls[i].body, "Idempotency-Key", fmt.Sprint("call ", i))
+	}
+	first := make([]reply, len(calls))
+	for i := range calls {
+		first[i] = send(i)
+		if first[i].status/100 != 2 {
+			t.Fatalf("%s: %d %s", calls[i].path, first[i].status, first[i].body)
+		}
+	}
+	w.fillAnswers(t)
+	before := w.dump(t)
+	for i, call := range calls {
+		again := send(i)
+		switch {
+		case call.path == "/adjustments" || i == 2: // nothing shows one entry, or who was merged since
+			if again.status != 409 || !strings.Contains(string(again.body), `"id":`) {
+				t.Errorf("%s: %d %s", call.path, again.status, again.body)
+			}
+		case again.status != first[i].status || again.header.Get("Idempotent-Replayed") != "true":
+			t.Errorf("%s: %d %s", call.path, again.status, again.body)
+		case call.path != "/payouts" && again.data()["id"] != first[i].data()["id"]:
+			t.Errorf("%s: %s, but at first it was %s", call.path, again.body, first[i].body)
+		}
+	}
+	if after := w.dump(t); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// fillAnswers stores as much as is kept of the answers to a caller, after what there is.
+func (w *world) fillAnswers(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	body := make([]byte, refgrow.MaxAnswer)
+	for i := range refgrow.MaxAnswers/refgrow.MaxAnswer + 1 {
+		call := refgrow.Idempotency{Caller: "key:1", Key: fmt.Sprint("filling ", i), Request: []byte("x")}
+		_, _, err := w.shop.Once(ctx, call, func(*refgrow.Project) (refgrow.Answer, error) {
+			return refgrow.Answer{Status: 200, Body: body}, nil
+		})
+		must(t, err)
+	}
+	must(t, w.engine.Upkeep(ctx))
 }

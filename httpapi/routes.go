@@ -90,6 +90,24 @@ type route struct {
 	judge           judge
 }
 
+// shown is the pattern of the GET that shows what a POST has made or changed, "" if there
+// is none.
+func (r *route) shown() string {
+	switch {
+	case r.pattern == "/refunds", strings.HasPrefix(r.pattern, "/conversions"):
+		return "/conversions/{id}"
+	case strings.HasPrefix(r.pattern, "/affiliates"):
+		return "/affiliates/{email}"
+	case strings.HasPrefix(r.pattern, "/referrals"):
+		return "/referrals/{email}"
+	case r.pattern == "/coupons":
+		return "/coupons/{id}"
+	case strings.HasPrefix(r.pattern, "/payouts/{id}/"):
+		return "/payouts/{id}"
+	}
+	return ""
+}
+
 // A router finds the route of a request.
 type router struct {
 	routes []route

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,9 @@ type answer struct {
 	// secretOf is the id of the thing whose secret is in the body, or 0. With an
 	// Idempotency-Key only the id is kept.
 	secretOf int64
+	// of is the id of what a call with an Idempotency-Key made or changed, where its answer
+	// is not kept any more.
+	of int64
 	// pages writes the body of a long answer, page by page. It is not kept for an
 	// Idempotency-Key.
 	pages func(io.Writer) error
@@ -45,11 +49,28 @@ type answer struct {
 
 // kept is the answer as it is kept for an Idempotency-Key.
 func (a answer) kept() refgrow.Answer {
-	return refgrow.Answer{Status: a.status, Body: a.body, SecretOf: a.secretOf}
+	return refgrow.Answer{Status: a.status, Body: a.body, SecretOf: a.secretOf, ID: shownID(a.body)}
 }
 
 // again is an answer that was kept.
-func again(kept refgrow.Answer) answer { return answer{status: kept.Status, body: kept.Body} }
+func again(kept refgrow.Answer) answer {
+	return answer{status: kept.Status, body: kept.Body, of: kept.ID}
+}
+
+// shownID is the id of the one thing that an answer shows, 0 if it shows none or several:
+// every form of a thing begins with it.
+func shownID(body []byte) int64 {
+	rest, ok := bytes.CutPrefix(body, []byte(`{"success":true,"data":{"id":`))
+	if !ok {
+		return 0
+	}
+	digits, _, _ := bytes.Cut(rest, []byte(","))
+	id, err := strconv.ParseInt(string(bytes.Trim(digits, `"`)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
 
 func noContent() answer { return answer{status: http.StatusNoContent} }
 
@@ -198,9 +219,31 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 		return answer{}, err
 	}
 	done, replayed, err := c.doOnce(c.request.Context(), id, todo)
+	if replayed && err != nil && done.of != 0 && c.route.shown() != "" {
+		if now, gone := c.shown(done); gone == nil {
+			done, err = now, nil
+		}
+	}
 	if replayed && err == nil {
 		h.Set("Idempotent-Replayed", "true")
 	}
+	return done, err
+}
+
+// shown is an answer that is not kept any more: what the call made or changed is shown as
+// it is now.
+func (c *call) shown(gone answer) (answer, error) {
+	at := slices.IndexFunc(c.router.routes, func(r route) bool {
+		return r.method == http.MethodGet && r.pattern == c.route.shown()
+	})
+	look := *c
+	look.route, look.value, look.raw = &c.router.routes[at], strconv.FormatInt(gone.of, 10), ""
+	todo, err := look.route.judge(&look)
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := todo(c.request.Context(), c.caller.project)
+	done.status = gone.status
 	return done, err
 }
 

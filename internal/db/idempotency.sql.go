@@ -23,11 +23,22 @@ func (q *Queries) DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) erro
 	return err
 }
 
+const forgetAnswers = `-- name: ForgetAnswers :exec
+UPDATE refgrow_idempotency SET status = -1000 - status, body = X''
+WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND status >= 0
+`
+
+// Forgets answers, but not that their calls were done. Negative statuses say what is not kept.
+func (q *Queries) ForgetAnswers(ctx context.Context, ids string) error {
+	_, err := q.db.ExecContext(ctx, forgetAnswers, ids)
+	return err
+}
+
 const getAnswer = `-- name: GetAnswer :one
-SELECT a.request_hash, a.status, a.body, a.created_at FROM refgrow_idempotency a
+SELECT a.request_hash, a.status, a.body, a.created_at, a.made_id FROM refgrow_idempotency a
 WHERE a.key_hash = ?1 AND a.project_id = ?2
 UNION ALL
-SELECT t.request_hash, -2, X'', t.created_at FROM refgrow_payout_tasks t
+SELECT t.request_hash, -2, X'', t.created_at, NULL FROM refgrow_payout_tasks t
 WHERE t.key_hash = ?1 AND t.project_id = ?2
 `
 
@@ -41,6 +52,7 @@ type GetAnswerRow struct {
 	Status      int64
 	Body        []byte
 	CreatedAt   int64
+	MadeID      *int64
 }
 
 func (q *Queries) GetAnswer(ctx context.Context, arg GetAnswerParams) (GetAnswerRow, error) {
@@ -51,13 +63,14 @@ func (q *Queries) GetAnswer(ctx context.Context, arg GetAnswerParams) (GetAnswer
 		&i.Status,
 		&i.Body,
 		&i.CreatedAt,
+		&i.MadeID,
 	)
 	return i, err
 }
 
 const insertAnswer = `-- name: InsertAnswer :exec
-INSERT INTO refgrow_idempotency (project_id, key_hash, request_hash, status, body, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+INSERT INTO refgrow_idempotency (project_id, key_hash, request_hash, status, body, created_at, caller_hash, made_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 `
 
 type InsertAnswerParams struct {
@@ -67,6 +80,8 @@ type InsertAnswerParams struct {
 	Status      int64
 	Body        []byte
 	CreatedAt   int64
+	CallerHash  *int64
+	MadeID      *int64
 }
 
 func (q *Queries) InsertAnswer(ctx context.Context, arg InsertAnswerParams) error {
@@ -77,8 +92,50 @@ func (q *Queries) InsertAnswer(ctx context.Context, arg InsertAnswerParams) erro
 		arg.Status,
 		arg.Body,
 		arg.CreatedAt,
+		arg.CallerHash,
+		arg.MadeID,
 	)
 	return err
+}
+
+const listAnswerLengths = `-- name: ListAnswerLengths :many
+SELECT a.id, a.caller_hash, CAST(LENGTH(a.body) AS INTEGER) AS bytes FROM refgrow_idempotency a
+WHERE a.id < ?1 ORDER BY a.id DESC LIMIT CAST(?2 AS INTEGER)
+`
+
+type ListAnswerLengthsParams struct {
+	BeforeID int64
+	AtMost   int64
+}
+
+type ListAnswerLengthsRow struct {
+	ID         int64
+	CallerHash *int64
+	Bytes      int64
+}
+
+// How long the answers of all callers are, the newest first.
+func (q *Queries) ListAnswerLengths(ctx context.Context, arg ListAnswerLengthsParams) ([]ListAnswerLengthsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listAnswerLengths, arg.BeforeID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListAnswerLengthsRow{}
+	for rows.Next() {
+		var i ListAnswerLengthsRow
+		if err := rows.Scan(&i.ID, &i.CallerHash, &i.Bytes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const pruneAnswers = `-- name: PruneAnswers :execrows

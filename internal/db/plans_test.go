@@ -125,6 +125,8 @@ var projectExceptions = map[string]string{
 	"LastDeliveryID":           "looking for copies ends at the last id there is",
 	"ListErasures":             "goes on with erasures of all projects",
 	"PruneAnswers":             "stored answers of all projects are pruned together",
+	"ListAnswerLengths":        "stored answers of all callers are added up together",
+	"ForgetAnswers":            "by ids that ListAnswerLengths found, of all callers",
 	"GetEvent":                 "a worker sends the events of all projects",
 	"GetLastEventID":           "an endpoint begins after all events there are",
 	"GetOutboxPosition":        "a worker sends the events of all projects",

@@ -120,6 +120,8 @@ type Querier interface {
 	FirstPurchase(ctx context.Context, arg FirstPurchaseParams) (int64, error)
 	// The signup of a customer, not one that goes with an affiliate that is being deleted.
 	FirstSignup(ctx context.Context, arg FirstSignupParams) (Conversion, error)
+	// Forgets answers, but not that their calls were done. Negative statuses say what is not kept.
+	ForgetAnswers(ctx context.Context, ids string) error
 	ForgetClicksOf(ctx context.Context, arg ForgetClicksOfParams) ([]ForgetClicksOfRow, error)
 	ForgetErrors(ctx context.Context, arg ForgetErrorsParams) error
 	ForgetFormerSecrets(ctx context.Context, now int64) error
@@ -233,6 +235,8 @@ type Querier interface {
 	ListAffiliatesInDeletion(ctx context.Context) ([]ListAffiliatesInDeletionRow, error)
 	// The affiliates that have an account in a currency.
 	ListAffiliatesWithAccount(ctx context.Context, arg ListAffiliatesWithAccountParams) ([]int64, error)
+	// How long the answers of all callers are, the newest first.
+	ListAnswerLengths(ctx context.Context, arg ListAnswerLengthsParams) ([]ListAnswerLengthsRow, error)
 	ListAnswersBetween(ctx context.Context, arg ListAnswersBetweenParams) ([]ListAnswersBetweenRow, error)
 	ListClocks(ctx context.Context) ([]ListClocksRow, error)
 	ListCodesOf(ctx context.Context, arg ListCodesOfParams) ([]string, error)

@@ -64,7 +64,7 @@ func storedOnce() map[string]string {
 			retired_codes.affiliate_id retired_codes.deleted_at retired_codes.project_id
 			merged_referrals.referral_id merged_referrals.into_id merged_referrals.project_id
 			refunds.amount refunds.taken refunds.undone_at refund_totals.amount refund_totals.told_at
-			idempotency.body claims.repeated`,
+			idempotency.body idempotency.made_id claims.repeated`,
 		"how far the sending is": `
 			deliveries.attempts deliveries.failures deliveries.leased_until deliveries.next_attempt_at
 			deliveries.replayed deliveries.response_status outbox.position webhooks.starts_after`,
@@ -72,7 +72,7 @@ func storedOnce() map[string]string {
 			payout_tasks.project_id payout_tasks.run_id payout_tasks.mark payout_tasks.done payout_tasks.refused`,
 		"random, or made of what is": `
 			address_keys.key api_keys.public_id api_keys.secret_check api_keys.secret_hash clicks.address
-			idempotency.key_hash idempotency.request_hash payout_tasks.key_hash retired_codes.hash
+			idempotency.caller_hash idempotency.key_hash idempotency.request_hash payout_tasks.key_hash retired_codes.hash
 			payout_tasks.request_hash webhooks.secret webhooks.former_secret`,
 	} {
 		for column := range strings.FieldsSeq(columns) {

@@ -595,7 +595,7 @@ var facts = map[string]string{
 	"payout_runs":      "id made_by",
 	"payout_tasks":     "id project_id key_hash request_hash run_id mark done refused created_at",
 	"api_keys":         "id name read_only created_at revoked_at",
-	"idempotency":      "id project_id key_hash request_hash status body created_at",
+	"idempotency":      "id project_id key_hash request_hash status body created_at caller_hash made_id",
 	"deletions":        "id project_id affiliate_id deleted_at totals",
 	"erasures":         "id project_id affiliate_id referral_id deletes names part mark_time mark last_answer last_event created_at",
 	"retired_codes":    "project_id hash affiliate_id deleted_at",
