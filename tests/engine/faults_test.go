@@ -29,6 +29,9 @@ type faults struct {
 	mu     sync.Mutex
 	left   int    // queries until the one that fails
 	failed string // its name
+
+	// begins is called before each transaction that writes, if it is not nil.
+	begins func()
 }
 
 // arm lets the nth query from now on fail, and none if n is 0.
@@ -47,6 +50,9 @@ func (f *faults) disarm() string {
 }
 
 func (f *faults) at(query string) error {
+	if query == "BEGIN IMMEDIATE" && f.begins != nil {
+		f.begins()
+	}
 	_, name, ok := strings.Cut(query, "-- name: ")
 	if !ok {
 		return nil // BEGIN, COMMIT and the like

@@ -109,3 +109,22 @@ func TestRefundOfAReturnIsUndone(t *testing.T) {
 	p.made("the run after it", p.run(refgrow.PayoutRunParams{}), payout.Amount.String()+" pending")
 	p.Verify()
 }
+
+// Of a payout that paid a single cent, that cent is to be paid again when it comes back.
+func TestReturnOfACent(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	jane := p.Affiliate("jane")
+	cent := money.MustParse("0.01 USD")
+	p.Record(refgrow.RecordConversionParams{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: cent, Value: cent})
+	p.adjust(jane, "0.01 USD")
+	payout := p.run(refgrow.PayoutRunParams{})[0]
+	p.pay(payout)
+	_, err := p.Shop.ReturnPayout(t.Context(), payout.ID, refgrow.ReturnPayoutParams{Note: "unclaimed"})
+	p.OK(err)
+	if b := p.Earnings(jane)[0]; b.Payable != money.MustParse("0.02 USD") || !b.Paid.IsZero() {
+		t.Errorf("the balance is %+v", b)
+	}
+	p.Verify()
+	p.made("the next run", p.run(refgrow.PayoutRunParams{}), "0.02 USD pending")
+}

@@ -1,22 +1,17 @@
 package engine_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/internal/shoptest"
 	"github.com/refgrow-go/refgrow/money"
-	"github.com/refgrow-go/refgrow/refgrowtest"
-	"github.com/refgrow-go/refgrow/sqlite"
 )
 
 // adjust grants a bonus, or makes a deduction.
@@ -204,109 +199,6 @@ func (p *program) payoutsOf(a *refgrow.Affiliate) (all []refgrow.Payout) {
 		all = append(all, payout)
 	}
 	return all
-}
-
-// Of twins with one key the second one waits, and makes none.
-func TestTwinsOfARun(t *testing.T) {
-	t.Parallel()
-	p := inOwnFileAtOnce(t, refgrow.Settings{})
-	for i := range 30 {
-		p.adjust(p.Affiliate(fmt.Sprint("aff", i)), "10.00 USD")
-	}
-	params := refgrow.PayoutRunParams{Idempotency: refgrow.Idempotency{Key: "twins"}}
-	results := make([]*refgrow.PayoutRunResult, 4)
-	var done sync.WaitGroup
-	for i := range results {
-		done.Go(func() {
-			result, err := p.Shop.MakePayoutRun(t.Context(), params)
-			if err != nil {
-				t.Error(err)
-			}
-			results[i] = result
-		})
-	}
-	done.Wait()
-	firsts := 0
-	for _, r := range results {
-		if !r.Replayed {
-			firsts++
-		}
-		if len(r.Payouts) != 30 || told(r) != told(results[0]) {
-			t.Errorf("a twin has %s", told(r))
-		}
-	}
-	if n, err := p.Shop.CountPayouts(t.Context(), refgrow.ListPayoutsParams{}); err != nil || n != 30 || firsts != 1 {
-		t.Errorf("%d payouts (%v), and %d firsts", n, err, firsts)
-	}
-	// Who waits for a twin can give up.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.Shop.MakePayoutRun(ctx, params); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	p.Verify()
-}
-
-// A twin in another process that lags behind passes no step which the other one has passed,
-// wherever it was held up: nobody is in a run twice, even with more to be paid by then.
-func TestTwinThatLags(t *testing.T) {
-	t.Parallel()
-	for heldUp, held := 1, true; held; heldUp++ {
-		path := refgrowtest.File(t)
-		database, err := sqlite.Open(t.Context(), path, sqlite.Options{Durability: sqlite.Normal})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { database.Close() })
-		p := programOn(t, database, shoptest.OpenApp(t, path, 1), refgrow.Settings{})
-		for i := range 3 {
-			p.adjust(p.Affiliate(fmt.Sprint("aff", i)), "10.00 USD")
-		}
-		// The twin is held up when it asks for the time that often.
-		var left atomic.Int64
-		waiting, goOn := make(chan struct{}), make(chan struct{})
-		other, err := refgrow.New(t.Context(), refgrow.SQLite(shoptest.OpenApp(t, path, 1)), refgrow.Config{Now: func() time.Time {
-			if left.Add(-1) == 0 {
-				close(waiting)
-				<-goOn
-			}
-			return p.Clock.Now()
-		}, Timeout: -1})
-		p.OK(err)
-		shop, err := other.Project(t.Context(), "shop")
-		p.OK(err)
-		params := refgrow.PayoutRunParams{Idempotency: refgrow.Idempotency{Key: "twins"}}
-		left.Store(int64(heldUp))
-		ended := make(chan error, 1)
-		go func() {
-			_, err := shop.MakePayoutRun(t.Context(), params)
-			ended <- err
-		}()
-		select {
-		case <-waiting:
-			// Where the twin is held up inside a transaction, this one gives up, and goes on
-			// afterwards.
-			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			_, _ = p.Shop.MakePayoutRun(short, params)
-			for id := range int64(3) {
-				_, _ = p.Shop.CreateAdjustment(short, refgrow.CreateAdjustmentParams{
-					AffiliateID: id + 1, Amount: money.MustParse("5.00 USD"), Note: "more",
-				})
-			}
-			cancel()
-			close(goOn)
-			p.OK(<-ended)
-		case err := <-ended:
-			p.OK(err)
-			held = false
-		}
-		result, err := p.Shop.MakePayoutRun(t.Context(), params)
-		p.OK(err)
-		if len(result.Payouts) != 3 || result.Run.Count != 3 {
-			t.Errorf("held up at %d, the run has %s", heldUp, told(result))
-		}
-		p.Verify()
-	}
 }
 
 // Many payouts with a key go on where they were interrupted, and what was refused stays

@@ -491,3 +491,43 @@ func TestEveryRuleIsListed(t *testing.T) {
 		t.Errorf("the rules are %+v (%v)", page.Items, err)
 	}
 }
+
+// What a payout took back of a sale that is still on hold is given again once the refund
+// is undone, also when further payouts were made in between.
+func TestWhatIsGivenAgainAfterAPayoutTookIt(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30})
+	jane := p.Affiliate("jane")
+	sale := p.sell(jane, "")
+	p.Update(sale, refgrow.UpdateConversionParams{Paid: new(true)})
+	p.refund(sale, "")
+	p.adjust(jane, "50.00 USD")
+	p.made("what the refund leaves", p.run(refgrow.PayoutRunParams{}), "30.00 USD pending")
+	p.pay(p.payoutsOf(jane)[0])
+	_, err := p.Shop.UndoRefund(t.Context(), sale.ID, refgrow.RefundConversionParams{})
+	p.OK(err)
+	for range 2 {
+		p.adjust(jane, "5.00 USD")
+		p.made("the bonus", p.run(refgrow.PayoutRunParams{}), "5.00 USD pending")
+		p.pay(p.payoutsOf(jane)[0])
+	}
+	p.Verify()
+	p.Clock.Advance(31 * 24 * time.Hour)
+	p.made("what is given again", p.run(refgrow.PayoutRunParams{}), "20.00 USD pending")
+	p.Verify()
+}
+
+// A payout of a preview was not made at any time, and says so.
+func TestPreviewedPayoutAsJSON(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	p.adjust(p.Affiliate("jane"), "5.00 USD")
+	preview, err := p.Shop.PreviewPayouts(t.Context(), refgrow.PayoutRunParams{})
+	p.OK(err)
+	const want = `{"id":null,"affiliate_id":1,"amount":5,"currency":"USD","status":"pending","entry_count":1,` +
+		`"cutoff":"2026-01-15T12:00:00.000Z","external_reference":null,"created_at":null,"paid_at":null,` +
+		`"canceled_at":null,"returned_at":null,"return_note":null,"run_id":null}`
+	if got := string(preview[0].AppendJSON(nil)); got != want {
+		t.Errorf("it is\n%s, but should be\n%s", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"math/big"
 	"slices"
 	"testing"
@@ -392,4 +393,27 @@ func TestCommissionsRoundHalfAwayFromZero(t *testing.T) {
 		p.earned(c.rate+" % of "+c.base, sale, c.want, refgrow.CommissionByRule)
 	}
 	p.Verify()
+}
+
+// By a rule that is damaged nothing is priced: the sale is refused, and nothing is written.
+func TestDamagedRulesPriceNothing(t *testing.T) {
+	t.Parallel()
+	for what, damage := range map[string]string{
+		"a currency":             "kind = 'fixed', amount = 100, currency = 'dollars'",
+		"no number of months":    "duration = 'months', duration_count = 0",
+		"a number without units": "duration = 'lifetime', duration_count = 3",
+	} {
+		p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+		jane := p.Affiliate("jane")
+		p.Exec("UPDATE refgrow_commission_rules SET " + damage)
+		_, err := p.Shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"),
+		})
+		if !errors.Is(err, refgrow.ErrDamaged) {
+			t.Errorf("%s: the error is %v", what, err)
+		}
+		if n := p.Count("SELECT COUNT(*) FROM refgrow_conversions"); n != 0 {
+			t.Errorf("%s: %d sales are recorded", what, n)
+		}
+	}
 }
