@@ -17,8 +17,8 @@ const deletionStep = 500
 // DeleteAffiliate permanently removes an affiliate and everything that belongs to it:
 // coupons, codes, referrals, conversions, payouts and the ledger; its overrides end.
 // Conversions of its customers that are credited to other affiliates stay, without the
-// customer. No copy remains either: events that name the affiliate or its customers are
-// emptied and not sent, stored answers that name them go (a repeated call gets
+// customer. No copy remains either: events about the affiliate or its customers are
+// emptied and not sent, in others erased-124 stands for its codes; stored answers that name them go (a repeated call gets
 // ErrConflict with CodeErased), and so do claims, and its codes in decisions on other
 // conversions. A record of the final balances remains. Hashes of its codes and slug
 // stay for CookieDays, in which they lead to nobody and nobody else gets them.
@@ -192,6 +192,11 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	}); err != nil {
 		return false, err
 	}
+	if err := o.NoteDeletedConversionsOf(ctx, db.NoteDeletedConversionsOfParams{
+		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,
+	}); err != nil {
+		return false, err
+	}
 	conversions, err := o.DeleteConversionsOf(ctx, db.DeleteConversionsOfParams{
 		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,
 	})
@@ -200,6 +205,15 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	}
 	for _, c := range conversions {
 		o.countType(ConversionType(c.Type), c.Paid == 1, -1)
+	}
+	gone, err := o.ListDeletedConversionsOf(ctx, db.ListDeletedConversionsOfParams{
+		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := o.forgetDeleted(ctx, gone); err != nil || len(gone) == deletionStep {
+		return false, err
 	}
 	if err := o.ForgetNotesOfCustomers(ctx, db.ForgetNotesOfCustomersParams{
 		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,

@@ -3,6 +3,7 @@ package refgrow
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -151,6 +152,9 @@ func (p *Project) DeleteConversion(ctx context.Context, id int64) error {
 			return err
 		}
 		o.countConversion(row, -1)
+		if err := o.noteDeleted(ctx, row, entries); err != nil {
+			return err
+		}
 		if err := o.DeleteRefunds(ctx, db.DeleteRefundsParams{ProjectID: o.project, ConversionID: id}); err != nil {
 			return err
 		}
@@ -161,6 +165,17 @@ func (p *Project) DeleteConversion(ctx context.Context, id int64) error {
 			return err
 		}
 		return o.emitGone(ctx, row)
+	})
+}
+
+// noteDeleted keeps whose a conversion was that is being deleted, if its entries say
+// something: when the customer is erased, their notes go too.
+func (o *op) noteDeleted(ctx context.Context, c *db.Conversion, entries []db.LedgerEntry) error {
+	if c.ReferralID == nil || !slices.ContainsFunc(entries, func(e db.LedgerEntry) bool { return e.Note != nil }) {
+		return nil
+	}
+	return o.NoteDeletedConversion(ctx, db.NoteDeletedConversionParams{
+		ProjectID: o.project, ConversionID: c.ID, ReferralID: *c.ReferralID,
 	})
 }
 

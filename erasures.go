@@ -14,14 +14,14 @@ import (
 
 // EraseAffiliate removes what names an affiliate and keeps the books: its email,
 // payout preferences, codes, slug and coupons; the notes of its entries and returned
-// payouts; its clicks, whose number stays; and each copy, in events (which are not sent
-// any more), stored answers, claims and decisions. Ledger, payouts and figures stay
-// under the id, and so do the app's own names for sales and the external references of
-// payments. The affiliate is inactive afterwards and in no payout run; its email is
-// erased-124@erased.invalid; its codes and coupons, with the payment providers' ids of
-// these, are shown as erased-124 or not at all, lead to nobody, and stay in use as
-// hashes. What is unpaid can be adjusted; every other change
-// of it is refused. No event tells of it.
+// payouts; its clicks, whose number stays; and each copy, in events (those about it are
+// not sent any more, in others erased-124 stands for its codes), stored answers, claims
+// and decisions. Ledger, payouts and figures stay under the id, and so do the app's own
+// names for sales and the external references of payments. The affiliate is inactive
+// afterwards and in no payout run; its email is erased-124@erased.invalid; its codes and
+// coupons, with the payment providers' ids of these, are shown as erased-124 or not at
+// all, lead to nobody, and stay in use as hashes. What is unpaid can be adjusted; every
+// other change of it is refused. No event tells of it.
 //
 // It is done in steps, the first of which removes the affiliate's own fields; what
 // cannot be done now is done by Upkeep, or when an engine starts. Erasing twice does no
@@ -179,8 +179,8 @@ func (p *Project) finishErasure(ctx context.Context, id int64) error {
 			err = p.eraseClicks(ctx, &job)
 		case erasure.Rows:
 			err = p.deleteRows(ctx, &job)
-		case erasure.Notes, erasure.Conversions, erasure.Claims, erasure.Answers, erasure.Events, erasure.AnswersAgain,
-			erasure.EventsAgain, erasure.Errors, erasure.Done:
+		case erasure.Notes, erasure.Conversions, erasure.ConversionsAgain, erasure.Claims, erasure.Answers, erasure.Events,
+			erasure.AnswersAgain, erasure.EventsAgain, erasure.Errors, erasure.Done:
 			err = p.eraseCopies(ctx, &job)
 		default:
 			err = p.eraseCopies(ctx, &job)
@@ -217,6 +217,7 @@ func (p *Project) eraseCopies(ctx context.Context, job *db.Erasure) error {
 	if err != nil {
 		return err
 	}
+	job.Names = found.Names
 	if found.Last {
 		erasure.Advance(job)
 	} else {
@@ -225,7 +226,6 @@ func (p *Project) eraseCopies(ctx context.Context, job *db.Erasure) error {
 	if found.Empty() {
 		return nil
 	}
-	job.Names = found.Names
 	return p.write(ctx, "removing copies", func(ctx context.Context, o *op) error {
 		for _, email := range found.Claims {
 			if err := o.dropClaim(ctx, email); err != nil {
@@ -256,6 +256,15 @@ func (p *Project) eraseCustomer(ctx context.Context, job *db.Erasure) error {
 // customerStep removes what is personal in the next conversions of a customer and, if
 // the customer is being deleted, the customer with the last of them.
 func (o *op) customerStep(ctx context.Context, job *db.Erasure) error {
+	gone, err := o.ListDeletedConversions(ctx, db.ListDeletedConversionsParams{
+		ProjectID: o.project, ReferralID: *job.ReferralID, AtMost: customerStep,
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.forgetDeleted(ctx, gone); err != nil || len(gone) == customerStep {
+		return err
+	}
 	rows, err := o.ListConversionIDsOfReferral(ctx, db.ListConversionIDsOfReferralParams{
 		ProjectID: o.project, ReferralID: *job.ReferralID,
 		AfterTime: job.MarkTime, AfterID: job.Mark, AtMost: customerStep,
@@ -301,6 +310,19 @@ func (o *op) forgetCustomer(ctx context.Context, job *db.Erasure, conversions st
 		return nil
 	}
 	return o.DetachConversions(ctx, db.DetachConversionsParams{ProjectID: o.project, IDs: conversions})
+}
+
+// forgetDeleted removes the notes of entries of conversions that are deleted, and whose
+// these were.
+func (o *op) forgetDeleted(ctx context.Context, conversions []int64) error {
+	if len(conversions) == 0 {
+		return nil
+	}
+	ids := stored.IDs(conversions)
+	if err := o.ForgetNotes(ctx, db.ForgetNotesParams{ProjectID: o.project, IDs: ids}); err != nil {
+		return err
+	}
+	return o.DeleteDeletedConversions(ctx, db.DeleteDeletedConversionsParams{ProjectID: o.project, IDs: ids})
 }
 
 // removeReferral deletes the row of a customer that no conversion has any more.

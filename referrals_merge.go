@@ -119,6 +119,11 @@ func (o *op) mergeStep(ctx context.Context, id, from int64) (*Referral, error) {
 	if err := o.Tx.DeleteReferral(ctx, db.DeleteReferralParams{ProjectID: o.project, ReferralID: from}); err != nil {
 		return nil, err
 	}
+	if err := o.MoveDeletedConversions(ctx, db.MoveDeletedConversionsParams{
+		ProjectID: o.project, ReferralID: from, IntoID: id,
+	}); err != nil {
+		return nil, err
+	}
 	if err := o.noteMerged(ctx, id, from); err != nil {
 		return nil, err
 	}

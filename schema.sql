@@ -289,7 +289,10 @@ WHEN NEW.note IS NOT NULL OR NEW.id <> OLD.id OR NEW.project_id <> OLD.project_i
     OR NOT EXISTS (
         SELECT 1 FROM refgrow_erasures x WHERE x.project_id = OLD.project_id AND (x.affiliate_id = OLD.affiliate_id
             OR EXISTS (SELECT 1 FROM refgrow_conversions c JOIN refgrow_referrals r ON r.id = c.referral_id
-                WHERE c.id = OLD.conversion_id AND (r.id = x.referral_id OR x.deletes = 1 AND r.affiliate_id = x.affiliate_id))))
+                WHERE c.id = OLD.conversion_id AND (r.id = x.referral_id OR x.deletes = 1 AND r.affiliate_id = x.affiliate_id))
+            OR EXISTS (SELECT 1 FROM refgrow_deleted_conversions d JOIN refgrow_referrals r ON r.id = d.referral_id
+                WHERE d.conversion_id = OLD.conversion_id
+                    AND (r.id = x.referral_id OR x.deletes = 1 AND r.affiliate_id = x.affiliate_id))))
 BEGIN
     SELECT RAISE(ABORT, 'a ledger entry is never changed');
 END;
@@ -493,6 +496,16 @@ CREATE TABLE refgrow_merged_referrals (
 ) STRICT;
 
 CREATE INDEX refgrow_merged_referrals_by_customer ON refgrow_merged_referrals (into_id);
+
+-- Whose the conversions were that are deleted, where their entries may have notes about the
+-- customer.
+CREATE TABLE refgrow_deleted_conversions (
+    conversion_id INTEGER PRIMARY KEY,
+    project_id    INTEGER NOT NULL,
+    referral_id   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX refgrow_deleted_conversions_by_customer ON refgrow_deleted_conversions (referral_id);
 
 -- Emails and names of the app's own from before they had one form, until the engine has
 -- brought them to it. One whose form another row has stays as it is, and here.

@@ -140,7 +140,7 @@ func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptRes
 		return outbox.Result{
 			DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
 			Outcome: outbox.Outcome(result.Outcome), RetryAt: stored.Millis(result.RetryAt),
-			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError),
+			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError), Sent: a.Body,
 		}.Finish(ctx, tx, e.millis())
 	})
 }

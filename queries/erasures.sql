@@ -52,8 +52,41 @@ WHERE into_id = CAST(@referral_id AS INTEGER) AND project_id = @project_id;
 -- name: ListMergedInto :many
 SELECT referral_id FROM refgrow_merged_referrals WHERE into_id = @into_id AND project_id = @project_id ORDER BY referral_id;
 
--- name: DeleteMergedInto :exec
-DELETE FROM refgrow_merged_referrals WHERE into_id = @into_id AND project_id = @project_id;
+-- name: GetMerged :one
+SELECT into_id FROM refgrow_merged_referrals WHERE referral_id = @referral_id AND project_id = @project_id;
+
+-- Whose a conversion was that is being deleted, and whose entries have notes.
+-- name: NoteDeletedConversion :exec
+INSERT INTO refgrow_deleted_conversions (conversion_id, project_id, referral_id) VALUES (@conversion_id, @project_id, @referral_id);
+
+-- The same of the next conversions of an affiliate that is being deleted, as far as entries
+-- of them in other accounts have notes.
+-- name: NoteDeletedConversionsOf :exec
+INSERT INTO refgrow_deleted_conversions (conversion_id, project_id, referral_id)
+SELECT c.id, c.project_id, c.referral_id FROM refgrow_conversions c
+WHERE c.referral_id IS NOT NULL AND +c.project_id = CAST(@project_id AS INTEGER) AND c.id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
+    AND EXISTS (SELECT 1 FROM refgrow_ledger_entries e
+        WHERE e.conversion_id = c.id AND e.note IS NOT NULL AND e.affiliate_id <> CAST(@affiliate_id AS INTEGER));
+
+-- name: MoveDeletedConversions :exec
+UPDATE refgrow_deleted_conversions SET referral_id = CAST(@into_id AS INTEGER)
+WHERE referral_id = CAST(@referral_id AS INTEGER) AND +project_id = @project_id;
+
+-- name: ListDeletedConversions :many
+SELECT conversion_id FROM refgrow_deleted_conversions
+WHERE referral_id = @referral_id AND +project_id = @project_id ORDER BY conversion_id LIMIT CAST(@at_most AS INTEGER);
+
+-- Those of the next customers of an affiliate.
+-- name: ListDeletedConversionsOf :many
+SELECT d.conversion_id FROM refgrow_deleted_conversions d
+WHERE +d.project_id = CAST(@project_id AS INTEGER) AND d.referral_id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
+LIMIT CAST(@at_most AS INTEGER);
+
+-- name: DeleteDeletedConversions :exec
+DELETE FROM refgrow_deleted_conversions
+WHERE conversion_id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- The last one of the next conversions of the project, by time.
 -- name: PassConversions :one
@@ -96,28 +129,30 @@ UPDATE refgrow_idempotency SET status = CAST(@status AS INTEGER), body = X''
 WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- Events that are about the affiliate or one of the customers, or about a customer of a
--- deleted affiliate, which may be gone by now; and those in whose data one of the words
--- is: these may name the person.
+-- deleted affiliate, who may be gone by now; a customer who was merged is the one into
+-- whom. And those in whose data one of the words is: these may name the person.
 -- name: FindEventsNaming :many
 SELECT e.id, e.lane, e.data, CAST(
     COALESCE(e.affiliate_id = CAST(@affiliate_id AS INTEGER), 0)
     OR COALESCE(e.referral_id IN (SELECT value FROM json_each(CAST(@referral_ids AS TEXT))), 0)
-    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = CAST(@customers_of AS INTEGER))
+    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(@customers_of AS INTEGER))
     OR (e.id > CAST(@gone_after AS INTEGER) AND e.referral_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-        AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id))
+        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
     AS INTEGER) AS party
 FROM refgrow_events e
 WHERE e.id > CAST(@after_id AS INTEGER) AND e.id <= CAST(@to_id AS INTEGER) AND +e.project_id = CAST(@project_id AS INTEGER)
     AND e.kind <> 'erased' AND (
     e.affiliate_id = CAST(@affiliate_id AS INTEGER)
     OR e.referral_id IN (SELECT value FROM json_each(CAST(@referral_ids AS TEXT)))
-    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = CAST(@customers_of AS INTEGER))
+    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(@customers_of AS INTEGER))
     OR (e.id > CAST(@gone_after AS INTEGER) AND e.referral_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-        AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id))
+        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
     OR EXISTS (SELECT 1 FROM json_each(CAST(@words AS TEXT)) j WHERE instr(lower(e.data), j.value) > 0))
 ORDER BY e.id LIMIT CAST(@at_most AS INTEGER);
+
+-- An event of somebody else's, in which something else stands for the person now.
+-- name: ChangeEvent :exec
+UPDATE refgrow_events SET data = @data WHERE id = @event_id AND +project_id = @project_id AND kind <> 'erased';
 
 -- An event says nothing any more, and nothing is sent for it.
 -- name: EmptyEvents :exec
@@ -132,12 +167,12 @@ UPDATE refgrow_deliveries
 SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, response_status = NULL, error = NULL, ended_at = @ended_at
 WHERE webhook_id = @webhook_id AND lane = @lane AND event_id = @event_id AND status = 'pending' AND +project_id = @project_id;
 
--- What endpoints answered to events that say nothing any more: an answer may repeat
--- what it was sent.
+-- What endpoints answered to events that say nothing any more, or in which something else
+-- stands for the person now: an answer may repeat what it was sent.
 -- name: FindErrorsOfErased :many
 SELECT d.id FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
 WHERE d.id > CAST(@after_id AS INTEGER) AND d.id <= CAST(@to_id AS INTEGER) AND +d.project_id = @project_id AND d.error IS NOT NULL
-    AND e.kind = 'erased'
+    AND (e.kind = 'erased' OR instr(e.data, CAST(@shown AS TEXT)) > 0)
 ORDER BY d.id LIMIT CAST(@at_most AS INTEGER);
 
 -- name: LastDeliveryID :one
@@ -154,10 +189,8 @@ SELECT CAST(EXISTS (
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
-        OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND (
-            EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = x.affiliate_id)
-            OR NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-                AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id)))
+        OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS NOT x.affiliate_id))
 ) AS INTEGER) AS found;
 
 -- Entries of conversions of a customer, or of the customers of a deleted affiliate, may

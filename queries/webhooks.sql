@@ -163,7 +163,7 @@ WHERE id = (
     AND next_attempt_at IS NULL;
 
 -- name: GetDeliveryOfWorker :one
-SELECT lane, created_at FROM refgrow_deliveries WHERE id = @delivery_id;
+SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = @delivery_id;
 
 -- name: NoteSuccess :exec
 UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(@now AS INTEGER)) WHERE id = @webhook_id;

@@ -38,6 +38,37 @@ func (q *Queries) CancelDeliveriesOf(ctx context.Context, arg CancelDeliveriesOf
 	return result.RowsAffected()
 }
 
+const changeEvent = `-- name: ChangeEvent :exec
+UPDATE refgrow_events SET data = ?1 WHERE id = ?2 AND +project_id = ?3 AND kind <> 'erased'
+`
+
+type ChangeEventParams struct {
+	Data      string
+	EventID   int64
+	ProjectID int64
+}
+
+// An event of somebody else's, in which something else stands for the person now.
+func (q *Queries) ChangeEvent(ctx context.Context, arg ChangeEventParams) error {
+	_, err := q.db.ExecContext(ctx, changeEvent, arg.Data, arg.EventID, arg.ProjectID)
+	return err
+}
+
+const deleteDeletedConversions = `-- name: DeleteDeletedConversions :exec
+DELETE FROM refgrow_deleted_conversions
+WHERE conversion_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+`
+
+type DeleteDeletedConversionsParams struct {
+	IDs       string
+	ProjectID int64
+}
+
+func (q *Queries) DeleteDeletedConversions(ctx context.Context, arg DeleteDeletedConversionsParams) error {
+	_, err := q.db.ExecContext(ctx, deleteDeletedConversions, arg.IDs, arg.ProjectID)
+	return err
+}
+
 const deleteErasure = `-- name: DeleteErasure :exec
 DELETE FROM refgrow_erasures WHERE id = ?1 AND project_id = ?2
 `
@@ -49,20 +80,6 @@ type DeleteErasureParams struct {
 
 func (q *Queries) DeleteErasure(ctx context.Context, arg DeleteErasureParams) error {
 	_, err := q.db.ExecContext(ctx, deleteErasure, arg.ErasureID, arg.ProjectID)
-	return err
-}
-
-const deleteMergedInto = `-- name: DeleteMergedInto :exec
-DELETE FROM refgrow_merged_referrals WHERE into_id = ?1 AND project_id = ?2
-`
-
-type DeleteMergedIntoParams struct {
-	IntoID    int64
-	ProjectID int64
-}
-
-func (q *Queries) DeleteMergedInto(ctx context.Context, arg DeleteMergedIntoParams) error {
-	_, err := q.db.ExecContext(ctx, deleteMergedInto, arg.IntoID, arg.ProjectID)
 	return err
 }
 
@@ -278,24 +295,26 @@ func (q *Queries) FindConversionsNaming(ctx context.Context, arg FindConversions
 const findErrorsOfErased = `-- name: FindErrorsOfErased :many
 SELECT d.id FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
 WHERE d.id > CAST(?1 AS INTEGER) AND d.id <= CAST(?2 AS INTEGER) AND +d.project_id = ?3 AND d.error IS NOT NULL
-    AND e.kind = 'erased'
-ORDER BY d.id LIMIT CAST(?4 AS INTEGER)
+    AND (e.kind = 'erased' OR instr(e.data, CAST(?4 AS TEXT)) > 0)
+ORDER BY d.id LIMIT CAST(?5 AS INTEGER)
 `
 
 type FindErrorsOfErasedParams struct {
 	AfterID   int64
 	ToID      int64
 	ProjectID int64
+	Shown     string
 	AtMost    int64
 }
 
-// What endpoints answered to events that say nothing any more: an answer may repeat
-// what it was sent.
+// What endpoints answered to events that say nothing any more, or in which something else
+// stands for the person now: an answer may repeat what it was sent.
 func (q *Queries) FindErrorsOfErased(ctx context.Context, arg FindErrorsOfErasedParams) ([]int64, error) {
 	rows, err := q.db.QueryContext(ctx, findErrorsOfErased,
 		arg.AfterID,
 		arg.ToID,
 		arg.ProjectID,
+		arg.Shown,
 		arg.AtMost,
 	)
 	if err != nil {
@@ -323,20 +342,18 @@ const findEventsNaming = `-- name: FindEventsNaming :many
 SELECT e.id, e.lane, e.data, CAST(
     COALESCE(e.affiliate_id = CAST(?1 AS INTEGER), 0)
     OR COALESCE(e.referral_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))), 0)
-    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = CAST(?3 AS INTEGER))
+    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(?3 AS INTEGER))
     OR (e.id > CAST(?4 AS INTEGER) AND e.referral_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-        AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id))
+        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
     AS INTEGER) AS party
 FROM refgrow_events e
 WHERE e.id > CAST(?5 AS INTEGER) AND e.id <= CAST(?6 AS INTEGER) AND +e.project_id = CAST(?7 AS INTEGER)
     AND e.kind <> 'erased' AND (
     e.affiliate_id = CAST(?1 AS INTEGER)
     OR e.referral_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT)))
-    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = CAST(?3 AS INTEGER))
+    OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(?3 AS INTEGER))
     OR (e.id > CAST(?4 AS INTEGER) AND e.referral_id IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-        AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id))
+        AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
     OR EXISTS (SELECT 1 FROM json_each(CAST(?8 AS TEXT)) j WHERE instr(lower(e.data), j.value) > 0))
 ORDER BY e.id LIMIT CAST(?9 AS INTEGER)
 `
@@ -361,8 +378,8 @@ type FindEventsNamingRow struct {
 }
 
 // Events that are about the affiliate or one of the customers, or about a customer of a
-// deleted affiliate, which may be gone by now; and those in whose data one of the words
-// is: these may name the person.
+// deleted affiliate, who may be gone by now; a customer who was merged is the one into
+// whom. And those in whose data one of the words is: these may name the person.
 func (q *Queries) FindEventsNaming(ctx context.Context, arg FindEventsNamingParams) ([]FindEventsNamingRow, error) {
 	rows, err := q.db.QueryContext(ctx, findEventsNaming,
 		arg.AffiliateID,
@@ -624,6 +641,22 @@ func (q *Queries) GetErasureOfReferral(ctx context.Context, arg GetErasureOfRefe
 	return id, err
 }
 
+const getMerged = `-- name: GetMerged :one
+SELECT into_id FROM refgrow_merged_referrals WHERE referral_id = ?1 AND project_id = ?2
+`
+
+type GetMergedParams struct {
+	ReferralID int64
+	ProjectID  int64
+}
+
+func (q *Queries) GetMerged(ctx context.Context, arg GetMergedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getMerged, arg.ReferralID, arg.ProjectID)
+	var into_id int64
+	err := row.Scan(&into_id)
+	return into_id, err
+}
+
 const getRetiredCode = `-- name: GetRetiredCode :one
 SELECT affiliate_id, deleted_at FROM refgrow_retired_codes WHERE project_id = ?1 AND hash = ?2
 `
@@ -685,10 +718,8 @@ SELECT CAST(EXISTS (
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
-        OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND (
-            EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id AND r.affiliate_id = x.affiliate_id)
-            OR NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = e.referral_id)
-                AND NOT EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id)))
+        OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS NOT x.affiliate_id))
 ) AS INTEGER) AS found
 `
 
@@ -849,6 +880,77 @@ func (q *Queries) ListConversionIDsOfReferral(ctx context.Context, arg ListConve
 	return items, nil
 }
 
+const listDeletedConversions = `-- name: ListDeletedConversions :many
+SELECT conversion_id FROM refgrow_deleted_conversions
+WHERE referral_id = ?1 AND +project_id = ?2 ORDER BY conversion_id LIMIT CAST(?3 AS INTEGER)
+`
+
+type ListDeletedConversionsParams struct {
+	ReferralID int64
+	ProjectID  int64
+	AtMost     int64
+}
+
+func (q *Queries) ListDeletedConversions(ctx context.Context, arg ListDeletedConversionsParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listDeletedConversions, arg.ReferralID, arg.ProjectID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var conversion_id int64
+		if err := rows.Scan(&conversion_id); err != nil {
+			return nil, err
+		}
+		items = append(items, conversion_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDeletedConversionsOf = `-- name: ListDeletedConversionsOf :many
+SELECT d.conversion_id FROM refgrow_deleted_conversions d
+WHERE +d.project_id = CAST(?1 AS INTEGER) AND d.referral_id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+LIMIT CAST(?3 AS INTEGER)
+`
+
+type ListDeletedConversionsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+// Those of the next customers of an affiliate.
+func (q *Queries) ListDeletedConversionsOf(ctx context.Context, arg ListDeletedConversionsOfParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listDeletedConversionsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var conversion_id int64
+		if err := rows.Scan(&conversion_id); err != nil {
+			return nil, err
+		}
+		items = append(items, conversion_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listErasures = `-- name: ListErasures :many
 SELECT id, project_id, affiliate_id, referral_id, deletes, names, part, mark_time, mark, last_answer, last_event, created_at FROM refgrow_erasures ORDER BY id
 `
@@ -921,6 +1023,22 @@ func (q *Queries) ListMergedInto(ctx context.Context, arg ListMergedIntoParams) 
 	return items, nil
 }
 
+const moveDeletedConversions = `-- name: MoveDeletedConversions :exec
+UPDATE refgrow_deleted_conversions SET referral_id = CAST(?1 AS INTEGER)
+WHERE referral_id = CAST(?2 AS INTEGER) AND +project_id = ?3
+`
+
+type MoveDeletedConversionsParams struct {
+	IntoID     int64
+	ReferralID int64
+	ProjectID  int64
+}
+
+func (q *Queries) MoveDeletedConversions(ctx context.Context, arg MoveDeletedConversionsParams) error {
+	_, err := q.db.ExecContext(ctx, moveDeletedConversions, arg.IntoID, arg.ReferralID, arg.ProjectID)
+	return err
+}
+
 const moveErasure = `-- name: MoveErasure :exec
 UPDATE refgrow_erasures SET part = ?1, mark_time = ?2, mark = ?3, names = ?4 WHERE id = ?5 AND project_id = ?6
 `
@@ -959,6 +1077,44 @@ type MoveMergedParams struct {
 
 func (q *Queries) MoveMerged(ctx context.Context, arg MoveMergedParams) error {
 	_, err := q.db.ExecContext(ctx, moveMerged, arg.IntoID, arg.ReferralID, arg.ProjectID)
+	return err
+}
+
+const noteDeletedConversion = `-- name: NoteDeletedConversion :exec
+INSERT INTO refgrow_deleted_conversions (conversion_id, project_id, referral_id) VALUES (?1, ?2, ?3)
+`
+
+type NoteDeletedConversionParams struct {
+	ConversionID int64
+	ProjectID    int64
+	ReferralID   int64
+}
+
+// Whose a conversion was that is being deleted, and whose entries have notes.
+func (q *Queries) NoteDeletedConversion(ctx context.Context, arg NoteDeletedConversionParams) error {
+	_, err := q.db.ExecContext(ctx, noteDeletedConversion, arg.ConversionID, arg.ProjectID, arg.ReferralID)
+	return err
+}
+
+const noteDeletedConversionsOf = `-- name: NoteDeletedConversionsOf :exec
+INSERT INTO refgrow_deleted_conversions (conversion_id, project_id, referral_id)
+SELECT c.id, c.project_id, c.referral_id FROM refgrow_conversions c
+WHERE c.referral_id IS NOT NULL AND +c.project_id = CAST(?1 AS INTEGER) AND c.id IN (
+    SELECT x.id FROM refgrow_conversions AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+    AND EXISTS (SELECT 1 FROM refgrow_ledger_entries e
+        WHERE e.conversion_id = c.id AND e.note IS NOT NULL AND e.affiliate_id <> CAST(?2 AS INTEGER))
+`
+
+type NoteDeletedConversionsOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+// The same of the next conversions of an affiliate that is being deleted, as far as entries
+// of them in other accounts have notes.
+func (q *Queries) NoteDeletedConversionsOf(ctx context.Context, arg NoteDeletedConversionsOfParams) error {
+	_, err := q.db.ExecContext(ctx, noteDeletedConversionsOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
 	return err
 }
 

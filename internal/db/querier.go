@@ -17,6 +17,8 @@ type Querier interface {
 	CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error)
 	// The pending deliveries of an event that says nothing any more.
 	CancelDeliveriesOf(ctx context.Context, arg CancelDeliveriesOfParams) (int64, error)
+	// An event of somebody else's, in which something else stands for the person now.
+	ChangeEvent(ctx context.Context, arg ChangeEventParams) error
 	// Moves cleared_to on to where the next payout has to begin: before the newest entry of
 	// the first group that does not add up to 0.
 	ClearAccount(ctx context.Context, arg ClearAccountParams) error
@@ -54,12 +56,12 @@ type Querier interface {
 	DeleteConversionsOf(ctx context.Context, arg DeleteConversionsOfParams) ([]DeleteConversionsOfRow, error)
 	DeleteCoupon(ctx context.Context, arg DeleteCouponParams) error
 	DeleteCouponsOf(ctx context.Context, arg DeleteCouponsOfParams) ([]string, error)
+	DeleteDeletedConversions(ctx context.Context, arg DeleteDeletedConversionsParams) error
 	DeleteDeliveriesOf(ctx context.Context, arg DeleteDeliveriesOfParams) (int64, error)
 	DeleteEntriesOf(ctx context.Context, arg DeleteEntriesOfParams) (int64, error)
 	DeleteErasure(ctx context.Context, arg DeleteErasureParams) error
 	DeleteExternalIDs(ctx context.Context, arg DeleteExternalIDsParams) error
 	DeleteExternalIDsOf(ctx context.Context, arg DeleteExternalIDsOfParams) error
-	DeleteMergedInto(ctx context.Context, arg DeleteMergedIntoParams) error
 	DeleteOldName(ctx context.Context, arg DeleteOldNameParams) error
 	DeletePayoutEntriesOf(ctx context.Context, arg DeletePayoutEntriesOfParams) error
 	DeletePayoutsOf(ctx context.Context, arg DeletePayoutsOfParams) ([]DeletePayoutsOfRow, error)
@@ -103,12 +105,12 @@ type Querier interface {
 	// of the further ones of the customer with the id further. What is not named is passed
 	// as 0 or '', which no row has.
 	FindCustomers(ctx context.Context, arg FindCustomersParams) ([]FindCustomersRow, error)
-	// What endpoints answered to events that say nothing any more: an answer may repeat
-	// what it was sent.
+	// What endpoints answered to events that say nothing any more, or in which something else
+	// stands for the person now: an answer may repeat what it was sent.
 	FindErrorsOfErased(ctx context.Context, arg FindErrorsOfErasedParams) ([]int64, error)
 	// Events that are about the affiliate or one of the customers, or about a customer of a
-	// deleted affiliate, which may be gone by now; and those in whose data one of the words
-	// is: these may name the person.
+	// deleted affiliate, who may be gone by now; a customer who was merged is the one into
+	// whom. And those in whose data one of the words is: these may name the person.
 	FindEventsNaming(ctx context.Context, arg FindEventsNamingParams) ([]FindEventsNamingRow, error)
 	FindNotesOf(ctx context.Context, arg FindNotesOfParams) ([]int64, error)
 	FindReferral(ctx context.Context, arg FindReferralParams) (FindReferralRow, error)
@@ -156,6 +158,7 @@ type Querier interface {
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
 	GetLastEventID(ctx context.Context) (int64, error)
 	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
+	GetMerged(ctx context.Context, arg GetMergedParams) (int64, error)
 	GetOutboxPosition(ctx context.Context) (int64, error)
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
 	GetPayoutRun(ctx context.Context, arg GetPayoutRunParams) (PayoutRun, error)
@@ -250,6 +253,9 @@ type Querier interface {
 	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
 	ListCoupons(ctx context.Context, arg ListCouponsParams) ([]ListCouponsRow, error)
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
+	ListDeletedConversions(ctx context.Context, arg ListDeletedConversionsParams) ([]int64, error)
+	// Those of the next customers of an affiliate.
+	ListDeletedConversionsOf(ctx context.Context, arg ListDeletedConversionsOfParams) ([]int64, error)
 	ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error)
 	ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error)
 	// The active endpoints of all projects; there are only a few.
@@ -302,6 +308,7 @@ type Querier interface {
 	ListStampResets(ctx context.Context, arg ListStampResetsParams) ([]StampReset, error)
 	ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error)
 	MoveConversionsOfReferral(ctx context.Context, arg MoveConversionsOfReferralParams) (int64, error)
+	MoveDeletedConversions(ctx context.Context, arg MoveDeletedConversionsParams) error
 	MoveErasure(ctx context.Context, arg MoveErasureParams) error
 	MoveExternalIDs(ctx context.Context, arg MoveExternalIDsParams) error
 	MoveMerged(ctx context.Context, arg MoveMergedParams) error
@@ -317,6 +324,11 @@ type Querier interface {
 	NextEntry(ctx context.Context, arg NextEntryParams) (NextEntryRow, error)
 	// What a repeated signup brings to the decision on the first one.
 	NoteConversion(ctx context.Context, arg NoteConversionParams) error
+	// Whose a conversion was that is being deleted, and whose entries have notes.
+	NoteDeletedConversion(ctx context.Context, arg NoteDeletedConversionParams) error
+	// The same of the next conversions of an affiliate that is being deleted, as far as entries
+	// of them in other accounts have notes.
+	NoteDeletedConversionsOf(ctx context.Context, arg NoteDeletedConversionsOfParams) error
 	// A customer who was merged into another one: what names the former is of the latter.
 	NoteMerged(ctx context.Context, arg NoteMergedParams) error
 	NotePrunedClicks(ctx context.Context, arg NotePrunedClicksParams) error

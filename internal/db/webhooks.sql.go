@@ -213,10 +213,12 @@ func (q *Queries) GetDelivery(ctx context.Context, arg GetDeliveryParams) (Deliv
 }
 
 const getDeliveryOfWorker = `-- name: GetDeliveryOfWorker :one
-SELECT lane, created_at FROM refgrow_deliveries WHERE id = ?1
+SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = ?1
 `
 
 type GetDeliveryOfWorkerRow struct {
+	EventID   int64
+	Event     string
 	Lane      int64
 	CreatedAt int64
 }
@@ -224,7 +226,12 @@ type GetDeliveryOfWorkerRow struct {
 func (q *Queries) GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (GetDeliveryOfWorkerRow, error) {
 	row := q.db.QueryRowContext(ctx, getDeliveryOfWorker, deliveryID)
 	var i GetDeliveryOfWorkerRow
-	err := row.Scan(&i.Lane, &i.CreatedAt)
+	err := row.Scan(
+		&i.EventID,
+		&i.Event,
+		&i.Lane,
+		&i.CreatedAt,
+	)
 	return i, err
 }
 

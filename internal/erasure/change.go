@@ -37,6 +37,11 @@ func (f *Found) Change(ctx context.Context, q db.Querier, project, now int64) er
 			return err
 		}
 	}
+	for _, e := range f.Changed {
+		if err := q.ChangeEvent(ctx, db.ChangeEventParams{ProjectID: project, EventID: e.ID, Data: e.Data}); err != nil {
+			return err
+		}
+	}
 	return outbox.Empty(ctx, q, project, f.Events, now)
 }
 

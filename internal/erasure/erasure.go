@@ -10,6 +10,7 @@
 package erasure
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -30,18 +31,21 @@ type Part string
 
 // The parts.
 const (
-	Customer     Part = "customer"      // the conversions of a customer
-	Notes        Part = "notes"         // of the affiliate's entries and payouts
-	Clicks       Part = "clicks"        // of the affiliate
-	Conversions  Part = "conversions"   // codes in conversions of the whole program
-	Claims       Part = "claims"        // what browsers said
-	Answers      Part = "answers"       // stored answers
-	Events       Part = "events"        // the outbox
-	Rows         Part = "rows"          // everything else of an affiliate who is deleted
-	AnswersAgain Part = "answers_again" // what came while the rows went
-	EventsAgain  Part = "events_again"
-	Errors       Part = "errors" // what endpoints answered
-	Done         Part = ""
+	Customer    Part = "customer"    // the conversions of a customer
+	Notes       Part = "notes"       // of the affiliate's entries and payouts
+	Clicks      Part = "clicks"      // of the affiliate
+	Conversions Part = "conversions" // codes in conversions of the whole program
+	// ConversionsAgain looks for the former coupons that Conversions has found, which may be
+	// in conversions that it had passed.
+	ConversionsAgain Part = "conversions_again"
+	Claims           Part = "claims"        // what browsers said
+	Answers          Part = "answers"       // stored answers
+	Events           Part = "events"        // the outbox
+	Rows             Part = "rows"          // everything else of an affiliate who is deleted
+	AnswersAgain     Part = "answers_again" // what came while the rows went
+	EventsAgain      Part = "events_again"
+	Errors           Part = "errors" // what endpoints answered
+	Done             Part = ""
 )
 
 // Gone is stored instead of the status of an answer that named somebody.
@@ -62,9 +66,9 @@ func parts(job *db.Erasure) []Part {
 		return []Part{Customer, Answers, Events, Errors}
 	}
 	if job.Deletes == 0 {
-		return []Part{Notes, Clicks, Conversions, Claims, Answers, Events, Errors}
+		return []Part{Notes, Clicks, Conversions, ConversionsAgain, Claims, Answers, Events, Errors}
 	}
-	return []Part{Conversions, Claims, Answers, Events, Rows, AnswersAgain, EventsAgain, Errors}
+	return []Part{Conversions, ConversionsAgain, Claims, Answers, Events, Rows, AnswersAgain, EventsAgain, Errors}
 }
 
 // First returns the first part of a job.
@@ -74,7 +78,13 @@ func First(job *db.Erasure) Part { return parts(job)[0] }
 func Advance(job *db.Erasure) {
 	all := parts(job)
 	next := Done
-	if at := slices.Index(all, Part(job.Part)) + 1; at < len(all) {
+	at := slices.Index(all, Part(job.Part)) + 1
+	if at < len(all) && all[at] == ConversionsAgain {
+		if p, err := personOf(job); err == nil && !p.Former {
+			at++
+		}
+	}
+	if at < len(all) {
 		next = all[at]
 	}
 	job.Part, job.MarkTime, job.Mark = string(next), -math.MaxInt64, 0
@@ -92,6 +102,7 @@ type Found struct {
 	Claims      []string // emails
 	Answers     []int64
 	Events      []outbox.Row
+	Changed     []Event // of others, which named the person
 	Notes       []int64 // of ledger entries
 	Errors      []int64 // of deliveries
 	// Names is what names the person, with what was found out on this page.
@@ -105,9 +116,15 @@ type Found struct {
 	keeps  bool  // codes stay in use for ever
 }
 
+// An Event is the data of one in which something else stands for the person now.
+type Event struct {
+	ID   int64
+	Data string
+}
+
 // Empty reports whether there is nothing to change.
 func (f *Found) Empty() bool {
-	return len(f.Notes)+len(f.Conversions)+len(f.Claims)+len(f.Answers)+len(f.Events)+len(f.Errors) == 0
+	return len(f.Notes)+len(f.Conversions)+len(f.Claims)+len(f.Answers)+len(f.Events)+len(f.Changed)+len(f.Errors) == 0
 }
 
 // A search is one page of a job.
@@ -145,7 +162,7 @@ func (s *search) part(ctx context.Context) (Found, error) {
 	switch Part(s.job.Part) {
 	case Notes:
 		return s.notes(ctx)
-	case Conversions:
+	case Conversions, ConversionsAgain:
 		return s.conversions(ctx)
 	case Claims:
 		return s.claims(ctx)
@@ -226,7 +243,7 @@ func (s *search) conversions(ctx context.Context) (f Found, err error) {
 				return f, err
 			}
 			if !anothers {
-				s.person.Others = Lower(s.person.Others, code)
+				s.person.Others, s.person.Former = Lower(s.person.Others, code), true
 			}
 		}
 	}
@@ -331,7 +348,7 @@ func (s *search) named(ctx context.Context, text []byte, later bool) (bool, erro
 		return false, nil
 	}
 	for _, id := range m.customers {
-		row, err := s.FindReferral(ctx, db.FindReferralParams{ProjectID: s.job.ProjectID, ReferralID: id})
+		row, err := s.customer(ctx, id)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) && later:
 			return true, nil
@@ -351,6 +368,19 @@ func (s *search) named(ctx context.Context, text []byte, later bool) (bool, erro
 		}
 	}
 	return false, nil
+}
+
+// customer finds one by an id, which may be that of somebody who was merged.
+func (s *search) customer(ctx context.Context, id int64) (db.FindReferralRow, error) {
+	row, err := s.FindReferral(ctx, db.FindReferralParams{ProjectID: s.job.ProjectID, ReferralID: id})
+	if !errors.Is(err, sql.ErrNoRows) {
+		return row, err
+	}
+	into, err := s.GetMerged(ctx, db.GetMergedParams{ProjectID: s.job.ProjectID, ReferralID: id})
+	if err != nil {
+		return row, err
+	}
+	return s.FindReferral(ctx, db.FindReferralParams{ProjectID: s.job.ProjectID, ReferralID: into})
 }
 
 func (s *search) events(ctx context.Context) (f Found, err error) {
@@ -379,8 +409,19 @@ func (s *search) events(ctx context.Context) (f Found, err error) {
 		f.Mark, f.Last = rows[len(rows)-1].ID, false
 	}
 	for i := range rows {
-		if rows[i].Party == 1 || s.person.mentionsIn([]byte(rows[i].Data)).person {
-			f.Events = append(f.Events, outbox.Row{ID: rows[i].ID, Lane: rows[i].Lane})
+		of, data := outbox.Row{ID: rows[i].ID, Lane: rows[i].Lane}, []byte(rows[i].Data)
+		if rows[i].Party == 1 {
+			f.Events = append(f.Events, of)
+			continue
+		}
+		if !s.person.mentionsIn(data).person {
+			continue
+		}
+		// Somebody else's event is told all the same, as far as this is possible.
+		if changed, err := s.person.without(data, s.shown()); err == nil && !s.person.mentionsIn(changed).person {
+			f.Changed = append(f.Changed, Event{of.ID, string(changed)})
+		} else {
+			f.Events = append(f.Events, of)
 		}
 	}
 	return f, nil
@@ -394,7 +435,10 @@ func (s *search) errors(ctx context.Context) (f Found, err error) {
 	f.Mark = s.job.Mark + pageRows
 	f.Last = f.Mark >= last
 	f.Errors, err = s.FindErrorsOfErased(ctx, db.FindErrorsOfErasedParams{
-		ProjectID: s.job.ProjectID, AfterID: s.job.Mark, ToID: f.Mark, AtMost: pageRows,
+		ProjectID: s.job.ProjectID, AfterID: s.job.Mark, ToID: f.Mark, AtMost: pageRows, Shown: s.shown(),
 	})
 	return f, err
 }
+
+// shown is what stands for the person.
+func (s *search) shown() string { return Shown(cmp.Or(s.of, stored.OrZero(s.job.ReferralID))) }

@@ -13,7 +13,9 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/outbox"
 	"github.com/refgrow-go/refgrow/internal/stored"
+	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
 // A Person is what names an affiliate or a customer in texts, all of it in lower case.
@@ -25,6 +27,9 @@ type Person struct {
 	// Others name the person only where they are expected: accounts of payment services,
 	// external ids, names.
 	Others []string `json:"others,omitempty"`
+	// Former says that some of the others were found in conversions: codes of coupons that
+	// are gone.
+	Former bool `json:"former,omitempty"`
 }
 
 // Text returns the form in which the database keeps a person.
@@ -96,11 +101,12 @@ func (p Person) words() []string {
 	var words []string
 	for _, list := range [][]string{p.Emails, p.Codes, p.Others} {
 		for _, text := range list {
-			quoted, err := json.Marshal(text)
+			quoted, err := json.Marshal(text) // as decisions have it
 			if err == nil {
-				words = append(words, form.Fold(string(quoted[1:len(quoted)-1])))
+				words = Lower(words, string(quoted[1:len(quoted)-1]))
 			}
-			words = Lower(words, text)
+			shown := wire.AppendText(nil, text) // as the API and events have it
+			words = Lower(words, text, string(shown[1:len(shown)-1]))
 		}
 	}
 	return words
@@ -186,6 +192,78 @@ func (m *mentions) text(p Person, name, text string) {
 	case strings.HasPrefix(name, "external_id") || strings.Contains(name, "wise") || name == "accountId":
 		m.person = m.person || slices.Contains(p.Others, lower)
 	}
+}
+
+// without puts something else in the place of what names the person in a JSON text.
+func (p Person) without(text []byte, shown string) ([]byte, error) {
+	return p.replaced(nil, "", text, shown)
+}
+
+// replaced appends a value that is the member of a name.
+func (p Person) replaced(b []byte, name string, value json.RawMessage, shown string) ([]byte, error) {
+	switch value = bytes.TrimSpace(value); {
+	case bytes.HasPrefix(value, []byte("{")):
+		members, err := outbox.Members(value)
+		if err != nil {
+			return nil, err
+		}
+		o := wire.Begin(b)
+		for _, m := range members {
+			o.Member(m.Name)
+			if o.B, err = p.replaced(o.B, m.Name, m.Value, shown); err != nil {
+				return nil, err
+			}
+		}
+		return o.End(), nil
+	case bytes.HasPrefix(value, []byte("[")):
+		var list []json.RawMessage
+		if err := json.Unmarshal(value, &list); err != nil {
+			return nil, err
+		}
+		b = append(b, '[')
+		for i, member := range list {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = p.replaced(b, name, member, shown); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case bytes.HasPrefix(value, []byte(`"`)):
+		var text string
+		if err := json.Unmarshal(value, &text); err != nil {
+			return nil, err
+		}
+		return wire.AppendText(b, p.instead(name, text, shown)), nil
+	}
+	return append(b, value...), nil
+}
+
+// instead is a text that is the member of a name, or what stands in its place: shown for
+// each of the codes of the person, and for a name of the person.
+func (p Person) instead(name, text, shown string) string {
+	var m mentions
+	if m.text(p, name, text); !m.person {
+		return text
+	}
+	if renamed, found := p.Rename(text, shown); found {
+		return renamed
+	}
+	if slices.Contains(p.Emails, form.Fold(text)) {
+		return shown + "@" + Domain
+	}
+	codes := strings.Split(text, ".")
+	for i := range codes {
+		if p.hasCode(codes[i]) {
+			codes[i] = shown
+		}
+	}
+	if joined := strings.Join(codes, "."); joined != text {
+		return joined
+	}
+	return shown
 }
 
 // hasCode reports whether a text is a code of the person, with what may surround it in a

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -165,12 +166,17 @@ type Result struct {
 	RetryAt               int64
 	ResponseStatus        int    // 0 without an answer
 	Error                 string // "" for none
+	Sent                  []byte // the body of the try
 }
 
 // Finish notes what became of a try. It changes nothing if the delivery has been tried
 // again since, or has ended.
 func (r Result) Finish(ctx context.Context, q db.Querier, now int64) error {
-	status, text := stored.NumberOrNull(r.ResponseStatus), stored.TextOrNull(r.Error)
+	status := stored.NumberOrNull(r.ResponseStatus)
+	text, err := r.told(ctx, q)
+	if err != nil {
+		return err
+	}
 	if r.Outcome == Retry {
 		done, err := q.RetryDelivery(ctx, db.RetryDeliveryParams{
 			DeliveryID: r.DeliveryID, Attempts: r.Number, NextAttemptAt: &r.RetryAt, ResponseStatus: status, Error: text,
@@ -192,6 +198,38 @@ func (r Result) Finish(ctx context.Context, q db.Querier, now int64) error {
 		return err
 	}
 	return r.afterwards(ctx, q, now)
+}
+
+// told is what an endpoint answered, which may repeat what it was sent. Nothing is kept
+// of it once the event would be sent as something else: somebody was erased meanwhile.
+func (r Result) told(ctx context.Context, q db.Querier) (*string, error) {
+	if r.Error == "" {
+		return nil, nil
+	}
+	d, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	event, err := q.GetEvent(ctx, d.EventID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, preferences := range []bool{true, false} {
+		now, err := body(&event, Event(d.Event), preferences)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(now, r.Sent) {
+			return &r.Error, nil
+		}
+	}
+	return nil, nil
 }
 
 // queue makes a delivery that is to be tried again wait for one of an earlier event

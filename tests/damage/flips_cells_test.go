@@ -63,6 +63,7 @@ func storedOnce() map[string]string {
 			stamp_resets.created_at stamp_resets.finished_at
 			retired_codes.affiliate_id retired_codes.deleted_at retired_codes.project_id
 			merged_referrals.referral_id merged_referrals.into_id merged_referrals.project_id
+			deleted_conversions.conversion_id deleted_conversions.project_id deleted_conversions.referral_id
 			refunds.amount refunds.taken refunds.undone_at refund_totals.amount refund_totals.told_at
 			idempotency.body idempotency.made_id claims.repeated`,
 		"how far the sending is": `

@@ -96,6 +96,13 @@ func lively(t *testing.T) (path string) {
 	})
 	p.OK(err)
 	p.OK(p.Shop.DeleteAffiliate(ctx, p.Affiliate("gone").ID)) // whose code stays in use
+	undone := p.Record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: 2, BaseValue: money.MustParse("3.00 USD"),
+		Customer: refgrow.Customer{ExternalID: "ada"},
+	})
+	_, err = p.Shop.RefundConversion(ctx, undone.ID, refgrow.RefundConversionParams{Reason: "a mistake"})
+	p.OK(err)
+	p.OK(p.Shop.DeleteConversion(ctx, undone.ID))
 	path = filepath.Join(t.TempDir(), "lively.db")
 	p.OK(p.Engine.Backup(t.Context(), path))
 	for table := range cellsOf(t, path) {

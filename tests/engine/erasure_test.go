@@ -562,8 +562,9 @@ func TestErasingCoupons(t *testing.T) {
 			c.URL != fmt.Sprintf("https://shop.example/?via=erased-%d&sub=pro&utm_source=pro", jane.ID) {
 			t.Errorf("a sale through several codes is %+v (%v)", c, err)
 		}
-		if sent := p.sent(); strings.Count(sent, `"event":"referral_converted"`) != 1 ||
-			!strings.Contains(sent, "product=canary") {
+		if sent := p.sent(); strings.Count(sent, `"event":"referral_converted"`) != 1+len(names) ||
+			!strings.Contains(sent, "product=canary") || strings.Contains(sent, "canary-") ||
+			!strings.Contains(sent, fmt.Sprintf(`"referral_code":"nobody.erased-%d.joe"`, jane.ID)) {
 			t.Errorf("what is sent afterwards is %s", sent)
 		}
 		if made, err := p.answered("others", sale); made != nil || err != nil {
