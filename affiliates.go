@@ -345,6 +345,14 @@ func notErased(row *db.Affiliate) error {
 	return nil
 }
 
+// canBeNamed refuses a call that names an affiliate who was erased: nothing new is theirs.
+func canBeNamed(row *db.Affiliate) error {
+	if erasure.Is(row.ID, row.Email) {
+		return erased("affiliate_id", "names an affiliate who was erased").of(row.ID)
+	}
+	return nil
+}
+
 // customerEmail returns the one form of a customer's email.
 func customerEmail(text string) (string, error) {
 	email, err := form.CustomerEmail(text)

@@ -29,7 +29,7 @@ func (pp PayoutPreferences) check() (PayoutPreferences, error) {
 		if *a.email == "" {
 			continue
 		}
-		email, err := emailAt(a.field, *a.email)
+		email, err := newEmailAt(a.field, *a.email)
 		if err != nil {
 			return pp, err
 		}

@@ -7,7 +7,6 @@ import (
 	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
-	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/ledger"
 	"github.com/refgrow-go/refgrow/internal/outbox"
@@ -226,8 +225,8 @@ func (o *op) applyAffiliate(ctx context.Context, to Null[int64], c *db.Conversio
 		if err != nil {
 			return missing(err, "Affiliate")
 		}
-		if erasure.Is(affiliate.ID, affiliate.Email) {
-			return erased("affiliate_id", "names an affiliate who was erased").of(affiliate.ID)
+		if err := canBeNamed(&affiliate); err != nil {
+			return err
 		}
 	}
 	return attribution.Move(c, to.Value())

@@ -159,7 +159,7 @@ func (params *RecordConversionParams) numbersIn(c money.Currency) error {
 // UpdateConversion would, unless it was moved to nobody.
 //
 // Errors: ErrInvalid, ErrNotFound for an unknown affiliate or customer id, ErrConflict
-// when the reference is taken.
+// when the reference is taken, and for an affiliate id of one who was erased.
 func (p *Project) RecordConversion(ctx context.Context, params RecordConversionParams) (*Conversion, error) {
 	if err := params.check(); err != nil {
 		return nil, err
@@ -197,6 +197,11 @@ func (o *op) recordConversion(ctx context.Context, params RecordConversionParams
 	})
 	if err != nil {
 		return nil, err
+	}
+	if params.AffiliateID != 0 && affiliate != nil { // who is the one that the call names
+		if err := canBeNamed(affiliate); err != nil {
+			return nil, err
+		}
 	}
 	decision.Notes = append(params.notes, who.notes...)
 	if params.Type == Signup && who.customer != nil {

@@ -79,7 +79,8 @@ type UpdateReferralParams struct {
 }
 
 // CreateReferral adds a referred user. Errors: ErrInvalid, ErrNotFound for an unknown
-// affiliate, ErrConflict if the email or the external id is taken.
+// affiliate, ErrConflict if the email or the external id is taken, or the affiliate was
+// erased.
 func (p *Project) CreateReferral(ctx context.Context, params CreateReferralParams) (*Referral, error) {
 	if err := params.check(); err != nil {
 		return nil, err
@@ -180,15 +181,18 @@ func (o *op) insertReferral(ctx context.Context, row *db.FindReferralRow, refere
 	return err
 }
 
-// nameAffiliate fills in the affiliate's code.
+// nameAffiliate fills in the code of an affiliate whom a call names.
 func (o *op) nameAffiliate(ctx context.Context, row *db.FindReferralRow) error {
 	row.AffiliateCode = nil
 	if row.AffiliateID == nil {
 		return nil
 	}
 	affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: o.project, AffiliateID: *row.AffiliateID})
+	if err != nil {
+		return missing(err, "Affiliate")
+	}
 	row.AffiliateCode = &affiliate.ReferralCode
-	return missing(err, "Affiliate")
+	return canBeNamed(&affiliate)
 }
 
 // GetReferral finds a referred user by its id. Errors: ErrNotFound.
@@ -236,7 +240,8 @@ func wholeReferral(ctx context.Context, q db.Querier, project int64, row *db.Fin
 
 // UpdateReferral changes a referred user. A status of converted or direct sets the
 // conversion date, the others clear it. Errors: ErrInvalid, ErrNotFound for an unknown
-// user or affiliate, ErrConflict if the new email is taken.
+// user or affiliate, ErrConflict if the new email is taken, or for a new affiliate who was
+// erased.
 func (p *Project) UpdateReferral(ctx context.Context, id int64, params UpdateReferralParams) (*Referral, error) {
 	if err := params.check(); err != nil {
 		return nil, err
@@ -284,7 +289,7 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 		}
 		row.Email = u.Email
 	}
-	if u.AffiliateID.Given() {
+	if u.AffiliateID.Given() && stored.OrZero(u.AffiliateID.Value()) != stored.OrZero(row.AffiliateID) {
 		u.AffiliateID.apply(&row.AffiliateID)
 		if err := o.nameAffiliate(ctx, &row); err != nil {
 			return nil, err

@@ -156,7 +156,7 @@ type ListRulesParams struct {
 // CreateRule sets what purchases earn for an affiliate, a product, or both, from now
 // on. Where they already have an override, this is its next version. Conversions that
 // were already recorded keep their commissions. Errors: ErrInvalid, ErrNotFound for an
-// unknown affiliate.
+// unknown affiliate, ErrConflict for one who was erased.
 func (p *Project) CreateRule(ctx context.Context, params CreateRuleParams) (*Rule, error) {
 	switch {
 	case params.AffiliateID < 0:
@@ -180,7 +180,13 @@ func (p *Project) CreateRule(ctx context.Context, params CreateRuleParams) (*Rul
 			return err
 		}
 		if params.AffiliateID != 0 {
-			if err := affiliateExists(ctx, o, o.project, params.AffiliateID); err != nil {
+			affiliate, err := o.GetAffiliate(ctx, db.GetAffiliateParams{
+				ProjectID: o.project, AffiliateID: params.AffiliateID,
+			})
+			if err != nil {
+				return missing(err, "Affiliate")
+			}
+			if err := canBeNamed(&affiliate); err != nil {
 				return err
 			}
 		}
