@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/erasure"
 	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // mergeStep is how many conversions one transaction of a merge moves at most, so that
@@ -18,7 +20,8 @@ const mergeStep = 500
 // gone afterwards. The books do not change, nothing is priced anew, and no event tells
 // of it. More than 500 conversions are moved in steps: if one of them fails, the same
 // call goes on where it ended. Errors: ErrNotFound, ErrInvalid for a user and itself,
-// ErrConflict where the two have more than MaxExternalIDs external ids.
+// ErrConflict where the two have more than MaxExternalIDs external ids, or one of them was
+// erased.
 func (p *Project) MergeReferrals(ctx context.Context, id, from int64) (*Referral, error) {
 	var merged *Referral
 	err := p.mergeReferrals(ctx, id, from, func(ctx context.Context, o *op, done *Referral) error {
@@ -91,6 +94,11 @@ func (o *op) mergeStep(ctx context.Context, id, from int64) (*Referral, error) {
 	gone, err := o.lastingReferral(ctx, from, "Referred user to be merged")
 	if err != nil {
 		return nil, err
+	}
+	for _, of := range []*db.FindReferralRow{into, gone} {
+		if erasure.Is(of.ID, stored.OrZero(of.Email)) {
+			return nil, erased("from", "cannot be merged: one of the two was erased, and gets no name again").of(of.ID)
+		}
 	}
 	ids, err := furtherExternalIDs(ctx, o, o.project, id, from)
 	if err != nil {

@@ -133,9 +133,9 @@ func (w *world) auditLedgers() error {
 				}
 				want := entries[at]
 				if e.ID != want.id || e.CreatedAt.UnixMilli() != want.stamp ||
-					!slices.Equal(entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1])) {
+					!slices.Equal(entryLines([]refgrow.LedgerEntry{e}), w.model.wantLines(entries[at:at+1])) {
 					return fmt.Errorf("entry %d is %s, but should be %s",
-						e.ID, entryLines([]refgrow.LedgerEntry{e}), wantLines(entries[at:at+1]))
+						e.ID, entryLines([]refgrow.LedgerEntry{e}), w.model.wantLines(entries[at:at+1]))
 				}
 			}
 			if params.After = page.Next; params.After == "" {

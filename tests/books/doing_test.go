@@ -88,8 +88,11 @@ func (op recordOp) params(on *side) refgrow.RecordConversionParams {
 	}
 	switch {
 	case op.Email == unknown && len(on.model.affiliates) > 0: // an affiliate buys through their own link
-		ids := slices.Sorted(maps.Keys(on.model.affiliates))
-		p.Customer.Email = strings.Replace(strings.ToUpper(on.model.affiliates[ids[0]].email), "@", "+shop@", 1)
+		for _, id := range slices.Backward(slices.Sorted(maps.Keys(on.model.affiliates))) {
+			if a := on.model.affiliates[id]; !a.erased {
+				p.Customer.Email = strings.Replace(strings.ToUpper(a.email), "@", "+shop@", 1)
+			}
+		}
 	case op.Email != none:
 		p.Customer.Email = fmt.Sprintf("Customer-%d@example.com", op.Email%6)
 	}

@@ -86,6 +86,7 @@ func changes() (often, rare *rapid.Generator[operation]) {
 		custom(func(t *rapid.T) operation {
 			return statusOp{selector(t, "affiliate"), rapid.Bool().Draw(t, "inactive")}
 		}),
+		custom(drawErase),
 		custom(func(t *rapid.T) operation { return currencyOp{currency(t)} }),
 		custom(func(t *rapid.T) operation { return endOverrideOp{selector(t, "override")} }),
 		custom(func(t *rapid.T) operation {

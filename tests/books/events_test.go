@@ -20,6 +20,7 @@ type modelCustomer struct {
 	affiliate int64
 	status    refgrow.ReferralStatus
 	converted int64 // the first purchase, 0 for none
+	erased    bool
 }
 
 type modelCoupon struct {
@@ -60,6 +61,7 @@ func (m *model) record(params refgrow.RecordConversionParams) (*modelConversion,
 	f.add(refgrow.CodeInvalid, c.created > m.now)
 	c.available = c.created + m.hold.Milliseconds()
 	f.add(refgrow.CodeNotFound, params.AffiliateID != 0 && m.affiliates[params.AffiliateID] == nil)
+	f.add(refgrow.CodeErased, m.isErased(params.AffiliateID))
 	f.add(refgrow.CodeConflict, m.referenceTaken(params.Reference, 0))
 	customer, conflicts := m.customer(params.Customer)
 	f.add(refgrow.CodeNotFound, params.Customer.ID != 0 && customer == nil)
@@ -146,6 +148,9 @@ func (m *model) named(c *modelConversion, named refgrow.Customer) {
 		m.customers[c.customer] = customer
 	}
 	email := strings.ToLower(named.Email)
+	if customer.erased {
+		return
+	}
 	if customer.email == "" && free(func(other *modelCustomer) bool { return other.email == email && email != "" }) {
 		customer.email = email
 	}
@@ -292,6 +297,7 @@ func (m *model) update(id int64, u refgrow.UpdateConversionParams) faults {
 		next.affiliate = orZero(u.AffiliateID.Value())
 		next.decided = c.decided || next.affiliate != c.affiliate
 		f.add(refgrow.CodeNotFound, next.affiliate != 0 && m.affiliates[next.affiliate] == nil)
+		f.add(refgrow.CodeErased, next.affiliate != c.affiliate && m.isErased(next.affiliate))
 	}
 	if u.Reference.Given() {
 		next.reference = orZero(u.Reference.Value())
@@ -398,7 +404,7 @@ func (m *model) remove(id int64) faults {
 	}
 	m.touch(c)
 	m.bring(c, account{c.affiliate, c.currency}, new(big.Rat), refgrow.EntryReversal, "")
-	delete(m.conversions, id)
+	m.gone(c)
 	m.deleted = append(m.deleted, id)
 	return nil
 }
@@ -421,7 +427,16 @@ func (m *model) removeAffiliate(id int64) faults {
 	maps.DeleteFunc(m.payouts, func(_ int64, p *modelPayout) bool { return p.affiliate == id })
 	maps.DeleteFunc(m.overrides, func(_ int64, o *modelOverride) bool { return o.affiliate == id })
 	maps.DeleteFunc(m.coupons, func(_ int64, c *modelCoupon) bool { return c.affiliate == id })
-	maps.DeleteFunc(m.conversions, func(_ int64, c *modelConversion) bool { return c.affiliate == id })
+	for _, c := range m.customers {
+		if c.affiliate == id {
+			m.silence(c.id)
+		}
+	}
+	for _, c := range m.conversions {
+		if c.affiliate == id {
+			m.gone(c)
+		}
+	}
 	maps.DeleteFunc(m.customers, func(_ int64, c *modelCustomer) bool { return c.affiliate == id })
 	for _, c := range m.conversions {
 		if m.customers[c.customer] == nil {
@@ -436,6 +451,7 @@ func (m *model) removeCustomer(id int64) faults {
 	if m.customers[id] == nil {
 		return faults{refgrow.CodeNotFound}
 	}
+	m.silence(id)
 	delete(m.customers, id)
 	for _, c := range m.conversions {
 		if c.customer == id {
@@ -455,6 +471,13 @@ func (m *model) merge(id, from int64) faults {
 		return faults{refgrow.CodeInvalid}
 	case gone == nil:
 		return faults{refgrow.CodeNotFound}
+	case into.erased, gone.erased:
+		return faults{refgrow.CodeErased}
+	}
+	for conversion, of := range m.deletedOf {
+		if of == from {
+			m.deletedOf[conversion] = id
+		}
 	}
 	delete(m.customers, from)
 	into.ids = slices.Concat(into.ids, gone.ids)

@@ -188,11 +188,11 @@ func (on *side) newEntries(id int64) error {
 	fresh := m.entries[id][len(m.entries[id])-n:]
 	got := page.Items
 	slices.Reverse(got) // oldest first
-	if want, ok := arranged(fresh, got); ok {
+	if want, ok := m.arranged(fresh, got); ok {
 		copy(fresh, want)
 	} else {
 		return fmt.Errorf("the new entries of affiliate %d are\n\t%s\nbut should be\n\t%s", id,
-			strings.Join(entryLines(got), "\n\t"), strings.Join(wantLines(fresh), "\n\t"))
+			strings.Join(entryLines(got), "\n\t"), strings.Join(m.wantLines(fresh), "\n\t"))
 	}
 	earliest := max(m.now, m.stamped, m.asked)
 	for i, e := range got {
@@ -225,18 +225,18 @@ func entryLines(entries []refgrow.LedgerEntry) []string {
 	return lines
 }
 
-func wantLines(entries []*modelEntry) []string {
+func (m *model) wantLines(entries []*modelEntry) []string {
 	lines := make([]string, len(entries))
 	for i, e := range entries {
-		lines[i] = entryLine(e.kind, amountOf(e.amount, e.currency), e.conversion, e.payout, e.available, e.note)
+		lines[i] = entryLine(e.kind, amountOf(e.amount, e.currency), e.conversion, e.payout, e.available, m.noteOf(e))
 	}
 	return lines
 }
 
 // arranged puts entries into the order of the engine's: the order in which one
 // operation writes them is its own business.
-func arranged(entries []*modelEntry, like []refgrow.LedgerEntry) ([]*modelEntry, bool) {
-	left, lines := slices.Clone(entries), wantLines(entries)
+func (m *model) arranged(entries []*modelEntry, like []refgrow.LedgerEntry) ([]*modelEntry, bool) {
+	left, lines := slices.Clone(entries), m.wantLines(entries)
 	var list []*modelEntry
 	for _, line := range entryLines(like) {
 		at := slices.Index(lines, line)

@@ -36,6 +36,9 @@ type model struct {
 	coupons     map[int64]*modelCoupon
 	conversions map[int64]*modelConversion
 	deleted     []int64                 // conversions that no longer exist
+	deletedOf   map[int64]int64         // the customers of these
+	silent      map[*modelEntry]bool    // entries whose notes are gone
+	retired     map[string]bool         // coupons of affiliates who were erased
 	entries     map[int64][]*modelEntry // by affiliate, oldest first
 	unstamped   map[int64]int           // how many of the newest entries the engine has not been asked about yet
 	payouts     map[int64]*modelPayout
@@ -55,6 +58,7 @@ type modelAffiliate struct {
 	clicks      []int64 // when they were
 	wants       refgrow.PayoutPreferences
 	paused      bool
+	erased      bool
 }
 
 type modelConversion struct {
@@ -115,6 +119,7 @@ func newModel() *model {
 		coupons: make(map[int64]*modelCoupon), conversions: make(map[int64]*modelConversion),
 		entries: make(map[int64][]*modelEntry), unstamped: make(map[int64]int), payouts: make(map[int64]*modelPayout),
 		runs: make(map[int64]*modelRun), tasks: make(map[int64]*modelTask),
+		deletedOf: make(map[int64]int64), silent: make(map[*modelEntry]bool), retired: make(map[string]bool),
 		touched: make(map[int64]bool), changed: make(map[int64]bool), moved: make(map[int64]bool),
 	}
 }
@@ -134,6 +139,7 @@ func (m *model) copy() *model {
 	}
 	c.overrides, c.versions, c.payouts = copied(m.overrides), maps.Clone(m.versions), copied(m.payouts)
 	c.runs, c.tasks = copied(m.runs), copied(m.tasks)
+	c.deletedOf, c.silent, c.retired = maps.Clone(m.deletedOf), maps.Clone(m.silent), maps.Clone(m.retired)
 	c.touched, c.changed, c.moved = maps.Clone(m.touched), maps.Clone(m.changed), maps.Clone(m.moved)
 	return &c
 }

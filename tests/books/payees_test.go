@@ -54,6 +54,7 @@ func (op payeeOp) do(on *side) error {
 	}
 	var f faults
 	f.add(refgrow.CodeNotFound, a == nil)
+	f.add(refgrow.CodeErased, a != nil && a.erased)
 	_, err := on.project.UpdateAffiliate(on.ctx, id, params)
 	done, err := agree(err, f)
 	switch {

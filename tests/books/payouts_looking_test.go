@@ -1,6 +1,7 @@
 package books_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -90,7 +91,7 @@ func (on *side) samePayout(got *refgrow.Payout) error {
 		want.CanceledAt = new(time.UnixMilli(p.ended))
 	case refgrow.PayoutReturned:
 		want.PaidAt, want.ReturnedAt = new(time.UnixMilli(p.ended)), new(time.UnixMilli(p.back))
-		want.ReturnNote = "unclaimed"
+		want.ReturnNote = cmp.Or(p.note, "unclaimed")
 	case refgrow.PayoutPending:
 	}
 	if s, wanted := showPayout(got), showPayout(&want); s != wanted {

@@ -18,8 +18,9 @@ type modelPayout struct {
 	status         refgrow.PayoutStatus
 	cutoff         int64
 	reference      string
-	created, ended int64 // as the engine says, 0 if it has not been asked yet
-	back           int64 // when it came back, in the same way
+	note           string // of the return, where it is not what was said then
+	created, ended int64  // as the engine says, 0 if it has not been asked yet
+	back           int64  // when it came back, in the same way
 	run            int64
 }
 

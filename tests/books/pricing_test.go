@@ -229,6 +229,7 @@ func (op overrideOp) do(on *side) error {
 	var f faults
 	f.add(refgrow.CodeInvalid, !ok || of == scope{})
 	f.add(refgrow.CodeNotFound, of.affiliate != 0 && m.affiliates[of.affiliate] == nil)
+	f.add(refgrow.CodeErased, m.isErased(of.affiliate))
 	got, err := on.project.CreateRule(on.ctx, refgrow.CreateRuleParams{
 		AffiliateID: of.affiliate, Product: of.product, Commission: commission, Duration: op.Duration,
 	})

@@ -80,6 +80,7 @@ func (op joinOp) do(on *side) error {
 	var f faults
 	if other := m.affiliates[pick(1, m.affiliates)]; other != nil && op.Taken != "" {
 		f.add(refgrow.CodeConflict, true)
+		f.add(refgrow.CodeInvalid, other.erased && op.Taken == "email")
 		if op.Taken == "email" {
 			a.email = other.email
 		} else {
@@ -101,6 +102,7 @@ func (op statusOp) do(on *side) error {
 	a := on.model.affiliates[pick(op.Affiliate, on.model.affiliates)]
 	var f faults
 	f.add(refgrow.CodeNotFound, a == nil)
+	f.add(refgrow.CodeErased, a != nil && a.erased)
 	status := refgrow.AffiliateActive
 	if op.Inactive {
 		status = refgrow.AffiliateInactive
@@ -129,6 +131,8 @@ func (op couponOp) do(on *side) error {
 	c := &modelCoupon{affiliate: pick(op.Affiliate, m.affiliates), code: fmt.Sprintf("SAVE-%d", op.Code)}
 	var f faults
 	f.add(refgrow.CodeNotFound, m.affiliates[c.affiliate] == nil)
+	f.add(refgrow.CodeErased, m.isErased(c.affiliate))
+	f.add(refgrow.CodeConflict, m.retired[c.code])
 	for _, other := range m.coupons {
 		f.add(refgrow.CodeConflict, other.code == c.code)
 	}
@@ -148,11 +152,13 @@ func (op couponOffOp) do(on *side) error {
 		status = refgrow.CouponInactive
 	}
 	var f faults
-	f.add(refgrow.CodeNotFound, on.model.coupons[id] == nil)
+	coupon := on.model.coupons[id]
+	f.add(refgrow.CodeNotFound, coupon == nil)
+	f.add(refgrow.CodeErased, coupon != nil && on.model.isErased(coupon.affiliate))
 	_, err := on.project.UpdateCoupon(on.ctx, id, refgrow.UpdateCouponParams{Status: &status})
 	done, err := agree(err, f)
 	if done {
-		on.model.coupons[id].inactive = op.Inactive
+		coupon.inactive = op.Inactive
 	}
 	return err
 }
@@ -171,6 +177,7 @@ func (op customerOp) do(on *side) error {
 	c := m.customers[id]
 	var f faults
 	f.add(refgrow.CodeNotFound, c == nil || to != 0 && m.affiliates[to] == nil)
+	f.add(refgrow.CodeErased, c != nil && to != c.affiliate && m.isErased(to))
 	_, err := on.project.UpdateReferral(on.ctx, id, u)
 	done, err := agree(err, f)
 	if done {

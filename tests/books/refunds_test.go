@@ -395,7 +395,7 @@ func (op adjustOp) do(on *side) error {
 	}
 	m.enter(e)
 	answer := entryLines([]refgrow.LedgerEntry{*got})
-	if want := wantLines([]*modelEntry{&e}); got.AffiliateID != at.affiliate || answer[0] != want[0] {
+	if want := m.wantLines([]*modelEntry{&e}); got.AffiliateID != at.affiliate || answer[0] != want[0] {
 		return fmt.Errorf("the answer is %s, but should be %s", answer, want)
 	}
 	return nil
