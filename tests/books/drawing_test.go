@@ -87,6 +87,7 @@ func changes() (often, rare *rapid.Generator[operation]) {
 			return statusOp{selector(t, "affiliate"), rapid.Bool().Draw(t, "inactive")}
 		}),
 		custom(drawErase),
+		custom(drawErase),
 		custom(func(t *rapid.T) operation { return currencyOp{currency(t)} }),
 		custom(func(t *rapid.T) operation { return endOverrideOp{selector(t, "override")} }),
 		custom(func(t *rapid.T) operation {

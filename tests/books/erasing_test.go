@@ -13,7 +13,7 @@ import (
 type eraseOp struct{ Affiliate, Customer int }
 
 func drawErase(t *rapid.T) operation {
-	if rapid.IntRange(0, 3).Draw(t, "affiliate?") == 3 {
+	if rapid.Bool().Draw(t, "an affiliate") {
 		return eraseOp{Affiliate: selector(t, "affiliate")}
 	}
 	return eraseOp{Customer: selector(t, "customer")}
