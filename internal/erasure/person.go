@@ -196,6 +196,9 @@ func (m *mentions) text(p Person, name, text string) {
 
 // without puts something else in the place of what names the person in a JSON text.
 func (p Person) without(text []byte, shown string) ([]byte, error) {
+	if !json.Valid(text) {
+		return nil, fmt.Errorf("%w: %.64q is not JSON", stored.ErrDamaged, text)
+	}
 	return p.replaced(nil, "", text, shown)
 }
 
