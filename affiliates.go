@@ -345,7 +345,8 @@ func notErased(row *db.Affiliate) error {
 	return nil
 }
 
-// canBeNamed refuses a call that names an affiliate who was erased: nothing new is theirs.
+// canBeNamed refuses a call that names an affiliate who was erased: nothing new is
+// theirs.
 func canBeNamed(row *db.Affiliate) error {
 	if erasure.Is(row.ID, row.Email) {
 		return erased("affiliate_id", "names an affiliate who was erased").of(row.ID)

@@ -18,10 +18,11 @@ const deletionStep = 500
 // coupons, codes, referrals, conversions, payouts and the ledger; its overrides end.
 // Conversions of its customers that are credited to other affiliates stay, without the
 // customer. No copy remains either: events about the affiliate or its customers are
-// emptied and not sent, in others erased-124 stands for its codes; stored answers that name them go (a repeated call gets
-// ErrConflict with CodeErased), and so do claims, and its codes in decisions on other
-// conversions. A record of the final balances remains. Hashes of its codes and slug
-// stay for CookieDays, in which they lead to nobody and nobody else gets them.
+// emptied and not sent, in others erased-124 stands for its codes; stored answers that
+// name them go (a repeated call gets ErrConflict with CodeErased), and so do claims,
+// and its codes in decisions on other conversions. A record of the final balances
+// remains. Hashes of its codes and slug stay for CookieDays, in which they lead to
+// nobody and nobody else gets them.
 //
 // The affiliate is gone at once, with its email, codes and coupons; the rest follows in
 // steps, until ctx's deadline. Steps that are left then, or that cannot be done because

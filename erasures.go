@@ -14,14 +14,14 @@ import (
 
 // EraseAffiliate removes what names an affiliate and keeps the books: its email,
 // payout preferences, codes, slug and coupons; the notes of its entries and returned
-// payouts; its clicks, whose number stays; and each copy, in events (those about it are
-// not sent any more, in others erased-124 stands for its codes), stored answers, claims
-// and decisions. Ledger, payouts and figures stay under the id, and so do the app's own
-// names for sales and the external references of payments. The affiliate is inactive
-// afterwards and in no payout run; its email is erased-124@erased.invalid; its codes and
-// coupons, with the payment providers' ids of these, are shown as erased-124 or not at
-// all, lead to nobody, and stay in use as hashes. What is unpaid can be adjusted; every
-// other change of it is refused. No event tells of it.
+// payouts; its clicks, whose number stays; and each copy, in events (those about it
+// are not sent any more, in others erased-124 stands for its codes), stored answers,
+// claims and decisions. Ledger, payouts and figures stay under the id, and so do the
+// app's own names for sales and the external references of payments. The affiliate is
+// inactive afterwards and in no payout run; its email is erased-124@erased.invalid; its
+// codes and coupons, with the payment providers' ids of these, are shown as erased-124
+// or not at all, lead to nobody, and stay in use as hashes. What is unpaid can be
+// adjusted; every other change of it is refused. No event tells of it.
 //
 // It is done in steps, the first of which removes the affiliate's own fields; what
 // cannot be done now is done by Upkeep, or when an engine starts. Erasing twice does no

@@ -20,8 +20,8 @@ const mergeStep = 500
 // gone afterwards. The books do not change, nothing is priced anew, and no event tells
 // of it. More than 500 conversions are moved in steps: if one of them fails, the same
 // call goes on where it ended. Errors: ErrNotFound, ErrInvalid for a user and itself,
-// ErrConflict where the two have more than MaxExternalIDs external ids, or one of them was
-// erased.
+// ErrConflict where the two have more than MaxExternalIDs external ids, or one of them
+// was erased.
 func (p *Project) MergeReferrals(ctx context.Context, id, from int64) (*Referral, error) {
 	var merged *Referral
 	err := p.mergeReferrals(ctx, id, from, func(ctx context.Context, o *op, done *Referral) error {

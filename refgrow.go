@@ -29,8 +29,8 @@ type Store interface {
 // the app's own transactions (Project.WithTx). How durable a commit is remains the
 // app's choice: a power cut undoes nothing that was committed with PRAGMA synchronous =
 // FULL, which is not every driver's default (mattn/go-sqlite3 in WAL mode:
-// _synchronous=FULL). Lists take at most half of the connections that db.SetMaxOpenConns
-// has allowed by then. The engine never closes db.
+// _synchronous=FULL). Lists take at most half of the connections that
+// db.SetMaxOpenConns has allowed by then. The engine never closes db.
 func SQLite(db *sql.DB) Store {
 	if db == nil {
 		return borrowed{} // which New refuses

@@ -92,6 +92,7 @@ func themes() []theme {
 		{"books", bookTests(), 0},
 		{"time", timeTests(), 0},
 		{"deletion", deletionTests(), 0},
+		{"erasure", erasureTests(), driven},
 		{"clicks", clickTests(), races},
 		{"kept clicks", keptClickTests(), races | driven},
 		{"days", dayTests(), 0},

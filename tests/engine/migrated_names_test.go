@@ -45,6 +45,7 @@ func TestNamesOfAnOlderDatabase(t *testing.T) {
 	p.Exec("UPDATE refgrow_conversions SET reference = 'in_1 ' WHERE id = ?", sales["in_1"])
 	p.Exec("UPDATE refgrow_conversions SET reference = '\u2003in_3' WHERE id = ?", sales["in_2"])
 	p.Exec("DROP TABLE refgrow_old_names")
+	p.Exec("DROP TABLE refgrow_deleted_conversions")
 	p.Exec("DELETE FROM refgrow_migrations WHERE version >= 16")
 
 	engine, _ := refgrowtest.On(t, refgrow.SQLite(p.App))
