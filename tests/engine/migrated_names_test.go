@@ -44,6 +44,9 @@ func TestNamesOfAnOlderDatabase(t *testing.T) {
 	p.Exec("UPDATE refgrow_referrals SET external_id = ' u_3' WHERE id = ?", customers["u_2"])
 	p.Exec("UPDATE refgrow_conversions SET reference = 'in_1 ' WHERE id = ?", sales["in_1"])
 	p.Exec("UPDATE refgrow_conversions SET reference = '\u2003in_3' WHERE id = ?", sales["in_2"])
+	for _, column := range []string{"caller_hash", "made_id"} {
+		p.Exec("ALTER TABLE refgrow_idempotency DROP COLUMN " + column)
+	}
 	p.Exec("DROP TABLE refgrow_old_names")
 	p.Exec("DROP TABLE refgrow_deleted_conversions")
 	p.Exec("DELETE FROM refgrow_migrations WHERE version >= 16")
