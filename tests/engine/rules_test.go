@@ -405,7 +405,8 @@ func TestDamagedRulesPriceNothing(t *testing.T) {
 	} {
 		p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
 		jane := p.Affiliate("jane")
-		p.Exec("UPDATE refgrow_commission_rules SET " + damage)
+		p.rule(refgrow.CreateRuleParams{AffiliateID: jane.ID, Commission: refgrow.Percent("30")})
+		p.Exec("UPDATE refgrow_commission_rules SET " + damage + " WHERE affiliate_id IS NOT NULL")
 		_, err := p.Shop.RecordConversion(t.Context(), refgrow.RecordConversionParams{
 			Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"),
 		})
