@@ -132,3 +132,28 @@ func livesOf(t *testing.T, scale int64) (said []namedSum) {
 	look("paid again")
 	return said
 }
+
+// The largest amounts there are, given and taken, are settled by a payout once.
+func TestPayoutsOfTheLargestAmounts(t *testing.T) {
+	t.Parallel()
+	usd := money.MustParse("0.01 USD").Currency()
+	for what, amounts := range map[string][]int64{
+		"one":              {money.MaxMinor},
+		"one less":         {money.MaxMinor - 1},
+		"two, and one off": {money.MaxMinor, money.MaxMinor, -money.MaxMinor},
+	} {
+		p := inOwnFile(t, refgrow.Settings{})
+		jane := p.Affiliate("jane")
+		for _, amount := range amounts {
+			p.adjust(jane, money.New(amount, usd).String())
+			p.Clock.Advance(time.Second) // each is a settlement of its own
+		}
+		payout := p.run(refgrow.PayoutRunParams{})[0]
+		p.pay(payout)
+		b := p.Earnings(jane)[0]
+		if b.Paid != payout.Amount || b.Paid != b.Total || !b.Eligible.IsZero() || !b.Payable.IsZero() {
+			t.Errorf("%s: the balance is %+v", what, b)
+		}
+		p.Verify()
+	}
+}
