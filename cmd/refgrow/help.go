@@ -70,8 +70,10 @@ func overview(all []command, prefix string) string {
 		}
 	}
 	b.WriteString("\nEvery command takes --db FILE (default refgrow.db) and --json; flags may come before or\n" +
-		"after the names. \"refgrow COMMAND -h\" says more. Results go to stdout, everything else to\n" +
-		"stderr. Exit codes: 0 done, 1 failed, 2 wrong call.\n")
+		"after the names. \"refgrow COMMAND -h\" says more. The variables REFGROW_DB, REFGROW_PROJECT,\n" +
+		"REFGROW_JSON and REFGROW_SECRET_KEY_FILE stand for the flags of these names, where those are\n" +
+		"not given; every flag of \"serve\" has one. Results go to stdout, everything else to stderr. Exit\n" +
+		"codes: 0 done, 1 failed, 2 wrong call.\n")
 	return b.String()
 }
 
@@ -94,6 +96,10 @@ func details(cmd command) string {
 		}
 		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
+	if cmd.name == serveName {
+		b.WriteString("\nWhat no flag says, a variable of the environment may say: REFGROW_TRUSTED_PROXY is --trusted-proxy,\n" +
+			"with commas between several, and so on. Other variables that begin so are no error.\n")
+	}
 	return b.String()
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,9 @@ import (
 type assignment struct{ name, value string }
 
 // parse finds the command that args name, with the flags before, between and after the
-// names. The flag package itself would stop at the first name.
-func parse(args []string, all []command) (*call, work, error) {
+// names. The flag package itself would stop at the first name. What no flag says, a
+// variable of the environment may say.
+func parse(args []string, all []command, environment func(string) string) (*call, work, error) {
 	sets := make([]*flag.FlagSet, len(all))
 	works := make([]work, len(all))
 	calls := make([]*call, len(all))
@@ -46,6 +48,9 @@ func parse(args []string, all []command) (*call, work, error) {
 		if err := assign(c, a); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := surround(c, given, environment); err != nil {
+		return nil, nil, err
 	}
 	if c.db == "" {
 		return nil, nil, usage("--db needs the name of a file")
@@ -204,6 +209,50 @@ func assign(c *call, a assignment) error {
 		return usage("--%s %v", a.name, err)
 	}
 	return nil
+}
+
+// serveName is the command that runs a server.
+const serveName = "serve"
+
+// variableOf is the variable of the environment that says what a flag of a command says,
+// "" for none. Where and how a command works can be said for all calls: the flags of
+// "serve", and those of other commands with the same names. What a command does cannot: a
+// variable that somebody forgot must not change anybody's money.
+func variableOf(cmd command, name string) string {
+	switch name {
+	case "db", "json", "project", "secret-key-file":
+	default:
+		if cmd.name != serveName {
+			return ""
+		}
+	}
+	return "REFGROW_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// surround sets the flags that were not given from the environment. An empty variable says
+// nothing.
+func surround(c *call, given []assignment, environment func(string) string) (err error) {
+	c.flags.VisitAll(func(f *flag.Flag) {
+		variable := variableOf(c.command, f.Name)
+		if err != nil || variable == "" || slices.ContainsFunc(given, func(a assignment) bool { return a.name == f.Name }) {
+			return
+		}
+		values := []string{environment(variable)}
+		if several, ok := f.Value.(interface{ Several() bool }); ok && several.Several() {
+			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ',' || r == ' ' })
+		}
+		for _, value := range values {
+			if value == "" || err != nil {
+				continue
+			}
+			if _, wrong := strconv.ParseBool(value); wrong != nil && isSwitch(f) {
+				err = usage("the variable %s must be true or false, not %q", variable, value)
+			} else if wrong := c.flags.Set(f.Name, value); wrong != nil {
+				err = usage("the variable %s %v", variable, wrong)
+			}
+		}
+	})
+	return err
 }
 
 // A whole is the value of a flag that takes a number of at least 0.

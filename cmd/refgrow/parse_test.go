@@ -17,7 +17,7 @@ func TestInterleavedFlags(t *testing.T) {
 		"--db x.db project create shop --coupon-first=false --db " +
 			"a.db --hold-days 4 --hold-days 30 --commission 20% --coupon-first",
 	} {
-		c, _, err := parse(strings.Fields(args), commands())
+		c, _, err := parse(strings.Fields(args), commands(), nowhere)
 		if err != nil {
 			t.Errorf("%s: %v", args, err)
 			continue
@@ -38,11 +38,11 @@ func TestInterleavedFlags(t *testing.T) {
 // After -- and in a flag's value, a dash means nothing.
 func TestDashes(t *testing.T) {
 	t.Parallel()
-	c, _, err := parse([]string{"project", "show", "--db", "--odd.db", "--", "--shop"}, commands())
+	c, _, err := parse([]string{"project", "show", "--db", "--odd.db", "--", "--shop"}, commands(), nowhere)
 	if err != nil || c.operand != "--shop" || c.db != "--odd.db" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	c, _, err = parse([]string{"project", "show", "-"}, commands())
+	c, _, err = parse([]string{"project", "show", "-"}, commands(), nowhere)
 	if err != nil || c.operand != "-" {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -65,6 +65,57 @@ func TestFlagsAgree(t *testing.T) {
 	for _, reserved := range []string{"h", "help", "version"} {
 		if _, taken := switches[reserved]; taken {
 			t.Errorf("--%s cannot be a flag of a command", reserved)
+		}
+	}
+}
+
+// nowhere is an environment that says nothing.
+func nowhere(string) string { return "" }
+
+// A variable says what a flag would have said, and a flag says it louder. What a command
+// does, no variable says.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	said := map[string]string{
+		"REFGROW_DB": "env.db", "REFGROW_JSON": "true", "REFGROW_PROJECT": "shop", "REFGROW_ADDR": ":9000",
+		"REFGROW_TRUSTED_PROXY": "10.0.0.0/8, 192.168.0.1", "REFGROW_RATE_LIMIT": "5", "REFGROW_LENIENT": "1",
+		"REFGROW_EMAIL": "a@example.com", "REFGROW_KEY": "k", "REFGROW_SECRET": "s", "REFGROW_STATUS": "inactive",
+		"REFGROW_LOG_FORMAT": "", "REFGROW_UNKNOWN": "x",
+	}
+	value := func(args, name string, said map[string]string) string {
+		t.Helper()
+		c, _, err := parse(strings.Fields(args), commands(), func(name string) string { return said[name] })
+		if err != nil {
+			return err.Error()
+		}
+		return c.flags.Lookup(name).Value.String()
+	}
+	for _, c := range []struct{ args, name, want string }{
+		{"serve", "db", "env.db"},
+		{"serve --db flag.db", "db", "flag.db"},
+		{"serve", "json", "true"},
+		{"serve --json=false", "json", "false"},
+		{"serve", "addr", ":9000"},
+		{"serve", "rate-limit", "5"},
+		{"serve", "lenient", "true"},
+		{"serve", "log-format", "text"},
+		{"serve", "trusted-proxy", "10.0.0.0/8,192.168.0.1/32"},
+		{"serve --trusted-proxy 127.0.0.1", "trusted-proxy", "127.0.0.1/32"},
+		{"payout run", "project", "shop"},
+		{"payout run", "key", ""},
+		{"affiliate set 1", "email", ""},
+		{"affiliate set 1", "status", ""},
+		{"webhook create", "secret", ""},
+	} {
+		if got := value(c.args, c.name, said); got != c.want {
+			t.Errorf("refgrow %s: --%s is %q, not %q", c.args, c.name, got, c.want)
+		}
+	}
+	for variable, wrong := range map[string]string{
+		"REFGROW_RATE_LIMIT": "many", "REFGROW_LENIENT": "perhaps", "REFGROW_TRUSTED_PROXY": "10.0.0.0/8,everybody",
+	} {
+		if got := value("serve", "db", map[string]string{variable: wrong}); !strings.HasPrefix(got, "the variable "+variable) {
+			t.Errorf("%s=%s: %s", variable, wrong, got)
 		}
 	}
 }

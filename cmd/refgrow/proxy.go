@@ -36,6 +36,9 @@ func (p *proxies) Set(text string) error {
 	return nil
 }
 
+// Several reports that a variable may name several, with commas between them.
+func (p *proxies) Several() bool { return true }
+
 func (p proxies) trust(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
 }

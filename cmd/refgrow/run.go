@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // do does a command, whose flags it returns as well.
 func do(ctx context.Context, args []string, stdout *output, stderr io.Writer) (*flag.FlagSet, error) {
-	c, work, err := parse(args, commands())
+	c, work, err := parse(args, commands(), os.Getenv)
 	if err != nil {
 		return nil, err
 	}

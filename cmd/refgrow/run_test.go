@@ -370,7 +370,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	if code, group, _ := p.runBare("key", "-h"); code != exitDone ||
-		!strings.Contains(group, "key revoke ID") || strings.Contains(group, "serve") {
+		!strings.Contains(group, "key revoke ID") || strings.Contains(group, "  serve ") {
 		t.Errorf("help of a group: exit code %d, %q", code, group)
 	}
 }

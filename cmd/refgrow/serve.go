@@ -52,7 +52,7 @@ type serveFlags struct {
 
 func serveCommand() command {
 	return command{
-		name: "serve", summary: "serve the REST API and referral links over HTTP, and send webhooks",
+		name: serveName, summary: "serve the REST API and referral links over HTTP, and send webhooks",
 		text: "Serves the REST API under /api/v1, a health check at /healthz, and at /readyz whether the database\n" +
 			"can be written, with notes for its operator. A missing database is made; on one without a project\n" +
 			"the project \"default\" is made, and its first key printed, once. At SIGTERM and SIGINT the clicks so\n" +
