@@ -213,7 +213,11 @@ func showPayout(r *db.Payout) *Payout {
 // AppendJSON appends the payout to b in the form of the REST API and the webhooks.
 func (p *Payout) AppendJSON(b []byte) []byte {
 	o := wire.Begin(b)
-	o.ID("id", p.ID)
+	if p.CreatedAt.IsZero() { // a preview
+		o.Null("id")
+	} else {
+		o.Integer("id", p.ID)
+	}
 	o.Integer("affiliate_id", p.AffiliateID)
 	o.Number("amount", p.Amount)
 	o.Text("currency", string(p.Amount.Currency()))
@@ -221,7 +225,7 @@ func (p *Payout) AppendJSON(b []byte) []byte {
 	o.Integer("entry_count", p.EntryCount)
 	o.Instant("cutoff", p.Cutoff)
 	o.Optional("external_reference", p.ExternalReference)
-	if p.CreatedAt.IsZero() { // a preview
+	if p.CreatedAt.IsZero() {
 		o.Null("created_at")
 	} else {
 		o.Instant("created_at", p.CreatedAt)

@@ -261,9 +261,15 @@ func (o *op) sampleOf(event Event) []byte {
 			Email: "test@example.com", ReferralCode: "TEST", Status: AffiliateActive, CreatedAt: now,
 			Earnings: []Balance{{Currency: currency, Unpaid: nothing, Total: nothing, Paid: nothing}},
 		}).AppendJSON(nil)
-	case EventReferralSignedUp, EventReferralConverted, EventReferralUpdated, EventReferralCanceled:
+	case EventReferralSignedUp:
+		return (&Conversion{
+			ProjectID: o.project, Type: Signup, Value: nothing, Refunded: nothing, Status: ConversionUnattributed,
+			CreatedAt: now,
+		}).AppendJSON(nil)
+	case EventReferralConverted, EventReferralUpdated, EventReferralCanceled:
 	}
 	return (&Conversion{
-		ProjectID: o.project, Type: Purchase, Status: ConversionUnattributed, CreatedAt: now,
+		ProjectID: o.project, Type: Purchase, Value: nothing, BaseValue: nothing, BaseCurrency: currency, Refunded: nothing,
+		Status: ConversionUnattributed, CreatedAt: now,
 	}).AppendJSON(nil)
 }

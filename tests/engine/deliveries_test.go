@@ -338,11 +338,12 @@ func TestTestsOfWebhooks(t *testing.T) {
 		t.Fatalf("tests were %s", p.eventsOf(tests))
 	}
 	samples := map[refgrow.Event]string{
-		refgrow.EventPayoutUpdated:    `{"id":null,"affiliate_id":0,"amount":0,"currency":"USD","status":"pending",`,
+		refgrow.EventPayoutUpdated:    `{"id":0,"affiliate_id":0,"amount":0,"currency":"USD","status":"pending",`,
+		refgrow.EventReferralSignedUp: `"type":"signup","affiliate_id":null,"referred_user_id":null,"value":0,`,
 		refgrow.EventAffiliateUpdated: `{"id":0,"user_email":"test@example.com","referral_code":"TEST",`,
 	}
 	for i, a := range tests {
-		m, sample := p.message(a), cmp.Or(samples[a.Event], `"type":"purchase"`)
+		m, sample := p.message(a), cmp.Or(samples[a.Event], `"type":"purchase","affiliate_id":null,"referred_user_id":null,"value":0,`)
 		if !m.Test || a.Event != refgrow.Events()[i] || string(m.Referrer) != "null" || string(m.Referred) != "null" ||
 			!strings.Contains(string(m.Data), sample) {
 			t.Errorf("a test is %s", a.Body)
