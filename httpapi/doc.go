@@ -4,6 +4,12 @@
 // and webhooks. Register puts it on an app's own mux, New makes a handler of it. What
 // follows settles what the API reference leaves open.
 //
+// GET /openapi.json, below the same prefix, is the whole API as an OpenAPI 3.1 document:
+// every call, field, status, code, header and webhook body, with examples. It is the same
+// for everybody, so it needs no key and is not counted, like OPTIONS; its server is
+// relative, so it is right under any prefix; and it has an ETag. Tests hold it against
+// the running API, in both directions.
+//
 // # Answers
 //
 // Every answer but 204 and files is a JSON object with "success", and every answer has
@@ -310,6 +316,9 @@
 // the X-Payouts-Last-Id of this one. An export pays nothing and changes nothing.
 //
 // # Bodies and queries
+//
+// All spellings that are tolerated are in the document, as x-tolerated, each with the
+// call that it means.
 //
 // A body is one JSON object in UTF-8, before which a byte order mark may stand. Unknown
 // fields, names in another case, names that occur twice, halves of surrogate pairs, more

@@ -146,8 +146,9 @@ func newAPI(engine *refgrow.Engine, o Options) *api {
 		panic("httpapi: the engine is missing")
 	}
 	a := &api{
-		engine: engine, router: newRouter(routes()), failures: limit.NewAddresses(maxFailures, engine.Now),
-		lenient: o.IgnoreUnknown, private: o.PrivateWebhooks, clientIP: o.ClientIP, authenticate: o.Authenticate,
+		engine: engine, router: newRouter(append(routes(), route{http.MethodGet, documentPath, nil})),
+		failures: limit.NewAddresses(maxFailures, engine.Now),
+		lenient:  o.IgnoreUnknown, private: o.PrivateWebhooks, clientIP: o.ClientIP, authenticate: o.Authenticate,
 		observe: o.Observe, logger: o.Logger,
 		clicks: newWindows(maxClicks, engine.Now), shares: newShares(), timeout: o.Timeout,
 	}

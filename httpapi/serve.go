@@ -29,7 +29,7 @@ type judge func(c *call) (work, error)
 // work does what a call asks for. It may be run more than once.
 type work func(ctx context.Context, p *refgrow.Project) (answer, error)
 
-// An answer has a body, unless its status is 204.
+// An answer has a body, unless its status is 204 or 304.
 type answer struct {
 	status int
 	body   []byte
@@ -150,6 +150,9 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request, below int, seen *ha
 	seen.pattern = a.router.pattern(segments)
 	if r.Method == http.MethodOptions {
 		return a.options(w.Header(), r, segments)
+	}
+	if seen.pattern == documentPath {
+		return a.document(w.Header(), r, segments)
 	}
 	who, err := a.admit(w.Header(), r)
 	seen.key = who.public
@@ -381,7 +384,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, id, pattern string, e
 
 func write(w http.ResponseWriter, r *http.Request, done answer) {
 	h := w.Header()
-	if done.status == http.StatusNoContent {
+	if done.status == http.StatusNoContent || done.status == http.StatusNotModified {
 		w.WriteHeader(done.status)
 		return
 	}
