@@ -176,7 +176,7 @@ var acceptedBodies = []string{
 	`POST /rules {"affiliate_id": 1, "product": "Pro", "commission": "1e1", "commission_duration": "6 payments"}`,
 	`POST /rules {"affiliate_id": 2, "commission": "30.0%", "commission_duration": "lifetime"}`,
 	`POST /rules {"product": "Pro", "commission": "0%", "commission_duration": "1 month"}`,
-	`POST /webhooks {"url": "http://[::1]:80/x?y", "events": ["referral_updated",
+	`POST /webhooks {"url": "http://[2606:4700::6810]:80/x?y", "events": ["referral_updated",
 		"referral_canceled"], "secret": "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "status": "inactive"}`,
 	`POST /webhooks {"url": "https://example.com", "secret": null}`,
 	`PUT /webhooks/1 {"url": "HTTPS://EXAMPLE.COM./", "events": ["referral_converted"]}`,
