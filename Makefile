@@ -4,7 +4,7 @@ FUZZTIME ?= 60s
 MUTANTS ?= 100
 SEED    ?= 1
 
-.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers supply interop browser mutate cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers supply interop openapi browser mutate cross modules ci
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,8 +18,9 @@ race: ## all tests under the race detector (needs a C compiler)
 lint: ## formatting, imports between packages, common mistakes
 	.ci/run lint
 
-generate: ## internal/db from schema.sql and queries/
+generate: ## internal/db from schema.sql and queries/, and docs/reference.md from docs/openapi.json
 	$(TOOL) sqlc generate
+	$(GO) run ./internal/reference/generate
 
 check-generated: ## is internal/db what sqlc would generate, and are the queries sound?
 	.ci/run generated
@@ -56,6 +57,9 @@ supply: ## the command built from scratch twice, installed from a proxy, and its
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
+
+openapi: ## other people's tools (node, npm) check docs/openapi.json, and a client made of it drives the command
+	cd interop && $(GO) test -count=1 -run TestOpenAPI -v .
 
 browser: ## a real browser (chromium, node, npm) visits examples/saas and a static site
 	cd interop && REFGROW_BROWSER=1 $(GO) test -count=1 -run TestBrowser -v .

@@ -8,7 +8,7 @@
 // every call, field, status, code, header and webhook body, with examples. It is the same
 // for everybody, so it needs no key and is not counted, like OPTIONS; its server is
 // relative, so it is right under any prefix; and it has an ETag. Tests hold it against
-// the running API, in both directions.
+// the running API, in both directions. Reference makes a page for people of it.
 //
 // # Answers
 //

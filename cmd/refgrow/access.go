@@ -77,8 +77,10 @@ func (s *serveFlags) logged(log *slog.Logger, handler http.HandlerFunc) http.Han
 // routeOf is the pattern of a path outside of the API, "" for one that is nothing.
 func routeOf(r *http.Request) string {
 	switch r.URL.Path {
-	case "/healthz", "/readyz", "/refgrow.js", "/refgrow/track":
+	case "/healthz", "/readyz", "/docs", "/refgrow.js", "/refgrow/track":
 		return r.URL.Path
+	case "/docs/":
+		return "/docs"
 	}
 	switch project, _, ok := link(r.URL); {
 	case ok && project != "":

@@ -18,7 +18,7 @@ const apiRoot = "/api/v1"
 
 // handler is everything that serve serves. There is no http.ServeMux in front, which
 // would redirect some paths and answer others in plain text: except for what tracking
-// sends to browsers, every answer is JSON.
+// sends to browsers, and the page about the API, every answer is JSON.
 func (s *serveFlags) handler(engine *refgrow.Engine, bare int64, log *slog.Logger) http.Handler {
 	options := httpapi.Options{RateLimit: int(s.rateLimit), IgnoreUnknown: s.lenient,
 		PrivateWebhooks: s.allowPrivate, ClientIP: s.proxies.client, Logger: log, Observe: observe}
@@ -27,6 +27,7 @@ func (s *serveFlags) handler(engine *refgrow.Engine, bare int64, log *slog.Logge
 	}
 	api := http.StripPrefix(apiRoot, httpapi.New(engine, options))
 	visits := newTrackers(engine, bare, tracking.Options{ClientIP: s.proxies.client, HTTPS: s.proxies.https, Logger: log})
+	reference := httpapi.Reference()
 	return s.logged(log, func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case below(r.URL.Path) && (r.URL.RawPath == "" || below(r.URL.RawPath)):
@@ -37,6 +38,8 @@ func (s *serveFlags) handler(engine *refgrow.Engine, bare int64, log *slog.Logge
 			health(w, r, engine, log)
 		case r.URL.Path == "/readyz":
 			ready(w, r, engine, log)
+		case !s.noDocs && strings.TrimSuffix(r.URL.EscapedPath(), "/") == "/docs":
+			reference.ServeHTTP(w, r)
 		case visits.serve(w, r):
 		default:
 			answer(w, http.StatusNotFound, `{"success":false,"error":"There is nothing at this path; the API is under `+

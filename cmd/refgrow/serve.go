@@ -48,16 +48,18 @@ type serveFlags struct {
 	tracking     string // the project of the bare paths, by id or name; "" for the first
 	stopWithin   time.Duration
 	logFormat    string
+	noDocs       bool
 }
 
 func serveCommand() command {
 	return command{
 		name: serveName, summary: "serve the REST API and referral links over HTTP, and send webhooks",
-		text: "Serves the REST API under /api/v1, a health check at /healthz, and at /readyz whether the database\n" +
-			"can be written, with notes for its operator. A missing database is made; on one without a project\n" +
-			"the project \"default\" is made, and its first key printed, once. At SIGTERM and SIGINT the clicks so\n" +
-			"far are written, and running requests may end, within --stop-within; a second signal does not wait\n" +
-			"for them. Clicks that cannot be written in that time are lost, and the log says how many.\n\n" +
+		text: "Serves the REST API under /api/v1, a page about it at /docs, a health check at /healthz, and at\n" +
+			"/readyz whether the database can be written, with notes for its operator. A missing database is\n" +
+			"made; on one without a project the project \"default\" is made, and its first key printed, once. At\n" +
+			"SIGTERM and SIGINT the clicks so far are written, and running requests may end, within\n" +
+			"--stop-within; a second signal does not wait for them. Clicks that cannot be written in that time\n" +
+			"are lost, and the log says how many.\n\n" +
 			"Referral links are /r/CODE: they lead to the --landing-url of the project, or to the page that\n" +
 			"?to=URL names on its host or an --allowed-origin. /refgrow.js is the script for static sites, only\n" +
 			"on pages of an --allowed-origin; it talks to /refgrow/track. If there are several projects, these\n" +
@@ -86,6 +88,7 @@ func serveCommand() command {
 			flags.StringVar(&s.tracking, "tracking-project", "",
 				"`PROJECT` (an id or a name) of /r/CODE and /refgrow.js; default: the first")
 			flags.DurationVar(&s.stopWithin, "stop-within", stopWithin, "`TIME` to end within at a signal, such as 8s")
+			flags.BoolVar(&s.noDocs, "no-docs", false, "do not serve the page about the API at /docs")
 			flags.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
 			defineSecretKey(flags, &s.keyFile)
 			return s.serve

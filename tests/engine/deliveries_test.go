@@ -343,7 +343,8 @@ func TestTestsOfWebhooks(t *testing.T) {
 		refgrow.EventAffiliateUpdated: `{"id":0,"user_email":"test@example.com","referral_code":"TEST",`,
 	}
 	for i, a := range tests {
-		m, sample := p.message(a), cmp.Or(samples[a.Event], `"type":"purchase","affiliate_id":null,"referred_user_id":null,"value":0,`)
+		m := p.message(a)
+		sample := cmp.Or(samples[a.Event], `"type":"purchase","affiliate_id":null,"referred_user_id":null,"value":0,`)
 		if !m.Test || a.Event != refgrow.Events()[i] || string(m.Referrer) != "null" || string(m.Referred) != "null" ||
 			!strings.Contains(string(m.Data), sample) {
 			t.Errorf("a test is %s", a.Body)
