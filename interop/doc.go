@@ -19,6 +19,9 @@
 // With REFGROW_SOAK set to anything, the tests of two processes that write to one file
 // last longer, and more histories are checked for being linearizable.
 //
+// TestOpenAPI lets other people's tools read docs/openapi.json, and a client that they make
+// of it drive the command. Without node and npm it is skipped.
+//
 // TestBrowser drives a real browser through examples/saas and a static site. Without
 // chromium, node and npm it is skipped, unless REFGROW_BROWSER is set.
 package interop

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// askNode returns what each JavaScript library says about each delivery, "" for
-// accepted.
-func askNode(t *testing.T, all []signed) []map[string]string {
+// installed is a copy of a folder for Node.js, with what npm installs there. It ends the
+// test if there is no Node.js.
+func installed(t *testing.T, folder string, files ...string) string {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -21,8 +21,8 @@ func askNode(t *testing.T, all []signed) []map[string]string {
 	}
 	// Not next to the sources: what npm installs can have files for other tools.
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "verify.mjs"} {
-		text, err := os.ReadFile(filepath.Join("node", name))
+	for _, name := range append(files, "package.json", "package-lock.json") {
+		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,14 @@ func askNode(t *testing.T, all []signed) []map[string]string {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
+	return dir
+}
 
+// askNode returns what each JavaScript library says about each delivery, "" for
+// accepted.
+func askNode(t *testing.T, all []signed) []map[string]string {
+	t.Helper()
+	dir := installed(t, "node", "verify.mjs")
 	var lines bytes.Buffer
 	for _, s := range all {
 		headers := make(map[string]string)
