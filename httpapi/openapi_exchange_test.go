@@ -78,9 +78,11 @@ func (o *occurrences) missing() (pointers []string) {
 				schema(under(pointer, name))
 			}
 		}
-		several, _ := found["oneOf"].([]any)
-		for i := range several {
-			schema(under(pointer, "oneOf", fmt.Sprint(i)))
+		for _, keyword := range []string{"oneOf", "anyOf"} {
+			several, _ := found[keyword].([]any)
+			for i := range several {
+				schema(under(pointer, keyword, fmt.Sprint(i)))
+			}
 		}
 		words, _ := found["enum"].([]any)
 		for _, word := range words {

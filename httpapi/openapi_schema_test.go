@@ -135,8 +135,8 @@ func (c *checking) value(v any, pointer, at string) {
 			} else if v != nil {
 				c.seen(under(pointer, "enum", fmt.Sprint(v)))
 			}
-		case "oneOf":
-			c.oneOf(v, pointer, at, len(want.([]any)))
+		case "oneOf", "anyOf":
+			c.several(v, pointer, keyword, at, len(want.([]any)))
 		case "minimum", "maximum", "exclusiveMinimum":
 			c.bound(v, keyword, want.(json.Number), at)
 		case "pattern":
@@ -212,12 +212,12 @@ func (c *checking) required(v any, names []any, at string) {
 	}
 }
 
-// oneOf wants exactly one schema that a value is valid by.
-func (c *checking) oneOf(v any, pointer, at string, n int) {
+// several wants one schema that a value is valid by, and of oneOf no second one.
+func (c *checking) several(v any, pointer, keyword, at string, n int) {
 	var all []string
 	valid := 0
 	for i := range n {
-		one := under(pointer, "oneOf", fmt.Sprint(i))
+		one := under(pointer, keyword, fmt.Sprint(i))
 		if wrong := c.check(v, one, c.closed, nil); len(wrong) > 0 {
 			all = append(all, wrong...)
 			continue
@@ -225,7 +225,7 @@ func (c *checking) oneOf(v any, pointer, at string, n int) {
 		valid++
 		c.check(v, one, c.closed, c.seen)
 	}
-	if valid != 1 {
+	if valid == 0 || valid > 1 && keyword == "oneOf" {
 		c.fail(at, "is valid by %d of %d schemas: %s", valid, n, strings.Join(all, "; "))
 	}
 }

@@ -180,7 +180,7 @@ func (d *document) answer(status string, answer *object) []content {
 		form := one
 		schema := media.at(name, "schema")
 		form.Type = name
-		if data := schema.at("properties", "data"); data.has("$ref") || data.has("type") || data.has("oneOf") {
+		if data := schema.at("properties", "data"); len(data.names) > 0 {
 			f := d.field("data", data, true)
 			form.Type, form.Link = f.Type, f.Link
 			for _, f := range d.fields(schema, "") {
@@ -248,7 +248,7 @@ func (d *document) kind(schema *object) (words, link string) {
 	if link = refersTo(schema); link != "" {
 		return link, link
 	}
-	if several := schema.objects("oneOf"); len(several) > 0 {
+	if several := append(schema.objects("oneOf"), schema.objects("anyOf")...); len(several) > 0 {
 		var all []string
 		for _, one := range several {
 			words, of := d.kind(one)
