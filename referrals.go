@@ -287,6 +287,11 @@ func (o *op) updateReferral(ctx context.Context, id int64, u UpdateReferralParam
 		if err := o.customerIsFree(ctx, "email", findByEmail(*u.Email), id); err != nil {
 			return nil, err
 		}
+		if row.Email != nil { // nobody knows later whose claim it was
+			if err := o.forgetClaim(ctx, *row.Email); err != nil {
+				return nil, err
+			}
+		}
 		row.Email = u.Email
 	}
 	if u.AffiliateID.Given() && stored.OrZero(u.AffiliateID.Value()) != stored.OrZero(row.AffiliateID) {

@@ -135,6 +135,11 @@ func (o *op) mergeStep(ctx context.Context, id, from int64) (*Referral, error) {
 	if err := o.noteMerged(ctx, id, from); err != nil {
 		return nil, err
 	}
+	if into.Email != nil && gone.Email != nil { // which is not kept
+		if err := o.forgetClaim(ctx, *gone.Email); err != nil {
+			return nil, err
+		}
+	}
 	o.countReferral(ReferralStatus(gone.Status), -1)
 	before := ReferralStatus(into.Status)
 	mergeInto(into, gone)

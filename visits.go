@@ -243,6 +243,17 @@ func (o *op) dropClaim(ctx context.Context, email string) error {
 	return nil
 }
 
+// ForgetClaim drops what a browser has claimed for an email, if anything: for somebody
+// who asks to be erased, and is no customer. EraseReferral and DeleteReferral drop that
+// of a customer. Errors: ErrInvalid, ErrBusy, ErrClosed.
+func (p *Project) ForgetClaim(ctx context.Context, email string) error {
+	email, err := customerEmail(email)
+	if err != nil {
+		return err
+	}
+	return p.write(ctx, "dropping a claim", func(ctx context.Context, o *op) error { return o.forgetClaim(ctx, email) })
+}
+
 // forgetClaim drops the claim for an email, if there is one.
 func (o *op) forgetClaim(ctx context.Context, email string) error {
 	_, err := o.FindClaim(ctx, db.FindClaimParams{ProjectID: o.project, Email: email})

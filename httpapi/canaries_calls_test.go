@@ -44,6 +44,7 @@ func canaryCalls() []told {
 		// Sales: of carl for jane, of carl for joe with what leads to jane, of dora for joe
 		// with what leads to jane, and of people who are not known.
 		{"carl", `POST /referrals {"email": "<mail carl.email>", "affiliate_id": {jane}}`, false},
+		{"", `CLAIM <carl.email> <joe.code>`, false},
 		{"sale", `POST /conversions {"type": "purchase", "email": "<carl.email>", "external_id": "<text carl.id>",
 			"base_value": 100, "referral_code": "<jane.code>", "coupon_code_used": "<jane.coupon>",
 			"product": "<text sale.product>", "reference": "<text sale.reference>",
@@ -90,7 +91,9 @@ func canaryCalls() []told {
 			"affiliate_id": {joe}}`, false},
 		{"twin", `GET /referrals?external_id=<carl.twin-id>`, false},
 		{"customer", `POST /referrals {"email": "<mail carl.twin.2>"}`, false},
+		{"", `CLAIM <carl.twin.2> <joe.code>`, false},
 		{"", `PUT /referrals/{customer} {"email": "<mail carl.twin.3>"}`, false},
+		{"", `CLAIM <carl.twin.3> <joe.code>`, false},
 		{"", `POST /referrals/{twin}/merge {"from": {customer}}`, false},
 		{"", `POST /referrals/{carl}/merge {"from": {twin}}`, false},
 		{"", `PUT /referrals/<carl.email> {"affiliate_id": {joe}}`, false},
@@ -103,6 +106,8 @@ func canaryCalls() []told {
 			"partner_slug": "<word jane.slug.2>", "status": "active", "payout_preferences": {
 			"paypal_email": "<mail jane.paypal.2>", "wise_details": {"accountId": "<number jane.account.2>",
 			"email": "<mail jane.wise.2>"}, "wise_name": "<text jane.name.2>"}}`, false},
+
+		{"", `CLAIM <jane.email.2> <joe.code>`, false},
 
 		// Payments.
 		{"", `POST /adjustments {"affiliate_id": {jane}, "amount": 33, "note": "<text jane.note>"}`, false},

@@ -343,7 +343,7 @@ func (k told) route() string {
 		pattern := strings.Split(route[1], "/")
 		if route[0] == method && len(pattern) == len(segments) && !slices.ContainsFunc(pattern, func(s string) bool {
 			i := slices.Index(pattern, s)
-			return s != segments[i] && !(strings.HasPrefix(s, "{") && strings.ContainsAny(segments[i], "{<0123456789"))
+			return s != segments[i] && (!strings.HasPrefix(s, "{") || !strings.ContainsAny(segments[i], "{<0123456789"))
 		}) {
 			return method + " " + route[1]
 		}

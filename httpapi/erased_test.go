@@ -130,6 +130,28 @@ func TestCallsAfterAnErasure(t *testing.T) {
 	}
 }
 
+// A visitor of whom only a browser has told can be erased as well.
+func TestClaimsOfVisitorsGo(t *testing.T) {
+	t.Parallel()
+	w := setup(t, refgrow.Settings{}, noLimit)
+	w.make(t, `POST /affiliates {"email": "joe@example.com", "referral_code": "JOE"}`).ok(t, 201)
+	for i, call := range []string{"DELETE /referrals/VISITOR", "POST /referrals/VISITOR/erase"} {
+		email := fmt.Sprintf("visitor%d@example.com", i)
+		for _, email := range []string{email, "other@example.com"} {
+			must(t, w.shop.ClaimSignup(t.Context(), email, "JOE"))
+		}
+		w.make(t, strings.Replace(call, "VISITOR", email, 1)).refused(t, 404, "not_found", "")
+		got := w.make(t, fmt.Sprintf(`POST /referrals {"email": %q}`, email)).ok(t, 201)
+		if of := got.data()["affiliate_id"]; of != nil {
+			t.Errorf("%s: the visitor still came by %v", call, of)
+		}
+	}
+	got := w.make(t, `POST /referrals {"email": "other@example.com"}`).ok(t, 201)
+	if of := got.data()["affiliate_id"]; of == nil {
+		t.Error("another visitor's claim is gone")
+	}
+}
+
 // The codes of a deleted affiliate are refused for as long as cookies last, those of an
 // erased one for ever; a deleted one's coupons are free at once.
 func TestCodesOfWhoIsGone(t *testing.T) {

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
@@ -85,7 +87,7 @@ func updateReferral(c *call) (work, error) {
 func deleteReferral(c *call) (work, error) {
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
 		// Not in one transaction: a deletion goes in steps.
-		now, err := c.referral(ctx, p)
+		now, err := c.leaving(ctx, p)
 		if err != nil {
 			return answer{}, err
 		}
@@ -95,7 +97,7 @@ func deleteReferral(c *call) (work, error) {
 
 func eraseReferral(c *call) (work, error) {
 	return c.erasing(func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		now, err := c.referral(ctx, p)
+		now, err := c.leaving(ctx, p)
 		if err != nil {
 			return answer{}, err
 		}
@@ -129,6 +131,16 @@ func mergeReferrals(c *call) (work, error) {
 		func(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
 			return p.MergeReferrals(ctx, id, from)
 		}), nil
+}
+
+// leaving is the referral that the path names, and that is going. A visitor of whom only
+// a browser has told is none, but goes too.
+func (c *call) leaving(ctx context.Context, p *refgrow.Project) (*refgrow.Referral, error) {
+	now, err := c.referral(ctx, p)
+	if errors.Is(err, refgrow.ErrNotFound) && !c.hasID() {
+		err = cmp.Or(p.ForgetClaim(ctx, c.value), err)
+	}
+	return now, err
 }
 
 // referral is the one that the path names, by its email or its id.

@@ -107,11 +107,12 @@ ORDER BY c.created_at, c.id LIMIT CAST(@at_most AS INTEGER);
 UPDATE refgrow_conversions SET candidates = @candidates, referral_code = @referral_code, coupon_code = @coupon_code, url = @url
 WHERE id = @conversion_id AND project_id = @project_id;
 
--- Claims that name one of the codes, or a customer of the affiliate.
+-- Claims that name one of the codes or emails, or a customer of the affiliate.
 -- name: FindClaimsNaming :many
 SELECT k.email FROM refgrow_claims k
 WHERE k.project_id = CAST(@project_id AS INTEGER) AND (
     lower(k.code) IN (SELECT value FROM json_each(CAST(@codes AS TEXT)))
+    OR k.email IN (SELECT value FROM json_each(CAST(@emails AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r
         WHERE r.project_id = CAST(@project_id AS INTEGER) AND r.email = k.email AND r.affiliate_id = CAST(@customers_of AS INTEGER)))
 ORDER BY k.email LIMIT CAST(@at_most AS INTEGER);

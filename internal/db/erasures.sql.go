@@ -169,23 +169,26 @@ const findClaimsNaming = `-- name: FindClaimsNaming :many
 SELECT k.email FROM refgrow_claims k
 WHERE k.project_id = CAST(?1 AS INTEGER) AND (
     lower(k.code) IN (SELECT value FROM json_each(CAST(?2 AS TEXT)))
+    OR k.email IN (SELECT value FROM json_each(CAST(?3 AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r
-        WHERE r.project_id = CAST(?1 AS INTEGER) AND r.email = k.email AND r.affiliate_id = CAST(?3 AS INTEGER)))
-ORDER BY k.email LIMIT CAST(?4 AS INTEGER)
+        WHERE r.project_id = CAST(?1 AS INTEGER) AND r.email = k.email AND r.affiliate_id = CAST(?4 AS INTEGER)))
+ORDER BY k.email LIMIT CAST(?5 AS INTEGER)
 `
 
 type FindClaimsNamingParams struct {
 	ProjectID   int64
 	Codes       string
+	Emails      string
 	CustomersOf int64
 	AtMost      int64
 }
 
-// Claims that name one of the codes, or a customer of the affiliate.
+// Claims that name one of the codes or emails, or a customer of the affiliate.
 func (q *Queries) FindClaimsNaming(ctx context.Context, arg FindClaimsNamingParams) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, findClaimsNaming,
 		arg.ProjectID,
 		arg.Codes,
+		arg.Emails,
 		arg.CustomersOf,
 		arg.AtMost,
 	)

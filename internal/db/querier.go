@@ -92,7 +92,7 @@ type Querier interface {
 	// Coupons of an erased affiliate have a key that no code equals.
 	EraseCoupons(ctx context.Context, arg EraseCouponsParams) error
 	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
-	// Claims that name one of the codes, or a customer of the affiliate.
+	// Claims that name one of the codes or emails, or a customer of the affiliate.
 	FindClaimsNaming(ctx context.Context, arg FindClaimsNamingParams) ([]string, error)
 	// The codes are looked up, one by one.
 	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)

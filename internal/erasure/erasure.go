@@ -304,8 +304,12 @@ func (s *search) claims(ctx context.Context) (f Found, err error) {
 	if err != nil {
 		return f, err
 	}
+	emails, err := stored.Texts(s.person.Emails)
+	if err != nil {
+		return f, err
+	}
 	f.Claims, err = s.FindClaimsNaming(ctx, db.FindClaimsNamingParams{
-		ProjectID: s.job.ProjectID, Codes: codes, CustomersOf: s.customersOf(), AtMost: atMost,
+		ProjectID: s.job.ProjectID, Codes: codes, Emails: emails, CustomersOf: s.customersOf(), AtMost: atMost,
 	})
 	f.Last = len(f.Claims) < atMost // those that were found are deleted
 	return f, err
