@@ -221,6 +221,11 @@ func (o *op) deleteStep(ctx context.Context, id int64) (done bool, err error) {
 	}); err != nil {
 		return false, err
 	}
+	if err := erasure.FromCodesOf(ctx, o, db.FindConversionsNamingCustomersOfParams{
+		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,
+	}); err != nil {
+		return false, err
+	}
 	if err := o.DetachReferralsOf(ctx, db.DetachReferralsOfParams{
 		ProjectID: o.project, AffiliateID: id, AtMost: deletionStep,
 	}); err != nil {

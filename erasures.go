@@ -306,6 +306,9 @@ func (o *op) forgetCustomer(ctx context.Context, job *db.Erasure, conversions st
 	if err := o.ForgetURLs(ctx, db.ForgetURLsParams{ProjectID: o.project, IDs: conversions}); err != nil {
 		return err
 	}
+	if err := erasure.FromCodes(ctx, o, job, conversions); err != nil {
+		return err
+	}
 	if job.Deletes == 0 {
 		return nil
 	}

@@ -388,6 +388,9 @@ func (o *op) eraseReferral(ctx context.Context, id, deletes int64) (int64, error
 		return 0, err
 	}
 	job := db.Erasure{ProjectID: o.project, ReferralID: &id, Deletes: deletes}
+	if job.Names, err = person.Text(); err != nil {
+		return 0, err
+	}
 	if job.ID, err = o.beginErasure(ctx, job, person); err != nil {
 		return 0, err
 	}

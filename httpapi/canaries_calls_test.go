@@ -54,6 +54,8 @@ func canaryCalls() []told {
 			"coupon_code_used": "<jane.stripe>", "reference": "<text joe.reference>",
 			"url": "https://shop.example/<word carl.page.2>"}`, false},
 		{"", `POST /conversions {"type": "signup", "email": "<carl.email>", "referral_code": "<jane.code>"}`, false},
+		{"", `POST /conversions {"type": "purchase", "external_id": "<carl.id>", "base_value": 12,
+			"coupon_code_used": "<carl.id.2>", "affiliate_id": {joe}}`, false},
 		{"", `POST /conversions {"type": "signup", "email": "<carl.email>", "referral_code": "<jane.slug>.<jane.code>",
 			"external_id": "<text carl.id.3>"}`, false},
 		{"moving", `POST /conversions {"type": "purchase", "email": "<carl.email>", "base_value": 20,
@@ -102,12 +104,16 @@ func canaryCalls() []told {
 		{"", `PUT /coupons/{coupon} {"coupon_code": "<code jane.coupon.2>", "stripe_coupon_id": "<text jane.stripe.2>",
 			"lemonsqueezy_discount_code": "<text jane.lemon.2>"}`, false},
 		{"", `PUT /affiliates/<jane.email> {"status": "inactive"}`, false},
-		{"", `PUT /affiliates/<jane.email> {"email": "<mail jane.email.2>", "referral_code": "<code jane.code.2>",
+		{"", `PUT /affiliates/<jane.email> {"email": "<plain jane.email.2>", "referral_code": "<code jane.code.2>",
 			"partner_slug": "<word jane.slug.2>", "status": "active", "payout_preferences": {
-			"paypal_email": "<mail jane.paypal.2>", "wise_details": {"accountId": "<number jane.account.2>",
+			"paypal_email": "<plain jane.paypal.2>", "wise_details": {"accountId": "<number jane.account.2>",
 			"email": "<mail jane.wise.2>"}, "wise_name": "<text jane.name.2>"}}`, false},
 
 		{"", `CLAIM <jane.email.2> <joe.code>`, false},
+		{"", `POST /conversions {"type": "purchase", "external_id": "<text other.id.2>", "base_value": 13,
+			"coupon_code_used": "<jane.paypal.2>", "referral_code": "<jane.email.2>"}`, false},
+		{"", `POST /conversions {"type": "purchase", "external_id": "<carl.id>", "base_value": 14,
+			"coupon_code_used": "<carl.email.2>", "referral_code": "<carl.email.2>"}`, false},
 
 		// Payments.
 		{"", `POST /adjustments {"affiliate_id": {jane}, "amount": 33, "note": "<text jane.note>"}`, false},

@@ -368,6 +368,8 @@ func newCanary(kind string, n int) canary {
 	switch kind {
 	case "mail":
 		is.text = shown + "@" + core + "-m\u00fcller.example"
+	case "plain":
+		is.text = shown + "@" + core + ".example"
 	case "code":
 		is.text = shown + "_x"
 	case "text":

@@ -103,6 +103,25 @@ WHERE c.project_id = @project_id AND (c.created_at, c.id) > (CAST(@after_time AS
     WHERE instr(lower(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '') || ' ' || COALESCE(c.url, '')), j.value) > 0)
 ORDER BY c.created_at, c.id LIMIT CAST(@at_most AS INTEGER);
 
+-- Of a customer's conversions those in which one of the names may be as a code.
+-- name: FindConversionsNamingCustomer :many
+SELECT c.* FROM refgrow_conversions c
+WHERE c.id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +c.project_id = @project_id AND EXISTS (
+    SELECT 1 FROM json_each(CAST(@names AS TEXT)) j
+    WHERE instr(lower(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), j.value) > 0);
+
+-- The same of the next customers of an affiliate, with their names.
+-- name: FindConversionsNamingCustomersOf :many
+SELECT sqlc.embed(c), r.email AS customer_email, r.external_id AS customer_external_id
+FROM refgrow_referrals r JOIN refgrow_conversions c ON c.referral_id = r.id
+WHERE +r.project_id = CAST(@project_id AS INTEGER) AND r.id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(@affiliate_id AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(@at_most AS INTEGER))
+    AND (c.coupon_code IS NOT NULL OR c.referral_code IS NOT NULL OR instr(c.candidates, '"code"') > 0)
+    AND (instr(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, ''), '@') > 0
+        OR instr(lower(COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), lower(r.external_id)) > 0
+        OR EXISTS (SELECT 1 FROM refgrow_external_ids e WHERE e.referral_id = r.id
+            AND instr(lower(COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), lower(e.external_id)) > 0));
+
 -- name: RenameInConversion :exec
 UPDATE refgrow_conversions SET candidates = @candidates, referral_code = @referral_code, coupon_code = @coupon_code, url = @url
 WHERE id = @conversion_id AND project_id = @project_id;

@@ -295,6 +295,155 @@ func (q *Queries) FindConversionsNaming(ctx context.Context, arg FindConversions
 	return items, nil
 }
 
+const findConversionsNamingCustomer = `-- name: FindConversionsNamingCustomer :many
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
+WHERE c.id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +c.project_id = ?2 AND EXISTS (
+    SELECT 1 FROM json_each(CAST(?3 AS TEXT)) j
+    WHERE instr(lower(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), j.value) > 0)
+`
+
+type FindConversionsNamingCustomerParams struct {
+	IDs       string
+	ProjectID int64
+	Names     string
+}
+
+// Of a customer's conversions those in which one of the names may be as a code.
+func (q *Queries) FindConversionsNamingCustomer(ctx context.Context, arg FindConversionsNamingCustomerParams) ([]Conversion, error) {
+	rows, err := q.db.QueryContext(ctx, findConversionsNamingCustomer, arg.IDs, arg.ProjectID, arg.Names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Conversion{}
+	for rows.Next() {
+		var i Conversion
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProjectID,
+			&i.Type,
+			&i.AffiliateID,
+			&i.ReferralID,
+			&i.Currency,
+			&i.CurrencyGiven,
+			&i.Value,
+			&i.BaseValue,
+			&i.Refunded,
+			&i.Paid,
+			&i.Reference,
+			&i.CouponCode,
+			&i.ReferralCode,
+			&i.Product,
+			&i.URL,
+			&i.Reason,
+			&i.Candidates,
+			&i.CommissionReason,
+			&i.RuleID,
+			&i.RuleVersion,
+			&i.PricedBaseValue,
+			&i.PricedCurrency,
+			&i.PricedValue,
+			&i.CreatedAt,
+			&i.AvailableAt,
+			&i.PricedFirstAt,
+			&i.PricedBefore,
+			&i.Notes,
+			&i.Reversed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findConversionsNamingCustomersOf = `-- name: FindConversionsNamingCustomersOf :many
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed, r.email AS customer_email, r.external_id AS customer_external_id
+FROM refgrow_referrals r JOIN refgrow_conversions c ON c.referral_id = r.id
+WHERE +r.project_id = CAST(?1 AS INTEGER) AND r.id IN (
+    SELECT x.id FROM refgrow_referrals AS x WHERE x.affiliate_id = CAST(?2 AS INTEGER) ORDER BY x.created_at, x.id LIMIT CAST(?3 AS INTEGER))
+    AND (c.coupon_code IS NOT NULL OR c.referral_code IS NOT NULL OR instr(c.candidates, '"code"') > 0)
+    AND (instr(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, ''), '@') > 0
+        OR instr(lower(COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), lower(r.external_id)) > 0
+        OR EXISTS (SELECT 1 FROM refgrow_external_ids e WHERE e.referral_id = r.id
+            AND instr(lower(COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), lower(e.external_id)) > 0))
+`
+
+type FindConversionsNamingCustomersOfParams struct {
+	ProjectID   int64
+	AffiliateID int64
+	AtMost      int64
+}
+
+type FindConversionsNamingCustomersOfRow struct {
+	Conversion         Conversion
+	CustomerEmail      *string
+	CustomerExternalID *string
+}
+
+// The same of the next customers of an affiliate, with their names.
+func (q *Queries) FindConversionsNamingCustomersOf(ctx context.Context, arg FindConversionsNamingCustomersOfParams) ([]FindConversionsNamingCustomersOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, findConversionsNamingCustomersOf, arg.ProjectID, arg.AffiliateID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FindConversionsNamingCustomersOfRow{}
+	for rows.Next() {
+		var i FindConversionsNamingCustomersOfRow
+		if err := rows.Scan(
+			&i.Conversion.ID,
+			&i.Conversion.ProjectID,
+			&i.Conversion.Type,
+			&i.Conversion.AffiliateID,
+			&i.Conversion.ReferralID,
+			&i.Conversion.Currency,
+			&i.Conversion.CurrencyGiven,
+			&i.Conversion.Value,
+			&i.Conversion.BaseValue,
+			&i.Conversion.Refunded,
+			&i.Conversion.Paid,
+			&i.Conversion.Reference,
+			&i.Conversion.CouponCode,
+			&i.Conversion.ReferralCode,
+			&i.Conversion.Product,
+			&i.Conversion.URL,
+			&i.Conversion.Reason,
+			&i.Conversion.Candidates,
+			&i.Conversion.CommissionReason,
+			&i.Conversion.RuleID,
+			&i.Conversion.RuleVersion,
+			&i.Conversion.PricedBaseValue,
+			&i.Conversion.PricedCurrency,
+			&i.Conversion.PricedValue,
+			&i.Conversion.CreatedAt,
+			&i.Conversion.AvailableAt,
+			&i.Conversion.PricedFirstAt,
+			&i.Conversion.PricedBefore,
+			&i.Conversion.Notes,
+			&i.Conversion.Reversed,
+			&i.CustomerEmail,
+			&i.CustomerExternalID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const findErrorsOfErased = `-- name: FindErrorsOfErased :many
 SELECT d.id FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
 WHERE d.id > CAST(?1 AS INTEGER) AND d.id <= CAST(?2 AS INTEGER) AND +d.project_id = ?3 AND d.error IS NOT NULL

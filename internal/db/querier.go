@@ -98,6 +98,10 @@ type Querier interface {
 	FindClickedAffiliates(ctx context.Context, arg FindClickedAffiliatesParams) ([]FindClickedAffiliatesRow, error)
 	// Conversions in which one of the codes may be, in any of the places that keep codes.
 	FindConversionsNaming(ctx context.Context, arg FindConversionsNamingParams) ([]Conversion, error)
+	// Of a customer's conversions those in which one of the names may be as a code.
+	FindConversionsNamingCustomer(ctx context.Context, arg FindConversionsNamingCustomerParams) ([]Conversion, error)
+	// The same of the next customers of an affiliate, with their names.
+	FindConversionsNamingCustomersOf(ctx context.Context, arg FindConversionsNamingCustomersOfParams) ([]FindConversionsNamingCustomersOfRow, error)
 	FindCouponByCode(ctx context.Context, arg FindCouponByCodeParams) (FindCouponByCodeRow, error)
 	FindCouponsByLemonsqueezyCode(ctx context.Context, arg FindCouponsByLemonsqueezyCodeParams) ([]Affiliate, error)
 	FindCouponsByStripeID(ctx context.Context, arg FindCouponsByStripeIDParams) ([]Affiliate, error)

@@ -17,11 +17,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
-	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/db"
-	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/outbox"
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
@@ -112,8 +109,9 @@ type Found struct {
 	Last           bool
 
 	person Person
-	of     int64 // the affiliate
-	keeps  bool  // codes stay in use for ever
+	of     int64  // the affiliate, 0 for none
+	shown  string // what stands for the person
+	keeps  bool   // codes stay in use for ever
 }
 
 // An Event is the data of one in which something else stands for the person now.
@@ -224,7 +222,8 @@ func (s *search) conversions(ctx context.Context) (f Found, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.MarkTime, f.Mark, f.person, f.of, f.keeps = to.CreatedAt, to.ID, s.person, s.of, s.job.Deletes == 0
+	f.MarkTime, f.Mark = to.CreatedAt, to.ID
+	f.person, f.of, f.shown, f.keeps = s.person, s.of, s.shown(), s.job.Deletes == 0
 	if len(rows) == atMost {
 		last := &rows[len(rows)-1]
 		f.MarkTime, f.Mark, f.Last = last.CreatedAt, last.ID, false
@@ -249,54 +248,6 @@ func (s *search) conversions(ctx context.Context) (f Found, err error) {
 	}
 	f.Names, err = s.person.Text()
 	return f, err
-}
-
-// renamedIn puts another text in the place of each of the codes in a conversion, and
-// reports whether there was one. It returns the codes of coupons that led to the
-// affiliate then, and are none of its coupons now.
-func (f *Found) renamedIn(c *db.Conversion) (former []string, changed bool, err error) {
-	decision, err := attribution.Of(c)
-	if err != nil {
-		return nil, false, err
-	}
-	p, shown := f.person, Shown(f.of)
-	coupons := slices.Concat(p.Codes, p.Others) // a coupon is found by a provider's id too
-	for i := range decision.Candidates {
-		candidate := &decision.Candidates[i]
-		code := form.Fold(candidate.Code)
-		coupon := candidate.Source == attribution.ReasonCoupon
-		switch {
-		case code == "" || code == shown:
-			continue
-		case coupon && slices.Contains(coupons, code), p.hasCode(code):
-		case candidate.AffiliateID != f.of:
-			continue
-		case coupon:
-			coupons, former = append(coupons, code), append(former, candidate.Code)
-		}
-		candidate.Code, changed = shown, true
-	}
-	if c.CouponCode != nil && (slices.Contains(coupons, form.Fold(*c.CouponCode)) || p.hasCode(*c.CouponCode)) {
-		c.CouponCode, changed = &shown, true
-	}
-	if c.ReferralCode != nil {
-		codes := strings.Split(*c.ReferralCode, ".")
-		for i := range codes {
-			if p.hasCode(codes[i]) {
-				codes[i], changed = shown, true
-			}
-		}
-		c.ReferralCode = stored.TextOrNull(strings.Join(codes, "."))
-	}
-	if c.URL != nil {
-		if renamed, found := p.Rename(*c.URL, shown); found {
-			c.URL, changed = &renamed, true
-		}
-	}
-	if changed {
-		c.Candidates, err = attribution.Text(decision.Candidates)
-	}
-	return former, changed, err
 }
 
 func (s *search) claims(ctx context.Context) (f Found, err error) {

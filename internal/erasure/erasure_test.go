@@ -277,12 +277,16 @@ func TestRenamedInConversions(t *testing.T) {
 				`{"source":"moved","affiliate_id":1,"outcome":"credited"}]`,
 			"erased-1", "", "", "", nil,
 		},
+		{
+			`[{"source":"referral_code","code":"Jane@Example.com","outcome":"unknown"}]`, "PAY@example.com", "Jane@Example.com", "",
+			`[{"source":"referral_code","code":"erased-1","outcome":"unknown"}] erased-1 erased-1 `, nil,
+		},
 	} {
 		row := db.Conversion{
 			Candidates: c.candidates, CouponCode: stored.TextOrNull(c.coupon), ReferralCode: stored.TextOrNull(c.referral),
 			URL: stored.TextOrNull(c.url),
 		}
-		former, changed, err := (&Found{person: jane(), of: 1}).renamedIn(&row)
+		former, changed, err := (&Found{person: jane(), of: 1, shown: "erased-1"}).renamedIn(&row)
 		got := strings.Join([]string{
 			row.Candidates, stored.OrZero(row.CouponCode), stored.OrZero(row.ReferralCode), stored.OrZero(row.URL),
 		}, " ")

@@ -183,7 +183,7 @@ func (m *mentions) text(p Person, name, text string) {
 	switch {
 	case strings.Contains(lower, "@"):
 		m.emails = append(m.emails, lower)
-		m.person = m.person || slices.Contains(p.Emails, lower)
+		m.person = m.person || p.hasEmail(text)
 	case strings.Contains(name, "url") || strings.Contains(name, "referrer"):
 		_, named := p.Rename(text, "")
 		m.person = m.person || named
@@ -254,7 +254,7 @@ func (p Person) instead(name, text, shown string) string {
 	if renamed, found := p.Rename(text, shown); found {
 		return renamed
 	}
-	if slices.Contains(p.Emails, form.Fold(text)) {
+	if p.hasEmail(text) {
 		return shown + "@" + Domain
 	}
 	codes := strings.Split(text, ".")
@@ -273,6 +273,17 @@ func (p Person) instead(name, text, shown string) string {
 // link.
 func (p Person) hasCode(text string) bool {
 	return slices.Contains(p.Codes, form.Fold(form.LinkCode(text)))
+}
+
+// hasEmail reports whether a text is an email of the person, in any of its forms.
+func (p Person) hasEmail(text string) bool {
+	if !strings.Contains(text, "@") {
+		return false
+	}
+	if email, err := form.CustomerEmail(text); err == nil {
+		text = email
+	}
+	return slices.Contains(p.Emails, form.Fold(text))
 }
 
 // Rename puts another text in the place of a code of the person in the query of a URL,
