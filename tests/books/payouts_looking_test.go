@@ -106,8 +106,10 @@ func (on *side) samePayout(got *refgrow.Payout) error {
 	}
 	wanted := make([]int64, len(p.entries))
 	for i, e := range p.entries {
-		wanted[len(wanted)-1-i] = e.id
+		wanted[i] = e.id
 	}
+	slices.Sort(wanted)
+	slices.Reverse(wanted) // the newest first
 	if !slices.Equal(ids, wanted) {
 		return fmt.Errorf("payout %d has the entries %v, but should have %v", p.id, ids, wanted)
 	}
