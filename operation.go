@@ -35,6 +35,7 @@ func (p *Project) writeAs(
 	if err := p.open(); err != nil {
 		return err
 	}
+	ctx, ended := p.engine.observed(ctx, doing)
 	var done struct {
 		emitted, visits bool
 		lastStamp, now  int64
@@ -68,6 +69,7 @@ func (p *Project) writeAs(
 		p.engine.visits.Forget(p.id)
 	}
 	p.met(ctx, done.lastStamp, done.now)
+	ended(err)
 	return err
 }
 
@@ -121,9 +123,12 @@ func readIn[T any](
 	if err := p.open(); err != nil {
 		return result, err
 	}
+	ctx, ended := p.engine.observed(ctx, doing)
 	ctx, end := backend.WithDeadline(inLane(ctx, lane), p.timeout)
 	result, err := query(ctx, p.backend.Reader())
-	return result, failed(doing, needed(end(err)))
+	err = failed(doing, needed(end(err)))
+	ended(err)
+	return result, err
 }
 
 // inLane is ctx for what is read in a lane.
@@ -136,8 +141,11 @@ func (p *Project) snapshot(ctx context.Context, doing string, work func(context.
 	if err := p.open(); err != nil {
 		return err
 	}
+	ctx, ended := p.engine.observed(ctx, doing)
 	ctx = backend.Reading{Within: p.timeout}.Under(ctx)
-	return failed(doing, needed(p.backend.Snapshot(ctx, work)))
+	err := failed(doing, needed(p.backend.Snapshot(ctx, work)))
+	ended(err)
+	return err
 }
 
 // post writes a posting to its account, unless it is empty.

@@ -102,13 +102,19 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	return failed("running an atomic block", err)
 }
 
+// errUnwound is what an observer is told of code from outside that panics.
+var errUnwound = errors.New("its work did not return")
+
 // foreign runs code from outside the module in a transaction. What its operations do
 // after their own commit, they have done before this one: a worker that was woken has
 // seen nothing, and what visits have re-read may be from before the commit. So both are
 // repeated.
-func (p *Project) foreign(ctx context.Context, run func(context.Context, *backend.Tx) error) error {
+func (p *Project) foreign(ctx context.Context, run func(context.Context, *backend.Tx) error) (err error) {
+	ctx, ended := p.engine.observed(ctx, "running a transaction")
+	err = errUnwound
+	defer func() { ended(err) }()
 	emitted, changes := p.engine.emitted.Load(), p.engine.visits.Changes()
-	err := p.backend.Atomic(ctx, backend.Work{Foreign: true, Run: run})
+	err = p.backend.Atomic(ctx, backend.Work{Foreign: true, Run: run})
 	if p.engine.emitted.Load() != emitted {
 		p.engine.Wake()
 	}

@@ -61,7 +61,16 @@ type Config struct {
 	// from others' way. It does not apply inside a caller's transaction. Defaults to 5
 	// seconds; a negative one means no bound but that of the call's context.
 	Timeout time.Duration
+	// Observe is told of every operation on a project. Defaults to nobody.
+	Observe Observer
 }
+
+// An Observer is called when an operation begins, such as "recording a conversion", and
+// returns the context to do it with, and what to call with its error when it has ended.
+// Both are called by the goroutine of the operation. It is for traces and measurements; the
+// names of operations are for people, and may change. interop/observer_test.go has one for
+// OpenTelemetry.
+type Observer func(ctx context.Context, operation string) (context.Context, func(err error))
 
 // DefaultTimeout is how long a statement that reads may take.
 const DefaultTimeout = 5 * time.Second
@@ -78,20 +87,22 @@ func (c Config) clock() func() time.Time {
 // has no state of its own except caches: any number of engines, in any number of
 // processes on one machine, may use the same file.
 type Engine struct {
-	backend backend.Backend
-	now     func() time.Time
-	logger  *slog.Logger
-	timeout time.Duration // of a statement that reads; not above 0: any time
-	keys    *recent.Keys
-	vault   outbox.Vault
-	visits  *recent.Visits
-	clicks  *clicks.Queue
-	tasks   turns // of work with a key that takes many transactions
-	woken   chan struct{}
-	leaps   sync.Map     // what was logged of leaps of the clock: toldLeap by project
-	emitted atomic.Int64 // changes that were written to the outbox
-	uncut   atomic.Bool  // the log may have what was erased
-	closed  atomic.Bool
+	backend  backend.Backend
+	now      func() time.Time
+	logger   *slog.Logger
+	timeout  time.Duration // of a statement that reads; not above 0: any time
+	observe  Observer      // nil for nobody
+	keys     *recent.Keys
+	vault    outbox.Vault
+	visits   *recent.Visits
+	clicks   *clicks.Queue
+	tasks    turns // of work with a key that takes many transactions
+	woken    chan struct{}
+	leaps    sync.Map     // what was logged of leaps of the clock: toldLeap by project
+	emitted  atomic.Int64 // changes that were written to the outbox
+	uncut    atomic.Bool  // the log may have what was erased
+	attempts struct{ succeeded, retried, failed atomic.Int64 }
+	closed   atomic.Bool
 
 	migrated MigrationReport
 }
@@ -117,11 +128,11 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		backend: store.Backend(),
 		now:     config.clock(),
 		logger:  config.Logger,
-		timeout: cmp.Or(config.Timeout, DefaultTimeout),
-		keys:    recent.NewKeys(),
-		vault:   secrets,
-		visits:  recent.NewVisits(),
-		woken:   make(chan struct{}, 1),
+		timeout: cmp.Or(config.Timeout, DefaultTimeout), observe: config.Observe,
+		keys:   recent.NewKeys(),
+		vault:  secrets,
+		visits: recent.NewVisits(),
+		woken:  make(chan struct{}, 1),
 	}
 	e.clicks = newClickQueue(e)
 	e.uncut.Store(true) // who knows how the last process ended
@@ -177,26 +188,48 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 	return failed("backing up", e.backend.Backup(ctx, path))
 }
 
-// Stats says how much has been written since the store was opened.
+// Stats says how much has been written since the store was opened, and what became of it.
 type Stats struct {
 	// Operations counts committed changes, Commits the transactions they were
 	// committed in: changes that arrive together are committed together.
 	Operations, Commits int64
+	// Waited is how long changes have waited until they could begin to write, added up.
+	Waited time.Duration
 
 	// What became of the clicks that were passed to this engine: counted, ignored for
 	// one of the reasons of ClickCounts, dropped because the queue was full, or
 	// waiting.
 	ClicksCounted, ClicksIgnored, ClicksDropped, ClicksWaiting int64
+
+	// What became of the tries to deliver events that this engine was told of: accepted,
+	// to be tried again, or failed for good.
+	AttemptsSucceeded, AttemptsRetried, AttemptsFailed int64
+
+	// DatabaseSize and LogSize are how long the file and its write-ahead log are, in
+	// bytes. They are 0 for a database that the app has opened itself.
+	DatabaseSize, LogSize int64
 }
 
 // Stats returns the counts of the engine and its store.
 func (e *Engine) Stats() Stats {
 	s, c := e.backend.Stats(), e.clicks.Stats()
 	return Stats{
-		Operations: s.Operations, Commits: s.Batches,
+		Operations: s.Operations, Commits: s.Batches, Waited: s.Waited,
 		ClicksCounted: c.Counted, ClicksIgnored: c.Ignored, ClicksDropped: c.Dropped, ClicksWaiting: c.Waiting,
+		AttemptsSucceeded: e.attempts.succeeded.Load(), AttemptsRetried: e.attempts.retried.Load(),
+		AttemptsFailed: e.attempts.failed.Load(), DatabaseSize: s.Size, LogSize: s.LogSize,
 	}
 }
+
+// observed tells the observer that an operation begins.
+func (e *Engine) observed(ctx context.Context, operation string) (context.Context, func(error)) {
+	if e.observe == nil {
+		return ctx, unobserved
+	}
+	return e.observe(ctx, operation)
+}
+
+func unobserved(error) {}
 
 func (e *Engine) open() error {
 	if e.closed.Load() {

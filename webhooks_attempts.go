@@ -96,6 +96,19 @@ func (e *Engine) Endpoints(ctx context.Context) ([]int64, error) {
 	return ids, failed("looking for endpoints", needed(err))
 }
 
+// mostWaiting is how many waiting deliveries are counted.
+const mostWaiting = 100_000
+
+// DeliveriesWaiting counts the deliveries that wait to be sent, or to be sent again, of all
+// projects; 100,000 stands for more. It is for measuring. Errors: ErrClosed.
+func (e *Engine) DeliveriesWaiting(ctx context.Context) (int64, error) {
+	if err := e.open(); err != nil {
+		return 0, err
+	}
+	n, err := e.backend.Reader().CountWaitingDeliveries(inLane(ctx, backend.Events), mostWaiting)
+	return n, failed("counting deliveries", err)
+}
+
 // ClaimDeliveries leases at most atMost due deliveries of an endpoint to the caller
 // until the lease has passed: only the earliest of each conversion, customer, payout
 // and affiliate. next is when the next one will be due, zero if none waits. Errors:
@@ -136,13 +149,24 @@ func showAttempt(a outbox.Attempt) Attempt {
 // and another worker has tried since, or if the endpoint was switched off. Errors:
 // ErrBusy, ErrClosed.
 func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptResult) error {
-	return e.inOutbox(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
+	err := e.inOutbox(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
 		return outbox.Result{
 			DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
 			Outcome: outbox.Outcome(result.Outcome), RetryAt: stored.Millis(result.RetryAt),
 			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError), Sent: a.Body,
 		}.Finish(ctx, tx, e.millis())
 	})
+	if err == nil {
+		switch result.Outcome {
+		case AttemptSucceeded:
+			e.attempts.succeeded.Add(1)
+		case AttemptRetry:
+			e.attempts.retried.Add(1)
+		case AttemptFailed, AttemptGone:
+			e.attempts.failed.Add(1)
+		}
+	}
+	return err
 }
 
 // PruneEvents forgets the oldest events and deliveries from before an instant, some

@@ -194,3 +194,7 @@ WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending
 
 -- name: ForgetFormerSecrets :exec
 UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST(@now AS INTEGER);
+
+-- How many deliveries wait, of all projects, as far as at_most.
+-- name: CountWaitingDeliveries :one
+SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(@at_most AS INTEGER));

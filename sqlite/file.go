@@ -77,6 +77,20 @@ type file struct {
 	log  int64 // how long its log was before, in bytes
 }
 
+// size is how long the file is, 0 if it is not there.
+func (f file) size() int64 { return lengthOf(f.path) }
+
+// logSize is how long the write-ahead log is, 0 if there is none.
+func (f file) logSize() int64 { return lengthOf(f.path + "-wal") }
+
+func lengthOf(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // smallest is the size of the smallest database, a page of the smallest size.
 const smallest = 512
 

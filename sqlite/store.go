@@ -17,8 +17,14 @@ type store struct{ db *DB }
 
 var _ backend.Backend = store{}
 
-func (s store) Reader() db.Querier   { return db.New(s.db.readers) }
-func (s store) Stats() backend.Stats { return s.db.writer.stats() }
+func (s store) Reader() db.Querier { return db.New(s.db.readers) }
+
+// Stats counts what was written, and looks how long the file and its log are.
+func (s store) Stats() backend.Stats {
+	stats := s.db.writer.stats()
+	stats.Size, stats.LogSize = s.db.file.size(), s.db.file.logSize()
+	return stats
+}
 
 func (s store) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
 	return s.db.readers.of(ctx).snapshot(ctx, work)
@@ -77,7 +83,9 @@ func (s store) CutLog(ctx context.Context) (cut bool, err error) {
 func (s store) Present() error { return s.db.file.still() }
 
 func (w *writer) stats() backend.Stats {
-	return backend.Stats{Operations: w.operations.Load(), Batches: w.batches.Load()}
+	return backend.Stats{
+		Operations: w.operations.Load(), Batches: w.batches.Load(), Waited: time.Duration(w.waited.Load()),
+	}
 }
 
 // transaction runs work alone in a transaction. Its statements are not kept.

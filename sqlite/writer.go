@@ -27,6 +27,7 @@ type writer struct {
 	tx       atomic.Pointer[sql.Tx] // of DB.Tx, while it is open
 
 	operations, batches atomic.Int64 // committed
+	waited              atomic.Int64 // by operations until their transaction had begun, in nanoseconds
 	closing             chan struct{}
 
 	mu     sync.Mutex
@@ -51,8 +52,9 @@ type request struct {
 	signal chan signal
 	turn   *turn // of foreign work that does not lead
 
-	until time.Time // when it stops waiting for a foreign lock; zero: no such wait yet
-	taken bool      // it is in a batch, or alone, and can no longer leave. Guarded by writer.mu
+	joined time.Time // the queue
+	until  time.Time // when it stops waiting for a foreign lock; zero: no such wait yet
+	taken  bool      // it is in a batch, or alone, and can no longer leave. Guarded by writer.mu
 
 	// The outcome, written before done is sent.
 	finished bool
@@ -152,6 +154,7 @@ func (w *writer) join(r *request) (signal, error) {
 	if r.ctx.Err() != nil {
 		return done, base.GaveUp(r.ctx)
 	}
+	r.joined = time.Now()
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
@@ -242,6 +245,7 @@ func (w *writer) take(batch []*request, n int) []*request {
 			r.finish()
 			continue
 		}
+		w.waited.Add(int64(time.Since(r.joined)))
 		batch = append(batch, r)
 		n--
 	}

@@ -57,9 +57,13 @@ func (s *serveFlags) logged(log *slog.Logger, handler http.HandlerFunc) http.Han
 		w.Header().Set("X-Request-Id", rand.Text()) // the API has ids of its own
 		ctx := context.WithValue(r.Context(), seenKey{}, seen)
 		defer func() {
+			took := time.Since(began)
+			if s.metrics != nil {
+				s.metrics.count(methodOf(r), seen.route, seen.status, took)
+			}
 			of := []any{
 				"method", methodOf(r), "route", seen.route, "status", seen.status, "bytes", seen.bytes,
-				"took", time.Since(began).Round(time.Microsecond), "request_id", w.Header().Get("X-Request-Id"),
+				"took", took.Round(time.Microsecond), "request_id", w.Header().Get("X-Request-Id"),
 			}
 			if seen.key != "" {
 				of = append(of, "key", seen.key)

@@ -114,6 +114,15 @@ func versionCommand() command {
 }
 
 func version(_ context.Context, c *call) error {
+	v := buildOf()
+	if c.json {
+		return c.stdout.json(v)
+	}
+	return c.stdout.printf("refgrow %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
+}
+
+// buildOf is what this binary was built from.
+func buildOf() versionJSON {
 	v := versionJSON{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		v.Version = build.Main.Version
@@ -126,10 +135,7 @@ func version(_ context.Context, c *call) error {
 			}
 		}
 	}
-	if c.json {
-		return c.stdout.json(v)
-	}
-	return c.stdout.printf("refgrow %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
+	return v
 }
 
 type versionJSON struct {

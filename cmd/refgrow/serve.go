@@ -49,6 +49,9 @@ type serveFlags struct {
 	stopWithin   time.Duration
 	logFormat    string
 	noDocs       bool
+	metricsAddr  string        // "" for nowhere
+	verifyEvery  time.Duration // 0 for never
+	metrics      *metrics      // nil where nobody measures
 }
 
 func serveCommand() command {
@@ -71,10 +74,12 @@ func serveCommand() command {
 			"It also sends the events of webhooks, only to public addresses: with --webhook-allow-private\n" +
 			"anyone who has an API key can have requests sent to machines on your own network.\n\n" +
 			secretKeyHelp + "\n\n" +
+			"With --metrics-addr GET /metrics tells, on an address of its own, what the server does: requests by\n" +
+			"route and status, how long they take, commits, the queue of clicks, deliveries, sizes, and what the\n" +
+			"last check of --verify-every has found.\n\n" +
 			`JSON, when the server is ready: {"url", "project", "key"}; project and key are null unless they were` +
-			"\nmade just now. The log goes to stderr: a\n" +
-			"line for each request, with the pattern of its path and the public part of its key, and a warning for\n" +
-			"each key that opens nothing.",
+			"\nmade just now. The log goes to stderr: a line for each request, with the pattern of its path and the\n" +
+			"public part of its key, and a warning for each key that opens nothing.",
 		prepare: func(flags *flag.FlagSet) work {
 			s := serveFlags{rateLimit: 100}
 			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
@@ -90,6 +95,9 @@ func serveCommand() command {
 			flags.DurationVar(&s.stopWithin, "stop-within", stopWithin, "`TIME` to end within at a signal, such as 8s")
 			flags.BoolVar(&s.noDocs, "no-docs", false, "do not serve the page about the API at /docs")
 			flags.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
+			flags.StringVar(&s.metricsAddr, "metrics-addr", "", "`HOST:PORT` to answer GET /metrics on, for Prometheus; default: nowhere")
+			flags.DurationVar(&s.verifyEvery, "verify-every", 0,
+				"`TIME` between two checks of the books, such as 24h; default: none")
 			defineSecretKey(flags, &s.keyFile)
 			return s.serve
 		},
@@ -101,6 +109,8 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 	switch {
 	case s.stopWithin <= 0:
 		return usage("--stop-within must be above 0, such as 8s")
+	case s.verifyEvery < 0:
+		return usage("--verify-every must not be below 0")
 	case s.logFormat == "json":
 		c.log = slog.New(slog.NewJSONHandler(c.stderr, nil))
 	case s.logFormat != "text":
@@ -127,6 +137,11 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
 		}
 		defer func() { _ = listener.Close() }() // the server has already closed it; a second time does no harm
+		stopMeasuring, err := s.measure(ctx, c, engine)
+		if err != nil {
+			return err
+		}
+		defer stopMeasuring()
 		// A signal that comes now has to wait until the key has been shown.
 		uncancelled := context.WithoutCancel(ctx)
 		first, err := firstKey(uncancelled, engine)
@@ -143,7 +158,9 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		ticker := time.NewTicker(upkeepEvery)
 		defer ticker.Stop()
 		stopSending, stopUpkeep := s.sendWebhooks(ctx, c, engine, requests), c.upkeep(ctx, engine, ticker.C)
+		stopVerifying := s.verify(ctx, c, engine)
 		err = c.serveOn(ctx, listener, s.handler(engine, bare, c.log), requests, engine.FlushClicks)
+		stopVerifying()
 		stopUpkeep()
 		if err := errors.Join(err, stopSending()); err != nil {
 			return err

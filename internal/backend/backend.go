@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 )
@@ -123,8 +124,11 @@ type Schema struct {
 
 // Stats counts committed work.
 type Stats struct {
-	Operations int64 // operations committed
-	Batches    int64 // transactions they were committed in
+	Operations int64         // operations committed
+	Batches    int64         // transactions they were committed in
+	Waited     time.Duration // until operations could begin to write, added up
+	// How long the file and its write-ahead log are, in bytes; 0 for a host's file.
+	Size, LogSize int64
 }
 
 // What an error of the database means to the rules. The text and the type of

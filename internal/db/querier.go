@@ -43,6 +43,8 @@ type Querier interface {
 	// Whether one of them comes before the conversion with an id, 0 for a new one.
 	CountPurchasesBefore(ctx context.Context, arg CountPurchasesBeforeParams) (int64, error)
 	CountReferralsOfAffiliate(ctx context.Context, arg CountReferralsOfAffiliateParams) (int64, error)
+	// How many deliveries wait, of all projects, as far as at_most.
+	CountWaitingDeliveries(ctx context.Context, atMost int64) (int64, error)
 	CountWebhooks(ctx context.Context, projectID int64) (int64, error)
 	DeleteAccountsOf(ctx context.Context, arg DeleteAccountsOfParams) error
 	DeleteAddressKeys(ctx context.Context, beforeDay int64) error

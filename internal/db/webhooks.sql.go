@@ -52,6 +52,18 @@ func (q *Queries) CountDeliveries(ctx context.Context, arg CountDeliveriesParams
 	return count, err
 }
 
+const countWaitingDeliveries = `-- name: CountWaitingDeliveries :one
+SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(?1 AS INTEGER))
+`
+
+// How many deliveries wait, of all projects, as far as at_most.
+func (q *Queries) CountWaitingDeliveries(ctx context.Context, atMost int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countWaitingDeliveries, atMost)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countWebhooks = `-- name: CountWebhooks :one
 SELECT COUNT(*) FROM refgrow_webhooks WHERE project_id = ?1
 `

@@ -9,6 +9,7 @@ import (
 	"context"
 	"database/sql"
 	"sync/atomic"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -22,6 +23,7 @@ type Backend struct {
 	lists   chan struct{} // holds the snapshots of lists, which leave connections for others; nil for any number
 	reentry Reentry
 	commits atomic.Int64
+	waited  atomic.Int64 // by operations until their transaction had begun, in nanoseconds
 }
 
 var _ backend.Backend = (*Backend)(nil)
@@ -48,7 +50,7 @@ func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats
 // Stats counts one batch for each operation.
 func (b *Backend) Stats() backend.Stats {
 	n := b.commits.Load()
-	return backend.Stats{Operations: n, Batches: n}
+	return backend.Stats{Operations: n, Batches: n, Waited: time.Duration(b.waited.Load())}
 }
 
 // Atomic runs work in an IMMEDIATE transaction of its own.

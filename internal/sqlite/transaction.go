@@ -58,6 +58,7 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 	if ctx.Err() != nil {
 		return GaveUp(ctx)
 	}
+	joined := time.Now()
 	wait, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	select {
@@ -71,7 +72,10 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 	}
 	var done error // the outcome of work, once it has begun
 	err := Retry(wait, func() error {
-		began, err := b.try(ctx, wait, work)
+		began, err := b.try(ctx, wait, func(ctx context.Context, on db.DBTX) error {
+			b.waited.Add(int64(time.Since(joined)))
+			return work(ctx, on)
+		})
 		if began {
 			done, err = err, nil
 		}
