@@ -251,6 +251,13 @@ func (p *Project) ForgetClaim(ctx context.Context, email string) error {
 	if err != nil {
 		return err
 	}
+	known, err := read(ctx, p, "looking for a claim", func(ctx context.Context, q db.Querier) (bool, error) {
+		_, err := q.FindClaim(ctx, db.FindClaimParams{ProjectID: p.id, Email: email})
+		return err == nil, ignoring(err, sql.ErrNoRows)
+	})
+	if err != nil || !known {
+		return err
+	}
 	return p.write(ctx, "dropping a claim", func(ctx context.Context, o *op) error { return o.forgetClaim(ctx, email) })
 }
 

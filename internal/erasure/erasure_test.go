@@ -278,7 +278,8 @@ func TestRenamedInConversions(t *testing.T) {
 			"erased-1", "", "", "", nil,
 		},
 		{
-			`[{"source":"referral_code","code":"Jane@Example.com","outcome":"unknown"}]`, "PAY@example.com", "Jane@Example.com", "",
+			`[{"source":"referral_code","code":"Jane@Example.com","outcome":"unknown"}]`,
+			"PAY@example.com", "Jane@Example.com", "",
 			`[{"source":"referral_code","code":"erased-1","outcome":"unknown"}] erased-1 erased-1 `, nil,
 		},
 	} {
