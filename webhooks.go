@@ -3,6 +3,7 @@ package refgrow
 import (
 	"context"
 	"iter"
+	"net/netip"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -96,6 +97,14 @@ const (
 	// endpoints that name it get it.
 	EventAffiliateUpdated Event = "affiliate_updated"
 )
+
+// PublicAddress reports whether an address is on the public internet: a webhook.Worker
+// connects to no other, unless it is told to.
+func PublicAddress(a netip.Addr) bool { return form.PublicAddress(a) }
+
+// PublicURL reports whether events may be sent to a URL as far as its text says: its host
+// is a name that has to be looked up, or an address on the public internet.
+func PublicURL(url string) bool { return form.PublicEndpoint(url) }
 
 // Events returns all events, in alphabetical order.
 func Events() []Event { return eventsAs[Event](outbox.Events()) }

@@ -209,8 +209,8 @@
 // DELETE and erase both remove what names a person, with every copy: events, which are
 // not sent any more (in those about others erased-124 stands for the codes), stored
 // answers, claims, clicks, decisions and notes. After a DELETE nothing is left of an
-// affiliate but a line with its id and totals; erase keeps the books under the id. Then user_email is erased-124@erased.invalid, and the codes are
-// shown as erased-124. A call whose stored answer named the person is 409 with the code
+// affiliate but a line with its id and totals; erase keeps the books under the id. Then
+// user_email is erased-124@erased.invalid, and the codes are shown as erased-124. A call whose stored answer named the person is 409 with the code
 // erased when it is repeated. Nobody has the erased email any more: a second erase
 // answers 200 by the id, and by the email with the same Idempotency-Key. Nothing new is
 // theirs: a call that names an erased affiliate by id, to credit or to move something, is

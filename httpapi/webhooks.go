@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/refgrow-go/refgrow"
-	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/wire"
 )
 
@@ -89,7 +88,7 @@ func updateWebhook(c *call) (work, error) {
 
 // checkEndpoint refuses an address that nothing would be sent to.
 func (c *call) checkEndpoint(b *body, url string) {
-	if !c.private && !form.PublicEndpoint(url) {
+	if !c.private && !refgrow.PublicURL(url) {
 		b.fail("url", "must not be a private, loopback or link-local address: nothing is sent there")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow"
 )
 
 // carriers writes an IPv4 address into the IPv6 addresses that may lead to it.
@@ -49,7 +49,7 @@ func TestAttackAddresses(t *testing.T) {
 		}
 		for _, v4 := range [][4]byte{first, middle, last} {
 			for shape, a := range carriers(netip.AddrFrom4(v4)) {
-				if form.PublicAddress(a) || form.PublicAddress(a.WithZone("eth0")) {
+				if refgrow.PublicAddress(a) || refgrow.PublicAddress(a.WithZone("eth0")) {
 					t.Errorf("%v (%s, in %s) counts as public", a, shape, block)
 				}
 			}
@@ -64,7 +64,7 @@ func TestAttackAddresses(t *testing.T) {
 			last[bit/8] |= 0x80 >> (bit % 8)
 		}
 		for _, a := range []netip.Addr{prefix.Masked().Addr(), netip.AddrFrom16(last)} {
-			if form.PublicAddress(a) {
+			if refgrow.PublicAddress(a) {
 				t.Errorf("%v (in %s) counts as public", a, block)
 			}
 		}

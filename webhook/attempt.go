@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow"
-	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // schedule is that of Standard Webhooks: the delay before each further try.
@@ -55,7 +54,7 @@ func (w *Worker) send(ctx context.Context, a refgrow.Attempt) refgrow.AttemptRes
 	defer cancel()
 	var internal atomic.Bool // the address; the dialer may still be at work when there is an answer
 	note := func(address string) {
-		if at, err := netip.ParseAddrPort(address); err != nil || !form.PublicAddress(at.Addr()) {
+		if at, err := netip.ParseAddrPort(address); err != nil || !refgrow.PublicAddress(at.Addr()) {
 			internal.Store(true)
 		}
 	}

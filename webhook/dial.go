@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow"
 )
 
 // ErrPrivateAddress is the error of a connection to an address that is not on the
@@ -49,7 +49,7 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", ErrPrivateAddress, address)
 	}
-	if !form.PublicAddress(at.Addr()) {
+	if !refgrow.PublicAddress(at.Addr()) {
 		return fmt.Errorf("%w: %s", ErrPrivateAddress, at.Addr())
 	}
 	return nil

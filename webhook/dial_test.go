@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow"
 )
 
 func TestPublic(t *testing.T) {
@@ -37,7 +37,7 @@ func TestPublic(t *testing.T) {
 		"2606:4700::5efe:10.0.0.1": false, "2606:4700::200:5efe:127.0.0.1": false, "2606:4700::200:5efe:8.8.8.8": true,
 		"5f00::1": false, "4000::1": false, "1000::1": false, "2001:2::1": false,
 	} {
-		if got := form.PublicAddress(netip.MustParseAddr(address)); got != want {
+		if got := refgrow.PublicAddress(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s counts as public: %v", address, got)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/refgrow-go/refgrow/internal/form"
+	"github.com/refgrow-go/refgrow"
 )
 
 // names is a name server on loopback, which answers each question for an A or AAAA
@@ -133,7 +133,7 @@ func TestNameThatChangesItsAddress(t *testing.T) {
 		return netip.MustParseAddr("93.184.216.34")
 	})
 	seen, err := resolver.LookupNetIP(t.Context(), "ip", "rebinding.example.")
-	if err != nil || len(seen) != 1 || !form.PublicAddress(seen[0]) {
+	if err != nil || len(seen) != 1 || !refgrow.PublicAddress(seen[0]) {
 		t.Fatalf("at first it is %v, %v", seen, err)
 	}
 	looked.Store(true)

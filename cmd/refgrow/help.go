@@ -97,8 +97,8 @@ func details(cmd command) string {
 		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
 	if cmd.name == serveName {
-		b.WriteString("\nWhat no flag says, a variable of the environment may say: REFGROW_TRUSTED_PROXY is --trusted-proxy,\n" +
-			"with commas between several, and so on. Other variables that begin so are no error.\n")
+		b.WriteString("\nWhat no flag says, a variable of the environment may say: REFGROW_TRUSTED_PROXY is\n" +
+			"--trusted-proxy, with commas between several, and so on. Other variables that begin so are no error.\n")
 	}
 	return b.String()
 }

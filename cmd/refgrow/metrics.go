@@ -43,9 +43,13 @@ func newMetrics() *metrics {
 	return &metrics{requests: make(map[requestKind]int64), took: make(map[servedRoute]*histogram)}
 }
 
-// bounds are the buckets of a histogram, in seconds.
-func bounds() []float64 {
-	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+// bounds are those of the buckets of a histogram.
+func bounds() []time.Duration {
+	const ms = time.Millisecond
+	return []time.Duration{
+		ms, 2500 * time.Microsecond, 5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms,
+		time.Second, 2500 * ms, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+	}
 }
 
 // A histogram counts durations by buckets, the last of which has no bound.
@@ -55,7 +59,7 @@ type histogram struct {
 }
 
 func (h *histogram) add(took time.Duration) {
-	at, _ := slices.BinarySearch(bounds(), took.Seconds())
+	at, _ := slices.BinarySearch(bounds(), took)
 	h.counts[at]++
 	h.sum += took
 }

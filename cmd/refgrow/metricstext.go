@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
 )
@@ -14,12 +15,12 @@ import (
 func (m *metrics) text(stats refgrow.Stats, waiting int64) []byte {
 	var b exposition
 	b.family("refgrow_build_info", "gauge", "The version of this program.")
-	b.sample("refgrow_build_info", float64(1), "version", buildOf().Version)
+	b.sample("refgrow_build_info", "1", "version", buildOf().Version)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b.family("refgrow_http_requests_total", "counter", "Requests that were answered. 429 are beyond a limit.")
 	for _, kind := range sorted(m.requests, requestKind.labels) {
-		b.sample("refgrow_http_requests_total", float64(m.requests[kind]), kind.pairs()...)
+		b.sample("refgrow_http_requests_total", integer(m.requests[kind]), kind.pairs()...)
 	}
 	b.family("refgrow_http_request_duration_seconds", "histogram", "From the head of a request to the end of its answer.")
 	for _, at := range sorted(m.took, servedRoute.labels) {
@@ -27,39 +28,39 @@ func (m *metrics) text(stats refgrow.Stats, waiting int64) []byte {
 	}
 	for _, c := range []struct {
 		name, kind, help string
-		value            float64
+		value            string
 	}{
-		{"refgrow_operations_total", "counter", "Changes that were committed.", float64(stats.Operations)},
-		{"refgrow_commits_total", "counter", "Transactions they were committed in.", float64(stats.Commits)},
+		{"refgrow_operations_total", "counter", "Changes that were committed.", integer(stats.Operations)},
+		{"refgrow_commits_total", "counter", "Transactions they were committed in.", integer(stats.Commits)},
 		{"refgrow_writer_wait_seconds_total", "counter", "How long changes waited until they could begin to write.",
-			stats.Waited.Seconds()},
-		{"refgrow_clicks_waiting", "gauge", "Clicks in the queue.", float64(stats.ClicksWaiting)},
-		{"refgrow_webhook_deliveries_waiting", "gauge", "Deliveries that wait; 100000 stands for more.", float64(waiting)},
-		{"refgrow_database_bytes", "gauge", "The length of the database file.", float64(stats.DatabaseSize)},
-		{"refgrow_database_log_bytes", "gauge", "The length of its write-ahead log.", float64(stats.LogSize)},
+			seconds(stats.Waited)},
+		{"refgrow_clicks_waiting", "gauge", "Clicks in the queue.", integer(stats.ClicksWaiting)},
+		{"refgrow_webhook_deliveries_waiting", "gauge", "Deliveries that wait; 100000 stands for more.", integer(waiting)},
+		{"refgrow_database_bytes", "gauge", "The length of the database file.", integer(stats.DatabaseSize)},
+		{"refgrow_database_log_bytes", "gauge", "The length of its write-ahead log.", integer(stats.LogSize)},
 	} {
 		b.family(c.name, c.kind, c.help)
 		b.sample(c.name, c.value)
 	}
 	b.family("refgrow_clicks_total", "counter", "Clicks by what became of them.")
-	b.sample("refgrow_clicks_total", float64(stats.ClicksCounted), "outcome", "counted")
-	b.sample("refgrow_clicks_total", float64(stats.ClicksIgnored), "outcome", "ignored")
-	b.sample("refgrow_clicks_total", float64(stats.ClicksDropped), "outcome", "dropped")
+	b.sample("refgrow_clicks_total", integer(stats.ClicksCounted), "outcome", "counted")
+	b.sample("refgrow_clicks_total", integer(stats.ClicksIgnored), "outcome", "ignored")
+	b.sample("refgrow_clicks_total", integer(stats.ClicksDropped), "outcome", "dropped")
 	b.family("refgrow_webhook_attempts_total", "counter", "Tries to deliver events by what became of them.")
-	b.sample("refgrow_webhook_attempts_total", float64(stats.AttemptsSucceeded), "outcome", "succeeded")
-	b.sample("refgrow_webhook_attempts_total", float64(stats.AttemptsRetried), "outcome", "retry")
-	b.sample("refgrow_webhook_attempts_total", float64(stats.AttemptsFailed), "outcome", "failed")
+	b.sample("refgrow_webhook_attempts_total", integer(stats.AttemptsSucceeded), "outcome", "succeeded")
+	b.sample("refgrow_webhook_attempts_total", integer(stats.AttemptsRetried), "outcome", "retry")
+	b.sample("refgrow_webhook_attempts_total", integer(stats.AttemptsFailed), "outcome", "failed")
 	if v := m.verified; !v.at.IsZero() {
 		b.family("refgrow_verify_timestamp_seconds", "gauge", "When the books were checked last.")
-		b.sample("refgrow_verify_timestamp_seconds", float64(v.at.UnixMilli())/1000)
+		b.sample("refgrow_verify_timestamp_seconds", seconds(time.Duration(v.at.UnixNano())))
 		b.family("refgrow_verify_duration_seconds", "gauge", "How long that took.")
-		b.sample("refgrow_verify_duration_seconds", v.took.Seconds())
+		b.sample("refgrow_verify_duration_seconds", seconds(v.took))
 		b.family("refgrow_verify_differences", "gauge", "How many differences it found; 0 is right, -1 says that it failed.")
-		found := float64(v.differences)
+		found := int64(v.differences)
 		if v.failed {
 			found = -1
 		}
-		b.sample("refgrow_verify_differences", found)
+		b.sample("refgrow_verify_differences", integer(found))
 	}
 	return b.Bytes()
 }
@@ -88,24 +89,23 @@ func sorted[K comparable, V any](of map[K]V, by func(K) string) []K {
 type exposition struct{ bytes.Buffer }
 
 func (b *exposition) family(name, kind, help string) {
-	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+	b.WriteString("# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n")
 }
 
 // sample writes a value with labels, names and values in turn.
-func (b *exposition) sample(name string, value float64, labels ...string) {
+func (b *exposition) sample(name, value string, labels ...string) {
 	b.WriteString(name)
 	for i := 0; i < len(labels); i += 2 {
-		before := byte(',')
+		before := ","
 		if i == 0 {
-			before = '{'
+			before = "{"
 		}
-		b.WriteByte(before)
-		fmt.Fprintf(b, `%s="%s"`, labels[i], escapeLabel(labels[i+1]))
+		b.WriteString(before + labels[i] + `="` + escapeLabel(labels[i+1]) + `"`)
 	}
 	if len(labels) > 0 {
-		b.WriteByte('}')
+		b.WriteString("}")
 	}
-	fmt.Fprintf(b, " %s\n", strconv.FormatFloat(value, 'g', -1, 64))
+	b.WriteString(" " + value + "\n")
 }
 
 func (b *exposition) histogram(name string, h *histogram, labels ...string) {
@@ -114,12 +114,20 @@ func (b *exposition) histogram(name string, h *histogram, labels ...string) {
 		count += n
 		le := "+Inf"
 		if i < len(bounds()) {
-			le = strconv.FormatFloat(bounds()[i], 'g', -1, 64)
+			le = seconds(bounds()[i])
 		}
-		b.sample(name+"_bucket", float64(count), slices.Concat(labels, []string{"le", le})...)
+		b.sample(name+"_bucket", integer(count), slices.Concat(labels, []string{"le", le})...)
 	}
-	b.sample(name+"_sum", h.sum.Seconds(), labels...)
-	b.sample(name+"_count", float64(count), labels...)
+	b.sample(name+"_sum", seconds(h.sum), labels...)
+	b.sample(name+"_count", integer(count), labels...)
+}
+
+func integer(n int64) string { return strconv.FormatInt(n, 10) }
+
+// seconds writes a duration with as many digits as it needs.
+func seconds(d time.Duration) string {
+	text := fmt.Sprintf("%d.%09d", d/time.Second, d%time.Second)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
 func escapeLabel(value string) string {

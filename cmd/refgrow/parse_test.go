@@ -114,7 +114,8 @@ func TestEnvironment(t *testing.T) {
 	for variable, wrong := range map[string]string{
 		"REFGROW_RATE_LIMIT": "many", "REFGROW_LENIENT": "perhaps", "REFGROW_TRUSTED_PROXY": "10.0.0.0/8,everybody",
 	} {
-		if got := value("serve", "db", map[string]string{variable: wrong}); !strings.HasPrefix(got, "the variable "+variable) {
+		got := value("serve", "db", map[string]string{variable: wrong})
+		if !strings.HasPrefix(got, "the variable "+variable) {
 			t.Errorf("%s=%s: %s", variable, wrong, got)
 		}
 	}

@@ -95,7 +95,8 @@ func serveCommand() command {
 			flags.DurationVar(&s.stopWithin, "stop-within", stopWithin, "`TIME` to end within at a signal, such as 8s")
 			flags.BoolVar(&s.noDocs, "no-docs", false, "do not serve the page about the API at /docs")
 			flags.StringVar(&s.logFormat, "log-format", "text", "`FORMAT` of the log: text or json")
-			flags.StringVar(&s.metricsAddr, "metrics-addr", "", "`HOST:PORT` to answer GET /metrics on, for Prometheus; default: nowhere")
+			flags.StringVar(&s.metricsAddr, "metrics-addr", "",
+				"`HOST:PORT` to answer GET /metrics on, for Prometheus; default: nowhere")
 			flags.DurationVar(&s.verifyEvery, "verify-every", 0,
 				"`TIME` between two checks of the books, such as 24h; default: none")
 			defineSecretKey(flags, &s.keyFile)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/refgrow-go/refgrow"
-	"github.com/refgrow-go/refgrow/internal/form"
 )
 
 // whoSends says what remains to be done after a command that only writes to the
@@ -104,7 +103,7 @@ func (c *call) warnUnencrypted(w *refgrow.Webhook) {
 
 // warnPrivate warns about an endpoint that only some servers send to.
 func (c *call) warnPrivate(w *refgrow.Webhook) {
-	if !form.PublicEndpoint(w.URL) {
+	if !refgrow.PublicURL(w.URL) {
 		tell(c.stderr, "its address is not public: a server sends nothing there without --webhook-allow-private\n")
 	}
 }

@@ -116,7 +116,9 @@ func livesOf(t *testing.T, scale int64) (said []namedSum) {
 	_, err = p.Shop.UndoRefund(ctx, first.ID, refgrow.RefundConversionParams{})
 	p.OK(err)
 	p.Update(third, refgrow.UpdateConversionParams{Value: new(amount(100))})
-	_, err = p.Shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{AffiliateID: jane.ID, Amount: amount(-30), Note: "x"})
+	_, err = p.Shop.CreateAdjustment(ctx, refgrow.CreateAdjustmentParams{
+		AffiliateID: jane.ID, Amount: amount(-30), Note: "x",
+	})
 	p.OK(err)
 	look("an adjustment")
 	right := p.Clock.Now()
