@@ -89,10 +89,10 @@ const forgotten = -1000
 // is passed, and may be run more than once before it takes effect. An answer that
 // showed a secret cannot be repeated: a later call gets ErrConflict, and an Answer with
 // nothing but SecretOf. Nor can one that is longer than MaxAnswer, or is no longer kept
-// because newer ones of its caller come to MaxAnswers (Upkeep sees to that): its key stays
-// used, and a later call gets ErrConflict, and an Answer with its ID. Errors: those of work; ErrInvalid for the key;
-// ErrConflict also for a different request, and with CodeErased where the answer named
-// somebody who was erased or deleted since.
+// because newer ones of its caller come to MaxAnswers (Upkeep sees to that): its key
+// stays used, and a later call gets ErrConflict, and an Answer with its ID. Errors:
+// those of work; ErrInvalid for the key; ErrConflict also for a different request, and
+// with CodeErased where the answer named somebody who was erased or deleted since.
 func (p *Project) Once(
 	ctx context.Context, call Idempotency, work func(p *Project) (Answer, error),
 ) (answer Answer, replayed bool, err error) {
@@ -185,8 +185,8 @@ func pruneAnswers(ctx context.Context, tx *backend.Tx, now int64) (more bool, er
 	return gone > 0, err
 }
 
-// lengthsRead is how many answers are looked at in one step, and answersForgotten how many
-// one transaction forgets.
+// lengthsRead is how many answers are looked at in one step, and answersForgotten how
+// many one transaction forgets.
 const lengthsRead, answersForgotten = 5000, 500
 
 // forgetAnswers forgets the oldest answers of each caller beyond MaxAnswers.

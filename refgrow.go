@@ -67,9 +67,9 @@ type Config struct {
 
 // An Observer is called when an operation begins, such as "recording a conversion", and
 // returns the context to do it with, and what to call with its error when it has ended.
-// Both are called by the goroutine of the operation. It is for traces and measurements; the
-// names of operations are for people, and may change. interop/observer_test.go has one for
-// OpenTelemetry.
+// Both are called by the goroutine of the operation. It is for traces and measurements;
+// the names of operations are for people, and may change. interop/observer_test.go has
+// one for OpenTelemetry.
 type Observer func(ctx context.Context, operation string) (context.Context, func(err error))
 
 // DefaultTimeout is how long a statement that reads may take.
@@ -188,7 +188,8 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 	return failed("backing up", e.backend.Backup(ctx, path))
 }
 
-// Stats says how much has been written since the store was opened, and what became of it.
+// Stats says how much has been written since the store was opened, and what became of
+// it.
 type Stats struct {
 	// Operations counts committed changes, Commits the transactions they were
 	// committed in: changes that arrive together are committed together.
@@ -201,8 +202,8 @@ type Stats struct {
 	// waiting.
 	ClicksCounted, ClicksIgnored, ClicksDropped, ClicksWaiting int64
 
-	// What became of the tries to deliver events that this engine was told of: accepted,
-	// to be tried again, or failed for good.
+	// What became of the tries to deliver events that this engine was told of:
+	// accepted, to be tried again, or failed for good.
 	AttemptsSucceeded, AttemptsRetried, AttemptsFailed int64
 
 	// DatabaseSize and LogSize are how long the file and its write-ahead log are, in

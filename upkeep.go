@@ -17,11 +17,11 @@ const upkeepStep = 200
 // Upkeep keeps reads fast and the file small by doing what only the passing of time
 // makes necessary: it adds what has become available to the balances of accounts that
 // nothing was posted to since, prunes old clicks (PruneClicks) and the answers to calls
-// with an Idempotency-Key that are old, or more than are kept for a caller, goes on with
-// deletions that were interrupted, and empties the log of a file of our own, where an
-// erasure, in this process or another, could not. It changes no answer. It works in small
-// transactions, and is meant to be called about once an hour; "refgrow serve" does.
-// Errors: that of ctx, ErrBusy, ErrClosed.
+// with an Idempotency-Key that are old, or more than are kept for a caller, goes on
+// with deletions that were interrupted, and empties the log of a file of our own, where
+// an erasure, in this process or another, could not. It changes no answer. It works in
+// small transactions, and is meant to be called about once an hour; "refgrow serve"
+// does. Errors: that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err

@@ -102,8 +102,8 @@ const (
 // connects to no other, unless it is told to.
 func PublicAddress(a netip.Addr) bool { return form.PublicAddress(a) }
 
-// PublicURL reports whether events may be sent to a URL as far as its text says: its host
-// is a name that has to be looked up, or an address on the public internet.
+// PublicURL reports whether events may be sent to a URL as far as its text says: its
+// host is a name that has to be looked up, or an address on the public internet.
 func PublicURL(url string) bool { return form.PublicEndpoint(url) }
 
 // Events returns all events, in alphabetical order.

@@ -99,8 +99,8 @@ func (e *Engine) Endpoints(ctx context.Context) ([]int64, error) {
 // mostWaiting is how many waiting deliveries are counted.
 const mostWaiting = 100_000
 
-// DeliveriesWaiting counts the deliveries that wait to be sent, or to be sent again, of all
-// projects; 100,000 stands for more. It is for measuring. Errors: ErrClosed.
+// DeliveriesWaiting counts the deliveries that wait to be sent, or to be sent again, of
+// all projects; 100,000 stands for more. It is for measuring. Errors: ErrClosed.
 func (e *Engine) DeliveriesWaiting(ctx context.Context) (int64, error) {
 	if err := e.open(); err != nil {
 		return 0, err
