@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// The commands that the pages of docs/ show work, one after another, in an empty folder.
+// The commands that the pages of docs/ show work, one after another, in an empty folder, and
+// print the lines that the pages say, however wide their columns are.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"bash", "curl", "openssl"} {
@@ -55,6 +56,17 @@ func TestDocumentedCommands(t *testing.T) {
 			shell.Stdout, shell.Stderr = &output, &output
 			if err := shell.Run(); err != nil {
 				t.Errorf("%v\n%s", err, &output)
+			}
+			printed := strings.Join(strings.Fields(output.String()), " ")
+			for _, block := range regexp.MustCompile("(?s)```text\n(.*?)```").FindAllSubmatch(text, -1) {
+				for line := range strings.Lines(string(block[1])) {
+					_, after, found := strings.Cut(printed, strings.Join(strings.Fields(line), " "))
+					if !found {
+						t.Errorf("nothing more prints %s", line)
+						continue
+					}
+					printed = after
+				}
 			}
 			if strings.Contains(output.String(), `"success":false`) {
 				t.Errorf("a call was refused:\n%s", &output)
