@@ -3,6 +3,7 @@ package interop
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -88,4 +89,83 @@ func freeAddress(t *testing.T) string {
 	}
 	defer listener.Close()
 	return listener.Addr().String()
+}
+
+// The parts of programs in Go that the pages show compile.
+func TestDocumentedGo(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := `package main
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/tracking"
+	"github.com/refgrow-go/refgrow/webhook"
+)
+
+var (
+	_ = slog.Warn
+	_ = time.Hour
+	_ = money.USD
+	_ = refgrowtest.New
+	_ = httpapi.New
+	_ = webhook.NewWorker
+	_ tracking.Options
+	_ sync.WaitGroup
+)
+
+func main() {}
+`
+	parts := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1) {
+			if bytes.Contains(block[1], []byte("package main")) {
+				continue // a whole program, which TestDocumentedReceivers runs
+			}
+			parts++
+			program += fmt.Sprintf("\nfunc part%d(ctx context.Context, t *testing.T, db *sql.DB, mux *http.ServeMux, "+
+				"engine *refgrow.Engine, shop *refgrow.Project) error {\n%s\nreturn nil\n}\n", parts, block[1])
+		}
+	}
+	if parts == 0 {
+		t.Fatal("no page has Go")
+	}
+	file := filepath.Join(t.TempDir(), "parts.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	compile := exec.CommandContext(t.Context(), "go", "build", "-gcflags=-e", "-o", os.DevNull, file)
+	output, err := compile.CombinedOutput()
+	wrong := 0
+	for line := range strings.Lines(string(output)) {
+		// What a part declares, the text after it may use.
+		if !strings.Contains(line, "declared and not used") && !strings.HasPrefix(line, "#") {
+			wrong++
+			t.Error(strings.TrimSpace(line))
+		}
+	}
+	if err != nil && len(output) == 0 {
+		t.Error(err)
+	}
+	if wrong > 0 {
+		t.Log(program)
+	}
 }
