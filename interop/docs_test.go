@@ -169,3 +169,35 @@ func main() {}
 		t.Log(program)
 	}
 }
+
+// The unit that the page for operators shows is the one in deploy/, and systemd takes it
+// where there is one.
+func TestUnit(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit, err := os.ReadFile("../deploy/refgrow.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)```ini\n(.*?)```").FindSubmatch(page)
+	if shown == nil || !bytes.Equal(shown[1], unit) {
+		t.Error("the page shows another one")
+	}
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		t.Skip("it is not tried: there is no systemd-analyze")
+	}
+	// The command has to be where the unit says.
+	binary := build(t)
+	file := filepath.Join(t.TempDir(), "refgrow.service")
+	unit = bytes.ReplaceAll(unit, []byte("/usr/local/bin/refgrow"), []byte(binary))
+	if err := os.WriteFile(file, unit, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--recursive-errors=no", file).CombinedOutput()
+	if err != nil || bytes.Contains(output, []byte("refgrow.service")) {
+		t.Errorf("%v\n%s", err, output)
+	}
+}

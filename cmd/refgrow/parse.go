@@ -222,7 +222,7 @@ func variableOf(cmd command, name string) string {
 	switch name {
 	case "db", "json", "project", "secret-key-file":
 	default:
-		if cmd.name != serveName {
+		if cmd.name != serveName && cmd.name != healthName {
 			return ""
 		}
 	}

@@ -63,7 +63,7 @@ const (
 // commands lists all commands, in the order of the help.
 func commands() []command {
 	return []command{
-		serveCommand(),
+		serveCommand(), healthCommand(),
 		projectCreateCommand(), projectListCommand(), projectShowCommand(), projectSetCommand(),
 		keyCreateCommand(), keyListCommand(), keyRevokeCommand(),
 		affiliateCreateCommand(), affiliateListCommand(), affiliateShowCommand(), affiliateSetCommand(),

@@ -35,7 +35,10 @@ const (
 	stopWithin = 8 * time.Second
 )
 
-const firstProject = "default"
+const (
+	firstProject = "default"
+	defaultAddr  = "127.0.0.1:8080"
+)
 
 // serveFlags say how to serve.
 type serveFlags struct {
@@ -82,7 +85,7 @@ func serveCommand() command {
 			"public part of its key, and a warning for each key that opens nothing.",
 		prepare: func(flags *flag.FlagSet) work {
 			s := serveFlags{rateLimit: 100}
-			flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 takes a free one")
+			flags.StringVar(&s.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 takes a free one")
 			flags.Var(&s.rateLimit, "rate-limit", "`NUMBER` of requests a minute for each key; 0 means no limit")
 			flags.BoolVar(&s.lenient, "lenient", false,
 				"ignore unknown fields and parameters, and say which, instead of refusing them")
