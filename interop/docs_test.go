@@ -28,6 +28,7 @@ func TestDocumentedCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages = append(pages, "../README.md")
 	tried := 0
 	for _, page := range pages {
 		text, err := os.ReadFile(page)
@@ -98,11 +99,13 @@ func TestDocumentedGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages = append(pages, "../README.md")
 	program := `package main
 
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -113,12 +116,15 @@ import (
 	"github.com/refgrow-go/refgrow/httpapi"
 	"github.com/refgrow-go/refgrow/money"
 	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/sqlite"
 	"github.com/refgrow-go/refgrow/tracking"
 	"github.com/refgrow-go/refgrow/webhook"
 )
 
 var (
 	_ = slog.Warn
+	_ = fmt.Println
+	_ = sqlite.Open
 	_ = time.Hour
 	_ = money.USD
 	_ = refgrowtest.New
@@ -142,7 +148,7 @@ func main() {}
 			}
 			parts++
 			program += fmt.Sprintf("\nfunc part%d(ctx context.Context, t *testing.T, db *sql.DB, mux *http.ServeMux, "+
-				"engine *refgrow.Engine, shop *refgrow.Project) error {\n%s\nreturn nil\n}\n", parts, block[1])
+				"engine *refgrow.Engine, shop *refgrow.Project) error {\n{\n%s}\nreturn nil\n}\n", parts, block[1])
 		}
 	}
 	if parts == 0 {

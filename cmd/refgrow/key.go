@@ -24,7 +24,7 @@ func keyCreateCommand() command {
 			`JSON: {"id", "project", "name", "read_only", "created_at", "key"}`,
 		prepare: func(flags *flag.FlagSet) work {
 			var k keyFlags
-			flags.StringVar(&k.project, "project", "", "`NAME` of the project that the key opens; required")
+			flags.StringVar(&k.project, "project", "", projectUsage)
 			flags.StringVar(&k.name, "name", "", "a `LABEL` for people, up to 100 characters")
 			flags.BoolVar(&k.readOnly, "read-only", false, "make a key that can only read")
 			return k.create
@@ -33,10 +33,7 @@ func keyCreateCommand() command {
 }
 
 func (k *keyFlags) create(ctx context.Context, c *call) error {
-	if k.project == "" {
-		return usage("\"refgrow key create\" needs --project NAME")
-	}
-	return c.withProject(ctx, k.project, func(engine *refgrow.Engine, project *refgrow.Project) error {
+	return c.withEngineOf(ctx, k.project, func(engine *refgrow.Engine, project *refgrow.Project) error {
 		token, key, err := engine.CreateKey(ctx, project, refgrow.CreateKeyParams{Name: k.name, ReadOnly: k.readOnly})
 		if own := (*refgrow.Error)(nil); errors.As(err, &own) && own.Field == "name" {
 			return usage("--name %s", own.Message)

@@ -120,7 +120,6 @@ func TestWrongCalls(t *testing.T) {
 		{"project set shop", exitWrong, "at least one setting"},
 		{"project set nobody --hold-days 3", exitFailed, `no project "nobody"`},
 		{"project show nobody", exitFailed, `no project "nobody"`},
-		{"key create", exitWrong, "needs --project"},
 		{"key create --project nobody", exitFailed, `no project "nobody"`},
 		{"key revoke", exitWrong, "needs the ID"},
 		{"key revoke first", exitWrong, "not the id of a key"},
