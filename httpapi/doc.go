@@ -210,13 +210,13 @@
 // not sent any more (in those about others erased-124 stands for the codes), stored
 // answers, claims, clicks, decisions and notes. After a DELETE nothing is left of an
 // affiliate but a line with its id and totals; erase keeps the books under the id. Then
-// user_email is erased-124@erased.invalid, and the codes are shown as erased-124. A call whose stored answer named the person is 409 with the code
-// erased when it is repeated. Nobody has the erased email any more: a second erase
-// answers 200 by the id, and by the email with the same Idempotency-Key. Nothing new is
-// theirs: a call that names an erased affiliate by id, to credit or to move something, is
-// 409 erased too, and so is a merge with an erased referral. DELETE and erase of a
-// referral by an email that no referral has is 404, and drops what a browser has claimed
-// for it.
+// user_email is erased-124@erased.invalid, and the codes are shown as erased-124. A
+// call whose stored answer named the person is 409 with the code erased when it is
+// repeated. Nobody has the erased email any more: a second erase answers 200 by the id,
+// and by the email with the same Idempotency-Key. Nothing new is theirs: a call that
+// names an erased affiliate by id, to credit or to move something, is 409 erased too,
+// and so is a merge with an erased referral. DELETE and erase of a referral by an email
+// that no referral has is 404, and drops what a browser has claimed for it.
 //
 // A referral's external_id is the first of its external_ids. merge joins the referral
 // from into the one of the path, which it answers with; from is 404 afterwards. Names and

@@ -31,6 +31,7 @@ func FuzzPath(f *testing.F) {
 		"GET /x/{id}", "GET /affiliates/a?b", "GET /project", "GET /rules/3",
 		"GET /conversions/1/explain", "GET /conversions/1/explain/", "GET /affiliates//ledger",
 		"GET /affiliates/jane%40example.com/earnings", "GET /affiliates/a%2Fledger/ledger",
+		"GEt /affiliates/a%2Fledger/ledger",
 		"GET /payouts/export?format=wise_email&after=1", "GET /payouts/export/entries",
 		"GET /payouts/%65xport", "GET /payouts/1/entries", "GET /webhooks/1",
 		"GET /webhooks/1/deliveries", "GET /webhooks/0/deliveries", "GET /webhooks//deliveries",

@@ -130,7 +130,10 @@ func (d *document) match(r *http.Request) operation {
 			best = path
 		}
 	}
-	method := strings.ToLower(r.Method)
+	method := "" // such as GEt, which is none
+	if r.Method == strings.ToUpper(r.Method) {
+		method = strings.ToLower(r.Method)
+	}
 	if method == "head" {
 		method = "get"
 	}

@@ -124,7 +124,8 @@ func serve(ctx context.Context, file string) error {
 	ended := make(chan error, 2)
 	go func() { ended <- worker.Run(ctx) }()
 	go func() {
-		ended <- http.Serve(listener, http.StripPrefix("/api/v1", httpapi.New(engine, httpapi.Options{RateLimit: -1})))
+		options := httpapi.Options{RateLimit: -1, PrivateWebhooks: true}
+		ended <- http.Serve(listener, http.StripPrefix("/api/v1", httpapi.New(engine, options)))
 	}()
 	fmt.Printf("listening on http://%s\n", listener.Addr())
 	return <-ended
