@@ -30,13 +30,12 @@ func healthCommand() command {
 }
 
 func (c *call) health(ctx context.Context, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, healthWithin)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+local(addr)+"/readyz", nil)
 	if err != nil {
 		return usage("--addr must be a host and a port, such as %s, not %q", defaultAddr, addr)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	client := http.Client{Timeout: healthWithin}
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("no server answers: %w", err)
 	}

@@ -15,15 +15,18 @@ func TestHealthCommand(t *testing.T) {
 	addr := strings.TrimPrefix(s.ready.URL, "http://")
 	_, port, _ := strings.Cut(addr, ":")
 	for _, addr := range []string{addr, ":" + port, "0.0.0.0:" + port} {
-		if code, stdout, stderr := p.runBare("health", "--addr", addr); code != exitDone || stdout != "ready\n" || stderr != "" {
+		code, stdout, stderr := p.runBare("health", "--addr", addr)
+		if code != exitDone || stdout != "ready\n" || stderr != "" {
 			t.Errorf("%s: exit code %d, %q, %q", addr, code, stdout, stderr)
 		}
 	}
-	if said := decode[healthJSON](t, p.must("health", "--addr", addr, "--json")); said.Status != "ready" || said.Notes == nil {
+	said := decode[healthJSON](t, p.must("health", "--addr", addr, "--json"))
+	if said.Status != "ready" || said.Notes == nil {
 		t.Errorf("%+v", said)
 	}
 	s.end()
-	if code, _, stderr := p.runBare("health", "--addr", addr); code != exitFailed || !strings.Contains(stderr, "no server answers") {
+	code, _, stderr := p.runBare("health", "--addr", addr)
+	if code != exitFailed || !strings.Contains(stderr, "no server answers") {
 		t.Errorf("of none: exit code %d, %q", code, stderr)
 	}
 	for status, want := range map[int]string{503: "it answers 503", 200: "this is no server of refgrow"} {
