@@ -202,7 +202,8 @@ func TestUnit(t *testing.T) {
 	if err := os.WriteFile(file, unit, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--recursive-errors=no", file).CombinedOutput()
+	verify := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--recursive-errors=no", file)
+	output, err := verify.CombinedOutput()
 	if err != nil || bytes.Contains(output, []byte("refgrow.service")) {
 		t.Errorf("%v\n%s", err, output)
 	}
