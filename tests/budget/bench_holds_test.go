@@ -178,6 +178,17 @@ func (h *longHouse) replay(b *testing.B) {
 			AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
 		}).Run(ctx)
 	}()
+	live := func(i int) time.Duration {
+		before := time.Now()
+		_, err := h.large.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, AffiliateID: h.affiliate, BaseValue: money.MustParse("50.00 USD"),
+			Reference: fmt.Sprint("live-", i),
+		})
+		h.must(err)
+		<-h.arrived
+		return time.Since(before)
+	}
+	live(0) // by then the worker, which a server runs all the time, has caught up with the rest
 	var since time.Time
 	page, err := h.large.ListConversions(ctx, refgrow.ListConversionsParams{Limit: 1, Offset: 100_000})
 	h.must(err)
@@ -192,14 +203,7 @@ func (h *longHouse) replay(b *testing.B) {
 	b.ReportMetric(float64(calls), "calls")
 	var late time.Duration
 	for i := range 20 {
-		before := time.Now()
-		_, err := h.large.RecordConversion(ctx, refgrow.RecordConversionParams{
-			Type: refgrow.Purchase, AffiliateID: h.affiliate, BaseValue: money.MustParse("50.00 USD"),
-			Reference: fmt.Sprint("live-", i),
-		})
-		h.must(err)
-		<-h.arrived
-		late = max(late, time.Since(before))
+		late = max(late, live(i+1))
 	}
 	b.ReportMetric(float64(late.Milliseconds()), "live-ms")
 	stop()
