@@ -309,6 +309,19 @@ func TestForgottenAnswers(t *testing.T) {
 	if after := w.dump(t); after != before {
 		t.Errorf("it was\n%s\nand is\n%s", before, after)
 	}
+	// Nobody is shown who was erased since.
+	w.do(t, "POST", "/affiliates/1/erase", "").ok(t, 200)
+	w.do(t, "POST", "/referrals/1/erase", "").ok(t, 200)
+	for i, call := range calls {
+		again := send(i)
+		names := call.path == "/affiliates" || call.path == "/referrals" && i == 1 || strings.HasSuffix(call.path, "/merge")
+		if names && (again.status != 409 || !strings.Contains(string(again.body), `"code":"erased"`)) {
+			t.Errorf("%s, of somebody erased: %d %s", call.path, again.status, again.body)
+		}
+		if strings.Contains(string(again.body), "jane@") || strings.Contains(string(again.body), "carl@") {
+			t.Errorf("%s names somebody: %s", call.path, again.body)
+		}
+	}
 }
 
 // fillAnswers stores as much as is kept of the answers to a caller, after what there is.

@@ -207,12 +207,13 @@ func (a *api) options(h http.Header, r *http.Request, segments []string) (answer
 	return noContent(), nil
 }
 
+const idempotencyKey = "Idempotency-Key"
+
 // once does the work of a call with an Idempotency-Key, or returns the answer that it
 // had before.
 func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
-	const field = "Idempotency-Key"
 	if len(keys) > 1 {
-		return answer{}, wrong(field, "is given more than once")
+		return answer{}, wrong(idempotencyKey, "is given more than once")
 	}
 	request := make([]byte, 0, 64+len(c.raw))
 	request = append(request, c.route.method+" "+c.route.pattern+" "+c.value+"\n"...)
@@ -223,8 +224,11 @@ func (c *call) once(h http.Header, keys []string, todo work) (answer, error) {
 	}
 	done, replayed, err := c.doOnce(c.request.Context(), id, todo)
 	if replayed && err != nil && done.of != 0 && c.route.shown() != "" {
-		if now, gone := c.shown(done); gone == nil {
+		switch now, gone := c.shown(done); {
+		case gone == nil:
 			done, err = now, nil
+		case errors.Is(gone, refgrow.ErrConflict):
+			err = gone
 		}
 	}
 	if replayed && err == nil {
@@ -246,6 +250,12 @@ func (c *call) shown(gone answer) (answer, error) {
 		return answer{}, err
 	}
 	done, err := todo(c.request.Context(), c.caller.project)
+	if err == nil && bytes.Contains(done.body, fmt.Appendf(nil, `"user_email":"erased-%d@erased.invalid"`, gone.of)) {
+		return answer{}, &refgrow.Error{
+			Code: refgrow.CodeErased, Field: idempotencyKey, ID: gone.of,
+			Message: "was already used, for somebody who was erased since",
+		}
+	}
 	done.status = gone.status
 	return done, err
 }
