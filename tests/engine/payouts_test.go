@@ -531,3 +531,37 @@ func TestPreviewedPayoutAsJSON(t *testing.T) {
 		t.Errorf("it is\n%s, but should be\n%s", got, want)
 	}
 }
+
+// What comes back to a sale, of which an earlier payout was canceled and made again and
+// another one took a refund, is paid by the next run, also when a run with an earlier
+// cut-off went past it.
+func TestWhatComesBackAfterCanceledPayouts(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 10})
+	ctx := t.Context()
+	jane, began := p.Affiliate("jane"), p.Clock.Now()
+	sale := p.sell(jane, "")
+	p.Clock.Advance(11 * 24 * time.Hour)
+	first := p.run(refgrow.PayoutRunParams{})[0]
+	p.refund(sale, "")
+	p.adjust(jane, "50.00 USD")
+	second := p.run(refgrow.PayoutRunParams{})[0]
+	p.made("the bonus, less the refund", []refgrow.Payout{second}, "30.00 USD pending")
+	_, err := p.Shop.CancelPayout(ctx, first.ID)
+	p.OK(err)
+	third := p.run(refgrow.PayoutRunParams{})[0]
+	p.made("the sale again", []refgrow.Payout{third}, "20.00 USD pending")
+	p.pay(second)
+	p.pay(third)
+	_, err = p.Shop.UndoRefund(ctx, sale.ID, refgrow.RefundConversionParams{})
+	p.OK(err)
+	// A sale that is told late is available before the cut-off; what came back is not.
+	p.Record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("25.00 USD"),
+		OccurredAt: began.Add(-6 * 24 * time.Hour),
+	})
+	early := p.run(refgrow.PayoutRunParams{Cutoff: began.Add(5 * 24 * time.Hour)})
+	p.made("until the cut-off", early, "5.00 USD pending")
+	p.made("what came back", p.run(refgrow.PayoutRunParams{}), "20.00 USD pending")
+	p.Verify()
+}
