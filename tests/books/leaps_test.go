@@ -115,7 +115,7 @@ func (on *side) reset(breaks int) error {
 	case done.From.UnixMilli() < before || done.From.UnixMilli() <= m.now+leapMillis:
 		return fmt.Errorf("the last stamp is said to have been %v at %d, but was at least %d", done.From, m.now, before)
 	}
-	m.asked, m.stamped, m.written = newest, newest, newest
+	m.asked, m.stamped, m.written = newest, newest, max(newest, m.now) // from now on something may be written now
 	m.reopened = append(slices.Clip(m.reopened), [2]int64{newest, done.From.UnixMilli()})
 	return nil
 }
