@@ -430,7 +430,6 @@ func clicksOf(s refgrow.Stats) [4]int64 {
 	return [4]int64{s.ClicksCounted, s.ClicksIgnored, s.ClicksDropped, s.ClicksWaiting}
 }
 
-
 // FuzzTrack: whatever is sent, the answer reveals nothing, and nothing is recorded but
 // a click for an affiliate.
 func FuzzTrack(f *testing.F) {
