@@ -105,7 +105,7 @@ func longWork(b *testing.B) *longHouse {
 	h.must(err)
 	h.second, err = h.large.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "dora@example.com", AffiliateID: a.ID})
 	h.must(err)
-	// An event for each sale, of which an endpoint that is switched off gets none.
+	// There is an event for each sale.
 	h.largeHook, err = h.large.CreateWebhook(ctx, refgrow.CreateWebhookParams{
 		URL: receiver.URL, Events: []refgrow.Event{refgrow.EventReferralConverted},
 	})
