@@ -55,31 +55,51 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 			rows, err := p.conversionOfReference(ctx, q, *params.Reference, &f)
 			return within(at, rows, func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID }), err
 		case f.referral != 0:
-			return q.ListConversionsOfReferral(ctx, db.ListConversionsOfReferralParams{
+			rows, err := q.ListConversionsOfReferral(ctx, db.ListConversionsOfReferralParams{
 				ProjectID: p.id, ReferralID: f.referral, AffiliateFrom: f.affiliateFrom, AffiliateTo: f.affiliateTo,
 				BeforeTime: at.from.time, BeforeID: at.from.id, FromTime: f.FromTime,
 				SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 				Limit: at.fetch(), Offset: at.offset,
 			})
+			return convert(rows, func(r db.ListConversionsOfReferralRow) db.Conversion {
+				return listedConversion(db.ListConversionsRow(r))
+			}), err
 		case f.affiliate != 0:
-			return q.ListConversionsOfAffiliate(ctx, db.ListConversionsOfAffiliateParams{
+			rows, err := q.ListConversionsOfAffiliate(ctx, db.ListConversionsOfAffiliateParams{
 				ProjectID: p.id, AffiliateID: f.affiliate,
 				BeforeTime: at.from.time, BeforeID: at.from.id, FromTime: f.FromTime,
 				SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 				Limit: at.fetch(), Offset: at.offset,
 			})
+			return convert(rows, func(r db.ListConversionsOfAffiliateRow) db.Conversion {
+				return listedConversion(db.ListConversionsRow(r))
+			}), err
 		}
-		return q.ListConversions(ctx, db.ListConversionsParams{
+		rows, err := q.ListConversions(ctx, db.ListConversionsParams{
 			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, FromTime: f.FromTime,
 			SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 			Limit: at.fetch(), Offset: at.offset,
 		})
+		return convert(rows, listedConversion), err
 	})
 	if err != nil {
 		return page, err
 	}
 	return cut(at, rows, func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID },
 		func(r *db.Conversion) (*Conversion, error) { return storedConversion(r, now) })
+}
+
+// listedConversion is a conversion of a list, which has all but what its price was made of:
+// that is for explanations alone.
+func listedConversion(r db.ListConversionsRow) db.Conversion {
+	return db.Conversion{
+		ID: r.ID, ProjectID: r.ProjectID, Type: r.Type, AffiliateID: r.AffiliateID, ReferralID: r.ReferralID,
+		Currency: r.Currency, CurrencyGiven: r.CurrencyGiven, Value: r.Value, BaseValue: r.BaseValue,
+		Refunded: r.Refunded, Paid: r.Paid, Reference: r.Reference, CouponCode: r.CouponCode,
+		ReferralCode: r.ReferralCode, Product: r.Product, URL: r.URL, Reason: r.Reason, Candidates: r.Candidates,
+		CommissionReason: r.CommissionReason, RuleID: r.RuleID, RuleVersion: r.RuleVersion,
+		CreatedAt: r.CreatedAt, AvailableAt: r.AvailableAt, Notes: r.Notes, Reversed: r.Reversed,
+	}
 }
 
 // conversionOfReference is the one conversion, at most, that a list by a reference has.

@@ -21,7 +21,7 @@ func (params *RecordConversionParams) tidy() error {
 	params.CouponCode, params.couponCut = params.code("coupon_code_used", params.CouponCode)
 	sent := form.Clean(form.Trim(params.ReferralCode))
 	params.ReferralCode, _ = params.code("referral_code", params.ReferralCode)
-	if params.codes = params.ReferralCode; form.CodeList(sent) == nil {
+	if params.codes = params.ReferralCode; sent != "" && form.CodeList(sent) == nil {
 		params.codes = sent
 	}
 	params.Product, _ = params.code("product", params.Product)

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 )
@@ -147,6 +148,14 @@ func named(name *string) string {
 // cut makes a page from the rows of a query that had fetch() as its limit.
 func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
 	var page Page[T]
+	// The rows come as the index of the page has them, which SQL does not promise. Sorting
+	// what is sorted costs nothing.
+	sort.Slice(rows, func(i, j int) bool {
+		var one, other position
+		one.time, one.id = at(&rows[i])
+		other.time, other.id = at(&rows[j])
+		return other.follows(one)
+	})
 	if int64(len(rows)) > p.limit {
 		rows = rows[:p.limit]
 		last := position{filters: p.filters}

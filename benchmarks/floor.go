@@ -142,7 +142,7 @@ func (f *floor) record(ctx context.Context, c *recording, totals *backend.Totals
 	var affiliate, referral *int64
 	event := db.InsertEventParams{ProjectID: project, Kind: "purchase_recorded", CreatedAt: now, ReferralEmail: &c.Email}
 	if c.ReferralCode != "" {
-		a, err := f.queries.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{
+		a, err := f.queries.FindAffiliateByCode(ctx, db.FindAffiliateByCodeParams{
 			ProjectID: project, Code: strings.ToLower(c.ReferralCode),
 		})
 		if err != nil {

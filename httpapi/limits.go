@@ -16,10 +16,11 @@ type standing struct {
 	retryAfter       int64 // seconds, where the limit is reached
 }
 
+// write sets the headers, in the form of names that Go sends anyway.
 func (s standing) write(h http.Header) {
-	h.Set("X-RateLimit-Limit", strconv.Itoa(s.limit))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(s.remaining))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(s.reset, 10))
+	h.Set("X-Ratelimit-Limit", strconv.Itoa(s.limit))
+	h.Set("X-Ratelimit-Remaining", strconv.Itoa(s.remaining))
+	h.Set("X-Ratelimit-Reset", strconv.FormatInt(s.reset, 10))
 }
 
 // unlimited is what a client is told where there is no limit: more than it can use, in

@@ -116,6 +116,7 @@ type router struct {
 
 // A path is a pattern with the routes of its methods.
 type path struct {
+	pattern  string
 	segments []string
 	wildcard int // the index of the segment in braces, or -1
 	routes   []*route
@@ -129,7 +130,7 @@ func newRouter(routes []route) router {
 		if at < 0 {
 			at = len(rt.paths)
 			rt.paths = append(rt.paths, path{
-				segments: segments,
+				pattern: routes[i].pattern, segments: segments,
 				wildcard: slices.IndexFunc(segments, func(s string) bool { return s[0] == '{' }),
 			})
 		}
@@ -174,7 +175,7 @@ func (rt *router) pattern(segments []string) string {
 	if err != nil {
 		return ""
 	}
-	return "/" + strings.Join(p.segments, "/")
+	return p.pattern
 }
 
 // allowed lists the methods that a path has. Errors: 404.

@@ -9,6 +9,16 @@ RETURNING id;
 -- name: GetAffiliate :one
 SELECT * FROM refgrow_affiliates WHERE id = @affiliate_id AND project_id = @project_id AND deleted_at IS NULL;
 
+-- What decides about the credit for an event and is told of it, and no more.
+-- name: FindAffiliate :one
+SELECT id, email, referral_code, status, paypal_email, wise_account_id, wise_email
+FROM refgrow_affiliates WHERE id = @affiliate_id AND project_id = @project_id AND deleted_at IS NULL;
+
+-- name: FindAffiliateByCode :one
+SELECT a.id, a.email, a.referral_code, a.status, a.paypal_email, a.wise_account_id, a.wise_email
+FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = @project_id AND c.code = @code AND a.project_id = c.project_id AND a.deleted_at IS NULL;
+
 -- name: GetAffiliateByEmail :one
 SELECT * FROM refgrow_affiliates WHERE project_id = @project_id AND email = @email AND deleted_at IS NULL;
 
@@ -24,14 +34,13 @@ SET email = @email, referral_code = @referral_code, partner_slug = @partner_slug
 WHERE id = @affiliate_id AND project_id = @project_id;
 
 -- name: ListAffiliates :many
-SELECT a.* FROM refgrow_affiliates a
-WHERE +a.project_id = @project_id AND a.id IN (
+SELECT a.* FROM (
     SELECT x.id FROM refgrow_affiliates x
     WHERE x.project_id = @project_id AND x.deleted_at IS NULL
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +a.created_at DESC, +a.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_affiliates a ON a.id = page.id AND a.project_id = @project_id;
 
 -- name: InsertCode :one
 INSERT INTO refgrow_codes (project_id, code, affiliate_id) VALUES (@project_id, @code, @affiliate_id)

@@ -77,35 +77,42 @@ UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = @project_id
 DELETE FROM refgrow_conversions WHERE id = @conversion_id AND project_id = @project_id;
 
 -- Lists find the ids of a page in an index that has all that they are narrowed by, and
--- then read the rows of the page alone. An affiliate's and a customer's conversions are
+-- then read the rows of the page alone, in the order of the index: to sort them here would
+-- copy every row once more. What a price was made of is for explanations alone. An affiliate's and a customer's conversions are
 -- of the same project as they are.
 -- name: ListConversions :many
-SELECT c.* FROM refgrow_conversions c
-WHERE +c.project_id = @project_id AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
     WHERE x.project_id = @project_id
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.created_at >= @from_time
         AND (x.type = 'signup') BETWEEN CAST(@signup_from AS INTEGER) AND CAST(@signup_to AS INTEGER)
         AND x.paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = @project_id;
 
 -- name: ListConversionsOfAffiliate :many
-SELECT c.* FROM refgrow_conversions c
-WHERE +c.project_id = @project_id AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
     WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.created_at >= @from_time
         AND (x.type = 'signup') BETWEEN CAST(@signup_from AS INTEGER) AND CAST(@signup_to AS INTEGER)
         AND x.paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = @project_id;
 
 -- name: ListConversionsOfReferral :many
-SELECT c.* FROM refgrow_conversions c
-WHERE +c.project_id = @project_id AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
     WHERE x.referral_id = (SELECT r.id FROM refgrow_referrals r WHERE r.id = CAST(@referral_id AS INTEGER) AND r.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
@@ -113,8 +120,8 @@ WHERE +c.project_id = @project_id AND c.id IN (
         AND (x.type = 'signup') BETWEEN CAST(@signup_from AS INTEGER) AND CAST(@signup_to AS INTEGER)
         AND x.paid BETWEEN CAST(@paid_from AS INTEGER) AND CAST(@paid_to AS INTEGER)
         AND COALESCE(x.affiliate_id, 0) BETWEEN CAST(@affiliate_from AS INTEGER) AND CAST(@affiliate_to AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = @project_id;
 
 -- name: CountConversions :one
 SELECT COUNT(*) FROM refgrow_conversions

@@ -25,27 +25,27 @@ DELETE FROM refgrow_coupons WHERE id = @coupon_id AND project_id = @project_id;
 
 -- name: ListCoupons :many
 SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE +c.project_id = @project_id AND c.id IN (
+FROM (
     SELECT x.id FROM refgrow_coupons x
     WHERE x.project_id = @project_id
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
         AND instr(x.code_key, CAST(@code_part AS TEXT)) > 0
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_coupons c ON c.id = page.id AND c.project_id = @project_id
+JOIN refgrow_affiliates a ON a.id = c.affiliate_id;
 
 -- name: ListCouponsOfAffiliate :many
 SELECT c.*, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE +c.project_id = @project_id AND c.id IN (
+FROM (
     SELECT x.id FROM refgrow_coupons x
     WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
         AND instr(x.code_key, CAST(@code_part AS TEXT)) > 0
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_coupons c ON c.id = page.id AND c.project_id = @project_id
+JOIN refgrow_affiliates a ON a.id = c.affiliate_id;
 
 -- name: CountCoupons :one
 SELECT COUNT(*) FROM refgrow_coupons

@@ -244,35 +244,32 @@ SELECT p.id FROM refgrow_payouts p
 WHERE p.affiliate_id = @affiliate_id AND +p.project_id = @project_id AND p.status = 'pending' LIMIT 1;
 
 -- name: ListPayouts :many
-SELECT p.* FROM refgrow_payouts p
-WHERE +p.project_id = @project_id AND p.id IN (
+SELECT p.* FROM (
     SELECT x.id FROM refgrow_payouts x
     WHERE x.project_id = @project_id
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = @project_id;
 
 -- name: ListPayoutsOfAffiliate :many
-SELECT p.* FROM refgrow_payouts p
-WHERE +p.project_id = @project_id AND p.id IN (
+SELECT p.* FROM (
     SELECT x.id FROM refgrow_payouts x
     WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = @project_id;
 
 -- name: ListPayoutsOfRun :many
-SELECT p.* FROM refgrow_payouts p
-WHERE +p.project_id = @project_id AND p.id IN (
+SELECT p.* FROM (
     SELECT x.id FROM refgrow_payouts x
     WHERE x.run_id = (SELECT r.id FROM refgrow_payout_runs r WHERE r.id = CAST(@run_id AS INTEGER) AND r.project_id = @project_id)
         AND x.affiliate_id BETWEEN CAST(@affiliate_from AS INTEGER) AND CAST(@affiliate_to AS INTEGER)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = @project_id;
 
 -- name: CountPayoutsOfRun :one
 SELECT COUNT(*) FROM refgrow_payouts x

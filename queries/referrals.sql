@@ -87,26 +87,26 @@ DELETE FROM refgrow_referrals WHERE id = @referral_id AND project_id = @project_
 -- name: ListReferrals :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE +r.project_id = @project_id AND r.id IN (
+FROM (
     SELECT x.id FROM refgrow_referrals x
     WHERE x.project_id = @project_id
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +r.created_at DESC, +r.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_referrals r ON r.id = page.id AND r.project_id = @project_id
+LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL;
 
 -- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE +r.project_id = @project_id AND r.id IN (
+FROM (
     SELECT x.id FROM refgrow_referrals x
     WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +r.created_at DESC, +r.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_referrals r ON r.id = page.id AND r.project_id = @project_id
+LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL;
 
 -- name: CountReferralsOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_referrals

@@ -103,14 +103,13 @@ WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND event
 SELECT * FROM refgrow_deliveries WHERE id = @delivery_id AND webhook_id = @webhook_id AND project_id = @project_id;
 
 -- name: ListDeliveries :many
-SELECT d.* FROM refgrow_deliveries d
-WHERE d.project_id = @project_id AND d.id IN (
+SELECT d.* FROM (
     SELECT x.id FROM refgrow_deliveries x
     WHERE x.webhook_id = (SELECT w.id FROM refgrow_webhooks w WHERE w.id = @webhook_id AND w.project_id = @project_id)
         AND (x.created_at, x.id) < (CAST(@before_time AS INTEGER), CAST(@before_id AS INTEGER))
         AND x.status BETWEEN CAST(@status_from AS TEXT) AND CAST(@status_to AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY +d.created_at DESC, +d.id DESC;
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER)) page
+CROSS JOIN refgrow_deliveries d ON d.id = page.id AND d.project_id = @project_id;
 
 -- name: CountDeliveries :one
 SELECT COUNT(*) FROM refgrow_deliveries

@@ -148,13 +148,22 @@ func (p Policy) call(ctx context.Context, q db.Querier, e Evidence) (*candidate,
 	if e.AffiliateID == 0 {
 		return nil, nil
 	}
-	a, err := q.GetAffiliate(ctx, db.GetAffiliateParams{ProjectID: p.Project, AffiliateID: e.AffiliateID})
+	a, err := q.FindAffiliate(ctx, db.FindAffiliateParams{ProjectID: p.Project, AffiliateID: e.AffiliateID})
 	if err != nil {
 		return nil, err
 	}
 	c := &candidate{Candidate: Candidate{Source: ReasonAffiliateID}}
-	c.names(&a)
+	c.names(creditable(a))
 	return c, nil
+}
+
+// creditable is an affiliate of whom is known what decides about the credit, and what an
+// event tells.
+func creditable(a db.FindAffiliateRow) *db.Affiliate {
+	return &db.Affiliate{
+		ID: a.ID, Email: a.Email, ReferralCode: a.ReferralCode, Status: a.Status,
+		PaypalEmail: a.PaypalEmail, WiseAccountID: a.WiseAccountID, WiseEmail: a.WiseEmail,
+	}
 }
 
 // customer: the customer belongs to an affiliate. An inactive one ends the search.
@@ -245,7 +254,7 @@ func (p Policy) codes(ctx context.Context, q db.Querier, e Evidence) (all []*can
 	look := func(code string, claimed bool) error {
 		c := &candidate{Candidate: Candidate{Source: ReasonReferralCode, Code: code, Claimed: claimed}}
 		all = append(all, c)
-		a, err := q.GetAffiliateByCode(ctx, db.GetAffiliateByCodeParams{ProjectID: p.Project, Code: form.Fold(code)})
+		a, err := q.FindAffiliateByCode(ctx, db.FindAffiliateByCodeParams{ProjectID: p.Project, Code: form.Fold(code)})
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			c.Outcome, c.ends = OutcomeUnknown, ReasonCodeUnknown
@@ -253,7 +262,7 @@ func (p Policy) codes(ctx context.Context, q db.Querier, e Evidence) (all []*can
 		case err != nil:
 			return err
 		}
-		c.names(&a)
+		c.names(creditable(db.FindAffiliateRow(a)))
 		if a.Status != active {
 			c.Outcome, c.ends = OutcomeInactive, ReasonAffiliateInactive
 		}

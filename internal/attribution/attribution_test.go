@@ -25,20 +25,26 @@ type program struct {
 	lemonsqueezy map[string][]int64
 }
 
-func (p *program) GetAffiliate(_ context.Context, of db.GetAffiliateParams) (db.Affiliate, error) {
-	a, ok := p.affiliates[of.AffiliateID]
-	if !ok {
-		return a, sql.ErrNoRows
-	}
-	return a, nil
+func (p *program) FindAffiliate(_ context.Context, of db.FindAffiliateParams) (db.FindAffiliateRow, error) {
+	return p.find(of.AffiliateID)
 }
 
-func (p *program) GetAffiliateByCode(_ context.Context, of db.GetAffiliateByCodeParams) (db.Affiliate, error) {
-	a, ok := p.affiliates[p.codes[of.Code]]
+func (p *program) find(affiliate int64) (db.FindAffiliateRow, error) {
+	a, ok := p.affiliates[affiliate]
 	if !ok {
-		return a, sql.ErrNoRows
+		return db.FindAffiliateRow{}, sql.ErrNoRows
 	}
-	return a, nil
+	return db.FindAffiliateRow{
+		ID: a.ID, Email: a.Email, ReferralCode: a.ReferralCode, Status: a.Status,
+		PaypalEmail: a.PaypalEmail, WiseAccountID: a.WiseAccountID, WiseEmail: a.WiseEmail,
+	}, nil
+}
+
+func (p *program) FindAffiliateByCode(
+	_ context.Context, of db.FindAffiliateByCodeParams,
+) (db.FindAffiliateByCodeRow, error) {
+	a, err := p.find(p.codes[of.Code])
+	return db.FindAffiliateByCodeRow(a), err
 }
 
 func (p *program) FindCouponByCode(_ context.Context, of db.FindCouponByCodeParams) (db.FindCouponByCodeRow, error) {

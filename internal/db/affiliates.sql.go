@@ -323,6 +323,78 @@ func (q *Queries) EndRulesOf(ctx context.Context, arg EndRulesOfParams) error {
 	return err
 }
 
+const findAffiliate = `-- name: FindAffiliate :one
+SELECT id, email, referral_code, status, paypal_email, wise_account_id, wise_email
+FROM refgrow_affiliates WHERE id = ?1 AND project_id = ?2 AND deleted_at IS NULL
+`
+
+type FindAffiliateParams struct {
+	AffiliateID int64
+	ProjectID   int64
+}
+
+type FindAffiliateRow struct {
+	ID            int64
+	Email         string
+	ReferralCode  string
+	Status        string
+	PaypalEmail   *string
+	WiseAccountID *string
+	WiseEmail     *string
+}
+
+// What decides about the credit for an event and is told of it, and no more.
+func (q *Queries) FindAffiliate(ctx context.Context, arg FindAffiliateParams) (FindAffiliateRow, error) {
+	row := q.db.QueryRowContext(ctx, findAffiliate, arg.AffiliateID, arg.ProjectID)
+	var i FindAffiliateRow
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.ReferralCode,
+		&i.Status,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
+	)
+	return i, err
+}
+
+const findAffiliateByCode = `-- name: FindAffiliateByCode :one
+SELECT a.id, a.email, a.referral_code, a.status, a.paypal_email, a.wise_account_id, a.wise_email
+FROM refgrow_codes c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
+WHERE c.project_id = ?1 AND c.code = ?2 AND a.project_id = c.project_id AND a.deleted_at IS NULL
+`
+
+type FindAffiliateByCodeParams struct {
+	ProjectID int64
+	Code      string
+}
+
+type FindAffiliateByCodeRow struct {
+	ID            int64
+	Email         string
+	ReferralCode  string
+	Status        string
+	PaypalEmail   *string
+	WiseAccountID *string
+	WiseEmail     *string
+}
+
+func (q *Queries) FindAffiliateByCode(ctx context.Context, arg FindAffiliateByCodeParams) (FindAffiliateByCodeRow, error) {
+	row := q.db.QueryRowContext(ctx, findAffiliateByCode, arg.ProjectID, arg.Code)
+	var i FindAffiliateByCodeRow
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.ReferralCode,
+		&i.Status,
+		&i.PaypalEmail,
+		&i.WiseAccountID,
+		&i.WiseEmail,
+	)
+	return i, err
+}
+
 const forgetNotesOfCustomers = `-- name: ForgetNotesOfCustomers :exec
 UPDATE refgrow_ledger_entries SET note = NULL
 WHERE note IS NOT NULL AND +project_id = CAST(?1 AS INTEGER) AND conversion_id IN (
@@ -548,14 +620,13 @@ func (q *Queries) InsertDeletion(ctx context.Context, arg InsertDeletionParams) 
 }
 
 const listAffiliates = `-- name: ListAffiliates :many
-SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_affiliates a
-WHERE +a.project_id = ?1 AND a.id IN (
+SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM (
     SELECT x.id FROM refgrow_affiliates x
     WHERE x.project_id = ?1 AND x.deleted_at IS NULL
         AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
         AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
-ORDER BY +a.created_at DESC, +a.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)) page
+CROSS JOIN refgrow_affiliates a ON a.id = page.id AND a.project_id = ?1
 `
 
 type ListAffiliatesParams struct {

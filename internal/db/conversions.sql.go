@@ -455,16 +455,18 @@ func (q *Queries) InsertConversion(ctx context.Context, arg InsertConversionPara
 }
 
 const listConversions = `-- name: ListConversions :many
-SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
-WHERE +c.project_id = ?1 AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
     WHERE x.project_id = ?1
         AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
         AND x.created_at >= ?4
         AND (x.type = 'signup') BETWEEN CAST(?5 AS INTEGER) AND CAST(?6 AS INTEGER)
         AND x.paid BETWEEN CAST(?7 AS INTEGER) AND CAST(?8 AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = ?1
 `
 
 type ListConversionsParams struct {
@@ -480,10 +482,39 @@ type ListConversionsParams struct {
 	Limit      int64
 }
 
+type ListConversionsRow struct {
+	ID               int64
+	ProjectID        int64
+	Type             string
+	AffiliateID      *int64
+	ReferralID       *int64
+	Currency         string
+	CurrencyGiven    int64
+	Value            int64
+	BaseValue        *int64
+	Refunded         int64
+	Paid             int64
+	Reference        *string
+	CouponCode       *string
+	ReferralCode     *string
+	Product          *string
+	URL              *string
+	Reason           string
+	Candidates       string
+	CommissionReason string
+	RuleID           *int64
+	RuleVersion      *int64
+	CreatedAt        int64
+	AvailableAt      int64
+	Notes            *string
+	Reversed         int64
+}
+
 // Lists find the ids of a page in an index that has all that they are narrowed by, and
-// then read the rows of the page alone. An affiliate's and a customer's conversions are
+// then read the rows of the page alone, in the order of the index: to sort them here would
+// copy every row once more. What a price was made of is for explanations alone. An affiliate's and a customer's conversions are
 // of the same project as they are.
-func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams) ([]Conversion, error) {
+func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams) ([]ListConversionsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listConversions,
 		arg.ProjectID,
 		arg.BeforeTime,
@@ -500,9 +531,9 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Conversion{}
+	items := []ListConversionsRow{}
 	for rows.Next() {
-		var i Conversion
+		var i ListConversionsRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.ProjectID,
@@ -525,13 +556,8 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 			&i.CommissionReason,
 			&i.RuleID,
 			&i.RuleVersion,
-			&i.PricedBaseValue,
-			&i.PricedCurrency,
-			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
-			&i.PricedFirstAt,
-			&i.PricedBefore,
 			&i.Notes,
 			&i.Reversed,
 		); err != nil {
@@ -549,21 +575,23 @@ func (q *Queries) ListConversions(ctx context.Context, arg ListConversionsParams
 }
 
 const listConversionsOfAffiliate = `-- name: ListConversionsOfAffiliate :many
-SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
-WHERE +c.project_id = ?1 AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
-    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.created_at >= ?5
         AND (x.type = 'signup') BETWEEN CAST(?6 AS INTEGER) AND CAST(?7 AS INTEGER)
         AND x.paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?11 AS INTEGER) OFFSET CAST(?10 AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?11 AS INTEGER) OFFSET CAST(?10 AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = ?2
 `
 
 type ListConversionsOfAffiliateParams struct {
-	ProjectID   int64
 	AffiliateID int64
+	ProjectID   int64
 	BeforeTime  int64
 	BeforeID    int64
 	FromTime    int64
@@ -575,10 +603,38 @@ type ListConversionsOfAffiliateParams struct {
 	Limit       int64
 }
 
-func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]Conversion, error) {
+type ListConversionsOfAffiliateRow struct {
+	ID               int64
+	ProjectID        int64
+	Type             string
+	AffiliateID      *int64
+	ReferralID       *int64
+	Currency         string
+	CurrencyGiven    int64
+	Value            int64
+	BaseValue        *int64
+	Refunded         int64
+	Paid             int64
+	Reference        *string
+	CouponCode       *string
+	ReferralCode     *string
+	Product          *string
+	URL              *string
+	Reason           string
+	Candidates       string
+	CommissionReason string
+	RuleID           *int64
+	RuleVersion      *int64
+	CreatedAt        int64
+	AvailableAt      int64
+	Notes            *string
+	Reversed         int64
+}
+
+func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]ListConversionsOfAffiliateRow, error) {
 	rows, err := q.db.QueryContext(ctx, listConversionsOfAffiliate,
-		arg.ProjectID,
 		arg.AffiliateID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.FromTime,
@@ -593,9 +649,9 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Conversion{}
+	items := []ListConversionsOfAffiliateRow{}
 	for rows.Next() {
-		var i Conversion
+		var i ListConversionsOfAffiliateRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.ProjectID,
@@ -618,13 +674,8 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 			&i.CommissionReason,
 			&i.RuleID,
 			&i.RuleVersion,
-			&i.PricedBaseValue,
-			&i.PricedCurrency,
-			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
-			&i.PricedFirstAt,
-			&i.PricedBefore,
 			&i.Notes,
 			&i.Reversed,
 		); err != nil {
@@ -642,22 +693,24 @@ func (q *Queries) ListConversionsOfAffiliate(ctx context.Context, arg ListConver
 }
 
 const listConversionsOfReferral = `-- name: ListConversionsOfReferral :many
-SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
-WHERE +c.project_id = ?1 AND c.id IN (
+SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid,
+    c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version,
+    c.created_at, c.available_at, c.notes, c.reversed
+FROM (
     SELECT x.id FROM refgrow_conversions x
-    WHERE x.referral_id = (SELECT r.id FROM refgrow_referrals r WHERE r.id = CAST(?2 AS INTEGER) AND r.project_id = ?1)
+    WHERE x.referral_id = (SELECT r.id FROM refgrow_referrals r WHERE r.id = CAST(?1 AS INTEGER) AND r.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.created_at >= ?5
         AND (x.type = 'signup') BETWEEN CAST(?6 AS INTEGER) AND CAST(?7 AS INTEGER)
         AND x.paid BETWEEN CAST(?8 AS INTEGER) AND CAST(?9 AS INTEGER)
         AND COALESCE(x.affiliate_id, 0) BETWEEN CAST(?10 AS INTEGER) AND CAST(?11 AS INTEGER)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?13 AS INTEGER) OFFSET CAST(?12 AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?13 AS INTEGER) OFFSET CAST(?12 AS INTEGER)) page
+CROSS JOIN refgrow_conversions c ON c.id = page.id AND c.project_id = ?2
 `
 
 type ListConversionsOfReferralParams struct {
-	ProjectID     int64
 	ReferralID    int64
+	ProjectID     int64
 	BeforeTime    int64
 	BeforeID      int64
 	FromTime      int64
@@ -671,10 +724,38 @@ type ListConversionsOfReferralParams struct {
 	Limit         int64
 }
 
-func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error) {
+type ListConversionsOfReferralRow struct {
+	ID               int64
+	ProjectID        int64
+	Type             string
+	AffiliateID      *int64
+	ReferralID       *int64
+	Currency         string
+	CurrencyGiven    int64
+	Value            int64
+	BaseValue        *int64
+	Refunded         int64
+	Paid             int64
+	Reference        *string
+	CouponCode       *string
+	ReferralCode     *string
+	Product          *string
+	URL              *string
+	Reason           string
+	Candidates       string
+	CommissionReason string
+	RuleID           *int64
+	RuleVersion      *int64
+	CreatedAt        int64
+	AvailableAt      int64
+	Notes            *string
+	Reversed         int64
+}
+
+func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]ListConversionsOfReferralRow, error) {
 	rows, err := q.db.QueryContext(ctx, listConversionsOfReferral,
-		arg.ProjectID,
 		arg.ReferralID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.FromTime,
@@ -691,9 +772,9 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Conversion{}
+	items := []ListConversionsOfReferralRow{}
 	for rows.Next() {
-		var i Conversion
+		var i ListConversionsOfReferralRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.ProjectID,
@@ -716,13 +797,8 @@ func (q *Queries) ListConversionsOfReferral(ctx context.Context, arg ListConvers
 			&i.CommissionReason,
 			&i.RuleID,
 			&i.RuleVersion,
-			&i.PricedBaseValue,
-			&i.PricedCurrency,
-			&i.PricedValue,
 			&i.CreatedAt,
 			&i.AvailableAt,
-			&i.PricedFirstAt,
-			&i.PricedBefore,
 			&i.Notes,
 			&i.Reversed,
 		); err != nil {

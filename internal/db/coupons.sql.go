@@ -388,15 +388,15 @@ func (q *Queries) ListCodesOfCoupons(ctx context.Context, arg ListCodesOfCoupons
 
 const listCoupons = `-- name: ListCoupons :many
 SELECT c.id, c.project_id, c.affiliate_id, c.code, c.code_key, c.stripe_coupon_id, c.lemonsqueezy_discount_code, c.status, c.created_at, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE +c.project_id = ?1 AND c.id IN (
+FROM (
     SELECT x.id FROM refgrow_coupons x
     WHERE x.project_id = ?1
         AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
         AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
         AND instr(x.code_key, CAST(?6 AS TEXT)) > 0
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)) page
+CROSS JOIN refgrow_coupons c ON c.id = page.id AND c.project_id = ?1
+JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 `
 
 type ListCouponsParams struct {
@@ -470,20 +470,20 @@ func (q *Queries) ListCoupons(ctx context.Context, arg ListCouponsParams) ([]Lis
 
 const listCouponsOfAffiliate = `-- name: ListCouponsOfAffiliate :many
 SELECT c.id, c.project_id, c.affiliate_id, c.code, c.code_key, c.stripe_coupon_id, c.lemonsqueezy_discount_code, c.status, c.created_at, a.email AS affiliate_email, a.referral_code AS affiliate_referral_code
-FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.id = c.affiliate_id
-WHERE +c.project_id = ?1 AND c.id IN (
+FROM (
     SELECT x.id FROM refgrow_coupons x
-    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
         AND instr(x.code_key, CAST(?7 AS TEXT)) > 0
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER))
-ORDER BY +c.created_at DESC, +c.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?9 AS INTEGER) OFFSET CAST(?8 AS INTEGER)) page
+CROSS JOIN refgrow_coupons c ON c.id = page.id AND c.project_id = ?2
+JOIN refgrow_affiliates a ON a.id = c.affiliate_id
 `
 
 type ListCouponsOfAffiliateParams struct {
-	ProjectID   int64
 	AffiliateID int64
+	ProjectID   int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -509,8 +509,8 @@ type ListCouponsOfAffiliateRow struct {
 
 func (q *Queries) ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error) {
 	rows, err := q.db.QueryContext(ctx, listCouponsOfAffiliate,
-		arg.ProjectID,
 		arg.AffiliateID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,

@@ -693,14 +693,13 @@ func (q *Queries) ListPayoutRuns(ctx context.Context, arg ListPayoutRunsParams) 
 }
 
 const listPayouts = `-- name: ListPayouts :many
-SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
-WHERE +p.project_id = ?1 AND p.id IN (
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM (
     SELECT x.id FROM refgrow_payouts x
     WHERE x.project_id = ?1
         AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
         AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = ?1
 `
 
 type ListPayoutsParams struct {
@@ -824,19 +823,18 @@ func (q *Queries) ListPayoutsMadeByRun(ctx context.Context, arg ListPayoutsMadeB
 }
 
 const listPayoutsOfAffiliate = `-- name: ListPayoutsOfAffiliate :many
-SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
-WHERE +p.project_id = ?1 AND p.id IN (
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM (
     SELECT x.id FROM refgrow_payouts x
-    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = ?2
 `
 
 type ListPayoutsOfAffiliateParams struct {
-	ProjectID   int64
 	AffiliateID int64
+	ProjectID   int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -847,8 +845,8 @@ type ListPayoutsOfAffiliateParams struct {
 
 func (q *Queries) ListPayoutsOfAffiliate(ctx context.Context, arg ListPayoutsOfAffiliateParams) ([]Payout, error) {
 	rows, err := q.db.QueryContext(ctx, listPayoutsOfAffiliate,
-		arg.ProjectID,
 		arg.AffiliateID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,
@@ -947,20 +945,19 @@ func (q *Queries) ListPayoutsOfConversion(ctx context.Context, arg ListPayoutsOf
 }
 
 const listPayoutsOfRun = `-- name: ListPayoutsOfRun :many
-SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM refgrow_payouts p
-WHERE +p.project_id = ?1 AND p.id IN (
+SELECT p.id, p.project_id, p.affiliate_id, p.currency, p.amount, p.entry_count, p.cutoff, p.status, p.external_reference, p.created_at, p.paid_at, p.canceled_at, p.run_id, p.paid_on, p.returned_at, p.return_note FROM (
     SELECT x.id FROM refgrow_payouts x
-    WHERE x.run_id = (SELECT r.id FROM refgrow_payout_runs r WHERE r.id = CAST(?2 AS INTEGER) AND r.project_id = ?1)
+    WHERE x.run_id = (SELECT r.id FROM refgrow_payout_runs r WHERE r.id = CAST(?1 AS INTEGER) AND r.project_id = ?2)
         AND x.affiliate_id BETWEEN CAST(?3 AS INTEGER) AND CAST(?4 AS INTEGER)
         AND (x.created_at, x.id) < (CAST(?5 AS INTEGER), CAST(?6 AS INTEGER))
         AND x.status BETWEEN CAST(?7 AS TEXT) AND CAST(?8 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER))
-ORDER BY +p.created_at DESC, +p.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?10 AS INTEGER) OFFSET CAST(?9 AS INTEGER)) page
+CROSS JOIN refgrow_payouts p ON p.id = page.id AND p.project_id = ?2
 `
 
 type ListPayoutsOfRunParams struct {
-	ProjectID     int64
 	RunID         int64
+	ProjectID     int64
 	AffiliateFrom int64
 	AffiliateTo   int64
 	BeforeTime    int64
@@ -973,8 +970,8 @@ type ListPayoutsOfRunParams struct {
 
 func (q *Queries) ListPayoutsOfRun(ctx context.Context, arg ListPayoutsOfRunParams) ([]Payout, error) {
 	rows, err := q.db.QueryContext(ctx, listPayoutsOfRun,
-		arg.ProjectID,
 		arg.RunID,
+		arg.ProjectID,
 		arg.AffiliateFrom,
 		arg.AffiliateTo,
 		arg.BeforeTime,

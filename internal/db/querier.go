@@ -93,6 +93,9 @@ type Querier interface {
 	EraseAnswers(ctx context.Context, arg EraseAnswersParams) error
 	// Coupons of an erased affiliate have a key that no code equals.
 	EraseCoupons(ctx context.Context, arg EraseCouponsParams) error
+	// What decides about the credit for an event and is told of it, and no more.
+	FindAffiliate(ctx context.Context, arg FindAffiliateParams) (FindAffiliateRow, error)
+	FindAffiliateByCode(ctx context.Context, arg FindAffiliateByCodeParams) (FindAffiliateByCodeRow, error)
 	FindClaim(ctx context.Context, arg FindClaimParams) (Claim, error)
 	// Claims that name one of the codes or emails, or a customer of the affiliate.
 	FindClaimsNaming(ctx context.Context, arg FindClaimsNamingParams) ([]string, error)
@@ -252,11 +255,12 @@ type Querier interface {
 	ListCodesOfCoupons(ctx context.Context, arg ListCodesOfCouponsParams) ([]ListCodesOfCouponsRow, error)
 	ListConversionIDsOfReferral(ctx context.Context, arg ListConversionIDsOfReferralParams) ([]ListConversionIDsOfReferralRow, error)
 	// Lists find the ids of a page in an index that has all that they are narrowed by, and
-	// then read the rows of the page alone. An affiliate's and a customer's conversions are
+	// then read the rows of the page alone, in the order of the index: to sort them here would
+	// copy every row once more. What a price was made of is for explanations alone. An affiliate's and a customer's conversions are
 	// of the same project as they are.
-	ListConversions(ctx context.Context, arg ListConversionsParams) ([]Conversion, error)
-	ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]Conversion, error)
-	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]Conversion, error)
+	ListConversions(ctx context.Context, arg ListConversionsParams) ([]ListConversionsRow, error)
+	ListConversionsOfAffiliate(ctx context.Context, arg ListConversionsOfAffiliateParams) ([]ListConversionsOfAffiliateRow, error)
+	ListConversionsOfReferral(ctx context.Context, arg ListConversionsOfReferralParams) ([]ListConversionsOfReferralRow, error)
 	ListCoupons(ctx context.Context, arg ListCouponsParams) ([]ListCouponsRow, error)
 	ListCouponsOfAffiliate(ctx context.Context, arg ListCouponsOfAffiliateParams) ([]ListCouponsOfAffiliateRow, error)
 	ListDeletedConversions(ctx context.Context, arg ListDeletedConversionsParams) ([]int64, error)

@@ -401,14 +401,14 @@ func (q *Queries) ListExternalIDs(ctx context.Context, arg ListExternalIDsParams
 const listReferrals = `-- name: ListReferrals :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE +r.project_id = ?1 AND r.id IN (
+FROM (
     SELECT x.id FROM refgrow_referrals x
     WHERE x.project_id = ?1
         AND (x.created_at, x.id) < (CAST(?2 AS INTEGER), CAST(?3 AS INTEGER))
         AND x.status BETWEEN CAST(?4 AS TEXT) AND CAST(?5 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER))
-ORDER BY +r.created_at DESC, +r.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?7 AS INTEGER) OFFSET CAST(?6 AS INTEGER)) page
+CROSS JOIN refgrow_referrals r ON r.id = page.id AND r.project_id = ?1
+LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 `
 
 type ListReferralsParams struct {
@@ -475,19 +475,19 @@ func (q *Queries) ListReferrals(ctx context.Context, arg ListReferralsParams) ([
 const listReferralsOfAffiliate = `-- name: ListReferralsOfAffiliate :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
-FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
-WHERE +r.project_id = ?1 AND r.id IN (
+FROM (
     SELECT x.id FROM refgrow_referrals x
-    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1)
+    WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?1 AS INTEGER) AND a.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
-ORDER BY +r.created_at DESC, +r.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)) page
+CROSS JOIN refgrow_referrals r ON r.id = page.id AND r.project_id = ?2
+LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.deleted_at IS NULL
 `
 
 type ListReferralsOfAffiliateParams struct {
-	ProjectID   int64
 	AffiliateID int64
+	ProjectID   int64
 	BeforeTime  int64
 	BeforeID    int64
 	StatusFrom  string
@@ -509,8 +509,8 @@ type ListReferralsOfAffiliateRow struct {
 
 func (q *Queries) ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error) {
 	rows, err := q.db.QueryContext(ctx, listReferralsOfAffiliate,
-		arg.ProjectID,
 		arg.AffiliateID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,

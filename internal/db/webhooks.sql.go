@@ -599,19 +599,18 @@ func (q *Queries) ListActiveWebhooks(ctx context.Context, projectID int64) ([]We
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
-SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.status, d.attempts, d.failures, d.next_attempt_at, d.leased_until, d.response_status, d.error, d.created_at, d.ended_at, d.replayed FROM refgrow_deliveries d
-WHERE d.project_id = ?1 AND d.id IN (
+SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.status, d.attempts, d.failures, d.next_attempt_at, d.leased_until, d.response_status, d.error, d.created_at, d.ended_at, d.replayed FROM (
     SELECT x.id FROM refgrow_deliveries x
-    WHERE x.webhook_id = (SELECT w.id FROM refgrow_webhooks w WHERE w.id = ?2 AND w.project_id = ?1)
+    WHERE x.webhook_id = (SELECT w.id FROM refgrow_webhooks w WHERE w.id = ?1 AND w.project_id = ?2)
         AND (x.created_at, x.id) < (CAST(?3 AS INTEGER), CAST(?4 AS INTEGER))
         AND x.status BETWEEN CAST(?5 AS TEXT) AND CAST(?6 AS TEXT)
-    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER))
-ORDER BY +d.created_at DESC, +d.id DESC
+    ORDER BY x.created_at DESC, x.id DESC LIMIT CAST(?8 AS INTEGER) OFFSET CAST(?7 AS INTEGER)) page
+CROSS JOIN refgrow_deliveries d ON d.id = page.id AND d.project_id = ?2
 `
 
 type ListDeliveriesParams struct {
-	ProjectID  int64
 	WebhookID  int64
+	ProjectID  int64
 	BeforeTime int64
 	BeforeID   int64
 	StatusFrom string
@@ -622,8 +621,8 @@ type ListDeliveriesParams struct {
 
 func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error) {
 	rows, err := q.db.QueryContext(ctx, listDeliveries,
-		arg.ProjectID,
 		arg.WebhookID,
+		arg.ProjectID,
 		arg.BeforeTime,
 		arg.BeforeID,
 		arg.StatusFrom,

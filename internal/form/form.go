@@ -65,6 +65,9 @@ const MaxCodes = 6
 // they count: a single one, or several with dots between them, the newest first. Of
 // anything else it returns none.
 func Codes(text string, oldestFirst bool) []string {
+	if text == "" {
+		return nil
+	}
 	codes := make([]string, 0, MaxCodes)
 	for code := range strings.SplitSeq(text, ".") {
 		if Code(code) != nil {

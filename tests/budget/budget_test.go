@@ -118,7 +118,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: refgrow.Purchase, ReferralCode: "JANE", Reference: "in_1", BaseValue: base,
 				Customer: refgrow.Customer{ExternalID: "u_1", Email: "carl@example.com"},
 			},
-			"FindCustomers GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"a known customer",
@@ -131,7 +131,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		{
 			"an affiliate's id",
 			refgrow.RecordConversionParams{Type: refgrow.Purchase, Reference: "in_3", BaseValue: base, AffiliateID: 1},
-			"GetAffiliate InsertConversion InsertEntry PostToAccount",
+			"FindAffiliate InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"a customer who signed up before, and buys",
@@ -147,14 +147,14 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: refgrow.Purchase, ReferralCode: "JANE", BaseValue: base,
 				Customer: refgrow.Customer{ExternalID: "u_5", Email: "gus@example.com"},
 			},
-			"FindCustomers FindClaim GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers FindClaim FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with claims on file: a new customer without an email",
 			refgrow.RecordConversionParams{
 				Type: refgrow.Purchase, ReferralCode: "JANE", BaseValue: base, Customer: refgrow.Customer{ExternalID: "u_6"},
 			},
-			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindReferralByExternalID FindAffiliateByCode InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with claims on file: a known customer",
@@ -168,7 +168,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			refgrow.RecordConversionParams{
 				Type: refgrow.Purchase, BaseValue: base, Customer: refgrow.Customer{Email: "fay@example.com"},
 			},
-			"FindReferralByEmail FindClaim GetAffiliateByCode InsertReferral InsertConversion DeleteClaim " +
+			"FindReferralByEmail FindClaim FindAffiliateByCode InsertReferral InsertConversion DeleteClaim " +
 				"InsertEntry PostToAccount",
 		},
 		{
@@ -184,7 +184,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 				Type: refgrow.Purchase, ReferralCode: "JANE", Reference: "in_5", BaseValue: base, Product: "pro",
 				Customer: refgrow.Customer{ExternalID: "u_3", Email: "eve@example.com"},
 			},
-			"FindCustomers GetAffiliateByCode ListRulesAt InsertReferral InsertConversion InsertEntry PostToAccount",
+			"FindCustomers FindAffiliateByCode ListRulesAt InsertReferral InsertConversion InsertEntry PostToAccount",
 		},
 		{
 			"with overrides and months: a known customer",
@@ -212,7 +212,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 			refgrow.RecordConversionParams{
 				Type: refgrow.Signup, ReferralCode: "JANE", Customer: refgrow.Customer{ExternalID: "u_4"},
 			},
-			"FindReferralByExternalID GetAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
+			"FindReferralByExternalID FindAffiliateByCode InsertReferral InsertConversion PostToAccount InsertEvent",
 		},
 	} {
 		if strings.HasPrefix(test.name, "with claims") && !claimed {
