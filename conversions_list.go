@@ -89,8 +89,8 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 		func(r *db.Conversion) (*Conversion, error) { return storedConversion(r, now) })
 }
 
-// listedConversion is a conversion of a list, which has all but what its price was made of:
-// that is for explanations alone.
+// listedConversion is a conversion of a list, which has all but what its price was made
+// of: that is for explanations alone.
 func listedConversion(r db.ListConversionsRow) db.Conversion {
 	return db.Conversion{
 		ID: r.ID, ProjectID: r.ProjectID, Type: r.Type, AffiliateID: r.AffiliateID, ReferralID: r.ReferralID,

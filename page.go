@@ -148,8 +148,8 @@ func named(name *string) string {
 // cut makes a page from the rows of a query that had fetch() as its limit.
 func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
 	var page Page[T]
-	// The rows come as the index of the page has them, which SQL does not promise. Sorting
-	// what is sorted costs nothing.
+	// The rows come as the index of the page has them, which SQL does not promise.
+	// Sorting what is sorted costs nothing.
 	sort.Slice(rows, func(i, j int) bool {
 		var one, other position
 		one.time, one.id = at(&rows[i])
