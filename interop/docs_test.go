@@ -116,6 +116,7 @@ import (
 	"github.com/refgrow-go/refgrow/httpapi"
 	"github.com/refgrow-go/refgrow/money"
 	"github.com/refgrow-go/refgrow/refgrowtest"
+	"github.com/refgrow-go/refgrow/refgrowtest/anydriver"
 	"github.com/refgrow-go/refgrow/sqlite"
 	"github.com/refgrow-go/refgrow/tracking"
 	"github.com/refgrow-go/refgrow/webhook"
@@ -128,6 +129,7 @@ var (
 	_ = time.Hour
 	_ = money.USD
 	_ = refgrowtest.New
+	_ = anydriver.On
 	_ = httpapi.New
 	_ = webhook.NewWorker
 	_ tracking.Options

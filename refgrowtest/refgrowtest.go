@@ -1,19 +1,24 @@
 // Package refgrowtest is for the tests of apps that use refgrow: an engine on a fresh
-// database, with a clock that the test sets. It brings in the driver
-// modernc.org/sqlite, next to which no other driver can be named "sqlite".
+// database, with a clock that the test sets.
+//
+//	engine, clock := refgrowtest.New(t)
+//
+// New opens a database, so this package brings in the driver modernc.org/sqlite, next
+// to which no other driver can be named "sqlite". An app with such a driver, as
+// glebarez/sqlite for GORM, imports refgrowtest/anydriver instead, which has On and
+// Clock, and brings none.
 package refgrowtest
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/refgrowtest/anydriver"
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
@@ -70,46 +75,15 @@ var emptyFile = sync.OnceValues(func() (content []byte, err error) {
 	return os.ReadFile(path)
 })
 
-// On returns an engine on a store that the test has opened, and its clock.
+// On returns an engine on a store that the test has opened, and its clock. The engine
+// ends with the test; the store is left open. It is the one of package anydriver.
 func On(t testing.TB, store refgrow.Store) (*refgrow.Engine, *Clock) {
 	t.Helper()
-	clock := NewClock()
-	engine, err := refgrow.New(context.Background(), store, refgrow.Config{
-		Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := engine.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return engine, clock
+	return anydriver.On(t, store)
 }
 
 // A Clock stands still until it is told to move. It is safe for concurrent use.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
+type Clock = anydriver.Clock
 
 // NewClock returns a clock that shows noon on 15 January 2026, UTC.
-func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)} }
-
-// Now is what the clock shows.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock, backwards when d is negative.
-func (c *Clock) Advance(d time.Duration) { c.Set(c.Now().Add(d)) }
-
-// Set makes the clock show t.
-func (c *Clock) Set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = t
-}
+func NewClock() *Clock { return anydriver.NewClock() }

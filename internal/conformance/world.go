@@ -16,6 +16,7 @@ import (
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/refgrowtest/anydriver"
 )
 
 // A world is a test's own database, with an engine whose clock stands still and one
@@ -27,7 +28,7 @@ type world struct {
 	open   Open
 	path   string // of the database
 	engine *refgrow.Engine
-	clock  *clock
+	clock  *anydriver.Clock
 	// shop pays 20 % of a purchase, without a hold, in USD.
 	shop *refgrow.Project
 }
@@ -35,7 +36,7 @@ type world struct {
 func setup(t *testing.T, open Open) *world {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
-	w := &world{T: t, Opened: open(t, path), open: open, path: path, clock: newClock()}
+	w := &world{T: t, Opened: open(t, path), open: open, path: path, clock: anydriver.NewClock()}
 	engine, err := refgrow.New(t.Context(), w.Store, refgrow.Config{
 		Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
