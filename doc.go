@@ -230,11 +230,10 @@
 //
 // # Events
 //
-// A project can have endpoints that want to hear of changes ([Project.CreateWebhook]).
+// A project can have endpoints that want to hear of changes ([Project.Webhooks]).
 // What their events need is written in the transaction of the change, including
 // under WithTx: no change without its event, and no event without its change. A
-// webhook.Worker delivers them. To send events some other way, use
-// [Engine.ClaimDeliveries] and the methods next to it.
+// webhook.Worker delivers them. To send events some other way, use [Engine.Outbox].
 //
 //   - A recorded conversion is [EventReferralConverted] and [EventReferralUpdated], a
 //     signup [EventReferralSignedUp] before them.

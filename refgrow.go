@@ -175,10 +175,6 @@ func (e *Engine) Wake() {
 	}
 }
 
-// Woken is where a worker learns that there may be something to deliver. One worker of
-// the process gets each signal; the others check now and then.
-func (e *Engine) Woken() <-chan struct{} { return e.woken }
-
 // Backup writes a consistent copy of the whole database to a new file at path, readable
 // only by its owner, while others continue to write.
 func (e *Engine) Backup(ctx context.Context, path string) error {

@@ -37,8 +37,8 @@ type WebhookStatus string
 const (
 	// WebhookActive endpoints get events.
 	WebhookActive WebhookStatus = "active"
-	// WebhookInactive endpoints get none. ReplayWebhook can later send what happened in
-	// the meantime.
+	// WebhookInactive endpoints get none. Webhooks.Replay can later send what happened
+	// in the meantime.
 	WebhookInactive WebhookStatus = "inactive"
 )
 
@@ -50,6 +50,13 @@ func (s WebhookStatus) check() error {
 	return invalid("status", `must be "active" or "inactive"`)
 }
 
+// Webhooks is the handle of a project's endpoints and of the log of what is sent to
+// them. It is bound to the transaction that the project is bound to.
+type Webhooks struct{ project Project }
+
+// Webhooks returns the handle of the project's endpoints.
+func (p *Project) Webhooks() *Webhooks { return &Webhooks{*p} }
+
 // A Webhook is an endpoint that the program's owner wants events sent to.
 type Webhook struct {
 	ID     int64
@@ -60,7 +67,7 @@ type Webhook struct {
 	// affiliates.
 	PayoutPreferences bool
 	// Signed reports whether there is a secret. Secret is set only when it was just
-	// made, by CreateWebhook or RotateWebhook.
+	// made, by Webhooks.Create or Webhooks.Rotate.
 	Signed bool
 	// Encrypted reports whether the secret is kept encrypted. It can then be used only
 	// with the Config.SecretKey that it was made with.
@@ -74,30 +81,6 @@ type Webhook struct {
 	startsAfter int64 // the event before the first one that is sent without a replay
 }
 
-// An Event is what a webhook reports.
-type Event string
-
-// The events.
-const (
-	// EventReferralSignedUp: a customer signed up, or was created without a conversion
-	// for an affiliate.
-	EventReferralSignedUp Event = "referral_signed_up"
-	// EventReferralConverted: a conversion was recorded.
-	EventReferralConverted Event = "referral_converted"
-	// EventReferralUpdated: a conversion was recorded, changed or partly refunded, or a
-	// referred user was changed.
-	EventReferralUpdated Event = "referral_updated"
-	// EventReferralCanceled: a conversion was fully refunded, or deleted.
-	EventReferralCanceled Event = "referral_canceled"
-
-	// EventPayoutUpdated: a payout was made, paid, canceled or returned. Only endpoints
-	// that name it get it.
-	EventPayoutUpdated Event = "payout_updated"
-	// EventAffiliateUpdated: an affiliate was created, activated or deactivated. Only
-	// endpoints that name it get it.
-	EventAffiliateUpdated Event = "affiliate_updated"
-)
-
 // PublicAddress reports whether an address is on the public internet: a webhook.Worker
 // connects to no other, unless it is told to.
 func PublicAddress(a netip.Addr) bool { return form.PublicAddress(a) }
@@ -105,22 +88,6 @@ func PublicAddress(a netip.Addr) bool { return form.PublicAddress(a) }
 // PublicURL reports whether events may be sent to a URL as far as its text says: its
 // host is a name that has to be looked up, or an address on the public internet.
 func PublicURL(url string) bool { return form.PublicEndpoint(url) }
-
-// Events returns all events, in alphabetical order.
-func Events() []Event { return eventsAs[Event](outbox.Events()) }
-
-// DefaultEvents returns the events that an endpoint gets which names none: those of
-// conversions and of referred users, in alphabetical order.
-func DefaultEvents() []Event { return eventsAs[Event](outbox.DefaultEvents()) }
-
-// eventsAs converts events from the public type to the outbox's, or back.
-func eventsAs[To, From ~string](events []From) []To {
-	as := make([]To, len(events))
-	for i, event := range events {
-		as[i] = To(event)
-	}
-	return as
-}
 
 // MaxWebhooks is how many endpoints a project can have.
 const MaxWebhooks = 50
@@ -160,9 +127,9 @@ type ListWebhooksParams struct {
 	Offset int
 }
 
-// CreateWebhook adds an endpoint. From now on a webhook.Worker sends it every event
-// that it wants. Errors: ErrInvalid; ErrConflict if there are already MaxWebhooks.
-func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams) (*Webhook, error) {
+// Create adds an endpoint. From now on a webhook.Worker sends it every event that it
+// wants. Errors: ErrInvalid; ErrConflict if there are already MaxWebhooks.
+func (w *Webhooks) Create(ctx context.Context, params CreateWebhookParams) (*Webhook, error) {
 	if err := at("url", form.Endpoint(params.URL)); err != nil {
 		return nil, err
 	}
@@ -188,10 +155,11 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 			return nil, err
 		}
 	}
-	return change(ctx, p, "creating a webhook", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
+	const doing = "creating a webhook"
+	return change(ctx, &w.project, doing, backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row := db.Webhook{
 			ProjectID: o.project, URL: params.URL, Events: events, Status: string(params.Status),
-			Secret: p.engine.vault.Seal(o.project, secret), CreatedAt: o.now, PayoutPreferences: 1,
+			Secret: w.project.engine.vault.Seal(o.project, secret), CreatedAt: o.now, PayoutPreferences: 1,
 		}
 		if params.PayoutPreferences != nil {
 			row.PayoutPreferences = stored.Flag(*params.PayoutPreferences)
@@ -221,10 +189,10 @@ func (p *Project) CreateWebhook(ctx context.Context, params CreateWebhookParams)
 	})
 }
 
-// GetWebhook finds an endpoint. Errors: ErrNotFound.
-func (p *Project) GetWebhook(ctx context.Context, id int64) (*Webhook, error) {
-	row, err := read(ctx, p, "finding a webhook", func(ctx context.Context, q db.Querier) (db.Webhook, error) {
-		return getWebhook(ctx, q, p.id, id)
+// Get finds an endpoint. Errors: ErrNotFound.
+func (w *Webhooks) Get(ctx context.Context, id int64) (*Webhook, error) {
+	row, err := read(ctx, &w.project, "finding a webhook", func(ctx context.Context, q db.Querier) (db.Webhook, error) {
+		return getWebhook(ctx, q, w.project.id, id)
 	})
 	if err != nil {
 		return nil, err
@@ -237,8 +205,8 @@ func getWebhook(ctx context.Context, q db.Querier, project, id int64) (db.Webhoo
 	return row, missing(err, "Webhook")
 }
 
-// UpdateWebhook changes an endpoint. Errors: ErrInvalid, ErrNotFound.
-func (p *Project) UpdateWebhook(ctx context.Context, id int64, params UpdateWebhookParams) (*Webhook, error) {
+// Update changes an endpoint. Errors: ErrInvalid, ErrNotFound.
+func (w *Webhooks) Update(ctx context.Context, id int64, params UpdateWebhookParams) (*Webhook, error) {
 	if params.URL != nil {
 		if err := at("url", form.Endpoint(*params.URL)); err != nil {
 			return nil, err
@@ -257,7 +225,8 @@ func (p *Project) UpdateWebhook(ctx context.Context, id int64, params UpdateWebh
 			return nil, err
 		}
 	}
-	return change(ctx, p, "changing a webhook", backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
+	const doing = "changing a webhook"
+	return change(ctx, &w.project, doing, backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row, err := getWebhook(ctx, o, o.project, id)
 		if err != nil {
 			return nil, err
@@ -313,13 +282,13 @@ type RotateWebhookParams struct {
 	OverlapHours *int
 }
 
-// RotateWebhook makes a new secret. The former one signs alongside it for a while, in
-// which the receiver is updated: Webhook-Signature then has both signatures, and
+// Rotate makes a new secret. The former one signs alongside it for a while, in which
+// the receiver is updated: Webhook-Signature then has both signatures, and
 // X-Refgrow-Signature that of the former secret until the time is over. A former secret
 // that cannot be read, because Config.SecretKey has changed, is dropped. Rotating again
 // in the meantime drops it as well. Errors: ErrNotFound; ErrInvalid; ErrConflict if the
 // secret is encrypted and there is no key: the new one would not be encrypted.
-func (p *Project) RotateWebhook(ctx context.Context, id int64, params RotateWebhookParams) (*Webhook, error) {
+func (w *Webhooks) Rotate(ctx context.Context, id int64, params RotateWebhookParams) (*Webhook, error) {
 	overlap := DefaultOverlapHours
 	if params.OverlapHours != nil {
 		overlap = *params.OverlapHours
@@ -329,21 +298,22 @@ func (p *Project) RotateWebhook(ctx context.Context, id int64, params RotateWebh
 	}
 	secret := outbox.NewSecret()
 	const doing = "rotating a webhook's secret"
-	return change(ctx, p, doing, backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
+	return change(ctx, &w.project, doing, backend.Work{}, func(ctx context.Context, o *op) (*Webhook, error) {
 		row, err := getWebhook(ctx, o, o.project, id)
 		if err != nil {
 			return nil, err
 		}
-		former, err := p.engine.vault.Open(o.project, row.Secret)
-		if err != nil && !p.engine.vault.HasKey() {
+		vault := w.project.engine.vault
+		former, err := vault.Open(o.project, row.Secret)
+		if err != nil && !vault.HasKey() {
 			return nil, conflict("secret", "is encrypted, and its key is missing: rotate it where the key is").of(id)
 		}
 		row.FormerSecret, row.FormerUntil = nil, nil
 		if err == nil && former != "" && overlap > 0 { // what cannot be read signs nothing
 			until := o.now + (time.Duration(overlap) * time.Hour).Milliseconds()
-			row.FormerSecret, row.FormerUntil = p.engine.vault.Seal(o.project, former), &until
+			row.FormerSecret, row.FormerUntil = vault.Seal(o.project, former), &until
 		}
-		row.Secret = p.engine.vault.Seal(o.project, secret)
+		row.Secret = vault.Seal(o.project, secret)
 		if err := o.saveWebhook(ctx, &row); err != nil {
 			return nil, err
 		}
@@ -356,11 +326,11 @@ func (p *Project) RotateWebhook(ctx context.Context, id int64, params RotateWebh
 	})
 }
 
-// DeleteWebhook removes an endpoint and the log of its deliveries. Errors: ErrNotFound.
-func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
+// Delete removes an endpoint and the log of its deliveries. Errors: ErrNotFound.
+func (w *Webhooks) Delete(ctx context.Context, id int64) error {
 	for {
 		done := false
-		err := p.write(ctx, "deleting a webhook", func(ctx context.Context, o *op) error {
+		err := w.project.write(ctx, "deleting a webhook", func(ctx context.Context, o *op) error {
 			done = false
 			row, err := getWebhook(ctx, o, o.project, id)
 			if err != nil {
@@ -390,16 +360,16 @@ func (p *Project) DeleteWebhook(ctx context.Context, id int64) error {
 	}
 }
 
-// ListWebhooks returns a page of endpoints, newest first. Errors: ErrInvalid.
-func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (Page[Webhook], error) {
+// List returns a page of endpoints, newest first. Errors: ErrInvalid.
+func (w *Webhooks) List(ctx context.Context, params ListWebhooksParams) (Page[Webhook], error) {
 	var page Page[Webhook]
-	at, err := pageOf("webhooks", params.Limit, 50, params.After, params.Offset, p.id)
+	at, err := pageOf("webhooks", params.Limit, 50, params.After, params.Offset, w.project.id)
 	if err != nil {
 		return page, err
 	}
-	rows, err := read(ctx, p, "listing webhooks", func(ctx context.Context, q db.Querier) ([]db.Webhook, error) {
+	rows, err := read(ctx, &w.project, "listing webhooks", func(ctx context.Context, q db.Querier) ([]db.Webhook, error) {
 		return q.ListWebhooks(ctx, db.ListWebhooksParams{
-			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
+			ProjectID: w.project.id, BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
 		})
 	})
 	if err != nil {
@@ -408,21 +378,20 @@ func (p *Project) ListWebhooks(ctx context.Context, params ListWebhooksParams) (
 	return cut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, showWebhook)
 }
 
-// CountWebhooks counts all pages of the list.
-func (p *Project) CountWebhooks(ctx context.Context) (int64, error) {
-	return read(ctx, p, "counting webhooks", func(ctx context.Context, q db.Querier) (int64,
-		error) {
-		return q.CountWebhooks(ctx, p.id)
+// Count counts all pages of the list.
+func (w *Webhooks) Count(ctx context.Context) (int64, error) {
+	return read(ctx, &w.project, "counting webhooks", func(ctx context.Context, q db.Querier) (int64, error) {
+		return q.CountWebhooks(ctx, w.project.id)
 	})
 }
 
-// AllWebhooks walks the whole list. It fetches page by page and holds no rows open.
-func (p *Project) AllWebhooks(ctx context.Context, params ListWebhooksParams) iter.Seq2[Webhook, error] {
+// All walks the whole list. It fetches page by page and holds no rows open.
+func (w *Webhooks) All(ctx context.Context, params ListWebhooksParams) iter.Seq2[Webhook, error] {
 	return all(func(after Cursor) (Page[Webhook], error) {
 		if after != "" {
 			params.After, params.Offset = after, 0
 		}
-		return p.ListWebhooks(ctx, params)
+		return w.List(ctx, params)
 	})
 }
 

@@ -10,8 +10,17 @@ import (
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
-// What a worker needs to deliver events. webhook.Worker does it over HTTP; these
-// methods are for it, and for anyone who delivers events some other way.
+// Outbox is the handle of the events of all projects that wait to be delivered.
+// webhook.Worker delivers them over HTTP; the handle is for it, and for anyone who
+// delivers them some other way.
+type Outbox struct{ engine *Engine }
+
+// Outbox returns the handle of what waits to be delivered.
+func (e *Engine) Outbox() *Outbox { return &Outbox{e} }
+
+// Woken is where a worker learns that there may be something to deliver. One worker of
+// the process gets each signal; the others check now and then.
+func (o *Outbox) Woken() <-chan struct{} { return o.engine.woken }
 
 // MaxDeliveryError is how much of an error is kept with a delivery, in bytes.
 const MaxDeliveryError = 4096
@@ -59,67 +68,66 @@ type AttemptResult struct {
 	Error string
 }
 
-// SpreadEvents makes deliveries of the next events in the outbox, and reports
-// whether there may be more. Any number of processes may do it at once. Errors:
-// ErrBusy, ErrClosed.
-func (e *Engine) SpreadEvents(ctx context.Context) (more bool, err error) {
-	if err := e.open(); err != nil {
+// Spread makes deliveries of the next events in the outbox, and reports whether there
+// may be more. Any number of processes may do it at once. Errors: ErrBusy, ErrClosed.
+func (o *Outbox) Spread(ctx context.Context) (more bool, err error) {
+	if err := o.engine.open(); err != nil {
 		return false, err
 	}
 	// Most calls find nothing: they need not wait for the database's lock.
-	waiting, err := outbox.Waiting(inLane(ctx, backend.Events), e.backend.Reader())
+	waiting, err := outbox.Waiting(inLane(ctx, backend.Events), o.engine.backend.Reader())
 	if err != nil || !waiting {
 		return false, failed("looking for events", needed(err))
 	}
-	err = e.inOutbox(ctx, "spreading events", func(ctx context.Context, tx *backend.Tx) (err error) {
-		more, err = outbox.Spread(ctx, tx, e.millis())
+	err = o.write(ctx, "spreading events", func(ctx context.Context, tx *backend.Tx) (err error) {
+		more, err = outbox.Spread(ctx, tx, o.engine.millis())
 		return err
 	})
 	return more, err
 }
 
-// inOutbox runs an operation of the worker, which belongs to no single project.
-func (e *Engine) inOutbox(ctx context.Context, doing string, work func(context.Context, *backend.Tx) error) error {
-	if err := e.open(); err != nil {
+// write runs an operation of the worker, which belongs to no single project.
+func (o *Outbox) write(ctx context.Context, doing string, work func(context.Context, *backend.Tx) error) error {
+	if err := o.engine.open(); err != nil {
 		return err
 	}
-	return failed(doing, e.backend.Atomic(ctx, backend.Work{Run: work}))
+	return failed(doing, o.engine.backend.Atomic(ctx, backend.Work{Run: work}))
 }
 
 // Endpoints returns the ids of all active endpoints, of all projects. Errors:
 // ErrClosed.
-func (e *Engine) Endpoints(ctx context.Context) ([]int64, error) {
-	if err := e.open(); err != nil {
+func (o *Outbox) Endpoints(ctx context.Context) ([]int64, error) {
+	if err := o.engine.open(); err != nil {
 		return nil, err
 	}
-	ids, err := e.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
+	ids, err := o.engine.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
 	return ids, failed("looking for endpoints", needed(err))
 }
 
 // mostWaiting is how many waiting deliveries are counted.
 const mostWaiting = 100_000
 
-// DeliveriesWaiting counts the deliveries that wait to be sent, or to be sent again, of
+// Waiting counts the deliveries that wait to be sent, or to be sent again, of
 // all projects; 100,000 stands for more. It is for measuring. Errors: ErrClosed.
-func (e *Engine) DeliveriesWaiting(ctx context.Context) (int64, error) {
-	if err := e.open(); err != nil {
+func (o *Outbox) Waiting(ctx context.Context) (int64, error) {
+	if err := o.engine.open(); err != nil {
 		return 0, err
 	}
-	n, err := e.backend.Reader().CountWaitingDeliveries(inLane(ctx, backend.Events), mostWaiting)
+	n, err := o.engine.backend.Reader().CountWaitingDeliveries(inLane(ctx, backend.Events), mostWaiting)
 	return n, failed("counting deliveries", err)
 }
 
-// ClaimDeliveries leases at most atMost due deliveries of an endpoint to the caller
-// until the lease has passed: only the earliest of each conversion, customer, payout
-// and affiliate. next is when the next one will be due, zero if none waits. Errors:
+// Claim leases at most atMost due deliveries of an endpoint to the caller until the
+// lease has passed: only the earliest of each conversion, customer, payout and
+// affiliate. next is when the next one will be due, zero if none waits. Errors:
 // ErrSecretKey if the endpoint's secret cannot be read, ErrBusy, ErrClosed.
-func (e *Engine) ClaimDeliveries(ctx context.Context, webhookID int64, atMost int,
+func (o *Outbox) Claim(ctx context.Context, webhookID int64, atMost int,
 	lease time.Duration) (claimed []Attempt, next time.Time, err error) {
-	if err := e.open(); err != nil {
+	if err := o.engine.open(); err != nil {
 		return nil, next, err
 	}
-	now := e.millis()
-	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), e.backend.Reader(), webhookID, now)
+	now := o.engine.millis()
+	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), o.engine.backend.Reader(), webhookID, now)
 	if err != nil || !found {
 		return nil, next, failed("looking for deliveries", err)
 	}
@@ -128,8 +136,8 @@ func (e *Engine) ClaimDeliveries(ctx context.Context, webhookID int64, atMost in
 	}
 	leasing := outbox.Lease{WebhookID: webhookID, AtMost: atMost, Now: now, Until: now + lease.Milliseconds()}
 	var leased []outbox.Attempt
-	err = e.inOutbox(ctx, "leasing deliveries", func(ctx context.Context, tx *backend.Tx) (err error) {
-		leased, err = leasing.Take(ctx, tx, e.vault)
+	err = o.write(ctx, "leasing deliveries", func(ctx context.Context, tx *backend.Tx) (err error) {
+		leased, err = leasing.Take(ctx, tx, o.engine.vault)
 		return err
 	})
 	if err != nil {
@@ -145,36 +153,36 @@ func showAttempt(a outbox.Attempt) Attempt {
 	}
 }
 
-// FinishAttempt notes what became of a try. It changes nothing if the lease had passed
-// and another worker has tried since, or if the endpoint was switched off. Errors:
-// ErrBusy, ErrClosed.
-func (e *Engine) FinishAttempt(ctx context.Context, a Attempt, result AttemptResult) error {
-	err := e.inOutbox(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
+// Finish notes what became of a try. It changes nothing if the lease had passed and
+// another worker has tried since, or if the endpoint was switched off. Errors: ErrBusy,
+// ErrClosed.
+func (o *Outbox) Finish(ctx context.Context, a Attempt, result AttemptResult) error {
+	err := o.write(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
 		return outbox.Result{
 			DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
 			Outcome: outbox.Outcome(result.Outcome), RetryAt: stored.Millis(result.RetryAt),
 			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError), Sent: a.Body,
-		}.Finish(ctx, tx, e.millis())
+		}.Finish(ctx, tx, o.engine.millis())
 	})
 	if err == nil {
 		switch result.Outcome {
 		case AttemptSucceeded:
-			e.attempts.succeeded.Add(1)
+			o.engine.attempts.succeeded.Add(1)
 		case AttemptRetry:
-			e.attempts.retried.Add(1)
+			o.engine.attempts.retried.Add(1)
 		case AttemptFailed, AttemptGone:
-			e.attempts.failed.Add(1)
+			o.engine.attempts.failed.Add(1)
 		}
 	}
 	return err
 }
 
-// PruneEvents forgets the oldest events and deliveries from before an instant, some
-// hundreds at a time, and reports whether there may be more. It also forgets former
-// secrets that no longer sign. Errors: ErrBusy, ErrClosed.
-func (e *Engine) PruneEvents(ctx context.Context, before time.Time) (more bool, err error) {
-	err = e.inOutbox(ctx, "pruning events", func(ctx context.Context, tx *backend.Tx) (err error) {
-		more, err = outbox.Prune(ctx, tx, stored.Millis(before), e.millis())
+// Prune forgets the oldest events and deliveries from before an instant, some hundreds
+// at a time, and reports whether there may be more. It also forgets former secrets that
+// no longer sign. Errors: ErrBusy, ErrClosed.
+func (o *Outbox) Prune(ctx context.Context, before time.Time) (more bool, err error) {
+	err = o.write(ctx, "pruning events", func(ctx context.Context, tx *backend.Tx) (err error) {
+		more, err = outbox.Prune(ctx, tx, stored.Millis(before), o.engine.millis())
 		return err
 	})
 	return more, err

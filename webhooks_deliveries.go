@@ -13,6 +13,46 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
+// An Event is what a webhook reports.
+type Event string
+
+// The events.
+const (
+	// EventReferralSignedUp: a customer signed up, or was created without a conversion
+	// for an affiliate.
+	EventReferralSignedUp Event = "referral_signed_up"
+	// EventReferralConverted: a conversion was recorded.
+	EventReferralConverted Event = "referral_converted"
+	// EventReferralUpdated: a conversion was recorded, changed or partly refunded, or a
+	// referred user was changed.
+	EventReferralUpdated Event = "referral_updated"
+	// EventReferralCanceled: a conversion was fully refunded, or deleted.
+	EventReferralCanceled Event = "referral_canceled"
+
+	// EventPayoutUpdated: a payout was made, paid, canceled or returned. Only endpoints
+	// that name it get it.
+	EventPayoutUpdated Event = "payout_updated"
+	// EventAffiliateUpdated: an affiliate was created, activated or deactivated. Only
+	// endpoints that name it get it.
+	EventAffiliateUpdated Event = "affiliate_updated"
+)
+
+// Events returns all events, in alphabetical order.
+func Events() []Event { return eventsAs[Event](outbox.Events()) }
+
+// DefaultEvents returns the events that an endpoint gets which names none: those of
+// conversions and of referred users, in alphabetical order.
+func DefaultEvents() []Event { return eventsAs[Event](outbox.DefaultEvents()) }
+
+// eventsAs converts events from the public type to the outbox's, or back.
+func eventsAs[To, From ~string](events []From) []To {
+	as := make([]To, len(events))
+	for i, event := range events {
+		as[i] = To(event)
+	}
+	return as
+}
+
 // A DeliveryStatus says how far a delivery has come.
 type DeliveryStatus string
 
@@ -66,7 +106,7 @@ type ListDeliveriesParams struct {
 
 // ListDeliveries returns a page of an endpoint's log, newest first. It goes back 30
 // days. Errors: ErrNotFound, ErrInvalid.
-func (p *Project) ListDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) (Page[Delivery],
+func (w *Webhooks) ListDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) (Page[Delivery],
 	error) {
 	var page Page[Delivery]
 	if params.Status != "" {
@@ -74,17 +114,17 @@ func (p *Project) ListDeliveries(ctx context.Context, webhookID int64, params Li
 			return page, err
 		}
 	}
-	at, err := pageOf("deliveries", params.Limit, 50, params.After, params.Offset, p.id, webhookID, params.Status)
+	at, err := pageOf("deliveries", params.Limit, 50, params.After, params.Offset, w.project.id, webhookID, params.Status)
 	if err != nil {
 		return page, err
 	}
 	from, to := textRange(string(params.Status))
-	err = p.snapshot(ctx, "listing deliveries", func(ctx context.Context, q db.Querier) error {
-		if _, err := getWebhook(ctx, q, p.id, webhookID); err != nil {
+	err = w.project.snapshot(ctx, "listing deliveries", func(ctx context.Context, q db.Querier) error {
+		if _, err := getWebhook(ctx, q, w.project.id, webhookID); err != nil {
 			return err
 		}
 		rows, err := q.ListDeliveries(ctx, db.ListDeliveriesParams{
-			ProjectID: p.id, WebhookID: webhookID, BeforeTime: at.from.time, BeforeID: at.from.id,
+			ProjectID: w.project.id, WebhookID: webhookID, BeforeTime: at.from.time, BeforeID: at.from.id,
 			StatusFrom: from, StatusTo: to, Limit: at.fetch(), Offset: at.offset,
 		})
 		if err != nil {
@@ -97,28 +137,28 @@ func (p *Project) ListDeliveries(ctx context.Context, webhookID int64, params Li
 }
 
 // CountDeliveries counts all pages of a log. Errors: ErrInvalid.
-func (p *Project) CountDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) (int64, error) {
+func (w *Webhooks) CountDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) (int64, error) {
 	if params.Status != "" {
 		if err := params.Status.check(); err != nil {
 			return 0, err
 		}
 	}
 	from, to := textRange(string(params.Status))
-	return read(ctx, p, "counting deliveries", func(ctx context.Context, q db.Querier) (int64, error) {
+	return read(ctx, &w.project, "counting deliveries", func(ctx context.Context, q db.Querier) (int64, error) {
 		return q.CountDeliveries(ctx, db.CountDeliveriesParams{
-			ProjectID: p.id, WebhookID: webhookID, StatusFrom: from, StatusTo: to,
+			ProjectID: w.project.id, WebhookID: webhookID, StatusFrom: from, StatusTo: to,
 		})
 	})
 }
 
 // AllDeliveries walks the whole log. It fetches page by page and holds no rows open.
-func (p *Project) AllDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) iter.Seq2[Delivery,
+func (w *Webhooks) AllDeliveries(ctx context.Context, webhookID int64, params ListDeliveriesParams) iter.Seq2[Delivery,
 	error] {
 	return all(func(after Cursor) (Page[Delivery], error) {
 		if after != "" {
 			params.After, params.Offset = after, 0
 		}
-		return p.ListDeliveries(ctx, webhookID, params)
+		return w.ListDeliveries(ctx, webhookID, params)
 	})
 }
 
@@ -135,8 +175,9 @@ func showDelivery(r *db.Delivery) *Delivery {
 // with the same event id. Errors: ErrNotFound; ErrConflict while the endpoint is
 // inactive, and with CodeErased for an event that named somebody who was erased or
 // deleted.
-func (p *Project) ReplayDelivery(ctx context.Context, webhookID, deliveryID int64) (*Delivery, error) {
-	return change(ctx, p, "replaying a delivery", backend.Work{}, func(ctx context.Context, o *op) (*Delivery, error) {
+func (w *Webhooks) ReplayDelivery(ctx context.Context, webhookID, deliveryID int64) (*Delivery, error) {
+	const doing = "replaying a delivery"
+	return change(ctx, &w.project, doing, backend.Work{}, func(ctx context.Context, o *op) (*Delivery, error) {
 		if _, err := activeWebhook(ctx, o, o.project, webhookID); err != nil {
 			return nil, err
 		}
@@ -182,21 +223,21 @@ func (o *op) deliver(ctx context.Context, d outbox.Delivery) (*Delivery, error) 
 	return showDelivery(&row), err
 }
 
-// ReplayWebhook sends once more the events since an instant, up to 30 days ago, that
-// the endpoint wants, including those that it already got, and those from while it was
+// Replay sends once more the events since an instant, up to 30 days ago, that the
+// endpoint wants, including those that it already got, and those from while it was
 // inactive, but not those that are already on their way. It returns the number of
 // deliveries. Their events keep their ids. What happens in the meantime is sent first.
 // Errors: ErrNotFound, ErrInvalid; ErrConflict while the endpoint is inactive.
-func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time.Time) (int, error) {
-	if since.After(p.engine.Now()) {
+func (w *Webhooks) Replay(ctx context.Context, webhookID int64, since time.Time) (int, error) {
+	if since.After(w.project.engine.Now()) {
 		return 0, invalid("since", "must not be in the future")
 	}
-	replay := &outbox.Replay{Project: p.id, Since: stored.CeilMillis(since)}
+	replay := &outbox.Replay{Project: w.project.id, Since: stored.CeilMillis(since)}
 	for !replay.Done {
 		// What is to be sent is looked for outside of the transaction that sends it.
 		var changes outbox.Changes
-		err := p.snapshot(ctx, "looking for events", func(ctx context.Context, q db.Querier) error {
-			webhook, err := activeWebhook(ctx, q, p.id, webhookID)
+		err := w.project.snapshot(ctx, "looking for events", func(ctx context.Context, q db.Querier) error {
+			webhook, err := activeWebhook(ctx, q, w.project.id, webhookID)
 			if err != nil {
 				return err
 			}
@@ -220,7 +261,7 @@ func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time
 			o.emitted = next.Made > replay.Made
 			return &next, err
 		}
-		next, err := change(ctx, p, "replaying events", backend.Work{}, step)
+		next, err := change(ctx, &w.project, "replaying events", backend.Work{}, step)
 		if err != nil {
 			return replay.Made, err
 		}
@@ -229,14 +270,15 @@ func (p *Project) ReplayWebhook(ctx context.Context, webhookID int64, since time
 	return replay.Made, nil
 }
 
-// TestWebhook sends an event that did not happen, marked as a test, whichever events
-// the endpoint wants. Errors: ErrNotFound; ErrInvalid for an unknown event; ErrConflict
+// Test sends an event that did not happen, marked as a test, whichever events the
+// endpoint wants. Errors: ErrNotFound; ErrInvalid for an unknown event; ErrConflict
 // while the endpoint is inactive.
-func (p *Project) TestWebhook(ctx context.Context, webhookID int64, event Event) (*Delivery, error) {
+func (w *Webhooks) Test(ctx context.Context, webhookID int64, event Event) (*Delivery, error) {
 	if !slices.Contains(Events(), event) {
 		return nil, invalid("event", "must be one of %s", outbox.EventNames())
 	}
-	return change(ctx, p, "testing a webhook", backend.Work{}, func(ctx context.Context, o *op) (*Delivery, error) {
+	const doing = "testing a webhook"
+	return change(ctx, &w.project, doing, backend.Work{}, func(ctx context.Context, o *op) (*Delivery, error) {
 		if _, err := activeWebhook(ctx, o, o.project, webhookID); err != nil {
 			return nil, err
 		}

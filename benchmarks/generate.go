@@ -238,7 +238,7 @@ func (g *generator) payOut(ctx context.Context, quarter int) error {
 // into the outbox, and sets the clock to the end of the year.
 func (g *generator) finish(ctx context.Context) error {
 	g.at(population.End)
-	_, err := g.shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com/webhook"})
+	_, err := g.shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com/webhook"})
 	return err
 }
 

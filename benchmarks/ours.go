@@ -87,11 +87,11 @@ func (s servant) serveStore(ctx context.Context, store refgrow.Store) error {
 // switchOff ends the shop's events.
 func switchOff(ctx context.Context, shop *refgrow.Project) error {
 	off := refgrow.WebhookInactive
-	for hook, err := range shop.AllWebhooks(ctx, refgrow.ListWebhooksParams{}) {
+	for hook, err := range shop.Webhooks().All(ctx, refgrow.ListWebhooksParams{}) {
 		if err != nil {
 			return err
 		}
-		if _, err := shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &off}); err != nil {
+		if _, err := shop.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &off}); err != nil {
 			return err
 		}
 	}

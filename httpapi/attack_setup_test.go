@@ -221,7 +221,7 @@ func (s *siege) furnish(t testing.TB, name string) (*refgrow.Project, string) {
 	// A replay sends what has already been spread to webhooks.
 	for more := true; more; {
 		var err error
-		more, err = s.engine.SpreadEvents(t.Context())
+		more, err = s.engine.Outbox().Spread(t.Context())
 		must(t, err)
 	}
 	return p, key

@@ -54,7 +54,7 @@ func (c *cage) hook(t *testing.T, n int) int64 {
 
 func (c *cage) hooks(t *testing.T) (ids []int64) {
 	t.Helper()
-	all, err := c.shop.ListWebhooks(t.Context(), refgrow.ListWebhooksParams{})
+	all, err := c.shop.Webhooks().List(t.Context(), refgrow.ListWebhooksParams{})
 	must(t, err)
 	for i := range all.Items {
 		ids = append(ids, all.Items[i].ID)
@@ -67,10 +67,10 @@ func (c *cage) claim(t *testing.T, hook int64) []refgrow.Attempt {
 	t.Helper()
 	for more := true; more; {
 		var err error
-		more, err = c.engine.SpreadEvents(t.Context())
+		more, err = c.engine.Outbox().Spread(t.Context())
 		must(t, err)
 	}
-	attempts, _, err := c.engine.ClaimDeliveries(t.Context(), hook, 1000, time.Minute)
+	attempts, _, err := c.engine.Outbox().Claim(t.Context(), hook, 1000, time.Minute)
 	must(t, err)
 	return attempts
 }
@@ -83,7 +83,7 @@ func (c *cage) finish(t *testing.T, a refgrow.Attempt, outcome refgrow.AttemptOu
 		result.ResponseStatus, result.Error = 500, fmt.Sprintf("the endpoint answered: cannot do %s", a.Body)
 		result.RetryAt = c.clock.Now().Add(time.Hour)
 	}
-	must(t, c.engine.FinishAttempt(t.Context(), a, result))
+	must(t, c.engine.Outbox().Finish(t.Context(), a, result))
 }
 
 // deliver sends what is due: the first endpoint takes all of it, the second none yet, and
@@ -110,7 +110,7 @@ func (c *cage) requests(t *testing.T, add func(place string, text []byte)) {
 	t.Helper()
 	n := 0
 	for _, hook := range c.hooks(t) {
-		log, err := c.shop.ListDeliveries(t.Context(), hook, refgrow.ListDeliveriesParams{Limit: 500})
+		log, err := c.shop.Webhooks().ListDeliveries(t.Context(), hook, refgrow.ListDeliveriesParams{Limit: 500})
 		must(t, err)
 		at := fmt.Sprintf("/webhooks/%d/replay", hook)
 		for i := range log.Items {

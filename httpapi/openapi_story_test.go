@@ -267,11 +267,11 @@ func (w *world) deliveries(t *testing.T, webhook int64) (all []refgrow.Attempt) 
 	t.Helper()
 	for more := true; more; {
 		var err error
-		more, err = w.engine.SpreadEvents(t.Context())
+		more, err = w.engine.Outbox().Spread(t.Context())
 		must(t, err)
 	}
 	for {
-		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), webhook, 100, time.Minute)
+		attempts, _, err := w.engine.Outbox().Claim(t.Context(), webhook, 100, time.Minute)
 		must(t, err)
 		if len(attempts) == 0 {
 			return all
@@ -281,7 +281,7 @@ func (w *world) deliveries(t *testing.T, webhook int64) (all []refgrow.Attempt) 
 			for _, wrong := range openAPI().check(any(parse(t, string(a.Body))), schema, true, nil) {
 				t.Errorf("%s%s: %s", a.Event, wrong, a.Body)
 			}
-			must(t, w.engine.FinishAttempt(t.Context(), a,
+			must(t, w.engine.Outbox().Finish(t.Context(), a,
 				refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}))
 		}
 		all = append(all, attempts...)

@@ -209,10 +209,10 @@ func TestOpenAPIWords(t *testing.T) {
 		t.Errorf("tests have sent %v", sent)
 	}
 	call(202, "POST", "/webhooks/1/test", "")
-	attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 1, time.Minute)
+	attempts, _, err := w.engine.Outbox().Claim(t.Context(), 1, 1, time.Minute)
 	must(t, err)
 	failed := refgrow.AttemptResult{Outcome: refgrow.AttemptFailed, Error: "no"}
-	must(t, w.engine.FinishAttempt(t.Context(), attempts[0], failed))
+	must(t, w.engine.Outbox().Finish(t.Context(), attempts[0], failed))
 	call(200, "GET", "/webhooks/1/deliveries", "")
 
 	// Decisions.

@@ -17,11 +17,11 @@ func listWebhooks(c *call) (work, error) {
 	}
 	params := refgrow.ListWebhooksParams{Limit: at.limit, Offset: at.offset, After: at.cursor}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		page, err := p.ListWebhooks(ctx, params)
+		page, err := p.Webhooks().List(ctx, params)
 		if err != nil {
 			return answer{}, err
 		}
-		return many(at, page, func() (int64, error) { return p.CountWebhooks(ctx) }, showWebhook)
+		return many(at, page, func() (int64, error) { return p.Webhooks().Count(ctx) }, showWebhook)
 	}, nil
 }
 
@@ -44,7 +44,7 @@ func createWebhook(c *call) (work, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		created, err := p.CreateWebhook(ctx, params)
+		created, err := p.Webhooks().Create(ctx, params)
 		if err != nil {
 			return answer{}, err
 		}
@@ -55,7 +55,7 @@ func createWebhook(c *call) (work, error) {
 func retrieveWebhook(c *call) (work, error) {
 	id, err := c.id()
 	return giving(http.StatusOK, showWebhook, func(ctx context.Context, p *refgrow.Project) (*refgrow.Webhook, error) {
-		return p.GetWebhook(ctx, id)
+		return p.Webhooks().Get(ctx, id)
 	}), err
 }
 
@@ -82,7 +82,7 @@ func updateWebhook(c *call) (work, error) {
 		return nil, err
 	}
 	return giving(http.StatusOK, showWebhook, func(ctx context.Context, p *refgrow.Project) (*refgrow.Webhook, error) {
-		return p.UpdateWebhook(ctx, id, params)
+		return p.Webhooks().Update(ctx, id, params)
 	}), nil
 }
 
@@ -96,7 +96,7 @@ func (c *call) checkEndpoint(b *body, url string) {
 func deleteWebhook(c *call) (work, error) {
 	id, err := c.id()
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		return noContent(), p.DeleteWebhook(ctx, id)
+		return noContent(), p.Webhooks().Delete(ctx, id)
 	}, err
 }
 
@@ -114,7 +114,7 @@ func rotateWebhook(c *call) (work, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		rotated, err := p.RotateWebhook(ctx, id, params)
+		rotated, err := p.Webhooks().Rotate(ctx, id, params)
 		if err != nil {
 			return answer{}, err
 		}
@@ -140,7 +140,7 @@ func testWebhook(c *call) (work, error) {
 	}
 	return giving(http.StatusAccepted, showDelivery,
 		func(ctx context.Context, p *refgrow.Project) (*refgrow.Delivery, error) {
-			return p.TestWebhook(ctx, id, event)
+			return p.Webhooks().Test(ctx, id, event)
 		}), nil
 }
 
@@ -162,7 +162,7 @@ func replayWebhook(c *call) (work, error) {
 		return nil, wrong("delivery_id", "cannot be used together with since")
 	case delivery != 0:
 		return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-			replayed, err := p.ReplayDelivery(ctx, id, delivery)
+			replayed, err := p.Webhooks().ReplayDelivery(ctx, id, delivery)
 			if err != nil {
 				return answer{}, err
 			}
@@ -172,7 +172,7 @@ func replayWebhook(c *call) (work, error) {
 		return nil, refused("", "must have since, an instant or a date, or delivery_id")
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		n, err := p.ReplayWebhook(ctx, id, since)
+		n, err := p.Webhooks().Replay(ctx, id, since)
 		if err != nil {
 			return answer{}, err
 		}
@@ -195,11 +195,11 @@ func listDeliveries(c *call) (work, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		page, err := p.ListDeliveries(ctx, id, params)
+		page, err := p.Webhooks().ListDeliveries(ctx, id, params)
 		if err != nil {
 			return answer{}, err
 		}
-		return many(at, page, func() (int64, error) { return p.CountDeliveries(ctx, id, params) }, showDelivery)
+		return many(at, page, func() (int64, error) { return p.Webhooks().CountDeliveries(ctx, id, params) }, showDelivery)
 	}, nil
 }
 

@@ -131,7 +131,7 @@ func TestDeliveries(t *testing.T) {
 
 	// A worker tries both: the first is accepted, the second is not.
 	w.clock.Advance(time.Second)
-	attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
+	attempts, _, err := w.engine.Outbox().Claim(t.Context(), 1, 10, time.Minute)
 	must(t, err)
 	if len(attempts) != 2 {
 		t.Fatalf("there are %d attempts", len(attempts))
@@ -144,7 +144,7 @@ func TestDeliveries(t *testing.T) {
 				ResponseStatus: 500, Error: `the answer was "no"`,
 			}
 		}
-		must(t, w.engine.FinishAttempt(t.Context(), a, result))
+		must(t, w.engine.Outbox().Finish(t.Context(), a, result))
 	}
 	one = delivery("1", "referral_converted", "succeeded", "1", "204", "null", "null", noon, later)
 	two = delivery("2", "referral_canceled", "pending", "1", "500", `"the answer was \"no\""`, retried, noon, "null")
@@ -162,7 +162,7 @@ func TestDeliveries(t *testing.T) {
 	w.do(t, "PUT", "/conversions/1", `{"reference": "in_1"}`).ok(t, 200)
 	w.clock.Advance(time.Second)
 	w.do(t, "POST", "/conversions", `{"type": "purchase", "base_value": 5}`).ok(t, 201)
-	more, err := w.engine.SpreadEvents(t.Context())
+	more, err := w.engine.Outbox().Spread(t.Context())
 	must(t, err)
 	if more {
 		t.Error("there are more events")
@@ -172,10 +172,10 @@ func TestDeliveries(t *testing.T) {
 		is(t, 202, `{"success": true, "data": {"deliveries": 0}}`)
 	taken := func() {
 		t.Helper()
-		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
+		attempts, _, err := w.engine.Outbox().Claim(t.Context(), 1, 10, time.Minute)
 		must(t, err)
 		for _, a := range attempts {
-			must(t, w.engine.FinishAttempt(t.Context(),
+			must(t, w.engine.Outbox().Finish(t.Context(),
 				a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded, ResponseStatus: 204}))
 		}
 	}
@@ -222,13 +222,13 @@ func TestEventsOfPayoutsAndAffiliates(t *testing.T) {
 		t.Helper()
 		for more := true; more; {
 			var err error
-			more, err = w.engine.SpreadEvents(t.Context())
+			more, err = w.engine.Outbox().Spread(t.Context())
 			must(t, err)
 		}
-		if attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute); err != nil || len(attempts) > 0 {
+		if attempts, _, err := w.engine.Outbox().Claim(t.Context(), 1, 10, time.Minute); err != nil || len(attempts) > 0 {
 			t.Errorf("the webhook that does not ask got %v (%v)", attempts, err)
 		}
-		attempts, _, err := w.engine.ClaimDeliveries(t.Context(), 2, 10, time.Minute)
+		attempts, _, err := w.engine.Outbox().Claim(t.Context(), 2, 10, time.Minute)
 		must(t, err)
 		if len(attempts) != 1 || string(attempts[0].Event) != event {
 			t.Fatalf("sent was %v, but should be %s", attempts, event)
@@ -236,7 +236,7 @@ func TestEventsOfPayoutsAndAffiliates(t *testing.T) {
 		var body struct{ Data json.RawMessage }
 		must(t, json.Unmarshal(attempts[0].Body, &body))
 		w.do(t, "GET", path, "").is(t, 200, `{"success": true, "data": `+string(body.Data)+`}`)
-		must(t, w.engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
+		must(t, w.engine.Outbox().Finish(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
 	}
 	const jane = "/affiliates/jane@example.com"
 	w.do(t, "POST", "/affiliates", `{"email": "jane@example.com", "partner_slug": "jane-doe",
@@ -437,7 +437,7 @@ func TestAKeyNeverReachesAnotherProjectsWebhooks(t *testing.T) {
 
 	// A change in one program is not an event of the other.
 	w.do(t, "POST", "/conversions", `{"type": "purchase", "base_value": 5}`).ok(t, 201)
-	if _, err := w.engine.SpreadEvents(t.Context()); err != nil {
+	if _, err := w.engine.Outbox().Spread(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.do(t, "GET", "/webhooks/1/deliveries", "").ok(t, 200); len(got.items()) != 3 {

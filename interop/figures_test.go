@@ -54,7 +54,7 @@ func TestDeadEndpoint(t *testing.T) {
 
 	endpoint := func(url string) {
 		t.Helper()
-		if _, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: url}); err != nil {
+		if _, err := shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: url}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -173,7 +173,7 @@ func measured(ctx context.Context, shop *refgrow.Project) (m measurement, err er
 	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	defer dead.Close()
 	defer close(hang)
-	hook, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: dead.URL})
+	hook, err := shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: dead.URL})
 	if err != nil {
 		return m, err
 	}
@@ -182,7 +182,7 @@ func measured(ctx context.Context, shop *refgrow.Project) (m measurement, err er
 	}
 	for m.Waiting < 2*sales {
 		<-time.After(again)
-		m.Waiting, err = shop.CountDeliveries(ctx, hook.ID,
+		m.Waiting, err = shop.Webhooks().CountDeliveries(ctx, hook.ID,
 			refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
 		if err != nil {
 			return m, err

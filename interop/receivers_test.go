@@ -80,13 +80,13 @@ func (r documentedReceiver) tried(t *testing.T, file, own string) {
 	if own != "" {
 		params.Secret = refgrow.Set(own)
 	}
-	created, err := p.shop.CreateWebhook(ctx, params)
+	created, err := p.shop.Webhooks().Create(ctx, params)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rotated := func(hours int) string {
 		t.Helper()
-		hook, err := p.shop.RotateWebhook(ctx, created.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
+		hook, err := p.shop.Webhooks().Rotate(ctx, created.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
 		if err != nil {
 			t.Fatal(err)
 		}

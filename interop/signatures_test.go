@@ -170,7 +170,7 @@ func deliveries(t *testing.T) []signed {
 		{"an own secret of 75 bytes", refgrow.Set(strings.Repeat("abc+/=!?~ 'quoted' ", 4)[:75])},
 		{"an own secret of Standard Webhooks", refgrow.Set("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")},
 	} {
-		created, err := p.shop.CreateWebhook(t.Context(),
+		created, err := p.shop.Webhooks().Create(t.Context(),
 			refgrow.CreateWebhookParams{URL: p.url, Secret: endpoint.secret})
 		if err != nil {
 			t.Fatal(err)
@@ -178,7 +178,7 @@ func deliveries(t *testing.T) []signed {
 		p.everyEvent()
 		all = append(all, p.await(endpoint.name, created.Secret)...)
 
-		rotated, err := p.shop.RotateWebhook(t.Context(), created.ID, refgrow.RotateWebhookParams{})
+		rotated, err := p.shop.Webhooks().Rotate(t.Context(), created.ID, refgrow.RotateWebhookParams{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func deliveries(t *testing.T) []signed {
 			former.name, former.secret = delivery.name+", former secret", created.Secret
 			all = append(all, delivery, former)
 		}
-		if err := p.shop.DeleteWebhook(t.Context(), created.ID); err != nil {
+		if err := p.shop.Webhooks().Delete(t.Context(), created.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -210,7 +210,7 @@ func TestTrackClaims(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	mux := w.mux(tracking.Options{})
-	hook, err := w.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"})
+	hook, err := w.shop.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"})
 	w.ok(err)
 	w.buy("old@example.com") // a customer who came through nobody's link
 	w.buyBy("hers@example.com", "BOB")
@@ -279,14 +279,14 @@ func (w *world) amounts(hook int64) (conversions, referrals, deliveries int64) {
 	w.Helper()
 	for more := true; more; {
 		var err error
-		more, err = w.engine.SpreadEvents(w.Context())
+		more, err = w.engine.Outbox().Spread(w.Context())
 		w.ok(err)
 	}
 	conversions, err := w.shop.CountConversions(w.Context(), refgrow.ListConversionsParams{})
 	w.ok(err)
 	referrals, err = w.shop.CountReferrals(w.Context(), refgrow.ListReferralsParams{})
 	w.ok(err)
-	deliveries, err = w.shop.CountDeliveries(w.Context(), hook, refgrow.ListDeliveriesParams{})
+	deliveries, err = w.shop.Webhooks().CountDeliveries(w.Context(), hook, refgrow.ListDeliveriesParams{})
 	w.ok(err)
 	return conversions, referrals, deliveries
 }
@@ -447,7 +447,7 @@ func FuzzTrack(f *testing.F) {
 	f.Add("https://evil.example", []byte(`{"type":"click","code":"JANE"}`))
 	w := setup(f)
 	w.buy("old@example.com")
-	hook, err := w.shop.CreateWebhook(f.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"})
+	hook, err := w.shop.Webhooks().Create(f.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"})
 	w.ok(err)
 	mux := w.mux(tracking.Options{})
 	f.Fuzz(func(t *testing.T, origin string, body []byte) {

@@ -202,7 +202,7 @@ func TestGone(t *testing.T) {
 		time.Sleep(time.Minute)
 		gone = false
 		active := refgrow.WebhookActive
-		_, err := w.shop.UpdateWebhook(t.Context(), hook.ID, refgrow.UpdateWebhookParams{Status: &active})
+		_, err := w.shop.Webhooks().Update(t.Context(), hook.ID, refgrow.UpdateWebhookParams{Status: &active})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestGone(t *testing.T) {
 		if n := len(r.requests()); n != 1 {
 			t.Errorf("switching it on sent %d requests", n-1)
 		}
-		if _, err := w.shop.ReplayWebhook(t.Context(), hook.ID, began); err != nil {
+		if _, err := w.shop.Webhooks().Replay(t.Context(), hook.ID, began); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -232,7 +232,7 @@ func TestRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		signed := w.hook("signed.example", refgrow.EventReferralSignedUp)
-		if _, err := w.shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{
+		if _, err := w.shop.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{
 			URL: "https://unsigned.example:8443/hook?of=shop", Events: []refgrow.Event{refgrow.EventReferralSignedUp},
 			Secret: refgrow.Clear[string](),
 		}); err != nil {
@@ -293,7 +293,7 @@ func TestRotation(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		w, r := setup(t), &receiver{}
 		former := w.hook("a.example", refgrow.EventReferralConverted)
-		present, err := w.shop.RotateWebhook(t.Context(), former.ID, refgrow.RotateWebhookParams{})
+		present, err := w.shop.Webhooks().Rotate(t.Context(), former.ID, refgrow.RotateWebhookParams{})
 		if err != nil {
 			t.Fatal(err)
 		}

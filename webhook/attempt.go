@@ -39,7 +39,7 @@ func (w *Worker) attempt(ctx context.Context, a refgrow.Attempt) {
 		if ctx.Err() != nil && result.Outcome == refgrow.AttemptRetry {
 			return nil
 		}
-		return w.engine.FinishAttempt(context.WithoutCancel(ctx), a, result)
+		return w.engine.Outbox().Finish(context.WithoutCancel(ctx), a, result)
 	})
 	if err != nil {
 		w.options.Logger.WarnContext(ctx, "noting the answer of a webhook, which will be sent again",

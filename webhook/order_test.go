@@ -129,7 +129,7 @@ func TestNextAfterAFailure(t *testing.T) {
 		w.work(r, webhook.Options{Interval: time.Hour})
 		time.Sleep(time.Hour)
 		// Something else succeeds, so that the endpoint stays on.
-		if _, err := w.shop.TestWebhook(t.Context(), hook.ID, refgrow.EventReferralCanceled); err != nil {
+		if _, err := w.shop.Webhooks().Test(t.Context(), hook.ID, refgrow.EventReferralCanceled); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(longerThanTheSchedule)
@@ -246,10 +246,10 @@ func TestTakingOver(t *testing.T) {
 		w, r := setup(t), &receiver{}
 		hook := w.hook("a.example")
 		w.buy()
-		if _, err := w.engine.SpreadEvents(t.Context()); err != nil {
+		if _, err := w.engine.Outbox().Spread(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		taken, _, err := w.engine.ClaimDeliveries(t.Context(), hook.ID, 10, time.Minute)
+		taken, _, err := w.engine.Outbox().Claim(t.Context(), hook.ID, 10, time.Minute)
 		if err != nil || len(taken) != 1 {
 			t.Fatalf("%d were leased: %v", len(taken), err)
 		}
@@ -269,7 +269,7 @@ func TestTakingOver(t *testing.T) {
 		}
 		for _, outcome := range []refgrow.AttemptOutcome{refgrow.AttemptFailed,
 			refgrow.AttemptGone, refgrow.AttemptRetry} {
-			err := w.engine.FinishAttempt(t.Context(), taken[0],
+			err := w.engine.Outbox().Finish(t.Context(), taken[0],
 				refgrow.AttemptResult{Outcome: outcome, RetryAt: time.Now()})
 			if err != nil {
 				t.Errorf("%s: %v", outcome, err)

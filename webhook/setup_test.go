@@ -77,7 +77,7 @@ func onStore(t *testing.T, file string, config refgrow.Config, storeOf func(*sql
 // hook makes an endpoint at a host, which wants these events.
 func (w *world) hook(host string, events ...refgrow.Event) *refgrow.Webhook {
 	w.Helper()
-	made, err := w.shop.CreateWebhook(w.Context(),
+	made, err := w.shop.Webhooks().Create(w.Context(),
 		refgrow.CreateWebhookParams{URL: "https://" + host + "/hook", Events: events})
 	if err != nil {
 		w.Fatal(err)
@@ -112,7 +112,7 @@ func (w *world) revalue(c *refgrow.Conversion, dollars int) {
 func (w *world) log(hook *refgrow.Webhook) []refgrow.Delivery {
 	w.Helper()
 	var log []refgrow.Delivery
-	for d, err := range w.shop.AllDeliveries(w.Context(), hook.ID, refgrow.ListDeliveriesParams{}) {
+	for d, err := range w.shop.Webhooks().AllDeliveries(w.Context(), hook.ID, refgrow.ListDeliveriesParams{}) {
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func (w *world) only(hook *refgrow.Webhook) refgrow.Delivery {
 
 func (w *world) status(hook *refgrow.Webhook) refgrow.WebhookStatus {
 	w.Helper()
-	found, err := w.shop.GetWebhook(w.Context(), hook.ID)
+	found, err := w.shop.Webhooks().Get(w.Context(), hook.ID)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (w *world) really(allowPrivate bool) (stop func()) {
 
 func (w *world) hookAt(url string) *refgrow.Webhook {
 	w.Helper()
-	hook, err := w.shop.CreateWebhook(w.Context(),
+	hook, err := w.shop.Webhooks().Create(w.Context(),
 		refgrow.CreateWebhookParams{URL: url, Events: []refgrow.Event{refgrow.EventReferralConverted}})
 	if err != nil {
 		w.Fatal(err)

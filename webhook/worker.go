@@ -165,7 +165,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			wait.Stop()
 			return nil
 		case <-wait.C:
-		case <-w.engine.Woken():
+		case <-w.engine.Outbox().Woken():
 		case <-finished:
 		}
 		wait.Stop()
@@ -187,14 +187,14 @@ func (w *Worker) look(
 	ctx context.Context, requests *requests, finished chan<- struct{},
 ) (next time.Time, err error) {
 	// One step at a time: what is due does not wait until a long outbox is empty.
-	more, err := w.engine.SpreadEvents(ctx)
+	more, err := w.engine.Outbox().Spread(ctx)
 	if err != nil {
 		return next, err
 	}
 	if more {
 		next = w.engine.Now()
 	}
-	ids, err := w.engine.Endpoints(ctx)
+	ids, err := w.engine.Outbox().Endpoints(ctx)
 	if err != nil {
 		return next, err
 	}
@@ -212,7 +212,7 @@ func (w *Worker) lookAt(
 	ctx context.Context, id int64, requests *requests, finished chan<- struct{},
 ) (next time.Time) {
 	free, paced := w.free(id)
-	attempts, due, err := w.engine.ClaimDeliveries(ctx, id, free, lease)
+	attempts, due, err := w.engine.Outbox().Claim(ctx, id, free, lease)
 	if err != nil {
 		// An endpoint whose secret cannot be read does not hold up the others.
 		if ctx.Err() == nil {
@@ -318,7 +318,7 @@ func (w *Worker) prune(ctx context.Context) error {
 	before := w.engine.Now().Add(-w.options.Keep)
 	for more := true; more && ctx.Err() == nil; {
 		var err error
-		if more, err = w.engine.PruneEvents(ctx, before); err != nil {
+		if more, err = w.engine.Outbox().Prune(ctx, before); err != nil {
 			return err
 		}
 	}

@@ -148,7 +148,7 @@ func TestNothingAfterTheEnd(t *testing.T) {
 		w, r := setup(t), &receiver{}
 		hook := w.hook("a.example", refgrow.EventReferralConverted)
 		w.buy()
-		if _, err := w.engine.SpreadEvents(t.Context()); err != nil {
+		if _, err := w.engine.Outbox().Spread(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -167,9 +167,9 @@ func TestNothingAfterTheEnd(t *testing.T) {
 func TestEndpointGoesMeanwhile(t *testing.T) {
 	t.Parallel()
 	for name, away := range map[string]func(w *world, hook *refgrow.Webhook) error{
-		"deleted": func(w *world, hook *refgrow.Webhook) error { return w.shop.DeleteWebhook(w.Context(), hook.ID) },
+		"deleted": func(w *world, hook *refgrow.Webhook) error { return w.shop.Webhooks().Delete(w.Context(), hook.ID) },
 		"switched off": func(w *world, hook *refgrow.Webhook) error {
-			_, err := w.shop.UpdateWebhook(w.Context(), hook.ID,
+			_, err := w.shop.Webhooks().Update(w.Context(), hook.ID,
 				refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookInactive)})
 			return err
 		},
@@ -258,7 +258,7 @@ func TestPruning(t *testing.T) {
 		if left := w.log(hook); len(left) != 2 || left[0].ID != log[2].ID {
 			t.Errorf("after 10 days %d deliveries are left", len(left))
 		}
-		if n, err := w.shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); n != 2 || err != nil {
+		if n, err := w.shop.Webhooks().Replay(t.Context(), hook.ID, time.Time{}); n != 2 || err != nil {
 			t.Errorf("the events that are left make %d deliveries: %v", n, err)
 		}
 	})
@@ -284,7 +284,7 @@ func TestPruningMany(t *testing.T) {
 		}
 		stop := w.work(r, webhook.Options{PerSecond: 10_000, Concurrency: 100})
 		time.Sleep(time.Second)
-		_, err := w.shop.UpdateWebhook(t.Context(), waiting.ID,
+		_, err := w.shop.Webhooks().Update(t.Context(), waiting.ID,
 			refgrow.UpdateWebhookParams{Events: &[]refgrow.Event{refgrow.EventReferralSignedUp}})
 		if err != nil {
 			t.Fatal(err)
@@ -356,7 +356,7 @@ func TestDeliveryOfAPrunedEvent(t *testing.T) {
 		if w.status(hook) != refgrow.WebhookActive {
 			t.Error("the endpoint was switched off")
 		}
-		if _, err := w.shop.ReplayDelivery(t.Context(), hook.ID, log[1].ID); !errors.Is(err, refgrow.ErrNotFound) {
+		if _, err := w.shop.Webhooks().ReplayDelivery(t.Context(), hook.ID, log[1].ID); !errors.Is(err, refgrow.ErrNotFound) {
 			t.Errorf("its replay returned %v", err)
 		}
 	})
@@ -458,7 +458,7 @@ func TestMemory(t *testing.T) {
 		w.work(r, webhook.Options{})
 		time.Sleep(10 * time.Second)
 		for _, hook := range hooks {
-			n, err := w.shop.CountDeliveries(t.Context(), hook.ID,
+			n, err := w.shop.Webhooks().CountDeliveries(t.Context(), hook.ID,
 				refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
 			if n != 5000 || err != nil {
 				t.Errorf("%d deliveries wait: %v", n, err)

@@ -277,7 +277,7 @@ func (h *crowdedHouse) fill(file string, size tenantSize) {
 	}
 	h.large, _, err = engine.CreateKey(ctx, large, refgrow.CreateKeyParams{})
 	check(err)
-	_, err = large.CreateWebhook(ctx, refgrow.CreateWebhookParams{
+	_, err = large.Webhooks().Create(ctx, refgrow.CreateWebhookParams{
 		URL: "https://refgrow.invalid/", Events: []refgrow.Event{refgrow.EventReferralCanceled},
 	})
 	check(err)

@@ -123,7 +123,7 @@ func (m *metrics) handler(engine *refgrow.Engine, log *slog.Logger) http.Handler
 		if !allowed(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}
-		waiting, err := engine.DeliveriesWaiting(r.Context())
+		waiting, err := engine.Outbox().Waiting(r.Context())
 		if err != nil {
 			log.Error("counting deliveries", "error", err)
 			answer(w, http.StatusServiceUnavailable, `{"status":"unavailable"}`)

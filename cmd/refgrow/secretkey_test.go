@@ -40,7 +40,7 @@ func (p *commandLine) secretsOf(key []byte) ([]string, error) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	attempts, _, err := engine.ClaimDeliveries(p.t.Context(), 1, 1, time.Millisecond)
+	attempts, _, err := engine.Outbox().Claim(p.t.Context(), 1, 1, time.Millisecond)
 	if err != nil {
 		return nil, err
 	}

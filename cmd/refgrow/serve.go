@@ -216,7 +216,7 @@ func (c *call) warnWithoutSecretKey(ctx context.Context, engine *refgrow.Engine)
 	}
 	plain, encrypted := false, 0
 	for _, project := range projects {
-		for w, err := range project.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
+		for w, err := range project.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
 			switch {
 			case err != nil:
 				return err

@@ -82,7 +82,7 @@ func (w *webhookFlags) create(ctx context.Context, c *call, unsigned bool) error
 		return err
 	}
 	return c.withOneProject(ctx, w.project, func(project *refgrow.Project) error {
-		made, err := project.CreateWebhook(ctx, params)
+		made, err := project.Webhooks().Create(ctx, params)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func listWebhooks(ctx context.Context, c *call, project string) error {
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
 		list := []webhookJSON{}
 		rows := [][]string{{"ID", "URL", "EVENTS", "STATUS", "SIGNED", "CREATED"}}
-		for w, err := range project.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
+		for w, err := range project.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
 			if err != nil {
 				return err
 			}
@@ -177,7 +177,7 @@ func (w *webhookFlags) set(ctx context.Context, c *call) error {
 		return usage("\"refgrow webhook set\" needs at least one of --url, --events, --status and --payout-preferences")
 	}
 	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
-		changed, err := project.UpdateWebhook(ctx, id, params)
+		changed, err := project.Webhooks().Update(ctx, id, params)
 		if err != nil {
 			return err
 		}
@@ -212,7 +212,7 @@ func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
 	}
 	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
 		overlap := int(w.overlap)
-		rotated, err := project.RotateWebhook(ctx, id, refgrow.RotateWebhookParams{OverlapHours: &overlap})
+		rotated, err := project.Webhooks().Rotate(ctx, id, refgrow.RotateWebhookParams{OverlapHours: &overlap})
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func webhookDeleteCommand() command {
 
 func deleteWebhook(ctx context.Context, c *call, project string) error {
 	return c.withWebhook(ctx, project, func(project *refgrow.Project, id int64) error {
-		if err := project.DeleteWebhook(ctx, id); err != nil {
+		if err := project.Webhooks().Delete(ctx, id); err != nil {
 			return err
 		}
 		return c.showDeleted("webhook", id)
@@ -269,7 +269,7 @@ func webhookTestCommand() command {
 			event := flags.String("event", string(refgrow.EventReferralConverted), "the `EVENT`")
 			return func(ctx context.Context, c *call) error {
 				return c.withWebhook(ctx, *project, func(project *refgrow.Project, id int64) error {
-					delivery, err := project.TestWebhook(ctx, id, refgrow.Event(*event))
+					delivery, err := project.Webhooks().Test(ctx, id, refgrow.Event(*event))
 					if err != nil {
 						return err
 					}
@@ -305,7 +305,7 @@ func listDeliveries(ctx context.Context, c *call, project, status string) error 
 	return c.withWebhook(ctx, project, func(project *refgrow.Project, id int64) error {
 		stop := progress(c.stderr, "reading deliveries")
 		var deliveries []refgrow.Delivery
-		for delivery, err := range project.AllDeliveries(ctx, id, params) {
+		for delivery, err := range project.Webhooks().AllDeliveries(ctx, id, params) {
 			if err != nil {
 				stop()
 				return err
@@ -349,7 +349,7 @@ func (r *replayFlags) replay(ctx context.Context, c *call) error {
 	}
 	return c.withWebhook(ctx, r.project, func(project *refgrow.Project, id int64) error {
 		stop := progress(c.stderr, "making deliveries")
-		n, err := project.ReplayWebhook(ctx, id, r.since.Time)
+		n, err := project.Webhooks().Replay(ctx, id, r.since.Time)
 		stop()
 		if err != nil {
 			return err
@@ -369,9 +369,9 @@ func (r *replayFlags) one(ctx context.Context, c *call) error {
 		return usage("--delivery must be a number that \"refgrow webhook deliveries\" shows, not %q", r.delivery)
 	}
 	return c.withWebhook(ctx, r.project, func(project *refgrow.Project, id int64) error {
-		delivery, err := project.ReplayDelivery(ctx, id, of)
+		delivery, err := project.Webhooks().ReplayDelivery(ctx, id, of)
 		if errors.Is(err, refgrow.ErrNotFound) {
-			if _, err := project.GetWebhook(ctx, id); err != nil {
+			if _, err := project.Webhooks().Get(ctx, id); err != nil {
 				return err
 			}
 			return fmt.Errorf("webhook %d has no delivery %d that can be sent again; "+

@@ -166,7 +166,7 @@ func TestWebhookDeliveries(t *testing.T) {
 		}
 	})
 	p.withEngine(func(engine *refgrow.Engine) {
-		attempts, _, err := engine.ClaimDeliveries(t.Context(), 1, 10, 1)
+		attempts, _, err := engine.Outbox().Claim(t.Context(), 1, 10, 1)
 		if err != nil || len(attempts) != 2 {
 			t.Fatalf("%+v, %v", attempts, err)
 		}
@@ -176,7 +176,7 @@ func TestWebhookDeliveries(t *testing.T) {
 				result = refgrow.AttemptResult{Outcome: refgrow.AttemptRetry,
 					RetryAt: engine.Now(), ResponseStatus: 500, Error: long}
 			}
-			if err := engine.FinishAttempt(t.Context(), a, result); err != nil {
+			if err := engine.Outbox().Finish(t.Context(), a, result); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -219,15 +219,15 @@ func TestWebhookDeliveries(t *testing.T) {
 		t.Errorf("%+v", replayed)
 	}
 	p.withEngine(func(engine *refgrow.Engine) {
-		if _, err := engine.SpreadEvents(t.Context()); err != nil {
+		if _, err := engine.Outbox().Spread(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		attempts, _, err := engine.ClaimDeliveries(t.Context(), 1, 10, time.Minute)
+		attempts, _, err := engine.Outbox().Claim(t.Context(), 1, 10, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range attempts {
-			err := engine.FinishAttempt(t.Context(), a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded})
+			err := engine.Outbox().Finish(t.Context(), a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ func TestReceiving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hook, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: url, Secret: refgrow.Set(secret)})
+	hook, err := shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: url, Secret: refgrow.Set(secret)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,10 +86,10 @@ func TestReceiving(t *testing.T) {
 		"referral_canceled: purchase 1 of 49 USD earns 9.8 for jane@example.com",
 	)
 	// A replay is recognized by its id: the test after it is the next to be printed.
-	if _, err := shop.ReplayWebhook(ctx, hook.ID, time.Time{}); err != nil {
+	if _, err := shop.Webhooks().Replay(ctx, hook.ID, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralSignedUp); err != nil {
+	if _, err := shop.Webhooks().Test(ctx, hook.ID, refgrow.EventReferralSignedUp); err != nil {
 		t.Fatal(err)
 	}
 	expect("referral_signed_up: a test")

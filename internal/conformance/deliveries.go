@@ -14,7 +14,7 @@ import (
 // hook adds an endpoint to the shop.
 func (w *world) hook(events ...refgrow.Event) *refgrow.Webhook {
 	w.Helper()
-	hook, err := w.shop.CreateWebhook(w.Context(), refgrow.CreateWebhookParams{
+	hook, err := w.shop.Webhooks().Create(w.Context(), refgrow.CreateWebhookParams{
 		URL: "https://example.com/hooks", Events: events,
 	})
 	w.ok(err)
@@ -32,17 +32,17 @@ func (w *world) lease(hook *refgrow.Webhook) []refgrow.Attempt {
 func lease(ctx context.Context, engine *refgrow.Engine, hook int64) ([]refgrow.Attempt, error) {
 	for more := true; more; {
 		var err error
-		if more, err = engine.SpreadEvents(ctx); err != nil {
+		if more, err = engine.Outbox().Spread(ctx); err != nil {
 			return nil, err
 		}
 	}
-	attempts, _, err := engine.ClaimDeliveries(ctx, hook, 10, time.Minute)
+	attempts, _, err := engine.Outbox().Claim(ctx, hook, 10, time.Minute)
 	return attempts, err
 }
 
 func (w *world) finish(a refgrow.Attempt, outcome refgrow.AttemptOutcome) {
 	w.Helper()
-	w.ok(w.engine.FinishAttempt(w.Context(), a, refgrow.AttemptResult{
+	w.ok(w.engine.Outbox().Finish(w.Context(), a, refgrow.AttemptResult{
 		Outcome: outcome, RetryAt: w.clock.Now().Add(time.Hour),
 	}))
 }
@@ -71,7 +71,7 @@ func (w *world) delivered(hook *refgrow.Webhook) string {
 	for _, status := range []refgrow.DeliveryStatus{
 		refgrow.DeliveryPending, refgrow.DeliverySucceeded, refgrow.DeliveryFailed, refgrow.DeliveryCanceled,
 	} {
-		n, err := w.shop.CountDeliveries(w.Context(), hook.ID, refgrow.ListDeliveriesParams{Status: status})
+		n, err := w.shop.Webhooks().CountDeliveries(w.Context(), hook.ID, refgrow.ListDeliveriesParams{Status: status})
 		w.ok(err)
 		if n > 0 {
 			parts = append(parts, fmt.Sprint(n, " ", status))
@@ -136,9 +136,9 @@ func switchingOff(w *world) {
 		if c.name == "working" {
 			status = refgrow.WebhookActive
 		}
-		equal(w, c.name+": the status", must(w.shop.GetWebhook(ctx, hook.ID)).Status, status)
+		equal(w, c.name+": the status", must(w.shop.Webhooks().Get(ctx, hook.ID)).Status, status)
 		w.verify()
-		w.ok(w.shop.DeleteWebhook(ctx, hook.ID))
+		w.ok(w.shop.Webhooks().Delete(ctx, hook.ID))
 	}
 }
 
@@ -147,21 +147,22 @@ func replays(w *world) {
 	ctx := w.Context()
 	hook := w.hook(refgrow.EventReferralConverted, refgrow.EventReferralSignedUp)
 	set := func(status refgrow.WebhookStatus) {
-		must(w.shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &status}))
+		must(w.shop.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &status}))
 	}
 	set(refgrow.WebhookInactive)
 	w.record(refgrow.RecordConversionParams{Type: refgrow.Signup})
 	equal(w, "what is sent while it is off", w.sent(hook), "")
-	w.refused("a replay while it is off", errOf(w.shop.ReplayWebhook(ctx, hook.ID, time.Time{})), refgrow.ErrConflict, "")
+	err := errOf(w.shop.Webhooks().Replay(ctx, hook.ID, time.Time{}))
+	w.refused("a replay while it is off", err, refgrow.ErrConflict, "")
 	set(refgrow.WebhookActive)
 	equal(w, "what is sent when it is on", w.sent(hook), "")
 	if err := w.inTx(func(tx *sql.Tx) error {
-		return errors.Join(errOf(w.shop.WithTx(tx).ReplayWebhook(ctx, hook.ID, time.Time{})), errUndo)
+		return errors.Join(errOf(w.shop.WithTx(tx).Webhooks().Replay(ctx, hook.ID, time.Time{})), errUndo)
 	}); !errors.Is(err, errUndo) {
 		w.Error(err)
 	}
 	equal(w, "what an undone replay sends", w.sent(hook), "")
-	equal(w, "the deliveries of a replay", must(w.shop.ReplayWebhook(ctx, hook.ID, w.clock.Now())), 2)
+	equal(w, "the deliveries of a replay", must(w.shop.Webhooks().Replay(ctx, hook.ID, w.clock.Now())), 2)
 	equal(w, "what a replay sends", w.sent(hook), "referral_signed_up referral_converted")
 	w.verify()
 }
@@ -180,7 +181,7 @@ func pruning(w *world) {
 	w.clock.Advance(time.Hour)
 	prune := func(before time.Time) {
 		w.Helper()
-		for must(w.engine.PruneEvents(ctx, before)) {
+		for must(w.engine.Outbox().Prune(ctx, before)) {
 			w.verify()
 		}
 	}

@@ -56,7 +56,7 @@ func eventsAtOnce(w *world) {
 						return err
 					}
 					if err := patient(func() error {
-						return w.engine.FinishAttempt(ctx, a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded})
+						return w.engine.Outbox().Finish(ctx, a, refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded})
 					}); err != nil {
 						return err
 					}
@@ -73,7 +73,7 @@ func eventsAtOnce(w *world) {
 		wait.Go(func() {
 			for looked[i] == nil {
 				select {
-				case <-w.engine.Woken():
+				case <-w.engine.Outbox().Woken():
 					looked[i] = pass()
 				case <-done:
 					return

@@ -324,7 +324,7 @@ func eraseEvents(w *world) {
 	}
 	must(w.shop.EraseAffiliate(ctx, jane.ID))
 	for _, a := range tried {
-		w.ok(w.engine.FinishAttempt(ctx, a, refgrow.AttemptResult{
+		w.ok(w.engine.Outbox().Finish(ctx, a, refgrow.AttemptResult{
 			Outcome: refgrow.AttemptRetry, RetryAt: w.clock.Now(), Error: "cannot do " + string(a.Body),
 		}))
 	}

@@ -90,7 +90,7 @@ func endpointInTransaction(w *world) {
 	signup(w.shop)
 	var hook *refgrow.Webhook
 	create := func(p *refgrow.Project) {
-		made, err := p.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+		made, err := p.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 		w.ok(err)
 		hook = made
 	}
@@ -120,7 +120,7 @@ func endpointInTransaction(w *world) {
 	equal(w, "what was sent", w.sent(hook), "referral_signed_up "+recorded)
 	if err := w.inTx(func(tx *sql.Tx) error {
 		p := w.shop.WithTx(tx)
-		if err := p.DeleteWebhook(ctx, hook.ID); err != nil {
+		if err := p.Webhooks().Delete(ctx, hook.ID); err != nil {
 			return err
 		}
 		if err := errOf(p.RecordConversion(ctx, refgrow.RecordConversionParams{Type: refgrow.Signup})); err != nil {
@@ -132,7 +132,7 @@ func endpointInTransaction(w *world) {
 	}
 	signup(w.shop)
 	equal(w, "the number of events after a deletion that was undone", events(), 2)
-	w.ok(w.shop.DeleteWebhook(ctx, hook.ID))
+	w.ok(w.shop.Webhooks().Delete(ctx, hook.ID))
 	signup(w.shop)
 	equal(w, "the number of events after its deletion", events(), 2)
 	w.verify()

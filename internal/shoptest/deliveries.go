@@ -11,7 +11,7 @@ import (
 func (p *Program) Endpoint(params refgrow.CreateWebhookParams) *refgrow.Webhook {
 	p.Helper()
 	params.URL = cmp.Or(params.URL, "https://example.com/hooks")
-	hook, err := p.Shop.CreateWebhook(p.Context(), params)
+	hook, err := p.Shop.Webhooks().Create(p.Context(), params)
 	p.OK(err)
 	return hook
 }
@@ -21,7 +21,7 @@ func (p *Program) Spread() {
 	p.Helper()
 	for more := true; more; {
 		var err error
-		more, err = p.Engine.SpreadEvents(p.Context())
+		more, err = p.Engine.Outbox().Spread(p.Context())
 		p.OK(err)
 	}
 }
@@ -29,7 +29,7 @@ func (p *Program) Spread() {
 // Claim leases what is due at an endpoint, for a minute.
 func (p *Program) Claim(hook *refgrow.Webhook) []refgrow.Attempt {
 	p.Helper()
-	attempts, _, err := p.Engine.ClaimDeliveries(p.Context(), hook.ID, 1000, time.Minute)
+	attempts, _, err := p.Engine.Outbox().Claim(p.Context(), hook.ID, 1000, time.Minute)
 	p.OK(err)
 	return attempts
 }
@@ -38,7 +38,7 @@ func (p *Program) Claim(hook *refgrow.Webhook) []refgrow.Attempt {
 // minute.
 func (p *Program) Finish(a refgrow.Attempt, outcome refgrow.AttemptOutcome) {
 	p.Helper()
-	p.OK(p.Engine.FinishAttempt(p.Context(), a, refgrow.AttemptResult{
+	p.OK(p.Engine.Outbox().Finish(p.Context(), a, refgrow.AttemptResult{
 		Outcome: outcome, ResponseStatus: 200, RetryAt: p.Clock.Now().Add(time.Minute),
 	}))
 }

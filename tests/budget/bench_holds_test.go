@@ -33,7 +33,7 @@ func BenchmarkBesideLongWork(b *testing.B) {
 	h.fill(200_000, 800_000, "")
 
 	h.beside("replay beside 700,000 foreign events", func() error {
-		n, err := h.own.ReplayWebhook(ctx, h.ownHook.ID, h.began)
+		n, err := h.own.Webhooks().Replay(ctx, h.ownHook.ID, h.began)
 		if err == nil && n != 0 {
 			err = fmt.Errorf("%d are sent again", n)
 		}
@@ -106,11 +106,11 @@ func longWork(b *testing.B) *longHouse {
 	h.second, err = h.large.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "dora@example.com", AffiliateID: a.ID})
 	h.must(err)
 	// There is an event for each sale.
-	h.largeHook, err = h.large.CreateWebhook(ctx, refgrow.CreateWebhookParams{
+	h.largeHook, err = h.large.Webhooks().Create(ctx, refgrow.CreateWebhookParams{
 		URL: receiver.URL, Events: []refgrow.Event{refgrow.EventReferralConverted},
 	})
 	h.must(err)
-	h.ownHook, err = h.own.CreateWebhook(ctx, refgrow.CreateWebhookParams{
+	h.ownHook, err = h.own.Webhooks().Create(ctx, refgrow.CreateWebhookParams{
 		URL: receiver.URL, Events: []refgrow.Event{refgrow.EventReferralCanceled},
 	})
 	h.must(err)
@@ -168,9 +168,9 @@ func (h *longHouse) replay(b *testing.B) {
 	defer stop()
 	// What was never sent waits no longer: the endpoint begins now.
 	inactive, active := refgrow.WebhookInactive, refgrow.WebhookActive
-	_, err := h.large.UpdateWebhook(ctx, h.largeHook.ID, refgrow.UpdateWebhookParams{Status: &inactive})
+	_, err := h.large.Webhooks().Update(ctx, h.largeHook.ID, refgrow.UpdateWebhookParams{Status: &inactive})
 	h.must(err)
-	_, err = h.large.UpdateWebhook(ctx, h.largeHook.ID, refgrow.UpdateWebhookParams{Status: &active})
+	_, err = h.large.Webhooks().Update(ctx, h.largeHook.ID, refgrow.UpdateWebhookParams{Status: &active})
 	h.must(err)
 	ended := make(chan error, 1)
 	go func() {
@@ -194,7 +194,7 @@ func (h *longHouse) replay(b *testing.B) {
 	h.must(err)
 	since = page.Items[0].CreatedAt
 	slowest, calls := sellBeside(b, h.own, h.seller, func() {
-		n, err := h.large.ReplayWebhook(ctx, h.largeHook.ID, since)
+		n, err := h.large.Webhooks().Replay(ctx, h.largeHook.ID, since)
 		if err != nil || n < 100_000 {
 			b.Errorf("%d are sent again (%v)", n, err)
 		}

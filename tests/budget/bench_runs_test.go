@@ -51,7 +51,7 @@ func BenchmarkRunWithEvents(b *testing.B) {
 				b.StopTimer()
 				shop := bonusShop(b, affiliates)
 				if heard {
-					if _, err := shop.CreateWebhook(b.Context(), refgrow.CreateWebhookParams{
+					if _, err := shop.Webhooks().Create(b.Context(), refgrow.CreateWebhookParams{
 						URL: "https://example.com", Events: []refgrow.Event{refgrow.EventPayoutUpdated},
 					}); err != nil {
 						b.Fatal(err)

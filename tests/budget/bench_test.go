@@ -72,7 +72,7 @@ func newSellingShop(b *testing.B, endpoint bool, waiting int64) *sellingShop {
 	}
 	hook := new(refgrow.Webhook)
 	if endpoint {
-		hook, err = s.shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+		hook, err = s.shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 		ok(err)
 	}
 	ok(s.shop.Atomic(ctx, func(shop *refgrow.Project) error {
@@ -85,16 +85,17 @@ func newSellingShop(b *testing.B, endpoint bool, waiting int64) *sellingShop {
 		return nil
 	}))
 	for more := true; more; {
-		more, err = s.engine.SpreadEvents(ctx)
+		more, err = s.engine.Outbox().Spread(ctx)
 		ok(err)
 	}
 	if endpoint && waiting == 0 { // cancels what was made
 		for _, status := range []refgrow.WebhookStatus{refgrow.WebhookInactive, refgrow.WebhookActive} {
-			_, err := s.shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &status})
+			_, err := s.shop.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: &status})
 			ok(err)
 		}
 	}
-	n, err := s.shop.CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
+	n, err := s.shop.Webhooks().CountDeliveries(ctx, hook.ID,
+		refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
 	if err != nil || n != waiting {
 		b.Fatalf("%d deliveries wait (%v)", n, err)
 	}

@@ -232,7 +232,7 @@ func TestRecordConversionKeepsItsBudgetOfStatements(t *testing.T) {
 		if strings.HasPrefix(test.name, "with two endpoints") && !watched {
 			watched = true
 			for range 2 {
-				if _, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"}); err != nil {
+				if _, err := shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -74,7 +74,7 @@ func (p *program) askEverything(ctx context.Context) map[string]reply {
 	a := &asker{program: p, answers: make(map[string]reply, 600)}
 	a.ask("projects", func() (any, error) { return p.Engine.Projects(ctx) })
 	a.ask("keys", func() (any, error) { return p.Engine.Keys(ctx) })
-	a.ask("endpoints", func() (any, error) { return p.Engine.Endpoints(ctx) })
+	a.ask("endpoints", func() (any, error) { return p.Engine.Outbox().Endpoints(ctx) })
 	for _, name := range []string{"shop", "other"} {
 		a.ask("project "+name, func() (any, error) {
 			project, err := p.Engine.Project(ctx, name)
@@ -131,12 +131,12 @@ func (a *asker) askProject(ctx context.Context, name string, shop *refgrow.Proje
 	}
 	for id := range int64(3) {
 		of := fmt.Sprintf(" webhook %d", id+1)
-		ask("find"+of, func() (any, error) { return shop.GetWebhook(ctx, id+1) })
+		ask("find"+of, func() (any, error) { return shop.Webhooks().Get(ctx, id+1) })
 		ask("deliveries of"+of, func() (any, error) {
-			return collected(shop.AllDeliveries(ctx, id+1, refgrow.ListDeliveriesParams{Limit: 3}))
+			return collected(shop.Webhooks().AllDeliveries(ctx, id+1, refgrow.ListDeliveriesParams{Limit: 3}))
 		})
 		ask("count deliveries of"+of, func() (any, error) {
-			return shop.CountDeliveries(ctx, id+1, refgrow.ListDeliveriesParams{})
+			return shop.Webhooks().CountDeliveries(ctx, id+1, refgrow.ListDeliveriesParams{})
 		})
 	}
 }
@@ -154,7 +154,7 @@ func (a *asker) askLists(ctx context.Context, ask func(string, func() (any, erro
 	})
 	ask("rules", func() (any, error) { return collected(shop.AllRules(ctx, refgrow.ListRulesParams{Limit: few})) })
 	ask("webhooks", func() (any, error) {
-		return collected(shop.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: few}))
+		return collected(shop.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: few}))
 	})
 	for what, filter := range map[string]refgrow.ListConversionsParams{
 		"all": {}, "signups": {Type: refgrow.Signup}, "paid": {Paid: new(true)},
@@ -169,7 +169,7 @@ func (a *asker) askLists(ctx context.Context, ask func(string, func() (any, erro
 	ask("count coupons", func() (any, error) { return shop.CountCoupons(ctx, refgrow.ListCouponsParams{}) })
 	ask("count referrals", func() (any, error) { return shop.CountReferrals(ctx, refgrow.ListReferralsParams{}) })
 	ask("count rules", func() (any, error) { return shop.CountRules(ctx, refgrow.ListRulesParams{}) })
-	ask("count webhooks", func() (any, error) { return shop.CountWebhooks(ctx) })
+	ask("count webhooks", func() (any, error) { return shop.Webhooks().Count(ctx) })
 	for _, code := range []string{"JANE", "former", "shoes", "joe", "nobody"} {
 		ask("who is "+code, func() (any, error) { return shop.AffiliateByCode(ctx, code) })
 		ask("where leads "+code, func() (any, error) { return shop.LeadsToAffiliate(ctx, code) })

@@ -328,16 +328,16 @@ func (p *program) doEverything(ctx context.Context) []deed {
 	do("spreading events", func() error {
 		for more := true; more; {
 			var err error
-			if more, err = p.Engine.SpreadEvents(ctx); err != nil {
+			if more, err = p.Engine.Outbox().Spread(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	do("sending", func() error {
-		attempts, _, err := p.Engine.ClaimDeliveries(ctx, 1, 10, time.Minute)
+		attempts, _, err := p.Engine.Outbox().Claim(ctx, 1, 10, time.Minute)
 		for _, a := range attempts {
-			if err := p.Engine.FinishAttempt(ctx, a, refgrow.AttemptResult{
+			if err := p.Engine.Outbox().Finish(ctx, a, refgrow.AttemptResult{
 				Outcome: refgrow.AttemptSucceeded, ResponseStatus: 200,
 			}); err != nil {
 				return err
@@ -347,7 +347,7 @@ func (p *program) doEverything(ctx context.Context) []deed {
 	})
 	do("the upkeep", func() error { return p.Engine.Upkeep(ctx) })
 	do("pruning events", func() error {
-		_, err := p.Engine.PruneEvents(ctx, p.Clock.Now().AddDate(0, 0, -30))
+		_, err := p.Engine.Outbox().Prune(ctx, p.Clock.Now().AddDate(0, 0, -30))
 		return err
 	})
 	do("deleting an affiliate", func() error { return shop.DeleteAffiliate(ctx, 4) })

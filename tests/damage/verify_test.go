@@ -241,10 +241,10 @@ func (p *program) listen(other *refgrow.Project) {
 	ctx := p.Context()
 	lisa := p.Affiliate("lisa")
 	hook := p.Endpoint(refgrow.CreateWebhookParams{})
-	_, err := p.Shop.RotateWebhook(ctx, hook.ID, refgrow.RotateWebhookParams{})
+	_, err := p.Shop.Webhooks().Rotate(ctx, hook.ID, refgrow.RotateWebhookParams{})
 	p.OK(err)
 	p.Endpoint(refgrow.CreateWebhookParams{Status: refgrow.WebhookInactive})
-	_, err = other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+	_, err = other.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 	p.OK(err)
 
 	sold := p.Record(refgrow.RecordConversionParams{
@@ -261,7 +261,7 @@ func (p *program) listen(other *refgrow.Project) {
 	due := p.Claim(hook)
 	p.Finish(due[0], refgrow.AttemptSucceeded)
 	p.Finish(due[1], refgrow.AttemptRetry)
-	_, err = p.Shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralConverted)
+	_, err = p.Shop.Webhooks().Test(ctx, hook.ID, refgrow.EventReferralConverted)
 	p.OK(err)
 	p.OK(p.Shop.DeleteConversion(ctx, nobodys.ID))
 	p.Endpoint(refgrow.CreateWebhookParams{

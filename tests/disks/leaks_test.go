@@ -226,7 +226,7 @@ func (l *load) steps() []func(ctx context.Context, name string) error {
 			return l.engine.Backup(ctx, filepath.Join(l.directory, name))
 		},
 		func(ctx context.Context, _ string) error { _, err := l.engine.Verify(ctx); return err },
-		func(ctx context.Context, _ string) error { _, err := l.engine.SpreadEvents(ctx); return err },
+		func(ctx context.Context, _ string) error { _, err := l.engine.Outbox().Spread(ctx); return err },
 		func(ctx context.Context, _ string) error {
 			_, _, err := l.engine.Authenticate(ctx, "rgk_"+strings.Repeat("x", 60))
 			return err

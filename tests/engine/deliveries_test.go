@@ -19,7 +19,7 @@ import (
 
 func (p *program) logOf(hook *refgrow.Webhook, params refgrow.ListDeliveriesParams) []refgrow.Delivery {
 	p.Helper()
-	page, err := p.Shop.ListDeliveries(p.Context(), hook.ID, params)
+	page, err := p.Shop.Webhooks().ListDeliveries(p.Context(), hook.ID, params)
 	p.OK(err)
 	return page.Items
 }
@@ -50,11 +50,11 @@ func TestDeletionOfALongLog(t *testing.T) {
 	store.on(func(write int) {
 		steps = write
 		p.Verify()
-		if ids, err := p.Engine.Endpoints(ctx); write > 1 && (err != nil || !slices.Equal(ids, []int64{twin.ID})) {
+		if ids, err := p.Engine.Outbox().Endpoints(ctx); write > 1 && (err != nil || !slices.Equal(ids, []int64{twin.ID})) {
 			t.Errorf("before step %d the active endpoints are %v (%v)", write, ids, err)
 		}
 	})
-	p.OK(p.Shop.DeleteWebhook(ctx, hook.ID))
+	p.OK(p.Shop.Webhooks().Delete(ctx, hook.ID))
 	store.on(nil)
 	if steps != 3 {
 		t.Errorf("the deletion took %d steps", steps)
@@ -90,7 +90,7 @@ func TestDeliveries(t *testing.T) {
 	}
 	a := p.Claim(hook)[0]
 	retry := p.Clock.Now().Add(5 * time.Second)
-	p.OK(p.Engine.FinishAttempt(ctx, a, refgrow.AttemptResult{
+	p.OK(p.Engine.Outbox().Finish(ctx, a, refgrow.AttemptResult{
 		Outcome: refgrow.AttemptRetry, RetryAt: retry, ResponseStatus: 503, Error: "busy",
 	}))
 	if d := p.logOf(hook, refgrow.ListDeliveriesParams{})[2]; d.Attempts != 1 || d.ResponseStatus != 503 ||
@@ -104,7 +104,7 @@ func TestDeliveries(t *testing.T) {
 		t.Errorf("after its success it is %+v", d)
 	}
 	n := 0
-	for d, err := range p.Shop.AllDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Limit: 1}) {
+	for d, err := range p.Shop.Webhooks().AllDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Limit: 1}) {
 		p.OK(err)
 		if d.ID != log[n].ID {
 			t.Errorf("number %d of the log is %+v", n, d)
@@ -115,14 +115,14 @@ func TestDeliveries(t *testing.T) {
 		"": 3, refgrow.DeliveryPending: 2, refgrow.DeliverySucceeded: 1, refgrow.DeliveryFailed: 0,
 	} {
 		params := refgrow.ListDeliveriesParams{Status: status}
-		count, err := p.Shop.CountDeliveries(ctx, hook.ID, params)
+		count, err := p.Shop.Webhooks().CountDeliveries(ctx, hook.ID, params)
 		if err != nil || count != want || len(p.logOf(hook, params)) != int(want) {
 			t.Errorf("%d deliveries are %q, but %d should be (%v)", count, status, want, err)
 		}
 	}
-	page, err := p.Shop.ListDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Limit: 1})
+	page, err := p.Shop.Webhooks().ListDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Limit: 1})
 	p.OK(err)
-	_, err = p.Shop.ListDeliveries(ctx, p.Endpoint(refgrow.CreateWebhookParams{}).ID,
+	_, err = p.Shop.Webhooks().ListDeliveries(ctx, p.Endpoint(refgrow.CreateWebhookParams{}).ID,
 		refgrow.ListDeliveriesParams{After: page.Next})
 	p.Refused("the cursor of another log", err, refgrow.ErrInvalid, "cursor")
 	p.Verify()
@@ -138,11 +138,11 @@ func TestReplayOfADelivery(t *testing.T) {
 	first := p.deliveries(hook)
 	p.Clock.Advance(time.Hour)
 	// Also one that the endpoint no longer wants.
-	_, err := p.Shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{
+	_, err := p.Shop.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{
 		Events: &[]refgrow.Event{refgrow.EventReferralCanceled},
 	})
 	p.OK(err)
-	made, err := p.Shop.ReplayDelivery(ctx, hook.ID, first[1].DeliveryID)
+	made, err := p.Shop.Webhooks().ReplayDelivery(ctx, hook.ID, first[1].DeliveryID)
 	p.OK(err)
 	if made.ID == first[1].DeliveryID || made.Event != first[1].Event || made.Status != refgrow.DeliveryPending ||
 		!made.NextAttemptAt.Equal(p.Clock.Now()) {
@@ -154,14 +154,14 @@ func TestReplayOfADelivery(t *testing.T) {
 		t.Errorf("replayed was %+v", again)
 	}
 	p.Spread()
-	_, err = p.Shop.ReplayDelivery(ctx, twin.ID, made.ID)
+	_, err = p.Shop.Webhooks().ReplayDelivery(ctx, twin.ID, made.ID)
 	p.Refused("a delivery of another endpoint", err, refgrow.ErrNotFound, "")
 	p.Clock.Advance(time.Hour)
-	if _, err := p.Engine.PruneEvents(ctx, p.Clock.Now()); err != nil {
+	if _, err := p.Engine.Outbox().Prune(ctx, p.Clock.Now()); err != nil {
 		t.Error(err)
 	}
 	pending := p.logOf(twin, refgrow.ListDeliveriesParams{})
-	_, err = p.Shop.ReplayDelivery(ctx, twin.ID, pending[0].ID)
+	_, err = p.Shop.Webhooks().ReplayDelivery(ctx, twin.ID, pending[0].ID)
 	p.Refused("an event that is no longer kept", err, refgrow.ErrNotFound, "")
 	p.Verify()
 }
@@ -176,7 +176,7 @@ func TestReplaySince(t *testing.T) {
 	})
 	other, err := p.Engine.CreateProject(ctx, "other", refgrow.Settings{})
 	p.OK(err)
-	_, err = other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+	_, err = other.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 	p.OK(err)
 	messages := func(taken []refgrow.Attempt) []string {
 		ids := make([]string, len(taken))
@@ -205,7 +205,7 @@ func TestReplaySince(t *testing.T) {
 		t.Fatalf("sent were %q", sent)
 	}
 	p.switchTo(hook, refgrow.WebhookActive)
-	_, err = p.Shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralConverted) // is not replayed
+	_, err = p.Shop.Webhooks().Test(ctx, hook.ID, refgrow.EventReferralConverted) // is not replayed
 	p.OK(err)
 	p.deliveries(hook)
 	for _, c := range []struct {
@@ -215,7 +215,7 @@ func TestReplaySince(t *testing.T) {
 		{time.Time{}, 5}, {start, 5}, {start.Add(1), 4}, {start.Add(time.Hour), 4}, {start.Add(time.Hour + 1), 2},
 		{start.Add(3 * time.Hour), 1}, {start.Add(3*time.Hour + time.Millisecond), 0}, {p.Clock.Now(), 0},
 	} {
-		n, err := p.Shop.ReplayWebhook(ctx, hook.ID, c.since)
+		n, err := p.Shop.Webhooks().Replay(ctx, hook.ID, c.since)
 		p.OK(err)
 		again := messages(p.deliveries(hook))
 		if n != c.want || len(again) != c.want {
@@ -227,7 +227,7 @@ func TestReplaySince(t *testing.T) {
 	}
 	// What has not been spread yet is sent once.
 	p.signup()
-	if n, err := p.Shop.ReplayWebhook(ctx, hook.ID, start); err != nil || n != 5 {
+	if n, err := p.Shop.Webhooks().Replay(ctx, hook.ID, start); err != nil || n != 5 {
 		t.Errorf("%d were replayed (%v)", n, err)
 	}
 	if n := len(p.deliveries(hook)); n != 6 {
@@ -284,7 +284,7 @@ func TestReplayOfMuch(t *testing.T) {
 	}))
 	store.twice = true
 	p.Spread()
-	if n, err := p.Shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); err != nil || n != 0 {
+	if n, err := p.Shop.Webhooks().Replay(t.Context(), hook.ID, time.Time{}); err != nil || n != 0 {
 		t.Errorf("%d deliveries were made of what is already on its way (%v)", n, err)
 	}
 	store.twice = false
@@ -293,7 +293,7 @@ func TestReplayOfMuch(t *testing.T) {
 		times[a.MessageID]++
 	}
 	store.twice = true
-	if n, err := p.Shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); err != nil || n != 2*events {
+	if n, err := p.Shop.Webhooks().Replay(t.Context(), hook.ID, time.Time{}); err != nil || n != 2*events {
 		t.Errorf("%d deliveries were made, but %d should be (%v)", n, 2*events, err)
 	}
 	store.twice = false
@@ -309,7 +309,7 @@ func TestReplayOfMuch(t *testing.T) {
 		}
 	}
 	store.twice = true
-	p.OK(p.Shop.DeleteWebhook(t.Context(), hook.ID))
+	p.OK(p.Shop.Webhooks().Delete(t.Context(), hook.ID))
 	if n := p.Count("SELECT COUNT(*) FROM refgrow_deliveries"); n != 0 {
 		t.Errorf("%d deliveries are left", n)
 	}
@@ -324,7 +324,7 @@ func TestTestsOfWebhooks(t *testing.T) {
 	hook := p.Endpoint(refgrow.CreateWebhookParams{Events: []refgrow.Event{refgrow.EventReferralCanceled}})
 	twin := p.Endpoint(refgrow.CreateWebhookParams{})
 	for _, event := range refgrow.Events() {
-		made, err := p.Shop.TestWebhook(ctx, hook.ID, event)
+		made, err := p.Shop.Webhooks().Test(ctx, hook.ID, event)
 		p.OK(err)
 		if made.Event != event || made.Status != refgrow.DeliveryPending || made.NextAttemptAt == nil {
 			t.Errorf("the test of %s is %+v", event, made)
@@ -351,7 +351,7 @@ func TestTestsOfWebhooks(t *testing.T) {
 		}
 		p.Finish(a, refgrow.AttemptSucceeded)
 	}
-	again, err := p.Shop.ReplayDelivery(ctx, hook.ID, tests[0].DeliveryID)
+	again, err := p.Shop.Webhooks().ReplayDelivery(ctx, hook.ID, tests[0].DeliveryID)
 	p.OK(err)
 	if sent := p.deliveries(hook); len(sent) != 1 || sent[0].DeliveryID != again.ID ||
 		sent[0].MessageID != tests[0].MessageID {
@@ -378,18 +378,18 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 	lease := func() []refgrow.Attempt {
 		t.Helper()
 		p.Spread()
-		attempts, _, err := p.Engine.ClaimDeliveries(t.Context(), hook.ID, 10, time.Minute)
+		attempts, _, err := p.Engine.Outbox().Claim(t.Context(), hook.ID, 10, time.Minute)
 		p.OK(err)
 		return attempts
 	}
 	sale := p.Record(refgrow.RecordConversionParams{Type: refgrow.Purchase, BaseValue: money.MustParse("49.00 USD")})
-	p.OK(p.Engine.FinishAttempt(t.Context(), lease()[0], refgrow.AttemptResult{Outcome: refgrow.AttemptGone}))
+	p.OK(p.Engine.Outbox().Finish(t.Context(), lease()[0], refgrow.AttemptResult{Outcome: refgrow.AttemptGone}))
 	since := p.Clock.Now()
 	p.Clock.Advance(time.Second)
 	p.switchTo(hook, refgrow.WebhookActive)
 	p.Update(sale, refgrow.UpdateConversionParams{Reference: refgrow.Set("later")})
 	p.Spread()
-	if n, err := p.Shop.ReplayWebhook(t.Context(), hook.ID, since); err != nil || n != 2 {
+	if n, err := p.Shop.Webhooks().Replay(t.Context(), hook.ID, since); err != nil || n != 2 {
 		t.Errorf("%d events are sent again (%v)", n, err)
 	}
 	p.Verify()
@@ -403,7 +403,7 @@ func TestReplayKeepsTheOrder(t *testing.T) {
 			t.Errorf("%d of one conversion are sent at once", len(attempts))
 		}
 		got = append(got, attempts[0].Event)
-		p.OK(p.Engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
+		p.OK(p.Engine.Outbox().Finish(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
 		p.Verify()
 	}
 	want := []refgrow.Event{
@@ -440,12 +440,12 @@ func TestRetryWaitsBehindAReplay(t *testing.T) {
 	p.OK(p.Shop.DeleteConversion(ctx, sale.ID))
 	p.Spread()
 	canceled := p.Claim(hook)[0]
-	again, err := p.Shop.ReplayDelivery(ctx, hook.ID, converted.DeliveryID)
+	again, err := p.Shop.Webhooks().ReplayDelivery(ctx, hook.ID, converted.DeliveryID)
 	p.OK(err)
 	if again.NextAttemptAt != nil || len(p.Claim(hook)) != 0 {
 		t.Errorf("the replay %+v does not wait for what is under way", again)
 	}
-	p.OK(p.Engine.FinishAttempt(ctx, canceled, refgrow.AttemptResult{
+	p.OK(p.Engine.Outbox().Finish(ctx, canceled, refgrow.AttemptResult{
 		Outcome: refgrow.AttemptRetry, RetryAt: p.Clock.Now(),
 	}))
 	replayed := only("after the failure", again.ID)
@@ -494,14 +494,15 @@ func TestPruningBehindWhatIsPending(t *testing.T) {
 	steps := 0
 	for more := true; more; steps++ {
 		var err error
-		more, err = p.Engine.PruneEvents(ctx, p.Clock.Now())
+		more, err = p.Engine.Outbox().Prune(ctx, p.Clock.Now())
 		p.OK(err)
 		p.Verify()
 	}
 	if log := p.logOf(working, refgrow.ListDeliveriesParams{}); len(log) != 1 || log[0].ID != kept[0].DeliveryID {
 		t.Errorf("after %d steps the log is %+v, but should be delivery %d", steps, log, kept[0].DeliveryID)
 	}
-	n, err := p.Shop.CountDeliveries(ctx, stuck.ID, refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
+	n, err := p.Shop.Webhooks().CountDeliveries(ctx, stuck.ID,
+		refgrow.ListDeliveriesParams{Status: refgrow.DeliveryPending})
 	if err != nil || n != waiting+2 {
 		t.Errorf("%d deliveries are pending, but %d should be (%v)", n, waiting+2, err)
 	}
@@ -523,7 +524,8 @@ func TestAnEndpointBeginsWithWhatComesNext(t *testing.T) {
 	p.switchTo(first, refgrow.WebhookActive)
 	p.Spread()
 	for hook, want := range map[*refgrow.Webhook]int64{first: 0, second: 3} {
-		if n, err := p.Shop.CountDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{}); err != nil || n != want {
+		n, err := p.Shop.Webhooks().CountDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{})
+		if err != nil || n != want {
 			t.Errorf("endpoint %d gets %d, but should get %d (%v)", hook.ID, n, want, err)
 		}
 	}
@@ -538,19 +540,19 @@ func TestTriesOfDeadWorkersDoNotCount(t *testing.T) {
 	p.signup()
 	p.Spread()
 	for i := range 12 {
-		attempts, _, err := p.Engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute)
+		attempts, _, err := p.Engine.Outbox().Claim(t.Context(), hook.ID, 1, time.Minute)
 		p.OK(err)
 		if len(attempts) != 1 || attempts[0].Failures != 0 || attempts[0].Number != int64(i+1) {
 			t.Fatalf("try %d is %+v", i+1, attempts)
 		}
 		p.Clock.Advance(time.Minute)
 	}
-	attempts, _, err := p.Engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute)
+	attempts, _, err := p.Engine.Outbox().Claim(t.Context(), hook.ID, 1, time.Minute)
 	p.OK(err)
-	p.OK(p.Engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{
+	p.OK(p.Engine.Outbox().Finish(t.Context(), attempts[0], refgrow.AttemptResult{
 		Outcome: refgrow.AttemptRetry, RetryAt: p.Clock.Now(),
 	}))
-	if attempts, _, err = p.Engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute); err != nil ||
+	if attempts, _, err = p.Engine.Outbox().Claim(t.Context(), hook.ID, 1, time.Minute); err != nil ||
 		attempts[0].Failures != 1 {
 		t.Errorf("after a failure the try is %+v (%v)", attempts, err)
 	}
@@ -569,7 +571,7 @@ func TestReplayBeforeALapsedLease(t *testing.T) {
 	p.Spread()
 	p.Claim(hook) // by a worker that dies
 	p.Clock.Advance(2 * time.Minute)
-	_, err := p.Shop.ReplayDelivery(t.Context(), hook.ID, converted.DeliveryID)
+	_, err := p.Shop.Webhooks().ReplayDelivery(t.Context(), hook.ID, converted.DeliveryID)
 	p.OK(err)
 	p.Verify()
 	if got := p.eventsOf(p.deliveries(hook)); got != "referral_converted, referral_canceled" {
@@ -587,12 +589,12 @@ func TestLiveGoesBeforeReplayed(t *testing.T) {
 	next := func() string {
 		t.Helper()
 		p.Spread()
-		attempts, _, err := p.Engine.ClaimDeliveries(t.Context(), hook.ID, 1, time.Minute)
+		attempts, _, err := p.Engine.Outbox().Claim(t.Context(), hook.ID, 1, time.Minute)
 		p.OK(err)
 		if len(attempts) == 0 {
 			return ""
 		}
-		p.OK(p.Engine.FinishAttempt(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
+		p.OK(p.Engine.Outbox().Finish(t.Context(), attempts[0], refgrow.AttemptResult{Outcome: refgrow.AttemptSucceeded}))
 		return attempts[0].MessageID
 	}
 	sale := func() *refgrow.Conversion {
@@ -610,7 +612,7 @@ func TestLiveGoesBeforeReplayed(t *testing.T) {
 	}
 	replay := func(made int) {
 		t.Helper()
-		if n, err := p.Shop.ReplayWebhook(t.Context(), hook.ID, time.Time{}); err != nil || n != made {
+		if n, err := p.Shop.Webhooks().Replay(t.Context(), hook.ID, time.Time{}); err != nil || n != made {
 			t.Errorf("%d events are sent again (%v)", n, err)
 		}
 	}

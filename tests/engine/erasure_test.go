@@ -158,7 +158,7 @@ func (p *program) sent() string {
 	p.Helper()
 	p.Spread()
 	var bodies strings.Builder
-	hooks, err := p.Shop.ListWebhooks(p.Context(), refgrow.ListWebhooksParams{})
+	hooks, err := p.Shop.Webhooks().List(p.Context(), refgrow.ListWebhooksParams{})
 	p.OK(err)
 	for i := range hooks.Items {
 		for attempts := p.Claim(&hooks.Items[i]); len(attempts) > 0; attempts = p.Claim(&hooks.Items[i]) {
@@ -306,7 +306,7 @@ func TestEventsOfSomebodyWhoIsGone(t *testing.T) {
 	if len(tried) != 1 {
 		t.Fatalf("%d deliveries are due", len(tried))
 	}
-	p.OK(p.Engine.FinishAttempt(t.Context(), tried[0], refgrow.AttemptResult{
+	p.OK(p.Engine.Outbox().Finish(t.Context(), tried[0], refgrow.AttemptResult{
 		Outcome: refgrow.AttemptRetry, ResponseStatus: 500, RetryAt: p.Clock.Now(),
 		Error: "the endpoint answered: no jane@example.com here",
 	}))
@@ -314,16 +314,16 @@ func TestEventsOfSomebodyWhoIsGone(t *testing.T) {
 	p.keeps("jane@example.com", "deliveries.error")
 	p.OK(p.Shop.DeleteAffiliate(t.Context(), jane.ID))
 	p.keepsNothing("jane", "jane")
-	log, err := p.Shop.ListDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{})
+	log, err := p.Shop.Webhooks().ListDeliveries(t.Context(), hook.ID, refgrow.ListDeliveriesParams{})
 	p.OK(err)
 	for _, d := range log.Items {
 		if d.Status != refgrow.DeliveryCanceled || d.Error != "" {
 			t.Errorf("delivery %d is %s: %s", d.ID, d.Status, d.Error)
 		}
-		_, err := p.Shop.ReplayDelivery(t.Context(), hook.ID, d.ID)
+		_, err := p.Shop.Webhooks().ReplayDelivery(t.Context(), hook.ID, d.ID)
 		p.Refused("a replay", err, refgrow.ErrConflict, "")
 	}
-	if n, err := p.Shop.ReplayWebhook(t.Context(), hook.ID, p.Clock.Now().Add(-time.Hour)); err != nil || n != 0 {
+	if n, err := p.Shop.Webhooks().Replay(t.Context(), hook.ID, p.Clock.Now().Add(-time.Hour)); err != nil || n != 0 {
 		t.Errorf("%d events are replayed (%v)", n, err)
 	}
 	p.Clock.Advance(time.Hour)

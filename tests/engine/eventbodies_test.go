@@ -202,8 +202,8 @@ func TestDeclinedPayoutPreferences(t *testing.T) {
 		t.Errorf("%d and %d bodies of the events %v", len(all), len(less), seen)
 	}
 	// It is no word of the event, but of the endpoint, now.
-	must(p.Shop.UpdateWebhook(ctx, gets.ID, refgrow.UpdateWebhookParams{PayoutPreferences: new(false)}))
-	must(p.Shop.ReplayWebhook(ctx, gets.ID, p.Clock.Now().Add(-time.Hour)))
+	must(p.Shop.Webhooks().Update(ctx, gets.ID, refgrow.UpdateWebhookParams{PayoutPreferences: new(false)}))
+	must(p.Shop.Webhooks().Replay(ctx, gets.ID, p.Clock.Now().Add(-time.Hour)))
 	for id, body := range sent(gets) {
 		if body != less[id] {
 			t.Errorf("after declining it is sent %s", body)

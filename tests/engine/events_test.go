@@ -496,7 +496,7 @@ func TestEventsCommitWithTheChange(t *testing.T) {
 // woken reports whether a worker would be woken now.
 func (p *program) woken() bool {
 	select {
-	case <-p.Engine.Woken():
+	case <-p.Engine.Outbox().Woken():
 		return true
 	default:
 		return false
@@ -535,7 +535,7 @@ func TestWhoWakesTheWorker(t *testing.T) {
 			return err
 		},
 		"a test": func() error {
-			_, err := p.Shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralUpdated)
+			_, err := p.Shop.Webhooks().Test(ctx, hook.ID, refgrow.EventReferralUpdated)
 			return err
 		},
 	} {
@@ -566,7 +566,7 @@ func TestWhoWakesTheWorker(t *testing.T) {
 // hooks are the endpoints of the shop.
 func (p *program) hooks() (all []*refgrow.Webhook) {
 	p.Helper()
-	for hook, err := range p.Shop.AllWebhooks(p.Context(), refgrow.ListWebhooksParams{}) {
+	for hook, err := range p.Shop.Webhooks().All(p.Context(), refgrow.ListWebhooksParams{}) {
 		p.OK(err)
 		all = append(all, &hook)
 	}
@@ -602,7 +602,7 @@ func TestEventsNeedAnEndpoint(t *testing.T) {
 		}
 	}
 	writes("without an endpoint", 0)
-	foreign, err := other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+	foreign, err := other.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 	p.OK(err)
 	writes("with an endpoint of another project", 0)
 	hook := p.Endpoint(refgrow.CreateWebhookParams{Status: refgrow.WebhookInactive})
@@ -610,7 +610,7 @@ func TestEventsNeedAnEndpoint(t *testing.T) {
 	if got := p.eventsOf(p.deliveries(hook)); got != "" {
 		t.Errorf("the inactive endpoint got %s", got)
 	}
-	_, err = p.Shop.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)})
+	_, err = p.Shop.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookActive)})
 	p.OK(err)
 	writes("with an active endpoint", 1)
 	if got := p.eventsOf(p.deliveries(hook)); got != "referral_signed_up, referral_converted, referral_updated" {
@@ -628,8 +628,8 @@ func TestEventsNeedAnEndpoint(t *testing.T) {
 		t.Errorf("the other project's endpoint got %d deliveries", n)
 	}
 	p.Verify()
-	p.OK(p.Shop.DeleteWebhook(ctx, hook.ID))
-	p.OK(p.Shop.DeleteWebhook(ctx, second.ID))
+	p.OK(p.Shop.Webhooks().Delete(ctx, hook.ID))
+	p.OK(p.Shop.Webhooks().Delete(ctx, second.ID))
 	writes("after the endpoints were deleted", 0)
 	p.Verify()
 }

@@ -246,7 +246,7 @@ func TestEventsOfPayoutsNeedWhoAsks(t *testing.T) {
 	ctx := t.Context()
 	other, err := p.Engine.CreateProject(ctx, "other", refgrow.Settings{})
 	p.OK(err)
-	_, err = other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com", Events: ofProgram})
+	_, err = other.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com", Events: ofProgram})
 	p.OK(err)
 	made := 0
 	writes := func(what string, affiliates, payouts int) {
@@ -268,7 +268,7 @@ func TestEventsOfPayoutsNeedWhoAsks(t *testing.T) {
 	hook := p.Endpoint(refgrow.CreateWebhookParams{})
 	writes("with one that does not ask", 0, 0)
 	asks := func(p *refgrow.Project, events ...refgrow.Event) error {
-		_, err := p.UpdateWebhook(ctx, hook.ID, refgrow.UpdateWebhookParams{Events: &events})
+		_, err := p.Webhooks().Update(ctx, hook.ID, refgrow.UpdateWebhookParams{Events: &events})
 		return err
 	}
 	p.OK(asks(p.Shop, refgrow.EventAffiliateUpdated))
@@ -281,7 +281,7 @@ func TestEventsOfPayoutsNeedWhoAsks(t *testing.T) {
 	if got := p.told(hook); got != "" {
 		t.Errorf("switched on, it gets %s", got)
 	}
-	n, err := p.Shop.ReplayWebhook(ctx, hook.ID, p.Clock.Now().Add(-time.Hour))
+	n, err := p.Shop.Webhooks().Replay(ctx, hook.ID, p.Clock.Now().Add(-time.Hour))
 	p.OK(err)
 	if got := p.told(hook); n != 2 || got != "payout_updated 4 pending, payout_updated 5 pending" {
 		t.Errorf("%d were replayed: %s", n, got)

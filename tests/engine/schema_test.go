@@ -237,7 +237,7 @@ func TestMigrationsOfDatabasesWithRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hook, err := shop.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+			hook, err := shop.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,10 +250,10 @@ func TestMigrationsOfDatabasesWithRows(t *testing.T) {
 			if err != nil || !nothing.Unchanged || nothing.Status != refgrow.ConversionPaid {
 				t.Errorf("told that nothing is refunded: %+v (%v)", nothing, err)
 			}
-			if _, err := engine.SpreadEvents(ctx); err != nil {
+			if _, err := engine.Outbox().Spread(ctx); err != nil {
 				t.Fatal(err)
 			}
-			attempts, _, err := engine.ClaimDeliveries(ctx, hook.ID, 10, time.Minute)
+			attempts, _, err := engine.Outbox().Claim(ctx, hook.ID, 10, time.Minute)
 			if err != nil || len(attempts) != 1 || attempts[0].Event != refgrow.EventReferralCanceled {
 				t.Errorf("sent are %+v (%v)", attempts, err)
 			}

@@ -24,7 +24,7 @@ func TestWebhookSecrets(t *testing.T) {
 	ctx := t.Context()
 	rotate := func(hook *refgrow.Webhook) string {
 		t.Helper()
-		rotated, err := p.Shop.RotateWebhook(ctx, hook.ID, refgrow.RotateWebhookParams{})
+		rotated, err := p.Shop.Webhooks().Rotate(ctx, hook.ID, refgrow.RotateWebhookParams{})
 		p.OK(err)
 		if !rotated.Signed || p.hookOf(hook.ID).Secret != "" {
 			t.Errorf("rotated is %+v", rotated)
@@ -59,7 +59,7 @@ func TestWebhookSecrets(t *testing.T) {
 	fourth := rotate(hook)
 	signs(hook, fourth, third)
 	for _, hours := range []int{0, 72} {
-		rotated, err := p.Shop.RotateWebhook(ctx, hook.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
+		rotated, err := p.Shop.Webhooks().Rotate(ctx, hook.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
 		p.OK(err)
 		if hours == 0 {
 			signs(hook, rotated.Secret)
@@ -73,7 +73,7 @@ func TestWebhookSecrets(t *testing.T) {
 		}
 	}
 	for _, hours := range []int{-1, 73} {
-		_, err := p.Shop.RotateWebhook(ctx, hook.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
+		_, err := p.Shop.Webhooks().Rotate(ctx, hook.ID, refgrow.RotateWebhookParams{OverlapHours: &hours})
 		p.Refused("an overlap", err, refgrow.ErrInvalid, "overlap_hours")
 	}
 
@@ -102,14 +102,14 @@ func TestFormerSecretsAreForgotten(t *testing.T) {
 	ctx := t.Context()
 	rotate := func(params refgrow.CreateWebhookParams) *refgrow.Webhook {
 		t.Helper()
-		hook, err := p.Shop.RotateWebhook(ctx, p.Endpoint(params).ID, refgrow.RotateWebhookParams{})
+		hook, err := p.Shop.Webhooks().Rotate(ctx, p.Endpoint(params).ID, refgrow.RotateWebhookParams{})
 		p.OK(err)
 		return hook
 	}
 	// kept prunes, and checks which endpoints have a former secret then.
 	kept := func(what string, want ...*refgrow.Webhook) {
 		t.Helper()
-		_, err := p.Engine.PruneEvents(ctx, p.Clock.Now().Add(-30*24*time.Hour))
+		_, err := p.Engine.Outbox().Prune(ctx, p.Clock.Now().Add(-30*24*time.Hour))
 		p.OK(err)
 		if n := p.Count("SELECT COUNT(*) FROM refgrow_webhooks WHERE former_secret IS NOT NULL"); n != len(want) {
 			t.Errorf("%s %d former secrets are kept, but %d should be", what, n, len(want))
@@ -171,9 +171,9 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 	}
 	secrets := func(p *program, hook int64) ([]string, error) {
 		p.Helper()
-		_, err := p.Shop.TestWebhook(ctx, hook, refgrow.EventReferralUpdated)
+		_, err := p.Shop.Webhooks().Test(ctx, hook, refgrow.EventReferralUpdated)
 		p.OK(err)
-		attempts, _, err := p.Engine.ClaimDeliveries(ctx, hook, 1, time.Minute)
+		attempts, _, err := p.Engine.Outbox().Claim(ctx, hook, 1, time.Minute)
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +195,7 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 		if err != nil || !slices.Equal(got, []string{"that nobody finds in a file"}) {
 			t.Errorf("a sealed secret is %q (%v)", got, err)
 		}
-		hook, err := p.Shop.RotateWebhook(ctx, plain, refgrow.RotateWebhookParams{})
+		hook, err := p.Shop.Webhooks().Rotate(ctx, plain, refgrow.RotateWebhookParams{})
 		p.OK(err)
 		rotated = hook.Secret
 		got, err = secrets(p, plain)
@@ -209,12 +209,12 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 		// What was sealed for one project opens for no other.
 		other, err := p.Engine.CreateProject(ctx, "other", refgrow.Settings{})
 		p.OK(err)
-		_, err = other.CreateWebhook(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
+		_, err = other.Webhooks().Create(ctx, refgrow.CreateWebhookParams{URL: "https://example.com"})
 		p.OK(err)
 		p.Exec("UPDATE refgrow_webhooks SET secret = (SELECT secret FROM refgrow_webhooks WHERE id = 2) WHERE id = 3")
-		_, err = other.TestWebhook(ctx, foreign, refgrow.EventReferralUpdated)
+		_, err = other.Webhooks().Test(ctx, foreign, refgrow.EventReferralUpdated)
 		p.OK(err)
-		if _, _, err := p.Engine.ClaimDeliveries(ctx, foreign, 1, time.Minute); !errors.Is(err, refgrow.ErrSecretKey) {
+		if _, _, err := p.Engine.Outbox().Claim(ctx, foreign, 1, time.Minute); !errors.Is(err, refgrow.ErrSecretKey) {
 			t.Errorf("another project's secret returned %v", err)
 		}
 	})
@@ -234,7 +234,7 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 				t.Errorf("with the key %x the secrets are %q (%v)", k, got, err)
 			}
 			// An endpoint can be rescued from a lost key, but only by another key.
-			hook, err := p.Shop.RotateWebhook(ctx, sealed, refgrow.RotateWebhookParams{})
+			hook, err := p.Shop.Webhooks().Rotate(ctx, sealed, refgrow.RotateWebhookParams{})
 			if k == nil {
 				p.Refused("rotating without a key", err, refgrow.ErrConflict, "secret")
 				return
@@ -254,7 +254,7 @@ func TestWebhookSecretsAreSealed(t *testing.T) {
 func TestSecretsAreASCII(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
-	_, err := p.Shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{
+	_, err := p.Shop.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{
 		URL: "https://example.com/", Secret: refgrow.Set("a secret of thirty letters, ü"),
 	})
 	p.Refused("a secret beyond ASCII", err, refgrow.ErrInvalid, "secret")

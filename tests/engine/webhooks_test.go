@@ -15,7 +15,7 @@ const ownSecret = "a secret of thirty-two characters"
 // hookOf reads an endpoint.
 func (p *program) hookOf(id int64) *refgrow.Webhook {
 	p.Helper()
-	hook, err := p.Shop.GetWebhook(p.Context(), id)
+	hook, err := p.Shop.Webhooks().Get(p.Context(), id)
 	p.OK(err)
 	return hook
 }
@@ -28,7 +28,7 @@ func (p *program) signup() *refgrow.Conversion {
 
 func (p *program) switchTo(hook *refgrow.Webhook, status refgrow.WebhookStatus) {
 	p.Helper()
-	changed, err := p.Shop.UpdateWebhook(p.Context(), hook.ID, refgrow.UpdateWebhookParams{Status: &status})
+	changed, err := p.Shop.Webhooks().Update(p.Context(), hook.ID, refgrow.UpdateWebhookParams{Status: &status})
 	p.OK(err)
 	if changed.Status != status {
 		p.Errorf("the status is %s, but should be %s", changed.Status, status)
@@ -56,7 +56,7 @@ func TestWebhooks(t *testing.T) {
 	same("what is found", p.hookOf(made.ID), shown)
 
 	p.Clock.Advance(time.Minute)
-	changed, err := p.Shop.UpdateWebhook(ctx, made.ID, refgrow.UpdateWebhookParams{
+	changed, err := p.Shop.Webhooks().Update(ctx, made.ID, refgrow.UpdateWebhookParams{
 		URL:    new("http://127.0.0.1:8080/"),
 		Events: &[]refgrow.Event{refgrow.EventReferralUpdated, refgrow.EventReferralCanceled},
 	})
@@ -70,34 +70,34 @@ func TestWebhooks(t *testing.T) {
 	p.Endpoint(refgrow.CreateWebhookParams{
 		Secret: refgrow.Set(ownSecret), Events: []refgrow.Event{refgrow.EventReferralSignedUp},
 	})
-	page, err := p.Shop.ListWebhooks(ctx, refgrow.ListWebhooksParams{Limit: 2})
+	page, err := p.Shop.Webhooks().List(ctx, refgrow.ListWebhooksParams{Limit: 2})
 	p.OK(err)
 	if len(page.Items) != 2 || page.Items[0].ID != 3 || page.Items[1].ID != 2 || page.Next == "" || page.Items[1].Signed ||
 		!page.Items[0].Signed {
 		t.Errorf("the first page is %+v", page)
 	}
-	page, err = p.Shop.ListWebhooks(ctx, refgrow.ListWebhooksParams{Limit: 2, After: page.Next})
+	page, err = p.Shop.Webhooks().List(ctx, refgrow.ListWebhooksParams{Limit: 2, After: page.Next})
 	p.OK(err)
 	if len(page.Items) != 1 || page.Next != "" {
 		t.Fatalf("the second page is %+v", page)
 	}
 	same("what is listed", &page.Items[0], shown)
 	n := int64(0)
-	for hook, err := range p.Shop.AllWebhooks(ctx, refgrow.ListWebhooksParams{Limit: 1}) {
+	for hook, err := range p.Shop.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: 1}) {
 		p.OK(err)
 		if n++; hook.ID != 4-n || hook.Secret != "" {
 			t.Errorf("number %d of the list is %+v", n, hook)
 		}
 	}
-	if count, err := p.Shop.CountWebhooks(ctx); err != nil || count != 3 || n != 3 {
+	if count, err := p.Shop.Webhooks().Count(ctx); err != nil || count != 3 || n != 3 {
 		t.Errorf("%d of %d endpoints were listed (%v)", n, count, err)
 	}
 
-	p.OK(p.Shop.DeleteWebhook(ctx, made.ID))
-	_, err = p.Shop.GetWebhook(ctx, made.ID)
+	p.OK(p.Shop.Webhooks().Delete(ctx, made.ID))
+	_, err = p.Shop.Webhooks().Get(ctx, made.ID)
 	p.Refused("a deleted one", err, refgrow.ErrNotFound, "")
-	p.Refused("a second deletion", p.Shop.DeleteWebhook(ctx, made.ID), refgrow.ErrNotFound, "")
-	if count, err := p.Shop.CountWebhooks(ctx); err != nil || count != 2 {
+	p.Refused("a second deletion", p.Shop.Webhooks().Delete(ctx, made.ID), refgrow.ErrNotFound, "")
+	if count, err := p.Shop.Webhooks().Count(ctx); err != nil || count != 2 {
 		t.Errorf("%d endpoints are left (%v)", count, err)
 	}
 	p.Verify()
@@ -154,14 +154,14 @@ func TestWebhooksRefuse(t *testing.T) {
 		"a secret with a bell": {create{URL: good, Secret: refgrow.Set(ownSecret + "\a")}, "secret"},
 		"a non-base64 secret":  {create{URL: good, Secret: refgrow.Set("whsec_" + ownSecret)}, "secret"},
 	} {
-		_, err := p.Shop.CreateWebhook(ctx, c.params)
+		_, err := p.Shop.Webhooks().Create(ctx, c.params)
 		p.Refused(what, err, refgrow.ErrInvalid, c.field)
 	}
 	for field, u := range map[string]refgrow.UpdateWebhookParams{
 		"url": {URL: new("nowhere")}, "events": {URL: new(good), Events: new([]refgrow.Event)},
 		"status": {URL: new(good), Status: new(refgrow.WebhookStatus(""))},
 	} {
-		_, err := p.Shop.UpdateWebhook(ctx, hook.ID, u)
+		_, err := p.Shop.Webhooks().Update(ctx, hook.ID, u)
 		p.Refused("an update", err, refgrow.ErrInvalid, field)
 	}
 	for _, who := range []struct {
@@ -169,30 +169,31 @@ func TestWebhooksRefuse(t *testing.T) {
 		id   int64
 	}{{p.Shop, 99}, {other, hook.ID}} {
 		delivery := p.logOf(hook, refgrow.ListDeliveriesParams{})[0].ID
-		_, got := who.shop.GetWebhook(ctx, who.id)
-		_, updated := who.shop.UpdateWebhook(ctx, who.id, refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookInactive)})
-		_, rotated := who.shop.RotateWebhook(ctx, who.id, refgrow.RotateWebhookParams{})
-		_, tested := who.shop.TestWebhook(ctx, who.id, refgrow.EventReferralUpdated)
-		_, again := who.shop.ReplayDelivery(ctx, who.id, delivery)
-		_, since := who.shop.ReplayWebhook(ctx, who.id, time.Time{})
-		_, listed := who.shop.ListDeliveries(ctx, who.id, refgrow.ListDeliveriesParams{})
+		_, got := who.shop.Webhooks().Get(ctx, who.id)
+		_, updated := who.shop.Webhooks().Update(ctx, who.id,
+			refgrow.UpdateWebhookParams{Status: new(refgrow.WebhookInactive)})
+		_, rotated := who.shop.Webhooks().Rotate(ctx, who.id, refgrow.RotateWebhookParams{})
+		_, tested := who.shop.Webhooks().Test(ctx, who.id, refgrow.EventReferralUpdated)
+		_, again := who.shop.Webhooks().ReplayDelivery(ctx, who.id, delivery)
+		_, since := who.shop.Webhooks().Replay(ctx, who.id, time.Time{})
+		_, listed := who.shop.Webhooks().ListDeliveries(ctx, who.id, refgrow.ListDeliveriesParams{})
 		for what, err := range map[string]error{
-			"get": got, "update": updated, "rotate": rotated, "delete": who.shop.DeleteWebhook(ctx, who.id),
+			"get": got, "update": updated, "rotate": rotated, "delete": who.shop.Webhooks().Delete(ctx, who.id),
 			"test": tested, "replay": again, "replay since": since, "deliveries": listed,
 		} {
 			p.Refused(what, err, refgrow.ErrNotFound, "")
 		}
 	}
-	if n, err := other.CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{}); err != nil || n != 0 {
+	if n, err := other.Webhooks().CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{}); err != nil || n != 0 {
 		t.Errorf("another project counts %d deliveries (%v)", n, err)
 	}
-	_, err = p.Shop.ListDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: "lost"})
+	_, err = p.Shop.Webhooks().ListDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: "lost"})
 	p.Refused("an unknown status", err, refgrow.ErrInvalid, "status")
-	_, err = p.Shop.CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: "lost"})
+	_, err = p.Shop.Webhooks().CountDeliveries(ctx, hook.ID, refgrow.ListDeliveriesParams{Status: "lost"})
 	p.Refused("an unknown status", err, refgrow.ErrInvalid, "status")
-	_, err = p.Shop.TestWebhook(ctx, hook.ID, "referral_paid")
+	_, err = p.Shop.Webhooks().Test(ctx, hook.ID, "referral_paid")
 	p.Refused("an unknown event", err, refgrow.ErrInvalid, "event")
-	_, err = p.Shop.ReplayWebhook(ctx, hook.ID, p.Clock.Now().Add(time.Millisecond))
+	_, err = p.Shop.Webhooks().Replay(ctx, hook.ID, p.Clock.Now().Add(time.Millisecond))
 	p.Refused("a replay of the future", err, refgrow.ErrInvalid, "since")
 	if after := dump(); after != before {
 		t.Errorf("the database was\n%s\nand is\n%s", before, after)
@@ -228,21 +229,21 @@ func TestWebhookStatus(t *testing.T) {
 	p.Spread()
 	for what, do := range map[string]func() error{
 		"a test": func() error {
-			_, err := p.Shop.TestWebhook(ctx, hook.ID, refgrow.EventReferralUpdated)
+			_, err := p.Shop.Webhooks().Test(ctx, hook.ID, refgrow.EventReferralUpdated)
 			return err
 		},
 		"a replay": func() error {
-			_, err := p.Shop.ReplayDelivery(ctx, hook.ID, log[0].ID)
+			_, err := p.Shop.Webhooks().ReplayDelivery(ctx, hook.ID, log[0].ID)
 			return err
 		},
 		"a replay since": func() error {
-			_, err := p.Shop.ReplayWebhook(ctx, hook.ID, p.Clock.Now())
+			_, err := p.Shop.Webhooks().Replay(ctx, hook.ID, p.Clock.Now())
 			return err
 		},
 	} {
 		p.Refused(what, do(), refgrow.ErrConflict, "")
 	}
-	if ids, err := p.Engine.Endpoints(ctx); err != nil || !slices.Equal(ids, []int64{twin.ID}) {
+	if ids, err := p.Engine.Outbox().Endpoints(ctx); err != nil || !slices.Equal(ids, []int64{twin.ID}) {
 		t.Errorf("the active endpoints are %v (%v)", ids, err)
 	}
 	p.switchTo(hook, refgrow.WebhookActive)
@@ -284,7 +285,7 @@ func TestWebhookEvents(t *testing.T) {
 	if got := p.eventsOf(p.deliveries(hook)); got != "" {
 		t.Errorf("it got %s", got)
 	}
-	_, err := p.Shop.UpdateWebhook(t.Context(), hook.ID, refgrow.UpdateWebhookParams{
+	_, err := p.Shop.Webhooks().Update(t.Context(), hook.ID, refgrow.UpdateWebhookParams{
 		Events: &[]refgrow.Event{refgrow.EventReferralConverted},
 	})
 	p.OK(err)
@@ -302,11 +303,11 @@ func TestUnreachableURLs(t *testing.T) {
 		"https://example.com:0/", "https://example.com:65536/", "https://-/", "https://a..b/", "https://exa_mple.com/",
 		"https://[::1/",
 	} {
-		_, err := p.Shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: url})
+		_, err := p.Shop.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{URL: url})
 		p.Refused(url, err, refgrow.ErrInvalid, "url")
 	}
 	for i := range refgrow.MaxWebhooks + 1 {
-		_, err := p.Shop.CreateWebhook(t.Context(), refgrow.CreateWebhookParams{URL: "https://[2606:4700::1111]:8443/"})
+		_, err := p.Shop.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{URL: "https://[2606:4700::1111]:8443/"})
 		if i == refgrow.MaxWebhooks {
 			p.Refused("one endpoint too many", err, refgrow.ErrConflict, "url")
 			break
