@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/batch"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -79,7 +80,7 @@ func TestAbandoned(t *testing.T) {
 	ends := d.kinds("b")["ends"]
 	ends.Foreign = false
 	errs := d.together(t, d.inserting("a"), ends, d.inserting("c"))
-	if errs[0] != errGoexit || errs[1] != errAbandoned || errs[2] != nil {
+	if errs[0] != errGoexit || errs[1] != batch.ErrAbandoned || errs[2] != nil {
 		t.Error(errs)
 	}
 	if err := d.atomic(d.inserting("d")); err != nil || names(t, d) != "c d" {
@@ -243,16 +244,16 @@ func TestFull(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
 	limit := func(pages int) {
-		err := d.writer.acquire(context.Background(), d.writer.session.begin)
+		err := d.writer.Acquire(context.Background(), d.writer.session.Begin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.writer.session.rollback()
+		d.writer.session.Rollback()
 		if err := d.writer.session.stmts.Control(context.Background(),
 			fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 			t.Error(err)
 		}
-		d.writer.release()
+		d.writer.Release()
 	}
 	limit(query[int](t, d, "SELECT page_count FROM pragma_page_count") + 4)
 	big := strings.Repeat("x", 50_000)

@@ -22,11 +22,11 @@ func BenchmarkInsert(b *testing.B) {
 		d := setup(b, Options{})
 		ctx := context.Background()
 		var stmts *base.Statements
-		if err := d.writer.acquire(ctx, d.writer.session.begin); err != nil {
+		if err := d.writer.Acquire(ctx, d.writer.session.Begin); err != nil {
 			b.Fatal(err)
 		}
-		defer d.writer.release()
-		d.writer.session.rollback()
+		defer d.writer.Release()
+		d.writer.session.Rollback()
 		stmts = d.writer.session.stmts
 		d.writer.session.permit.Store(true)
 		defer d.writer.session.permit.Store(false)

@@ -215,7 +215,7 @@ func retry(ctx context.Context, until time.Time, work func() error) error {
 	defer cancel()
 	err := base.Retry(wait, work)
 	if base.IsBusy(err) && ctx.Err() != nil {
-		return base.GaveUp(ctx)
+		return backend.GaveUp(ctx)
 	}
 	return err
 }

@@ -7,7 +7,6 @@ import (
 	"runtime"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
-	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 // kinds of operations; each inserts a thing of its name, one way or another.
@@ -68,7 +67,7 @@ func want(kind string) error {
 	case "refused by insert", "bomb", "dangling":
 		return backend.ErrConstraint
 	case "bomb swallowed":
-		return base.ErrLost
+		return backend.ErrLost
 	case "panics", "panics, foreign":
 		return errPanic
 	case "ends":

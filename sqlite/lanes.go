@@ -7,7 +7,6 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
-	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 // lanes are the connections that read. Each lane has its own, so that lists, of
@@ -21,7 +20,7 @@ var _ db.DBTX = (*lanes)(nil)
 const laneCacheKiB = 1024
 
 // readers returns the lanes of a file. They open no connection yet.
-func (f file) readers(o Options, reentry *base.Reentry) (*lanes, error) {
+func (f file) readers(o Options, reentry *backend.Reentry) (*lanes, error) {
 	l := new(lanes)
 	for lane := range backend.Lanes {
 		n, cache := 1, min(o.CacheKiB/2, laneCacheKiB)

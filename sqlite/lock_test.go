@@ -50,7 +50,7 @@ func TestLockedByAnother(t *testing.T) {
 	})
 	patient := make(chan error, 1)
 	go func() { patient <- d.atomic(d.inserting("patient")) }()
-	eventually(t, "all wait", func() bool { return d.writer.waiting() == 7 })
+	eventually(t, "all wait", func() bool { return d.writer.Waiting() == 7 })
 	if got := names(t, d); got != "" { // reads go on
 		t.Error(got)
 	}
@@ -115,7 +115,7 @@ func TestLockedByProcess(t *testing.T) {
 	}
 	patient := make(chan error, 1)
 	go func() { patient <- d.atomic(d.inserting("patient")) }()
-	eventually(t, "it waits", func() bool { return d.writer.waiting() == 1 })
+	eventually(t, "it waits", func() bool { return d.writer.Waiting() == 1 })
 	stdin.Close()
 	if err := <-patient; err != nil {
 		t.Error(err)
@@ -258,7 +258,7 @@ func TestLeaderLeavesBetweenRuns(t *testing.T) {
 			}
 			errs[i] = make(chan error, 1)
 			go func() { errs[i] <- d.Backend().Atomic(own, work) }()
-			eventually(t, "it waits", func() bool { return d.writer.waiting() == i+1 })
+			eventually(t, "it waits", func() bool { return d.writer.Waiting() == i+1 })
 		}
 		return nil
 	}); err != nil {
@@ -305,16 +305,16 @@ func TestLeaveBehindForeign(t *testing.T) {
 		}
 	}()
 	waits := func(work backend.Work) (ended chan error) {
-		ended, before := make(chan error, 1), d.writer.waiting()
+		ended, before := make(chan error, 1), d.writer.Waiting()
 		go func() { ended <- d.atomic(work) }()
-		eventually(t, "it waits", func() bool { return d.writer.waiting() == before+1 })
+		eventually(t, "it waits", func() bool { return d.writer.Waiting() == before+1 })
 		return ended
 	}
 	var others [2]chan error
 	if err := d.Tx(context.Background(), func(*sql.Tx) error {
 		others[0] = waits(slow)
 		go func() { left <- d.Backend().Atomic(ctx, d.inserting("left")) }()
-		eventually(t, "it waits", func() bool { return d.writer.waiting() == 2 })
+		eventually(t, "it waits", func() bool { return d.writer.Waiting() == 2 })
 		others[1] = waits(d.inserting("stays"))
 		return nil
 	}); err != nil {

@@ -16,7 +16,7 @@ import (
 // by database/sql, once on each connection that runs it.
 type readers struct {
 	pool    *sql.DB
-	reentry *base.Reentry
+	reentry *backend.Reentry
 	closed  atomic.Bool
 
 	mu       sync.RWMutex
@@ -25,7 +25,7 @@ type readers struct {
 
 var _ db.DBTX = (*readers)(nil)
 
-func newReaders(pool *sql.DB, reentry *base.Reentry) *readers {
+func newReaders(pool *sql.DB, reentry *backend.Reentry) *readers {
 	return &readers{pool: pool, reentry: reentry, prepared: make(map[string]*sql.Stmt, 64)}
 }
 
@@ -98,7 +98,7 @@ func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (
 func (r *readers) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	stmt, err := r.stmt(ctx, query)
 	if err != nil {
-		return base.FailedRow(err)
+		return backend.FailedRow(err)
 	}
 	return stmt.QueryRowContext(ctx, args...)
 }
@@ -190,7 +190,7 @@ func (s *snapshot) QueryContext(ctx context.Context, query string, args ...any) 
 func (s *snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	stmt, err := s.stmt(ctx, query)
 	if err != nil {
-		return base.FailedRow(err)
+		return backend.FailedRow(err)
 	}
 	return stmt.QueryRowContext(ctx, args...)
 }

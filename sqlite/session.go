@@ -10,7 +10,8 @@ import (
 
 	modernc "modernc.org/sqlite"
 
-	"github.com/refgrow-go/refgrow/internal/db"
+	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/batch"
 	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
@@ -18,14 +19,12 @@ import (
 //
 // Two hooks watch it. The rollback hook reports that SQLite ended a transaction by
 // itself, after which every statement would commit on its own; the commit hook refuses
-// each commit that commit did not ask for, so that not even a statement that bypasses
+// each commit that Commit did not ask for, so that not even a statement that bypasses
 // the first check, such as one of the app's in Tx, gets into the file.
 type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn // nil until it is needed, and after it was discarded
 	stmts *base.Statements
-
-	querier db.Querier // on stmts
 
 	lost   atomic.Bool // there is no longer a transaction
 	permit atomic.Bool // a commit is wanted
@@ -53,7 +52,6 @@ func (s *session) open() error {
 	}
 	s.conn = conn
 	s.stmts = base.NewStatements(conn, s.lost.Load)
-	s.querier = db.New(s.stmts)
 	return nil
 }
 
@@ -69,8 +67,8 @@ func (s *session) hook(conn *sql.Conn, onRollback modernc.RollbackHookFn, onComm
 	})
 }
 
-// begin starts a transaction that holds the write lock.
-func (s *session) begin() error {
+// Begin starts a transaction that holds the write lock.
+func (s *session) Begin() error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -105,10 +103,10 @@ func (s *session) notBegun(err error) {
 	}
 }
 
-// commit ends the transaction. After an error it may still be open.
-func (s *session) commit() error {
+// Commit ends the transaction. After an error it may still be open.
+func (s *session) Commit() error {
 	if s.lost.Load() {
-		return base.ErrLost
+		return backend.ErrLost
 	}
 	return s.permitting(func() error { return s.stmts.Control(context.Background(), "COMMIT") })
 }
@@ -119,9 +117,9 @@ func (s *session) permitting(commit func() error) error {
 	return commit()
 }
 
-// rollback ends the transaction if there is one. If it cannot, the connection is
+// Rollback ends the transaction if there is one. If it cannot, the connection is
 // given up, which ends it too; the next operation opens another.
-func (s *session) rollback() {
+func (s *session) Rollback() {
 	if s.conn == nil || s.lost.Load() {
 		return
 	}
@@ -130,6 +128,25 @@ func (s *session) rollback() {
 		s.discard()
 	}
 }
+
+// Statements are those of the connection.
+func (s *session) Statements() batch.Statements { return s.stmts }
+
+// Operation returns an operation's view of the transaction.
+func (s *session) Operation(memo map[any]any, stats func() backend.Stats) (tx *backend.Tx, end func()) {
+	return base.Operation(s.stmts, memo, stats)
+}
+
+// Lost reports that there is no longer a transaction.
+func (s *session) Lost() bool { return s.lost.Load() }
+
+// Doubtful reports whether err may have touched more than its statement.
+func (s *session) Doubtful(err error) bool {
+	return base.FromDatabase(err) && !base.KeepsTransaction(err)
+}
+
+// Classify makes an error of SQLite match what it means.
+func (s *session) Classify(err error) error { return base.Classify(err) }
 
 // discard closes the connection; the pool does so with one that reports itself bad.
 func (s *session) discard() {
@@ -142,10 +159,11 @@ func (s *session) discard() {
 	_ = s.hook(conn, nil, nil)
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = conn.Close()
-	s.conn, s.stmts, s.querier = nil, nil, nil
+	s.conn, s.stmts = nil, nil
 }
 
-func (s *session) close() error {
+// Close gives up the connection and closes its pool.
+func (s *session) Close() error {
 	s.discard()
 	return s.pool.Close()
 }

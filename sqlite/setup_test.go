@@ -110,13 +110,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// waiting counts the requests in the queue.
-func (w *writer) waiting() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.queue)
-}
-
 // together makes the operations one batch: they queue up after a transaction that ends
 // once all of them wait. It returns how each ended.
 func (d *DB) together(t testing.TB, works ...backend.Work) []error {
@@ -129,7 +122,7 @@ func (d *DB) together(t testing.TB, works ...backend.Work) []error {
 				errs[i] = ends(func() error { return d.atomic(work) })
 				ended <- struct{}{}
 			}()
-			eventually(t, "the operation waits", func() bool { return d.writer.waiting() == i+1 })
+			eventually(t, "the operation waits", func() bool { return d.writer.Waiting() == i+1 })
 		}
 		return nil
 	})

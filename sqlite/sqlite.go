@@ -55,9 +55,8 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(options.LockWait)
-	w.session.pool = writing
-	reading, err := f.readers(options, &w.reentry)
+	w := newWriter(writing, options.LockWait)
+	reading, err := f.readers(options, w.Reentry())
 	if err != nil {
 		return nil, errors.Join(err, writing.Close())
 	}
@@ -88,13 +87,13 @@ func (d *DB) Backend() backend.Backend {
 // file. It may be called again; everything else returns an error after it. Inside an
 // operation it is refused.
 func (d *DB) Close() error {
-	if d.writer.reentry.Inside() {
-		return base.ErrReentrant
+	if d.writer.Reentry().Inside() {
+		return backend.ErrReentrant
 	}
 	d.closeOnce.Do(func() {
 		// The writer last: the last to close a file removes its log, and a reader
 		// cannot.
-		d.closeErr = errors.Join(d.readers.close(), d.writer.close())
+		d.closeErr = errors.Join(d.readers.close(), d.writer.Close())
 	})
 	return d.closeErr
 }
@@ -111,19 +110,19 @@ func (d *DB) Close() error {
 func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	w := d.writer
 	var tx *sql.Tx
-	err := w.acquire(ctx, func() (err error) {
+	err := w.Acquire(ctx, func() (err error) {
 		tx, err = w.session.beginTx(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer w.release()
+	defer w.Release()
 	return w.inTx(tx, work)
 }
 
 func (w *writer) inTx(tx *sql.Tx, work func(tx *sql.Tx) error) error {
-	defer w.reentry.Enter()()
+	defer w.Reentry().Enter()()
 	w.tx.Store(tx)
 	defer w.tx.Store(nil)
 	committed := false
@@ -139,7 +138,7 @@ func (w *writer) inTx(tx *sql.Tx, work func(tx *sql.Tx) error) error {
 		return err
 	}
 	if w.session.lost.Load() {
-		return base.ErrLost
+		return backend.ErrLost
 	}
 	if err := w.session.permitting(tx.Commit); err != nil {
 		return base.Classify(fmt.Errorf("commit: %w", err))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
@@ -21,7 +20,7 @@ func (s store) Reader() db.Querier { return db.New(s.db.readers) }
 
 // Stats counts what was written, and looks how long the file and its log are.
 func (s store) Stats() backend.Stats {
-	stats := s.db.writer.stats()
+	stats := s.db.writer.Stats()
 	stats.Size, stats.LogSize = s.db.file.size(), s.db.file.logSize()
 	return stats
 }
@@ -31,7 +30,7 @@ func (s store) Snapshot(ctx context.Context, work func(context.Context, db.Queri
 }
 
 func (s store) Atomic(ctx context.Context, work backend.Work) error {
-	return s.db.writer.atomic(ctx, work)
+	return s.db.writer.Atomic(ctx, work)
 }
 
 var errOtherTx = errors.New("not the transaction that DB.Tx of this database has open: " +
@@ -40,7 +39,7 @@ var errOtherTx = errors.New("not the transaction that DB.Tx of this database has
 // Bind is for the transaction of DB.Tx.
 func (s store) Bind(tx *sql.Tx) backend.Backend {
 	if tx == nil || s.db.writer.tx.Load() != tx {
-		return base.Refused(errOtherTx)
+		return backend.Refused(errOtherTx)
 	}
 	return base.NewBound(tx, s.Stats)
 }
@@ -74,38 +73,10 @@ func (s store) CutLog(ctx context.Context) (cut bool, err error) {
 		if cut, err = s.db.writer.cutLog(ctx); cut || err != nil {
 			return cut, err
 		}
-		time.Sleep(base.Pause())
+		time.Sleep(backend.Pause())
 	}
 	return false, nil
 }
 
 // Present looks at the path that was opened.
 func (s store) Present() error { return s.db.file.still() }
-
-func (w *writer) stats() backend.Stats {
-	return backend.Stats{
-		Operations: w.operations.Load(), Batches: w.batches.Load(), Waited: time.Duration(w.waited.Load()),
-	}
-}
-
-// transaction runs work alone in a transaction. Its statements are not kept.
-func (w *writer) transaction(ctx context.Context, work func(context.Context, db.DBTX) error) error {
-	if err := w.acquire(ctx, w.session.begin); err != nil {
-		return err
-	}
-	defer w.release()
-	committed := false
-	defer func() {
-		if !committed {
-			w.session.rollback()
-		}
-	}()
-	if err := work(context.WithoutCancel(ctx), w.session.conn); err != nil {
-		return base.Classify(err)
-	}
-	if err := w.session.commit(); err != nil {
-		return base.Classify(fmt.Errorf("commit: %w", err))
-	}
-	committed = true
-	return nil
-}

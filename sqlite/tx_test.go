@@ -9,7 +9,6 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
-	base "github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 func TestTx(t *testing.T) {
@@ -47,8 +46,8 @@ func TestTx(t *testing.T) {
 				t.Error("it was committed")
 			}
 			return nil
-		}, base.ErrLost},
-		{"a rollback of its own", func(tx *sql.Tx) error { insert(tx, "x"); return tx.Rollback() }, base.ErrLost},
+		}, backend.ErrLost},
+		{"a rollback of its own", func(tx *sql.Tx) error { insert(tx, "x"); return tx.Rollback() }, backend.ErrLost},
 		{"a rollback by SQLite", func(tx *sql.Tx) error {
 			insert(tx, "x")
 			if _, err := tx.Exec("INSERT INTO thing (name) VALUES ('bomb')"); err == nil {
@@ -57,17 +56,17 @@ func TestTx(t *testing.T) {
 			if _, err := tx.Exec("INSERT INTO thing (name) VALUES ('y')"); err == nil {
 				t.Error("a statement committed on its own")
 			}
-			if err := d.Backend().Bind(tx).Atomic(ctx, boundInsert("z")); !errors.Is(err, base.ErrLost) {
+			if err := d.Backend().Bind(tx).Atomic(ctx, boundInsert("z")); !errors.Is(err, backend.ErrLost) {
 				t.Error(err)
 			}
 			return nil
-		}, base.ErrLost},
+		}, backend.ErrLost},
 		{"a dangling part", func(tx *sql.Tx) error {
 			_, err := tx.Exec("INSERT INTO part VALUES ('nothing')")
 			return err
 		}, backend.ErrConstraint},
-		{"a call of the engine", func(tx *sql.Tx) error { return d.atomic(d.inserting("x")) }, base.ErrReentrant},
-		{"a call of Tx", func(tx *sql.Tx) error { return d.Tx(ctx, nil) }, base.ErrReentrant},
+		{"a call of the engine", func(tx *sql.Tx) error { return d.atomic(d.inserting("x")) }, backend.ErrReentrant},
+		{"a call of Tx", func(tx *sql.Tx) error { return d.Tx(ctx, nil) }, backend.ErrReentrant},
 	} {
 		if err := ends(func() error { return d.Tx(ctx, c.work) }); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.what, err)
@@ -114,7 +113,7 @@ func TestReentry(t *testing.T) {
 			"Reader":   b.Reader().AddTotals(ctx, db.AddTotalsParams{}),
 			"Row":      on(b.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)),
 		} {
-			if !errors.Is(err, base.ErrReentrant) {
+			if !errors.Is(err, backend.ErrReentrant) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}

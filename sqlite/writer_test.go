@@ -40,7 +40,7 @@ func TestWithdraw(t *testing.T) {
 func TestCommitFails(t *testing.T) {
 	t.Parallel()
 	d := setup(t, Options{})
-	s := &d.writer.session
+	s := d.writer.session
 	refuse := func() int32 { return refuseCommit }
 	if err := s.hook(s.conn, func() { s.lost.Store(true) }, refuse); err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestCloseWhileLocked(t *testing.T) {
 	for i := range 2 {
 		go func() { errs <- d.atomic(d.inserting(fmt.Sprint(i))) }()
 	}
-	eventually(t, "both wait", func() bool { return d.writer.waiting() == 2 })
+	eventually(t, "both wait", func() bool { return d.writer.Waiting() == 2 })
 	start := time.Now()
 	if err := d.Close(); err != nil {
 		t.Error(err)

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -161,6 +162,30 @@ func (e *SchemaError) Error() string {
 
 // Is reports whether the target is ErrSchema.
 func (e *SchemaError) Is(target error) bool { return target == ErrSchema }
+
+// ErrLost reports that a transaction is gone although nobody ended it: SQLite rolls back
+// by itself after some errors (a full disk, an I/O error, a statement interrupted by its
+// context, a conflict clause ROLLBACK), and whatever is executed afterwards would commit
+// on its own.
+var ErrLost = errors.New("the database rolled the transaction back by itself")
+
+// Pause is the time before the next attempt to get a lock: 1 to 2 ms, at random so that
+// waiters do not keep step.
+//
+// SQLite has no queue for its lock. A process that writes all the time releases it for
+// a moment between two commits, and whoever asks then gets it. A process that asks
+// rarely could be kept waiting until its patience runs out.
+func Pause() time.Duration { return time.Millisecond + rand.N(time.Millisecond) }
+
+// GaveUp is what an operation returns when its context ended while it waited for its
+// turn. A deadline is the caller's own bound on waiting for the lock.
+func GaveUp(ctx context.Context) error {
+	err := ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
+}
 
 // Inserted returns the id of the row that a statement inserted, or sql.ErrNoRows if it
 // inserted none. INSERT ... RETURNING id would return the same, but costs SQLite a

@@ -21,7 +21,7 @@ type Backend struct {
 	pool    *sql.DB
 	gate    chan struct{} // holds the operation that writes or waits for the lock
 	lists   chan struct{} // holds the snapshots of lists, which leave connections for others; nil for any number
-	reentry Reentry
+	reentry backend.Reentry
 	commits atomic.Int64
 	waited  atomic.Int64 // by operations until their transaction had begun, in nanoseconds
 }
@@ -42,7 +42,9 @@ func New(pool *sql.DB) *Backend {
 // Reader returns queries on the pool. From inside an operation they are refused: they
 // would not see what it has done, and on a pool of one connection they would wait
 // forever.
-func (b *Backend) Reader() db.Querier { return db.New(checked{patient{b.pool}, b.reentry.Refuse}) }
+func (b *Backend) Reader() db.Querier {
+	return db.New(backend.Checked(patient{b.pool}, b.reentry.Refuse))
+}
 
 // Bind returns the backend of the caller's transaction.
 func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }
@@ -107,7 +109,7 @@ func (b *Backend) enter(ctx context.Context) (leave func(), err error) {
 	case b.lists <- struct{}{}:
 		return func() { <-b.lists }, nil
 	case <-ctx.Done():
-		return nil, GaveUp(ctx)
+		return nil, backend.GaveUp(ctx)
 	}
 }
 

@@ -93,7 +93,7 @@ func TestOneConnection(t *testing.T) {
 			"Reader":   b.Reader().AddTotals(ctx, db.AddTotalsParams{}),
 			"Row":      on(b.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)),
 		} {
-			if !errors.Is(err, ErrReentrant) {
+			if !errors.Is(err, backend.ErrReentrant) {
 				t.Errorf("%s inside: %v", what, err)
 			}
 		}
@@ -283,12 +283,12 @@ func TestRolledBackByItself(t *testing.T) {
 			if err := insert(ctx, tx, "bomb"); err != nil && !swallow {
 				return err
 			}
-			if err := insert(ctx, tx, "after"); !errors.Is(err, ErrLost) {
+			if err := insert(ctx, tx, "after"); !errors.Is(err, backend.ErrLost) {
 				t.Errorf("the statement after it: %v", err)
 			}
 			return nil
 		}})
-		if want := map[bool]error{false: backend.ErrConstraint, true: ErrLost}[swallow]; !errors.Is(err, want) {
+		if want := map[bool]error{false: backend.ErrConstraint, true: backend.ErrLost}[swallow]; !errors.Is(err, want) {
 			t.Errorf("swallow %v: %v", swallow, err)
 		}
 		if got := names(t, pool); got != "" {
@@ -417,7 +417,7 @@ func TestReadingInside(t *testing.T) {
 	ctx := context.Background()
 	read := func() error { return on(b.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)) }
 	err := b.Atomic(ctx, backend.Work{Foreign: true, Run: func(context.Context, *backend.Tx) error {
-		if err := read(); err != ErrReentrant {
+		if err := read(); err != backend.ErrReentrant {
 			t.Error(err)
 		}
 		other := make(chan error)

@@ -63,7 +63,7 @@ func Operation(on db.DBTX, memo map[any]any, stats func() backend.Stats) (tx *ba
 	return &op.tx, func() { op.over.Store(true) }
 }
 
-func (b *bound) Reader() db.Querier   { return db.New(checked{b.on, b.ended}) }
+func (b *bound) Reader() db.Querier   { return db.New(backend.Checked(b.on, b.ended)) }
 func (b *bound) Stats() backend.Stats { return b.stats() }
 
 // Snapshot reads in the transaction itself.
@@ -150,11 +150,11 @@ func (b *bound) undo(ctx context.Context) error {
 
 // lostOr explains the error of a savepoint that is no longer there.
 func lostOr(err error) error {
-	if errors.Is(err, ErrLost) {
+	if errors.Is(err, backend.ErrLost) {
 		return err
 	}
 	if code, ok := Code(err); ok && code&0xff == codeError {
-		return fmt.Errorf("%w; all of it must be repeated: %w", ErrLost, err)
+		return fmt.Errorf("%w; all of it must be repeated: %w", backend.ErrLost, err)
 	}
 	return err
 }
@@ -175,7 +175,9 @@ func (b *bound) ended() error {
 
 // Bind is refused: a transaction inside this one is a savepoint of it, and any other
 // would wait for this one.
-func (b *bound) Bind(*sql.Tx) backend.Backend { return refused{fmt.Errorf("bind: %w", errNotHere)} }
+func (b *bound) Bind(*sql.Tx) backend.Backend {
+	return backend.Refused(fmt.Errorf("bind: %w", errNotHere))
+}
 
 func (b *bound) Migrate(context.Context, backend.Migration) error {
 	return fmt.Errorf("migrate: %w", errNotHere)
@@ -195,24 +197,4 @@ func (b *bound) Integrity(context.Context, backend.Schema) ([]string, error) {
 
 func (b *bound) Backup(context.Context, string) error {
 	return fmt.Errorf("backup: %w", errNotHere)
-}
-
-// Refused returns a backend whose every use fails with err.
-func Refused(err error) backend.Backend { return refused{err} }
-
-type refused struct{ err error }
-
-func (r refused) Reader() db.Querier                               { return db.New(refusing(r)) }
-func (r refused) Stats() backend.Stats                             { return backend.Stats{} }
-func (r refused) Atomic(context.Context, backend.Work) error       { return r.err }
-func (r refused) Bind(*sql.Tx) backend.Backend                     { return r }
-func (r refused) Migrate(context.Context, backend.Migration) error { return r.err }
-func (r refused) Backup(context.Context, string) error             { return r.err }
-func (r refused) CutLog(context.Context) (bool, error)             { return false, r.err }
-func (r refused) Present() error                                   { return r.err }
-func (r refused) Integrity(context.Context, backend.Schema) ([]string, error) {
-	return nil, r.err
-}
-func (r refused) Snapshot(context.Context, func(context.Context, db.Querier) error) error {
-	return r.err
 }

@@ -220,7 +220,7 @@ func TestBindAfterRollbackByItself(t *testing.T) {
 	if _, err := tx.Exec("INSERT INTO thing VALUES ('bomb', 1)"); err == nil {
 		t.Fatal("no error")
 	}
-	if err := b.Bind(tx).Atomic(ctx, inserting("after")); !errors.Is(err, ErrLost) {
+	if err := b.Bind(tx).Atomic(ctx, inserting("after")); !errors.Is(err, backend.ErrLost) {
 		t.Error(err)
 	}
 	tx.Rollback()
@@ -228,10 +228,10 @@ func TestBindAfterRollbackByItself(t *testing.T) {
 	tx = immediate(t, pool)
 	bound := b.Bind(tx)
 	err := bound.Atomic(ctx, inserting("bomb"))
-	if !errors.Is(err, ErrLost) || !errors.Is(err, backend.ErrConstraint) {
+	if !errors.Is(err, backend.ErrLost) || !errors.Is(err, backend.ErrConstraint) {
 		t.Error(err)
 	}
-	if err := bound.Atomic(ctx, inserting("after")); !errors.Is(err, ErrLost) {
+	if err := bound.Atomic(ctx, inserting("after")); !errors.Is(err, backend.ErrLost) {
 		t.Error(err)
 	}
 	tx.Rollback()

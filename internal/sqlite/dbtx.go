@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -39,11 +40,11 @@ func (g *guarded) before(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.lost {
-		return ErrLost
+		return backend.ErrLost
 	}
 	if g.suspect {
 		if err := stillOpen(ctx, g.on); err != nil {
-			g.lost = errors.Is(err, ErrLost)
+			g.lost = errors.Is(err, backend.ErrLost)
 			return err
 		}
 		g.suspect = false
@@ -60,7 +61,7 @@ func stillOpen(ctx context.Context, on db.DBTX) error {
 		if _, err := on.ExecContext(ctx, "ROLLBACK"); err != nil {
 			return err
 		}
-		return ErrLost
+		return backend.ErrLost
 	}
 	if code, ok := Code(err); ok && code&0xff == codeError {
 		return nil
@@ -95,7 +96,7 @@ func (g *guarded) QueryContext(ctx context.Context, query string, args ...any) (
 func (g *guarded) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	ctx = context.WithoutCancel(ctx)
 	if err := g.before(ctx); err != nil {
-		return FailedRow(err)
+		return backend.FailedRow(err)
 	}
 	row := g.on.QueryRowContext(ctx, query, args...)
 	if row.Err() != nil {
@@ -110,36 +111,4 @@ func (g *guarded) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 		return nil, err
 	}
 	return g.on.PrepareContext(ctx, query)
-}
-
-// refusing answers every statement with one error.
-type refusing struct{ err error }
-
-func (r refusing) ExecContext(context.Context, string, ...any) (sql.Result, error) {
-	return nil, r.err
-}
-func (r refusing) QueryContext(context.Context, string, ...any) (*sql.Rows, error) {
-	return nil, r.err
-}
-func (r refusing) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
-func (r refusing) QueryRowContext(context.Context, string, ...any) *sql.Row  { return FailedRow(r.err) }
-
-// FailedRow returns a row whose Scan returns err. Only database/sql can make a
-// *sql.Row, and it checks the context before anything else: a pool without a driver and
-// a context that has ended with err yield the row.
-func FailedRow(err error) *sql.Row {
-	return new(sql.DB).QueryRowContext(ended{context.Background(), err}, "")
-}
-
-type ended struct {
-	context.Context
-	err error
-}
-
-func (e ended) Err() error { return e.err }
-
-func (e ended) Done() <-chan struct{} {
-	done := make(chan struct{})
-	close(done)
-	return done
 }

@@ -4,23 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 )
-
-// ErrLost reports that a transaction is gone although nobody ended it: SQLite
-// rolls back by itself after some errors (a full disk, an I/O error, a statement
-// interrupted by its context, a conflict clause ROLLBACK), and whatever is
-// executed afterwards would commit on its own.
-var ErrLost = errors.New("SQLite rolled the transaction back by itself")
-
-// ErrReentrant refuses an operation that was called from inside another one
-// through a handle that is not bound to it: it would wait for itself.
-var ErrReentrant = errors.New("an operation cannot call the engine again while it runs: " +
-	"use the handle that it was given")
 
 // The primary result codes of SQLite that mean something here. An extended code
 // carries its primary one in the low byte.
@@ -111,7 +99,7 @@ func FromDatabase(err error) bool {
 	if _, ok := Code(err); ok {
 		return true
 	}
-	return errors.Is(err, ErrLost) || errors.Is(err, sql.ErrTxDone) || kindOf(err) == backend.ErrClosed
+	return errors.Is(err, backend.ErrLost) || errors.Is(err, sql.ErrTxDone) || kindOf(err) == backend.ErrClosed
 }
 
 // SaysDamaged reports whether err, from a statement of our own that never varies, can
@@ -129,16 +117,6 @@ func SaysDamaged(err error) bool {
 		}
 	}
 	return false
-}
-
-// GaveUp is what an operation returns when its context ended while it waited for its
-// turn. A deadline is the caller's own bound on waiting for the lock.
-func GaveUp(ctx context.Context) error {
-	err := ctx.Err()
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: %w", backend.ErrBusy, err)
-	}
-	return err
 }
 
 func kindOf(err error) error {

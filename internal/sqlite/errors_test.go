@@ -143,19 +143,6 @@ func TestClosedPool(t *testing.T) {
 	}
 }
 
-func TestFailedRow(t *testing.T) {
-	t.Parallel()
-	boom := errors.New("boom")
-	var n int
-	row := FailedRow(boom)
-	if row.Err() != boom {
-		t.Error(row.Err())
-	}
-	if err := row.Scan(&n); err != boom {
-		t.Error(err)
-	}
-}
-
 func TestKindOfStatement(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]kind{

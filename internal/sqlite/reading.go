@@ -5,44 +5,9 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
-
-// checked passes statements to another DBTX, unless refuse returns an error.
-type checked struct {
-	on     db.DBTX
-	refuse func() error
-}
-
-var _ db.DBTX = checked{}
-
-func (c checked) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := c.refuse(); err != nil {
-		return nil, err
-	}
-	return c.on.ExecContext(ctx, query, args...)
-}
-
-func (c checked) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := c.refuse(); err != nil {
-		return nil, err
-	}
-	return c.on.QueryContext(ctx, query, args...)
-}
-
-func (c checked) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := c.refuse(); err != nil {
-		return FailedRow(err)
-	}
-	return c.on.QueryRowContext(ctx, query, args...)
-}
-
-func (c checked) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := c.refuse(); err != nil {
-		return nil, err
-	}
-	return c.on.PrepareContext(ctx, query)
-}
 
 // patient runs statements that write nothing, on a host's pool or on one of its
 // connections. Without a write-ahead log, a commit keeps readers out for a moment, and
@@ -74,7 +39,7 @@ func (p patient) QueryRowContext(ctx context.Context, query string, args ...any)
 		row = p.on.QueryRowContext(ctx, query, args...)
 		return row.Err()
 	}); err != nil {
-		return FailedRow(err)
+		return backend.FailedRow(err)
 	}
 	return row
 }
@@ -98,7 +63,7 @@ func patiently(ctx context.Context, attempt func() error) error {
 	defer cancel()
 	err = Retry(wait, attempt)
 	if ended := ctx.Err(); ended != nil && (IsBusy(err) || errors.Is(err, ended)) {
-		return GaveUp(ctx)
+		return backend.GaveUp(ctx)
 	}
 	return err
 }

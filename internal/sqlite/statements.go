@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
@@ -32,7 +33,7 @@ type statement struct {
 var _ db.DBTX = (*Statements)(nil)
 
 // NewStatements returns an empty cache for conn. Once lost reports that SQLite
-// rolled the transaction back by itself, statements are refused with ErrLost
+// rolled the transaction back by itself, statements are refused with backend.ErrLost
 // until the owner begins another one.
 func NewStatements(conn *sql.Conn, lost func() bool) *Statements {
 	return &Statements{conn: conn, lost: lost, prepared: make(map[string]statement, 64)}
@@ -121,7 +122,7 @@ func (s *Statements) QueryRowContext(ctx context.Context, query string, args ...
 	ctx = context.WithoutCancel(ctx)
 	stmt, err := s.use(ctx, query)
 	if err != nil {
-		return FailedRow(err)
+		return backend.FailedRow(err)
 	}
 	row := stmt.QueryRowContext(ctx, args...)
 	if row.Err() == nil && stmt.kind == writes {
@@ -134,7 +135,7 @@ func (s *Statements) QueryRowContext(ctx context.Context, query string, args ...
 // is not seen here, so it counts as a write.
 func (s *Statements) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s.lost() {
-		return nil, ErrLost
+		return nil, backend.ErrLost
 	}
 	s.note(true)
 	return s.conn.PrepareContext(context.WithoutCancel(ctx), query)
@@ -143,7 +144,7 @@ func (s *Statements) PrepareContext(ctx context.Context, query string) (*sql.Stm
 // use returns the statement for a query that is about to run.
 func (s *Statements) use(ctx context.Context, query string) (statement, error) {
 	if s.lost() {
-		return statement{}, ErrLost
+		return statement{}, backend.ErrLost
 	}
 	stmt, err := s.prepare(ctx, query)
 	if err != nil {

@@ -3,8 +3,9 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
 func TestStatementsKnowWhatWasWritten(t *testing.T) {
@@ -54,10 +55,10 @@ func TestStatementsKnowWhatWasWritten(t *testing.T) {
 		}
 	}
 	lost = true
-	if _, err := s.ExecContext(ctx, "INSERT INTO thing VALUES ('z', 1)"); err != ErrLost {
+	if _, err := s.ExecContext(ctx, "INSERT INTO thing VALUES ('z', 1)"); err != backend.ErrLost {
 		t.Error(err)
 	}
-	if err := s.QueryRowContext(ctx, "SELECT 1").Scan(&name); err != ErrLost {
+	if err := s.QueryRowContext(ctx, "SELECT 1").Scan(&name); err != backend.ErrLost {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -84,31 +85,6 @@ func TestStatementsAreNotCancelled(t *testing.T) {
 	}
 	if _, err := (&guarded{on: conn}).ExecContext(ctx, "INSERT INTO thing VALUES ('b', 1)"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestReentry(t *testing.T) {
-	t.Parallel()
-	var r Reentry
-	if r.Inside() {
-		t.Error("nobody entered")
-	}
-	leave := r.Enter()
-	again := r.Enter()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if r.Inside() {
-			t.Error("another goroutine counts as inside")
-		}
-	})
-	wg.Wait()
-	again()
-	if !r.Inside() {
-		t.Error("not inside between Enter and leave")
-	}
-	leave()
-	if r.Inside() || len(r.ids) != 0 {
-		t.Error("still inside")
 	}
 }
 

@@ -28,7 +28,7 @@ func (b *Backend) conn(ctx, wait context.Context) (*conn, error) {
 	case err == nil:
 		return &conn{Conn: c}, nil
 	case ctx.Err() != nil:
-		return nil, GaveUp(ctx)
+		return nil, backend.GaveUp(ctx)
 	case wait.Err() != nil:
 		return nil, fmt.Errorf("%w: no connection of the pool was free: %w", backend.ErrBusy, err)
 	}
@@ -56,7 +56,7 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 		return err
 	}
 	if ctx.Err() != nil {
-		return GaveUp(ctx)
+		return backend.GaveUp(ctx)
 	}
 	joined := time.Now()
 	wait, cancel := context.WithTimeout(ctx, Patience)
@@ -66,7 +66,7 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 		defer func() { <-b.gate }()
 	case <-wait.Done():
 		if ctx.Err() != nil {
-			return GaveUp(ctx)
+			return backend.GaveUp(ctx)
 		}
 		return fmt.Errorf("%w: other operations are ahead of it", backend.ErrBusy)
 	}
@@ -85,7 +85,7 @@ func (b *Backend) write(ctx context.Context, work func(context.Context, db.DBTX)
 	case err == nil:
 		return Classify(done)
 	case IsBusy(err) && ctx.Err() != nil:
-		return GaveUp(ctx)
+		return backend.GaveUp(ctx)
 	}
 	return Classify(err)
 }
@@ -115,7 +115,7 @@ func (b *Backend) try(ctx, wait context.Context, work func(context.Context, db.D
 	}
 	if err := conn.commit(inside, wait); err != nil {
 		if IsBusy(err) && ctx.Err() != nil {
-			err = GaveUp(ctx)
+			err = backend.GaveUp(ctx)
 		}
 		return true, err
 	}

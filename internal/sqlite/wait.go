@@ -2,8 +2,9 @@ package sqlite
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
+
+	"github.com/refgrow-go/refgrow/internal/backend"
 )
 
 // Patience is how long an operation waits for a lock that somebody else holds, unless
@@ -15,20 +16,12 @@ const Patience = 5 * time.Second
 // rest of the patience is spent between the attempts.
 const BusyTimeout = 100 * time.Millisecond
 
-// Pause is the time before the next attempt: 1 to 2 ms, at random so that waiters do
-// not keep step.
-//
-// SQLite has no queue for its lock. A process that writes all the time releases it for
-// a moment between two commits, and whoever asks then gets it. A process that asks
-// rarely could be kept waiting until its patience runs out.
-func Pause() time.Duration { return time.Millisecond + rand.N(time.Millisecond) }
-
 // Retry repeats attempt while it says that somebody holds the lock, until wait
 // ends.
 func Retry(wait context.Context, attempt func() error) error {
 	for {
 		err := attempt()
-		if !IsBusy(err) || !sleep(wait, Pause()) {
+		if !IsBusy(err) || !sleep(wait, backend.Pause()) {
 			return err
 		}
 	}

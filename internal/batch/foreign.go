@@ -1,4 +1,4 @@
-package sqlite
+package batch
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func (b *batch) callForeign(ctx context.Context, r *request, tx *backend.Tx) err
 
 // takeTurn runs r's work in the leader's transaction. Called by the owner. If the
 // work does not return, the goroutine goes on unwinding once it is undone.
-func (w *writer) takeTurn(r *request) {
+func (w *Writer) takeTurn(r *request) {
 	defer func() {
 		r.turn.back <- struct{}{}
 		if r.gone {
@@ -41,7 +41,7 @@ func (w *writer) takeTurn(r *request) {
 	r.turn.err = w.runForeign(r.turn.ctx, r, r.turn.tx)
 }
 
-func (w *writer) runForeign(ctx context.Context, r *request, tx *backend.Tx) error {
+func (w *Writer) runForeign(ctx context.Context, r *request, tx *backend.Tx) error {
 	defer w.reentry.Enter()()
 	r.gone = true
 	err := r.work.Run(ctx, tx)

@@ -1,12 +1,18 @@
-package sqlite
+package backend
 
 import (
 	"bytes"
+	"errors"
 	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 )
+
+// ErrReentrant refuses an operation that was called from inside another one through a
+// handle that is not bound to it: it would wait for itself.
+var ErrReentrant = errors.New("an operation cannot call the engine again while it runs: " +
+	"use the handle that it was given")
 
 // Reentry knows which goroutines are inside an operation that runs foreign code,
 // so that a call from there to the backend itself, which would wait for its own

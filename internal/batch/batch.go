@@ -1,4 +1,4 @@
-package sqlite
+package batch
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
-	base "github.com/refgrow-go/refgrow/internal/sqlite"
+	"github.com/refgrow-go/refgrow/internal/db"
 )
 
 // batch is what one leader runs and commits.
@@ -19,8 +19,8 @@ import (
 // apart, each in a transaction of its own, after the database failed in a
 // way that puts the transaction itself in doubt.
 type batch struct {
-	w      *writer
-	s      *session
+	w      *Writer
+	s      Session
 	leader *request
 	ops    []*request
 	memo   map[any]any
@@ -38,19 +38,20 @@ const (
 	apart             // run again, apart
 )
 
-var (
-	errAbandoned = errors.New("the operation was not committed: another one in its batch ended the goroutine that ran it")
-	errNobody    = errors.New("nobody waits for the batch any longer")
-)
+// ErrAbandoned is for an operation that was undone with another one.
+var ErrAbandoned = errors.New("the operation was not committed: " +
+	"another one in its batch ended the goroutine that ran it")
+
+var errNobody = errors.New("nobody waits for the batch any longer")
 
 // lead runs a batch for the leader r. When it returns, r is finished and the lead has
 // passed on.
-func (w *writer) lead(r *request) {
-	b := &batch{w: w, s: &w.session, leader: r, memo: make(map[any]any)}
-	defer w.release()
+func (w *Writer) lead(r *request) {
+	b := &batch{w: w, s: w.session, leader: r, memo: make(map[any]any)}
+	defer w.Release()
 	defer b.abandon()
 	defer b.goOn()
-	if w.begin(r, b.s.begin) {
+	if w.begin(r, b.s.Begin) {
 		b.run()
 	}
 }
@@ -79,7 +80,7 @@ func (b *batch) abandon() {
 	b.reset()
 	for _, r := range b.ops {
 		if !r.finished {
-			r.err = errAbandoned
+			r.err = ErrAbandoned
 			r.finish()
 		}
 	}
@@ -122,15 +123,15 @@ func (b *batch) together(careful bool) verdict {
 	if v := b.flush(); v != fine {
 		return v
 	}
-	err := b.s.commit()
+	err := b.s.Commit()
 	switch {
 	case err == nil:
 		b.count(b.ops)
 		b.wake()
 		return settled
-	case b.s.lost.Load() && errors.Is(err, base.ErrLost):
+	case b.s.Lost() && errors.Is(err, backend.ErrLost):
 		return apart
-	case base.IsConstraint(err) && len(b.ops) > 1:
+	case errors.Is(b.s.Classify(err), backend.ErrConstraint) && len(b.ops) > 1:
 		// A constraint that is checked at the end, such as a deferred foreign key: one
 		// operation is at fault.
 		return apart
@@ -141,7 +142,7 @@ func (b *batch) together(careful bool) verdict {
 
 // one runs one operation so that, if it fails, nothing of it remains.
 func (b *batch) one(r *request, careful bool) verdict {
-	tx, end := base.Operation(b.s.stmts, b.memo, b.w.stats)
+	tx, end := b.s.Operation(b.memo, b.w.Stats)
 	defer end()
 	if r.work.WritesLast && !r.work.Foreign && !careful {
 		return b.plainly(r, tx)
@@ -151,24 +152,24 @@ func (b *batch) one(r *request, careful bool) verdict {
 
 // plainly runs an operation that should have written nothing when it fails.
 func (b *batch) plainly(r *request, tx *backend.Tx) verdict {
-	b.s.stmts.Mark()
+	b.s.Statements().Mark()
 	failed := b.call(r, tx)
-	if b.s.lost.Load() {
+	if b.s.Lost() {
 		return apart
 	}
 	if !failed {
 		b.totals.Merge(tx.Take())
 		return fine
 	}
-	if inDoubt(r.err) {
+	if b.s.Doubtful(r.err) {
 		return apart
 	}
-	if wrote, err := b.s.stmts.Written(context.Background()); err != nil {
+	if wrote, err := b.s.Statements().Written(context.Background()); err != nil {
 		return apart
 	} else if wrote {
 		return carefully
 	}
-	r.err = base.Classify(r.err)
+	r.err = b.s.Classify(r.err)
 	return fine
 }
 
@@ -185,11 +186,11 @@ func (b *batch) inSavepoint(r *request, tx *backend.Tx) verdict {
 		r.err = tx.Take().Write(context.Background(), tx)
 		failed = r.err != nil
 	}
-	if b.s.lost.Load() || failed && inDoubt(r.err) {
+	if b.s.Lost() || failed && b.s.Doubtful(r.err) {
 		return apart
 	}
 	if failed {
-		r.err = base.Classify(r.err)
+		r.err = b.s.Classify(r.err)
 		clear(b.memo)
 		if b.control("ROLLBACK TO operation") != nil {
 			return apart
@@ -228,13 +229,10 @@ func (b *batch) call(r *request, tx *backend.Tx) (failed bool) {
 	return r.err != nil
 }
 
-// inDoubt reports whether err may have touched more than its statement.
-func inDoubt(err error) bool { return base.FromDatabase(err) && !base.KeepsTransaction(err) }
-
 // flush writes the totals gathered so far.
 func (b *batch) flush() verdict {
-	if err := b.totals.Take().Write(context.Background(), b.s.querier); err != nil {
-		if b.s.lost.Load() || inDoubt(err) {
+	if err := b.totals.Take().Write(context.Background(), db.New(b.s.Statements())); err != nil {
+		if b.s.Lost() || b.s.Doubtful(err) {
 			return apart
 		}
 		return carefully // finds out whose totals they are
@@ -243,13 +241,13 @@ func (b *batch) flush() verdict {
 }
 
 func (b *batch) control(query string) error {
-	_, err := b.s.stmts.ExecContext(context.Background(), query)
+	_, err := b.s.Statements().ExecContext(context.Background(), query)
 	return err
 }
 
 // reset undoes everything.
 func (b *batch) reset() {
-	b.s.rollback()
+	b.s.Rollback()
 	b.totals.Take()
 	clear(b.memo)
 	for _, r := range b.ops {
@@ -263,21 +261,28 @@ func (b *batch) reset() {
 // is undone, so that those whose contexts end meanwhile may leave, the leader too:
 // then somebody else leads the others.
 func (b *batch) beginAgain(until time.Time) error {
-	err := retry(context.Background(), until, func() error {
-		if !b.dismiss() {
-			return errNobody
-		}
-		err := b.s.begin()
-		if base.IsBusy(err) && b.leader.finished && b.leader.ctx.Err() != nil {
-			b.handOver(until)
-			return errNobody
-		}
-		return err
-	})
+	err := b.begun(until)
+	for errors.Is(err, backend.ErrBusy) && time.Now().Before(until) {
+		time.Sleep(backend.Pause())
+		err = b.begun(until)
+	}
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	return nil
+}
+
+// begun makes one attempt.
+func (b *batch) begun(until time.Time) error {
+	if !b.dismiss() {
+		return errNobody
+	}
+	err := b.s.Classify(b.s.Begin())
+	if errors.Is(err, backend.ErrBusy) && b.leader.finished && b.leader.ctx.Err() != nil {
+		b.handOver(until)
+		return errNobody
+	}
+	return err
 }
 
 // dismiss finishes the operations whose contexts have ended, and reports whether
@@ -287,7 +292,7 @@ func (b *batch) dismiss() (left bool) {
 		switch {
 		case r.finished: // it has its answer
 		case r.ctx.Err() != nil:
-			r.err, r.panicked, r.value = base.GaveUp(r.ctx), false, nil
+			r.err, r.panicked, r.value = backend.GaveUp(r.ctx), false, nil
 			r.finish()
 		default:
 			left = true
@@ -325,24 +330,24 @@ func (b *batch) apart() {
 			return
 		}
 		if r.finished { // it left meanwhile
-			b.s.rollback()
+			b.s.Rollback()
 			continue
 		}
 		failed, err := b.alone(r)
 		if failed {
-			b.s.rollback()
+			b.s.Rollback()
 		} else {
 			b.count([]*request{r})
 		}
 		clear(b.memo)
-		r.err = base.Classify(err)
+		r.err = b.s.Classify(err)
 		r.finish()
 	}
 }
 
 // alone runs one operation in the transaction that has begun, and commits.
 func (b *batch) alone(r *request) (failed bool, err error) {
-	tx, end := base.Operation(b.s.stmts, b.memo, b.w.stats)
+	tx, end := b.s.Operation(b.memo, b.w.Stats)
 	defer end()
 	if b.call(r, tx) {
 		return true, r.err
@@ -350,7 +355,7 @@ func (b *batch) alone(r *request) (failed bool, err error) {
 	if err := tx.Take().Write(context.Background(), tx); err != nil {
 		return true, err
 	}
-	if err := b.s.commit(); err != nil {
+	if err := b.s.Commit(); err != nil {
 		return true, fmt.Errorf("commit: %w", err)
 	}
 	return false, nil
@@ -360,7 +365,7 @@ func (b *batch) alone(r *request) (failed bool, err error) {
 // may rest on what another had done.
 func (b *batch) settle(err error) {
 	b.reset()
-	err = base.Classify(err)
+	err = b.s.Classify(err)
 	for _, r := range b.ops {
 		if !r.finished && !r.panicked {
 			r.err = err
