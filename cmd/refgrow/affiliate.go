@@ -56,6 +56,7 @@ func (a *affiliateFlags) preferences(c *call, now refgrow.PayoutPreferences) ref
 func affiliateCreateCommand() command {
 	return command{
 		name: "affiliate create", summary: "add an affiliate",
+		example: "refgrow affiliate create --email jane@example.com --referral-code JANE",
 		text: "Adds an affiliate to the program, as POST /affiliates does. Without --referral-code one is made.\n\n" +
 			"JSON: the affiliate. " + affiliateForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -83,7 +84,8 @@ func (a *affiliateFlags) create(ctx context.Context, c *call) error {
 func affiliateListCommand() command {
 	return command{
 		name: "affiliate list", summary: "list the affiliates",
-		text: "Lists the affiliates of a project, the newest first.\n\nJSON: an array of affiliates. " + affiliateForm,
+		example: "refgrow affiliate list --status active",
+		text:    "Lists the affiliates of a project, the newest first.\n\nJSON: an array of affiliates. " + affiliateForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var a affiliateFlags
 			flags.StringVar(&a.project, "project", "", projectUsage)
@@ -139,7 +141,8 @@ func affiliateRow(a *refgrow.Affiliate) []string {
 func affiliateShowCommand() command {
 	return command{
 		name: "affiliate show", operand: "AFFILIATE", summary: "show one affiliate",
-		text: "Shows the affiliate with an email or an id.\n\nJSON: the affiliate. " + affiliateForm,
+		example: "refgrow affiliate show jane@example.com",
+		text:    "Shows the affiliate with an email or an id.\n\nJSON: the affiliate. " + affiliateForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var a affiliateFlags
 			flags.StringVar(&a.project, "project", "", projectUsage)
@@ -157,6 +160,7 @@ func (a *affiliateFlags) show(ctx context.Context, c *call) error {
 func affiliateSetCommand() command {
 	return command{
 		name: "affiliate set", operand: "AFFILIATE", summary: "change an affiliate",
+		example: "refgrow affiliate set jane@example.com --paypal-email jane@paypal.example",
 		text: "Changes what is named, of the affiliate with an email or an id, as PUT /affiliates does. Former codes\n" +
 			"keep leading to it. \"\" stands for none.\n\n" +
 			"JSON: the affiliate. " + affiliateForm,
@@ -209,6 +213,7 @@ func (a *affiliateFlags) set(ctx context.Context, c *call) error {
 func affiliateDeleteCommand() command {
 	return command{
 		name: "affiliate delete", operand: "AFFILIATE", summary: "remove an affiliate with all of its books",
+		example: "refgrow affiliate delete jane@example.com",
 		text: "Removes the affiliate with an email or an id, with its coupons, conversions, clicks, customers, ledger\n" +
 			"and payouts. This is final; \"refgrow erase affiliate\" removes what names it, and keeps the books.\n\n" +
 			`JSON: {"id", "deleted": true}`,

@@ -19,6 +19,7 @@ type accountFlags struct {
 func affiliateEarningsCommand() command {
 	return command{
 		name: "affiliate earnings", operand: "AFFILIATE", summary: "show an affiliate's balances",
+		example: "refgrow affiliate earnings jane@example.com --as-of 2026-10-31",
 		text: "Shows the balances of the affiliate with an email or an id, one for each currency, now or as of an\n" +
 			"earlier instant.\n\n" +
 			`JSON: an array of {"currency", "total", "paid", "unpaid", "eligible", "held", "reserved", "payable",` + "\n" +
@@ -69,6 +70,7 @@ const entryForm = `An entry is {"id", "kind", "amount", "currency", "available_a
 func affiliateLedgerCommand() command {
 	return command{
 		name: "affiliate ledger", operand: "AFFILIATE", summary: "list the entries of an affiliate's account",
+		example: "refgrow affiliate ledger jane@example.com",
 		text: "Lists the ledger entries of the affiliate with an email or an id, the newest first.\n\n" +
 			"JSON: an array of entries. " + entryForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -98,6 +100,7 @@ func (a *accountFlags) ledger(ctx context.Context, c *call) error {
 func affiliateAdjustCommand() command {
 	return command{
 		name: "affiliate adjust", operand: "AFFILIATE", summary: "give an affiliate a bonus, or deduct something",
+		example: `refgrow affiliate adjust jane@example.com --amount 25.00 --note "Talk in October"`,
 		text: "Enters a bonus, or with a negative --amount a deduction, in the account of the affiliate with an email\n" +
 			"or an id. It is available at once, and the affiliate reads the note.\n\nJSON: the entry. " + entryForm,
 		prepare: func(flags *flag.FlagSet) work {

@@ -14,6 +14,7 @@ import (
 func backupCommand() command {
 	return command{
 		name: "backup", summary: "copy the database while it is in use",
+		example: "refgrow backup --to refgrow-backup.db",
 		text: "Writes a consistent copy of the database to a new file, readable by its owner only, while a server\n" +
 			"goes on writing. An existing file is refused. To restore, stop the server and put the copy in\n" +
 			"place of the database, without the -wal and -shm files next to it.\n\n" + `JSON: {"path", "bytes"}`,

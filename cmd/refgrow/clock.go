@@ -34,6 +34,7 @@ func stampResetForm(r refgrow.StampReset) stampResetJSON {
 func clockCommand() command {
 	return command{
 		name: "clock", summary: "show with which instants entries are stamped",
+		example: "refgrow clock",
 		text: "Shows for each project the instant before which no entry is stamped any more: that of the newest\n" +
 			"entry, or a later one that was asked about. Where it is ahead of the clock, the clock was wrong once,\n" +
 			"and all entries are stamped with that instant until the clock is there. \"refgrow clock reset\" brings\n" +
@@ -89,6 +90,7 @@ func showClocks(ctx context.Context, c *call) error {
 func clockResetCommand() command {
 	return command{
 		name: "clock reset", summary: "bring a project's last stamp back after the clock was wrong",
+		example: "refgrow clock reset --project shop",
 		text: "Brings the instant before which no entry is stamped back to that of the newest entry, where it is\n" +
 			"more than two minutes ahead of the clock because a question was asked while the clock was wrong.\n" +
 			"Answers that were given for the instants in between are no longer final; which these are is printed,\n" +

@@ -69,6 +69,7 @@ func (f *conversionFlags) params() (refgrow.RecordConversionParams, error) {
 func conversionCreateCommand() command {
 	return command{
 		name: "conversion create", summary: "record a sale or a signup, also one of an earlier day",
+		example: "refgrow conversion create --type purchase --base-value 49.00 --referral-code JANE --reference in_123",
 		text: "Records a conversion as POST /conversions does: the customer is found or made, an affiliate is\n" +
 			"credited, and the commission is entered in the books, by the rules of the day on which it happened.\n" +
 			"Events for webhooks are written; \"refgrow conversion import\" writes none. A customer signs up once:\n" +
@@ -106,8 +107,9 @@ func (f *conversionFlags) create(ctx context.Context, c *call) error {
 
 func conversionShowCommand() command {
 	return command{
-		name: "conversion show", operand: "ID", summary: "show one conversion",
-		text: "Shows a conversion, and why it was credited and what became of its commission.\n\n" +
+		name: "conversion show", operand: "CONVERSION", summary: "show one conversion",
+		example: "refgrow conversion show in_123",
+		text: "Shows a conversion, and why it was credited and what became of its commission." + conversionOperand + "\n\n" +
 			"JSON: the conversion. " + conversionForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f conversionFlags
@@ -118,11 +120,11 @@ func conversionShowCommand() command {
 }
 
 func (f *conversionFlags) show(ctx context.Context, c *call) error {
-	id, err := c.id("conversion")
-	if err != nil {
-		return err
-	}
 	return c.withOneProject(ctx, f.project, func(project *refgrow.Project) error {
+		id, err := conversionOf(ctx, project, c.operand)
+		if err != nil {
+			return err
+		}
 		explained, err := explanationOf(ctx, project, id)
 		if err != nil {
 			return err
@@ -137,6 +139,7 @@ func (f *conversionFlags) show(ctx context.Context, c *call) error {
 func conversionDeleteCommand() command {
 	return command{
 		name: "conversion delete", operand: "ID", summary: "remove a conversion, and take its commission back",
+		example: "refgrow conversion delete 1",
 		text: "Removes a conversion that should not be there. Its commission is taken back, also where it was paid,\n" +
 			"and the ledger keeps the entries. This is final; \"refgrow refund\" is for sales that were given back.\n\n" +
 			`JSON: {"id", "deleted": true}`,
@@ -171,6 +174,7 @@ type conversionListFlags struct {
 func conversionListCommand() command {
 	return command{
 		name: "conversion list", summary: "list the conversions",
+		example: "refgrow conversion list --type purchase --from 2026-11-01 --to 2026-12-01",
 		text: "Lists the conversions of a project, the newest first.\n\n" +
 			"JSON: an array of conversions. " + conversionForm,
 		prepare: func(flags *flag.FlagSet) work {

@@ -25,6 +25,7 @@ func conversionColumns() []string {
 func conversionImportCommand() command {
 	return command{
 		name: "conversion import", operand: "FILE", summary: "record the conversions of a CSV file",
+		example: "refgrow conversion import sales.csv",
 		text: "Records the conversions of a CSV file, each in a transaction of its own, and writes no events: this is\n" +
 			"for what happened before the program came here. The first line names the columns:\n" +
 			strings.Join(conversionColumns()[:8], ", ") + ",\n" + strings.Join(conversionColumns()[8:], ", ") + ".\n" +

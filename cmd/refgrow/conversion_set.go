@@ -19,6 +19,7 @@ type conversionSetFlags struct {
 func conversionSetCommand() command {
 	return command{
 		name: "conversion set", operand: "ID", summary: "change a conversion, or give it its price anew",
+		example: "refgrow conversion set 1 --affiliate-id 2",
 		text: "Changes what is named, as PUT /conversions does, and enters the difference in the books: the base\n" +
 			"value, the currency, the type, the value, the affiliate, and then whether it is paid. \"\" stands for\n" +
 			"none. Only what is named changes: --reprice computes the value again, by the rules of the day on\n" +

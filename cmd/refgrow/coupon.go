@@ -31,6 +31,7 @@ func (f *couponFlags) define(flags *flag.FlagSet) {
 func couponCreateCommand() command {
 	return command{
 		name: "coupon create", summary: "tie a coupon code to an affiliate",
+		example: "refgrow coupon create --affiliate-id 1 --coupon-code SAVE10",
 		text: "Ties a code to an affiliate, as POST /coupons does: sales with it are credited to the affiliate.\n" +
 			"--affiliate-id and --coupon-code are required.\n\nJSON: the coupon. " + couponForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -57,7 +58,8 @@ func (f *couponFlags) create(ctx context.Context, c *call) error {
 func couponListCommand() command {
 	return command{
 		name: "coupon list", summary: "list the coupons",
-		text: "Lists the coupons of a project, the newest first.\n\nJSON: an array of coupons. " + couponForm,
+		example: "refgrow coupon list --affiliate-id 1",
+		text:    "Lists the coupons of a project, the newest first.\n\nJSON: an array of coupons. " + couponForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f couponFlags
 			flags.StringVar(&f.project, "project", "", projectUsage)
@@ -102,7 +104,8 @@ func (f *couponFlags) list(ctx context.Context, c *call) error {
 func couponShowCommand() command {
 	return command{
 		name: "coupon show", operand: "ID", summary: "show one coupon",
-		text: "Shows a coupon.\n\nJSON: the coupon. " + couponForm,
+		example: "refgrow coupon show 1",
+		text:    "Shows a coupon.\n\nJSON: the coupon. " + couponForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f couponFlags
 			flags.StringVar(&f.project, "project", "", projectUsage)
@@ -124,6 +127,7 @@ func (f *couponFlags) show(ctx context.Context, c *call) error {
 func couponSetCommand() command {
 	return command{
 		name: "coupon set", operand: "ID", summary: "change a coupon",
+		example: "refgrow coupon set 1 --status inactive",
 		text: "Changes what is named, as PUT /coupons does. \"\" stands for no id at a provider. What the coupon has\n" +
 			"attributed stays as it is.\n\nJSON: the coupon. " + couponForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -163,6 +167,7 @@ func (f *couponFlags) set(ctx context.Context, c *call) error {
 func couponDeleteCommand() command {
 	return command{
 		name: "coupon delete", operand: "ID", summary: "remove a coupon, whose sales stay as they are",
+		example: "refgrow coupon delete 1",
 		text: "Removes a coupon. What it has attributed stays as it is. This is final.\n\n" +
 			`JSON: {"id", "deleted": true}`,
 		prepare: func(flags *flag.FlagSet) work {

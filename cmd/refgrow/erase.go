@@ -19,6 +19,7 @@ const erasedBooks = "The books stay: amounts, payouts and ids. The email, payout
 func eraseAffiliateCommand() command {
 	return command{
 		name: "erase affiliate", operand: "AFFILIATE", summary: "remove what names an affiliate, and keep the books",
+		example: "refgrow erase affiliate jane@example.com",
 		text: "Erases the affiliate with an email or an id.\n\n" + erasedBooks + "\n\n" +
 			"JSON: an object with id and user_email.",
 		prepare: func(flags *flag.FlagSet) work {
@@ -48,6 +49,7 @@ func (e *eraseFlags) affiliate(ctx context.Context, c *call) error {
 func eraseReferralCommand() command {
 	return command{
 		name: "erase referral", operand: "CUSTOMER", summary: "remove what names a customer, and keep the books",
+		example: "refgrow erase referral carl@example.com",
 		text: "Erases the referred user with an email or an id.\n\n" + erasedBooks + "\n\n" +
 			"JSON: an object with id and user_email.",
 		prepare: func(flags *flag.FlagSet) work {

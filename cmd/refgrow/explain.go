@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strconv"
 
 	"github.com/refgrow-go/refgrow"
 )
@@ -15,14 +16,15 @@ type explainFlags struct{ project, reference string }
 
 func explainCommand() command {
 	return command{
-		name: "explain", operand: "[ID]", summary: "say why a sale was credited, and what it earned",
+		name: "explain", operand: "[CONVERSION]", summary: "say why a sale was credited, and what it earned",
+		example: "refgrow explain in_123",
 		text: "Says in words why a conversion was credited to somebody or to nobody, where its commission comes from\n" +
-			"and what became of it, and lists its ledger entries.\n\n" +
+			"and what became of it, and lists its ledger entries." + conversionOperand + "\n\n" +
 			`JSON: {"decision", "commission", "entries", "sentence"}, as in the REST API.`,
 		prepare: func(flags *flag.FlagSet) work {
 			var e explainFlags
 			flags.StringVar(&e.project, "project", "", projectUsage)
-			flags.StringVar(&e.reference, "reference", "", "`TEXT` by which the app calls it, such as in_123, instead of ID")
+			flags.StringVar(&e.reference, "reference", "", "`TEXT` by which the app calls it, instead of CONVERSION")
 			return e.explain
 		},
 	}
@@ -30,7 +32,7 @@ func explainCommand() command {
 
 func (e *explainFlags) explain(ctx context.Context, c *call) error {
 	if (c.operand == "") != c.given("reference") {
-		return usage("\"refgrow explain\" needs either the ID of a conversion or --reference TEXT")
+		return usage("\"refgrow explain\" needs either the CONVERSION or --reference TEXT")
 	}
 	return c.withOneProject(ctx, e.project, func(project *refgrow.Project) error {
 		id, err := e.find(ctx, c, project)
@@ -56,9 +58,26 @@ func (e *explainFlags) explain(ctx context.Context, c *call) error {
 
 func (e *explainFlags) find(ctx context.Context, c *call, project *refgrow.Project) (int64, error) {
 	if c.operand != "" {
-		return c.id("conversion")
+		return conversionOf(ctx, project, c.operand)
 	}
 	found, err := conversionCalled(ctx, project, e.reference)
+	if err != nil {
+		return 0, err
+	}
+	return found.ID, nil
+}
+
+// conversionOperand says what conversionOf takes.
+const conversionOperand = "\n" +
+	"CONVERSION is its id, or the app's own name for it, such as in_123, unless that is a number."
+
+// conversionOf finds the id of a conversion: a number is an id, anything else the app's
+// own name.
+func conversionOf(ctx context.Context, project *refgrow.Project, text string) (int64, error) {
+	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return idIn(text, "conversion")
+	}
+	found, err := conversionCalled(ctx, project, text)
 	if err != nil {
 		return 0, err
 	}

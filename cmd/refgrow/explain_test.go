@@ -23,8 +23,10 @@ func TestExplain(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, text)
 		}
 	}
-	if called := p.must("explain", "--reference", "in_1"); called != text {
-		t.Errorf("by the reference it is\n%s", called)
+	for _, args := range [][]string{{"--reference", "in_1"}, {"in_1"}} {
+		if called := p.must(append([]string{"explain"}, args...)...); called != text {
+			t.Errorf("by %v it is\n%s", args, called)
+		}
 	}
 	if lost := p.must("explain", "2"); !strings.Contains(lost,
 		"because the code nobody leads to no affiliate. So it earned nothing.\n") || strings.Contains(lost, "\n\n") {
@@ -41,11 +43,12 @@ func TestExplain(t *testing.T) {
 		t.Errorf("it is explained as %+v", explained)
 	}
 	p.refuses([]refusedCall{
-		{"explain", exitWrong, "needs either the ID of a conversion or --reference TEXT"},
-		{"explain 1 --reference in_1", exitWrong, "needs either the ID of a conversion or --reference TEXT"},
+		{"explain", exitWrong, "needs either the CONVERSION or --reference TEXT"},
+		{"explain 1 --reference in_1", exitWrong, "needs either the CONVERSION or --reference TEXT"},
 		{"explain 9", exitFailed, `there is no conversion 9 in the project "shop"`},
 		{"explain --reference in_9", exitFailed, `there is no conversion with the reference "in_9"`},
-		{"explain in_1", exitWrong, `"in_1" is not the id of a conversion`},
+		{"explain in_9", exitFailed, `there is no conversion with the reference "in_9"`},
+		{"explain 0", exitWrong, `"0" is not the id of a conversion`},
 		{"conversion delete 9", exitFailed, "there is no conversion 9"},
 	})
 	if text := p.must("conversion", "delete", "1"); text != "deleted conversion 1\n" {

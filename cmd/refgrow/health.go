@@ -19,6 +19,7 @@ const healthWithin = 5 * time.Second
 func healthCommand() command {
 	return command{
 		name: healthName, summary: "ask a running server whether it is ready: exit code 1 if not",
+		example: "refgrow health --addr 127.0.0.1:8080",
 		text: "Asks the server of --addr for /readyz, as what restarts containers does where there is no curl. It\n" +
 			"opens no database.\n\n" +
 			`JSON: {"status", "notes"}; status is "ready".`,

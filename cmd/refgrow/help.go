@@ -4,8 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"runtime"
-	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +13,7 @@ const helpOperand = "[COMMAND]"
 func helpCommand() command {
 	return command{
 		name: "help", operand: helpOperand, summary: "show what a command does",
+		example: "refgrow help payout run",
 		text: "Shows all commands, or what one of them does and which flags it takes.\n" +
 			"\"refgrow COMMAND -h\" does the same.",
 		prepare: func(*flag.FlagSet) work { return help },
@@ -56,6 +56,17 @@ func helpFor(all []command, names []string) (string, error) {
 	return "", unknown(names, all)
 }
 
+// What holds for all commands, here and in the manual.
+const (
+	flagsText = "Every command takes --db FILE (default refgrow.db) and --json; flags may come before or after the\n" +
+		"names. \"refgrow COMMAND -h\" says more."
+	environmentText = "The variables REFGROW_DB, REFGROW_PROJECT, REFGROW_JSON and REFGROW_SECRET_KEY_FILE stand for\n" +
+		"the flags of these names, where those are not given; every flag of \"serve\" has one."
+	resultText = "Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong call."
+	serveText  = "What no flag says, a variable of the environment may say: REFGROW_TRUSTED_PROXY is\n" +
+		"--trusted-proxy, with commas between several, and so on. Other variables that begin so are no error."
+)
+
 // overview lists the commands whose names begin with prefix.
 func overview(all []command, prefix string) string {
 	var b strings.Builder
@@ -69,11 +80,7 @@ func overview(all []command, prefix string) string {
 			fmt.Fprintf(&b, "  %-*s  %s\n", width, cmd.call(), cmd.summary)
 		}
 	}
-	b.WriteString("\nEvery command takes --db FILE (default refgrow.db) and --json; flags may come before or\n" +
-		"after the names. \"refgrow COMMAND -h\" says more. The variables REFGROW_DB, REFGROW_PROJECT,\n" +
-		"REFGROW_JSON and REFGROW_SECRET_KEY_FILE stand for the flags of these names, where those are\n" +
-		"not given; every flag of \"serve\" has one. Results go to stdout, everything else to stderr. Exit\n" +
-		"codes: 0 done, 1 failed, 2 wrong call.\n")
+	b.WriteString("\n" + flagsText + "\n" + environmentText + "\n" + resultText + "\n")
 	return b.String()
 }
 
@@ -83,66 +90,36 @@ func (cmd command) call() string { return strings.TrimSpace(cmd.name + " " + cmd
 // details is the whole help of one command.
 func details(cmd command) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "usage: refgrow %s [flags]\n\n%s\n\nflags:\n",
-		cmd.call(), cmd.text)
+	fmt.Fprintf(&b, "usage: refgrow %s [flags]\n\n%s\n\nexample:\n  %s\n\nflags:\n", cmd.call(), cmd.text, cmd.example)
+	for _, f := range flagHelps(cmd) {
+		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("--"+f.name+" "+f.value), f.text)
+	}
+	if cmd.name == serveName {
+		b.WriteString("\n" + serveText + "\n")
+	}
+	return b.String()
+}
+
+// flagHelp is what the help says of one flag.
+type flagHelp struct {
+	name  string
+	value string // what it takes, such as FILE; "" for a switch
+	text  string
+}
+
+// flagHelps are the flags of a command, by their names.
+func flagHelps(cmd command) []flagHelp {
+	var all []flagHelp
 	flags, _ := flagsOf(cmd, &call{})
 	flags.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
 		if isSwitch(f) {
 			value = ""
 		}
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+		if !slices.Contains([]string{"", "false", "0", "0s"}, f.DefValue) {
 			text += " (default " + f.DefValue + ")"
 		}
-		fmt.Fprintf(&b, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
+		all = append(all, flagHelp{f.Name, value, text})
 	})
-	if cmd.name == serveName {
-		b.WriteString("\nWhat no flag says, a variable of the environment may say: REFGROW_TRUSTED_PROXY is\n" +
-			"--trusted-proxy, with commas between several, and so on. Other variables that begin so are no error.\n")
-	}
-	return b.String()
-}
-
-func versionCommand() command {
-	return command{
-		name: "version", summary: "show the version of this binary",
-		text: "Shows the version of this binary and what it was built with.\n\n" +
-			`JSON: {"version", "revision", "modified", "go", "os", "arch"}; revision is "" for a build` +
-			"\noutside version control.",
-		prepare: func(*flag.FlagSet) work { return version },
-	}
-}
-
-func version(_ context.Context, c *call) error {
-	v := buildOf()
-	if c.json {
-		return c.stdout.json(v)
-	}
-	return c.stdout.printf("refgrow %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
-}
-
-// buildOf is what this binary was built from.
-func buildOf() versionJSON {
-	v := versionJSON{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
-	if build, ok := debug.ReadBuildInfo(); ok {
-		v.Version = build.Main.Version
-		for _, s := range build.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				v.Revision = s.Value
-			case "vcs.modified":
-				v.Modified = s.Value == "true"
-			}
-		}
-	}
-	return v
-}
-
-type versionJSON struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"`
-	Modified bool   `json:"modified"`
-	Go       string `json:"go"`
-	OS       string `json:"os"`
-	Arch     string `json:"arch"`
+	return all
 }

@@ -19,6 +19,7 @@ type keyFlags struct {
 func keyCreateCommand() command {
 	return command{
 		name: "key create", summary: "make an API key for a project",
+		example: "refgrow key create --project shop --name reporting --read-only",
 		text: "Makes an API key for a project and prints it, alone, on stdout. It is stored only as a hash and\n" +
 			"cannot be shown again.\n\n" +
 			`JSON: {"id", "project", "name", "read_only", "created_at", "key"}`,
@@ -63,6 +64,7 @@ type newKeyJSON struct {
 func keyListCommand() command {
 	return command{
 		name: "key list", summary: "list the API keys, without their secrets",
+		example: "refgrow key list",
 		text: "Lists the API keys of all projects, the oldest first, revoked ones too.\n\n" +
 			`JSON: an array of {"id", "project", "name", "read_only", "created_at", "revoked_at"}; revoked_at is null` +
 			"\nwhile the key works.",
@@ -112,6 +114,7 @@ type keyJSON struct {
 func keyRevokeCommand() command {
 	return command{
 		name: "key revoke", operand: "ID", summary: "end an API key",
+		example: "refgrow key revoke 2",
 		text: "Ends the key that \"refgrow key list\" shows with this id. A running server refuses it within a\n" +
 			"second.\n\n" + `JSON: {"id", "revoked": true}`,
 		prepare: func(*flag.FlagSet) work { return revokeKey },

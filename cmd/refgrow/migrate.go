@@ -10,6 +10,7 @@ import (
 func migrateCommand() command {
 	return command{
 		name: "migrate", summary: "bring the database up to date with this version",
+		example: "refgrow migrate",
 		text: "Brings the schema of the database up to date, as \"refgrow serve\" does, and prints what changed. Make a\n" +
 			"backup first (\"refgrow backup\", with the version that you have): an older version does not open the\n" +
 			"database any more. No balance changes.\n\n" +

@@ -119,6 +119,7 @@ func currencyOf(text string) (money.Currency, error) {
 func payoutPreviewCommand() command {
 	return command{
 		name: "payout preview", summary: "show what \"payout run\" would pay out, without doing it",
+		example: "refgrow payout preview --cutoff 2026-11-01",
 		text: "Shows the payouts that \"refgrow payout run\" with the same flags would make now, and makes none.\n\n" +
 			"JSON: an array of payouts whose id and created_at are null. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -148,6 +149,7 @@ func (r *runFlags) preview(ctx context.Context, c *call) error {
 func payoutRunCommand() command {
 	return command{
 		name: "payout run", summary: "make the payouts that are due",
+		example: "refgrow payout run --cutoff 2026-11-01 --key november",
 		text: "Makes one pending payout for each affiliate who has earned enough: of what is available by the\n" +
 			"cut-off, less any debt, without what other payouts have reserved. No money is moved: \"payout export\"\n" +
 			"prints a file for the service that pays, and \"payout pay\" notes that it has. If a run was\n" +
@@ -219,7 +221,8 @@ type payoutListFlags struct{ project, status, affiliate, run string }
 func payoutListCommand() command {
 	return command{
 		name: "payout list", summary: "list the payouts",
-		text: "Lists the payouts of a project, the newest first.\n\nJSON: an array of payouts. " + payoutForm,
+		example: "refgrow payout list --status pending",
+		text:    "Lists the payouts of a project, the newest first.\n\nJSON: an array of payouts. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var l payoutListFlags
 			flags.StringVar(&l.project, "project", "", projectUsage)
@@ -274,6 +277,7 @@ func payoutStatuses() []refgrow.PayoutStatus {
 func payoutRunsCommand() command {
 	return command{
 		name: "payout runs", summary: "list the runs of payouts",
+		example: "refgrow payout runs",
 		text: "Lists the runs that made payouts, the newest first.\n\n" +
 			`JSON: an array of {"id", "created_at", "by", "cutoff", "currency", "minimum", "count", "total"}; amounts are` +
 			"\nstrings, and by is null if nobody said who asked for it.",

@@ -23,6 +23,7 @@ type payoutFlags struct{ project, reference, note string }
 func payoutPayCommand() command {
 	return command{
 		name: "payout pay", operand: "ID...", summary: "note that payouts were paid",
+		example: "refgrow payout pay 61 62 63 --reference B-2026-11",
 		text: "Notes that the payment of a pending payout was made: exactly its amount is settled. If it\n" +
 			"comes back, \"payout return\" notes that.\n" + severalPayouts +
 			"One of them that is paid already with the same reference is as it should be.\n\n" + severalForm + payoutForm,
@@ -63,6 +64,7 @@ func wrongReference(err error) error {
 func payoutCancelCommand() command {
 	return command{
 		name: "payout cancel", operand: "ID...", summary: "give up pending payouts",
+		example: "refgrow payout cancel 61 62",
 		text: "Gives up a pending payout, for whatever reason: what it would have paid is free for the next run.\n" +
 			"This is final.\n" + severalPayouts + "One of them that is canceled already is as it should be.\n\n" +
 			severalForm + payoutForm,
@@ -89,6 +91,7 @@ func (p *payoutFlags) cancel(ctx context.Context, c *call) error {
 func payoutReturnCommand() command {
 	return command{
 		name: "payout return", operand: "ID", summary: "note that a payment came back",
+		example: `refgrow payout return 61 --note "The account is closed"`,
 		text: "Notes that the payment of a paid payout came back, and why: what it has settled is paid again by the\n" +
 			"next run. This is final.\n\nJSON: the payout. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {

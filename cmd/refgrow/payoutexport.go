@@ -20,6 +20,7 @@ type exportFlags struct{ project, format, currency, dir, after string }
 func payoutExportCommand() command {
 	return command{
 		name: "payout export", summary: "write the pending payouts as files for PayPal or Wise",
+		example: "refgrow payout export --format paypal",
 		text: "Writes the pending payouts in one currency as the CSV that PayPal's mass payments or Wise's batch\n" +
 			"payments take, oldest first, and prints what it wrote. A service takes only so many in one file\n" +
 			"(PayPal 5,000, Wise 1,000): more of them are several files, each named after the first and the last\n" +

@@ -180,6 +180,7 @@ func amountIn(flag, text string, currency money.Currency) (money.Amount, error) 
 func projectCreateCommand() command {
 	return command{
 		name: "project create", operand: "NAME", summary: "make a project, and the database if there is none",
+		example: "refgrow project create shop --commission 20% --hold-days 30",
 		text: "Makes a project: one affiliate program with its own affiliates, settings and keys. A missing\n" +
 			"database is made. A project of that name is an error, and stays as it is. Without flags the project\n" +
 			"is in USD and pays nothing yet.\n\n" + projectForm,
@@ -227,6 +228,7 @@ func (p *projectFlags) create(ctx context.Context, c *call) error {
 func projectSetCommand() command {
 	return command{
 		name: "project set", operand: "NAME", summary: "change the settings of a project",
+		example: "refgrow project set shop --commission 25% --minimum-payout 50.00",
 		text: "Changes the settings that are named, for what happens from now on, and no others: all of them, or\n" +
 			"none if one cannot be. Commissions of earlier conversions do not change. The currency is fixed\n" +
 			"once there is a ledger entry.\n\n" + projectForm,
@@ -280,7 +282,8 @@ func (p *projectFlags) set(ctx context.Context, c *call) error {
 func projectShowCommand() command {
 	return command{
 		name: "project show", operand: "NAME", summary: "show the settings of a project",
-		text: "Shows the settings of a project.\n\n" + projectForm,
+		example: "refgrow project show shop",
+		text:    "Shows the settings of a project.\n\n" + projectForm,
 		prepare: func(*flag.FlagSet) work {
 			return func(ctx context.Context, c *call) error {
 				return c.withProject(ctx, c.operand, func(_ *refgrow.Engine, project *refgrow.Project) error {
@@ -294,6 +297,7 @@ func projectShowCommand() command {
 func projectListCommand() command {
 	return command{
 		name: "project list", summary: "list the projects",
+		example: "refgrow project list",
 		text: "Lists the projects, the oldest first, with the settings of what they pay;\n" +
 			"\"project show\" also shows those of tracking.\n\nJSON: an array of what \"project show\" prints.",
 		prepare: func(*flag.FlagSet) work { return listProjects },

@@ -24,6 +24,7 @@ type referralFlags struct {
 func referralCreateCommand() command {
 	return command{
 		name: "referral create", summary: "add a customer, before any sale",
+		example: "refgrow referral create --email carl@example.com --affiliate-id 1",
 		text: "Adds a referred user, as POST /referrals does. --email is required.\n\n" +
 			"JSON: the referral. " + referralForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -58,7 +59,8 @@ func (r *referralFlags) create(ctx context.Context, c *call) error {
 func referralListCommand() command {
 	return command{
 		name: "referral list", summary: "list the customers",
-		text: "Lists the referred users of a project, the newest first.\n\nJSON: an array of referrals. " + referralForm,
+		example: "refgrow referral list --status converted",
+		text:    "Lists the referred users of a project, the newest first.\n\nJSON: an array of referrals. " + referralForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r referralFlags
 			flags.StringVar(&r.project, "project", "", projectUsage)
@@ -92,6 +94,7 @@ func (r *referralFlags) list(ctx context.Context, c *call) error {
 func referralShowCommand() command {
 	return command{
 		name: "referral show", operand: "[CUSTOMER]", summary: "show one customer",
+		example: "refgrow referral show --external-id u_17",
 		text: "Shows the referred user with an email or an id, or with the app's own id.\n\n" +
 			"JSON: the referral. " + referralForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -126,6 +129,7 @@ func (r *referralFlags) show(ctx context.Context, c *call) error {
 func referralSetCommand() command {
 	return command{
 		name: "referral set", operand: "CUSTOMER", summary: "change a customer",
+		example: "refgrow referral set carl@example.com --affiliate-id 2",
 		text: "Changes what is named, of the referred user with an email or an id. Another affiliate gets the credit\n" +
 			"of later conversions only; \"refgrow conversion set\" moves earlier ones.\n\n" +
 			"JSON: the referral. " + referralForm,
@@ -171,6 +175,7 @@ func (r *referralFlags) set(ctx context.Context, c *call) error {
 func referralDeleteCommand() command {
 	return command{
 		name: "referral delete", operand: "CUSTOMER", summary: "remove a customer, whose conversions stay",
+		example: "refgrow referral delete carl@example.com",
 		text: "Removes the referred user with an email or an id. The conversions stay in the books, without the\n" +
 			"customer. This is final.\n\n" + `JSON: {"id", "deleted": true}`,
 		prepare: func(flags *flag.FlagSet) work {
@@ -200,6 +205,7 @@ func (r *referralFlags) remove(ctx context.Context, c *call) error {
 func referralMergeCommand() command {
 	return command{
 		name: "referral merge", operand: "CUSTOMER", summary: "join two customers who are one person",
+		example: "refgrow referral merge carl@example.com --from carl@old.example",
 		text: "Joins the referred user that --from names into the one with an email or an id: names and\n" +
 			"conversions move, and the one of --from is gone. The books do not change. This is final.\n\n" +
 			"JSON: the referral that stays. " + referralForm,

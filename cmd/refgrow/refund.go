@@ -23,8 +23,8 @@ type refundFlags struct {
 
 func (r *refundFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&r.project, "project", "", projectUsage)
-	flags.StringVar(&r.reference, "reference", "", "`TEXT` by which the app calls the sale, such as in_123")
-	flags.Var((*idValue)(&r.conversion), "conversion-id", "`ID` of the conversion, instead of --reference")
+	flags.StringVar(&r.reference, "reference", "", "`TEXT` by which the app calls the sale, instead of CONVERSION")
+	flags.Var((*idValue)(&r.conversion), "conversion-id", "`ID` of the conversion, instead of CONVERSION")
 	flags.StringVar(&r.amount, "amount", "", "the part of the sale that it is about: `25.00`")
 	flags.StringVar(&r.refundReference, "refund-reference", "", "`TEXT` by which the app calls the refund: it counts once")
 	flags.StringVar(&r.reason, "reason", "", "`TEXT` that is kept with the ledger entry")
@@ -34,11 +34,12 @@ const refundForm = `JSON: the conversion as the API shows it, with "capped": tru
 
 func refundCommand() command {
 	return command{
-		name: "refund", summary: "take back the commission of a sale that was given back",
+		name: "refund", operand: "[CONVERSION]", summary: "take back the commission of a sale that was given back",
+		example: "refgrow refund in_123 --amount 25.00 --refund-reference re_1",
 		text: "Takes back the part of the commission that goes with what was given back of the sale: --amount now,\n" +
 			"--refunded-total in all so far, or with neither all that is left. A total that is older than one told\n" +
 			"before, and a refund whose --refund-reference is known, change nothing. Of a free sale or a signup the\n" +
-			"whole commission is taken back.\n\n" + refundForm,
+			"whole commission is taken back." + conversionOperand + "\n\n" + refundForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r refundFlags
 			r.define(flags)
@@ -53,10 +54,12 @@ func refundCommand() command {
 
 func undoRefundCommand() command {
 	return command{
-		name: "undo-refund", summary: "give back the commission of a refund that did not happen",
+		name: "undo-refund", operand: "[CONVERSION]", summary: "give back the commission of a refund that did not happen",
+		example: "refgrow undo-refund in_123 --refund-reference re_1",
 		text: "Undoes --amount of what was refunded of a sale, or the refund with a --refund-reference, or with\n" +
 			"neither all of it. Of refunds with a --refund-reference an --amount undoes what goes beyond the\n" +
-			"others: the one of just that amount, or else the latest. No ledger entry is deleted.\n\n" + refundForm,
+			"others: the one of just that amount, or else the latest. No ledger entry is deleted." +
+			conversionOperand + "\n\n" + refundForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r refundFlags
 			r.define(flags)
@@ -69,8 +72,14 @@ func (r *refundFlags) run(change func(
 	*refgrow.Project, context.Context, int64, refgrow.RefundConversionParams,
 ) (*refgrow.Conversion, error)) work {
 	return func(ctx context.Context, c *call) error {
-		if c.given("reference") == c.given("conversion-id") {
-			return usage("\"refgrow %s\" needs --reference TEXT, or --conversion-id ID", c.command.name)
+		ways := 0
+		for _, given := range []bool{c.operand != "", c.given("reference"), c.given("conversion-id")} {
+			if given {
+				ways++
+			}
+		}
+		if ways != 1 {
+			return usage("\"refgrow %s\" needs one of CONVERSION, --reference TEXT and --conversion-id ID", c.command.name)
 		}
 		return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
 			found, err := r.find(ctx, c, project)
@@ -93,13 +102,19 @@ func (r *refundFlags) run(change func(
 	}
 }
 
-// find finds the conversion that the flags name.
+// find finds the conversion that the call names.
 func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Project) (*refgrow.Conversion, error) {
 	if c.given("reference") {
 		return conversionCalled(ctx, project, r.reference)
 	}
-	found, err := project.GetConversion(ctx, r.conversion)
-	return found, noConversion(err, r.conversion, project)
+	id, err := r.conversion, error(nil)
+	if c.operand != "" {
+		if id, err = conversionOf(ctx, project, c.operand); err != nil {
+			return nil, err
+		}
+	}
+	found, err := project.GetConversion(ctx, id)
+	return found, noConversion(err, id, project)
 }
 
 func (r *refundFlags) params(c *call, currency money.Currency) (refgrow.RefundConversionParams, error) {

@@ -84,8 +84,11 @@ func TestRefundCommands(t *testing.T) {
 		code int
 		says string
 	}{
-		{"refund", exitWrong, "needs --reference TEXT, or --conversion-id ID"},
-		{"undo-refund --reference in_1 --conversion-id 1", exitWrong, "needs --reference TEXT, or --conversion-id ID"},
+		{"refund", exitWrong, "needs one of CONVERSION, --reference TEXT and --conversion-id ID"},
+		{"undo-refund --reference in_1 --conversion-id 1", exitWrong, "needs one of CONVERSION, --reference TEXT"},
+		{"undo-refund in_1 --conversion-id 1", exitWrong, "needs one of CONVERSION, --reference TEXT"},
+		{"refund in_2", exitFailed, `no conversion with the reference "in_2" in the project "shop"`},
+		{"refund 9", exitFailed, `no conversion 9 in the project "shop"`},
 		{"refund --reference in_2", exitFailed, `no conversion with the reference "in_2" in the project "shop"`},
 		{"refund --conversion-id 9", exitFailed, `no conversion 9 in the project "shop"`},
 		{"refund --conversion-id one", exitWrong, "--conversion-id"},

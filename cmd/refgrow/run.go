@@ -20,6 +20,7 @@ type command struct {
 	operand string // what follows the name, such as "NAME" or "ID..."; "" for nothing
 	summary string // half a line for the list of commands
 	text    string // the rest of its help, with the form of its JSON
+	example string // a whole call of it
 
 	// prepare defines the command's flags and returns its work, which finds their
 	// values set.
@@ -81,7 +82,7 @@ func commands() []command {
 		refundCommand(), undoRefundCommand(),
 		clockResetCommand(), clockCommand(),
 		verifyCommand(), backupCommand(), migrateCommand(),
-		versionCommand(), helpCommand(),
+		completionCommand(), manCommand(), versionCommand(), helpCommand(),
 	}
 }
 

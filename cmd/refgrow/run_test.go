@@ -138,7 +138,7 @@ func TestWrongCalls(t *testing.T) {
 		{"coupon list --affiliate-id 0", exitWrong, `--affiliate-id must be an id, which is a number above 0, not "0"`},
 		{"conversion list --type sale", exitWrong, `--type: must be "signup" or "purchase"`},
 		{"conversion list --from 2026-01-02 --to 2026-01-01", exitWrong, "--from: must not be after to"},
-		{"conversion show", exitWrong, "needs the ID"},
+		{"conversion show", exitWrong, "needs the CONVERSION"},
 		{"conversion show 7", exitFailed, `no conversion 7 in the project "shop"`},
 		{"conversion set", exitWrong, "needs the ID"},
 		{"conversion set 7", exitWrong, "needs at least one change"},

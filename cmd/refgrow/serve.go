@@ -60,6 +60,7 @@ type serveFlags struct {
 func serveCommand() command {
 	return command{
 		name: serveName, summary: "serve the REST API and referral links over HTTP, and send webhooks",
+		example: "refgrow serve --db /var/lib/refgrow/refgrow.db --trusted-proxy 127.0.0.1",
 		text: "Serves the REST API under /api/v1, a page about it at /docs, a health check at /healthz, and at\n" +
 			"/readyz whether the database can be written, with notes for its operator. A missing database is\n" +
 			"made; on one without a project the project \"default\" is made, and its first key printed, once. At\n" +

@@ -18,6 +18,7 @@ type statementFlags struct{ project, month, format string }
 func statementCommand() command {
 	return command{
 		name: "statement", operand: "AFFILIATE", summary: "print an affiliate's account in one month",
+		example: "refgrow statement jane@example.com --month 2026-10",
 		text: "Prints the statement of the affiliate with an email or an id: the balances at the beginning and at\n" +
 			"the end of a month (UTC), and between them what changed them. A payout is one line, with what it\n" +
 			"settled below it. The statement of a month that is over never changes.\n\n" +

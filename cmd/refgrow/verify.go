@@ -11,6 +11,7 @@ import (
 func verifyCommand() command {
 	return command{
 		name: "verify", summary: "check the books: exit code 1 on any difference",
+		example: "refgrow verify",
 		text: "Recomputes everything that is stored twice, such as balances and counts, from the rows it came\n" +
 			"from, and prints each difference. It reads the whole database and does not block writers.\n\n" +
 			`JSON: {"ok", "projects", "affiliates", "conversions", "differences": [{"project", "where", "what",` +

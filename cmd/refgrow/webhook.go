@@ -43,6 +43,7 @@ func (w *webhookFlags) eventList() []refgrow.Event {
 func webhookCreateCommand() command {
 	return command{
 		name: "webhook create", summary: "have events sent to a URL",
+		example: "refgrow webhook create --url https://shop.example/hooks",
 		text: "Has the events of a project sent to a URL: referral_signed_up, referral_converted,\n" +
 			"referral_updated and referral_canceled, unless --events names others. payout_updated and\n" +
 			"affiliate_updated are sent only where it names them. Prints the secret that signs the events,\n" +
@@ -111,7 +112,8 @@ func (c *call) warnPrivate(w *refgrow.Webhook) {
 func webhookListCommand() command {
 	return command{
 		name: "webhook list", summary: "list the webhooks, without their secrets",
-		text: "Lists the webhooks of a project, the newest first.\n\nJSON: an array of webhooks. " + webhookForm,
+		example: "refgrow webhook list",
+		text:    "Lists the webhooks of a project, the newest first.\n\nJSON: an array of webhooks. " + webhookForm,
 		prepare: func(flags *flag.FlagSet) work {
 			project := flags.String("project", "", projectUsage)
 			return func(ctx context.Context, c *call) error { return listWebhooks(ctx, c, *project) }
@@ -143,6 +145,7 @@ func listWebhooks(ctx context.Context, c *call, project string) error {
 func webhookSetCommand() command {
 	return command{
 		name: "webhook set", operand: "ID", summary: "change a webhook, or switch it on or off",
+		example: "refgrow webhook set 1 --status inactive",
 		text: "Changes what is named, and nothing else. An inactive webhook gets nothing: what waits for it is\n" +
 			"canceled, and \"webhook replay\" sends it once it is active again. \"webhook rotate\" changes the\n" +
 			"secret.\n\n" +
@@ -191,6 +194,7 @@ func (w *webhookFlags) set(ctx context.Context, c *call) error {
 func webhookRotateCommand() command {
 	return command{
 		name: "webhook rotate", operand: "ID", summary: "make a new secret for a webhook",
+		example: "refgrow webhook rotate 1 --overlap-hours 24",
 		text: "Makes a new secret for a webhook and prints it, alone, on stdout; it cannot be shown again. The\n" +
 			"former one signs alongside it for --overlap-hours, while the receiver is updated: so long the\n" +
 			"header X-Refgrow-Signature, which is one value, is that of the former secret. If that was\n" +
@@ -229,6 +233,7 @@ func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
 func webhookDeleteCommand() command {
 	return command{
 		name: "webhook delete", operand: "ID", summary: "remove a webhook with the log of its deliveries",
+		example: "refgrow webhook delete 1",
 		text: "Removes a webhook with the log of its deliveries. \"webhook set ID --status inactive\" keeps both.\n\n" +
 			`JSON: {"id", "deleted": true}`,
 		prepare: func(flags *flag.FlagSet) work {
@@ -262,6 +267,7 @@ func (c *call) showDeleted(thing string, id int64) error {
 func webhookTestCommand() command {
 	return command{
 		name: "webhook test", operand: "ID", summary: "send an event that did not happen",
+		example: "refgrow webhook test 1",
 		text: "Has an event sent that did not happen, marked as a test, whatever events the webhook wants.\n" +
 			"\"refgrow serve\" sends it.\n\nJSON: the delivery. " + deliveryForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -284,6 +290,7 @@ func webhookTestCommand() command {
 func webhookDeliveriesCommand() command {
 	return command{
 		name: "webhook deliveries", operand: "ID", summary: "list what was sent, and what became of it",
+		example: "refgrow webhook deliveries 1",
 		text: "Lists the deliveries of a webhook, the newest first. The log goes back 30 days. Only the beginning\n" +
 			"of an error is shown; in JSON it is whole.\n\n" +
 			"JSON: an array of deliveries. " + deliveryForm,
@@ -326,6 +333,7 @@ type replayFlags struct {
 func webhookReplayCommand() command {
 	return command{
 		name: "webhook replay", operand: "ID", summary: "send events again",
+		example: "refgrow webhook replay 1 --since 2026-11-28",
 		text: "Has one delivery sent again, or everything since an instant, up to 30 days ago, that the webhook\n" +
 			"wants, including what it already got. Receivers recognize repeats by the webhook-id, which stays\n" +
 			"the same. \"refgrow serve\" sends it.\n\n" +
