@@ -75,7 +75,7 @@ type UpdateAffiliateParams struct {
 }
 
 // CreateAffiliate adds an affiliate to the program. Errors: ErrInvalid;
-// ErrConflict when the email, the code or the slug is taken.
+// ErrExists when the email, the code or the slug is taken.
 func (p *Project) CreateAffiliate(ctx context.Context, params CreateAffiliateParams) (*Affiliate, error) {
 	email, err := newEmailAt("email", params.Email)
 	if err != nil {
@@ -223,7 +223,7 @@ func (p *Project) withStatistics(ctx context.Context, q db.Querier, row *db.Affi
 }
 
 // UpdateAffiliate changes an affiliate. Errors: ErrNotFound, ErrInvalid,
-// ErrConflict when the new email, code or slug is taken.
+// ErrExists when the new email, code or slug is taken.
 func (p *Project) UpdateAffiliate(ctx context.Context, id int64, params UpdateAffiliateParams) (*Affiliate, error) {
 	if err := params.check(); err != nil {
 		return nil, err

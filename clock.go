@@ -213,9 +213,9 @@ func (o *op) resetStamp(ctx context.Context, before resetBounds) (StampReset, er
 		}
 	}
 	if newest.stamp > latest {
-		return same, taken(newest.id, "", "The newest %s, %d, is itself of %s, and what is entered never changes: "+
+		return same, conflict("", "The newest %s, %d, is itself of %s, and what is entered never changes: "+
 			"until %s entries are stamped with that instant",
-			newest.what, newest.id, stampText(stored.Instant(newest.stamp)), stampText(same.From))
+			newest.what, newest.id, stampText(stored.Instant(newest.stamp)), stampText(same.From)).of(newest.id)
 	}
 	reset, err := o.InsertStampReset(ctx, db.InsertStampResetParams{
 		ProjectID: o.project, FromStamp: from, ToStamp: newest.stamp, CreatedAt: o.now,

@@ -85,13 +85,13 @@ func (u *UpdateConversionParams) check() error {
 // Base value, currency, type, value, affiliate and Reprice are applied in this order,
 // then Paid. A conversion that goes from nobody to an affiliate takes its customer
 // along: one without an affiliate gets that one, and a direct one is converted.
-// Errors: ErrInvalid, also where the numbers do not fit a new
-// currency; ErrNotFound for an unknown conversion or affiliate; ErrConflict when
-// the reference is taken; for a new affiliate who was erased, or where a payout has
-// settled or reserves something of the conversion, and for a new currency also where
-// anything was settled by hand or refunded; for Paid where it would not become so: true
-// while a pending payout reserves something of what is unsettled, and false where
-// payouts have settled all of it.
+// Errors: ErrInvalid, also where the numbers do not fit a new currency; ErrNotFound for
+// an unknown conversion or affiliate; ErrExists when the reference is taken;
+// ErrConflict for a new affiliate who was erased, or where a payout has settled or
+// reserves something of the conversion, and for a new currency also where anything was
+// settled by hand or refunded; for Paid where it would not become so: true while a
+// pending payout reserves something of what is unsettled, and false where payouts have
+// settled all of it.
 func (p *Project) UpdateConversion(ctx context.Context, id int64, params UpdateConversionParams) (*Conversion, error) {
 	if err := params.check(); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (s CouponStatus) check() error {
 }
 
 // CreateCoupon ties a code to an affiliate. Errors: ErrInvalid, ErrNotFound for
-// an unknown affiliate, ErrConflict when the code is taken.
+// an unknown affiliate, ErrExists when the code is taken.
 func (p *Project) CreateCoupon(ctx context.Context, params CreateCouponParams) (*Coupon, error) {
 	if params.Status == "" {
 		params.Status = CouponActive
@@ -186,7 +186,7 @@ func (p *Project) GetCoupon(ctx context.Context, id int64) (*Coupon, error) {
 }
 
 // UpdateCoupon changes a coupon. Errors: ErrInvalid, ErrNotFound for an unknown
-// coupon or affiliate, ErrConflict when the new code is taken.
+// coupon or affiliate, ErrExists when the new code is taken.
 func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCouponParams) (*Coupon, error) {
 	if err := params.check(); err != nil {
 		return nil, err

@@ -40,9 +40,9 @@
 // Ids are never reused after a deletion, and there may be gaps.
 //
 // All methods are safe for concurrent use; a Project from WithTx or Atomic belongs
-// to its transaction. Errors match [ErrNotFound], [ErrConflict], [ErrInvalid],
-// [ErrBusy] and [ErrClosed] with errors.Is; those that somebody can do something
-// about are an [*Error], which names the field at fault as the REST API does.
+// to its transaction. Errors match [ErrNotFound], [ErrExists], [ErrConflict],
+// [ErrInvalid], [ErrBusy] and [ErrClosed] with errors.Is; those that somebody can do
+// something about are an [*Error], which names the field at fault as the REST API does.
 //
 // # Money
 //

@@ -19,6 +19,11 @@ var (
 	// ErrConflict: the change collides with something that already exists, such as an
 	// email that is taken, or with a state that does not allow it.
 	ErrConflict = errors.New("conflict")
+	// ErrExists is the ErrConflict with something that already exists: the reference,
+	// email, code, external id or name is taken, and Error.ID says by what. A call that
+	// is repeated because nobody knows whether it was done gets it if it was; it does
+	// not compare the two.
+	ErrExists = fmt.Errorf("%w: it already exists", ErrConflict)
 	// ErrInvalid: the input is wrong; Error.Field names it.
 	ErrInvalid = errors.New("invalid input")
 	// ErrBusy: the database takes no writes at the moment, because another writer holds
@@ -83,8 +88,8 @@ func (c Code) sentinel() error {
 }
 
 // An Error tells the person who must fix it what was wrong and what would be right.
-// errors.Is matches it with the sentinel of its Code. Go callers and HTTP clients get
-// the same one.
+// errors.Is matches it with the sentinel of its Code, and with ErrExists. Go callers and
+// HTTP clients get the same one.
 type Error struct {
 	Code Code
 	// Field is the input at fault, by its name in the REST API ("base_value"), or "".
@@ -94,7 +99,8 @@ type Error struct {
 	// exists already, or whose state does not allow it; else 0.
 	ID int64
 
-	cause error
+	exists bool // it is an ErrExists
+	cause  error
 }
 
 // Error returns the message, after the field where there is one.
@@ -105,8 +111,10 @@ func (e *Error) Error() string {
 	return e.Field + ": " + e.Message
 }
 
-// Is reports whether target is the sentinel of e's code.
-func (e *Error) Is(target error) bool { return target == e.Code.sentinel() }
+// Is reports whether target is the sentinel of e's code, or ErrExists and e is one.
+func (e *Error) Is(target error) bool {
+	return target == e.Code.sentinel() || e.exists && target == ErrExists
+}
 
 // Unwrap returns the error of the database that led to this one, if any.
 func (e *Error) Unwrap() error { return e.cause }
@@ -129,7 +137,9 @@ func conflict(field, format string, args ...any) *Error {
 
 // taken is a conflict with the thing of an id, which exists already.
 func taken(id int64, field, format string, args ...any) *Error {
-	return conflict(field, format, args...).of(id)
+	e := conflict(field, format, args...).of(id)
+	e.exists = true
+	return e
 }
 
 // of adds the id of the thing that is in the way, or whose state does not allow it.

@@ -238,8 +238,8 @@ func (k keptAnswer) find(ctx context.Context, tx *backend.Tx) (answer Answer, fo
 		if err != nil {
 			return Answer{}, false, fmt.Errorf("%w: the id in a withheld answer: %w", ErrDamaged, err)
 		}
-		return Answer{SecretOf: id}, true, taken(id, "Idempotency-Key",
-			"was already used, for the thing with id %d: the answer showed its secret, and is not kept", id)
+		return Answer{SecretOf: id}, true, conflict("Idempotency-Key",
+			"was already used, for the thing with id %d: the answer showed its secret, and is not kept", id).of(id)
 	case known.Status == erasure.Gone:
 		return Answer{}, true, erased("Idempotency-Key",
 			"was already used: the answer named somebody who was erased or deleted, and is not kept")

@@ -134,8 +134,7 @@ func (p *Project) inside(tx *backend.Tx) *Project {
 // still be undone.
 func (p *Project) inTransaction() bool { return p.engine == nil || p.backend != p.engine.backend }
 
-// CreateProject creates a project. Errors: ErrConflict if the name is taken,
-// ErrInvalid.
+// CreateProject creates a project. Errors: ErrExists if the name is taken, ErrInvalid.
 func (e *Engine) CreateProject(ctx context.Context, name string, settings Settings) (*Project, error) {
 	if err := e.open(); err != nil {
 		return nil, err
@@ -250,7 +249,7 @@ func (e *Engine) project(row db.Project) *Project {
 }
 
 // Rename gives the project another name. Handles that were made before keep the old one
-// as their Name. Errors: ErrConflict if the name is taken, ErrInvalid.
+// as their Name. Errors: ErrExists if the name is taken, ErrInvalid.
 func (p *Project) Rename(ctx context.Context, name string) error {
 	if err := projectName(name); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (o *op) mergeStep(ctx context.Context, id, from int64) (*Referral, error) {
 	}
 	if further > MaxExternalIDs {
 		return nil, conflict("from", "cannot be merged: the two have %d external ids, and one user has at most %d",
-			further+1, MaxExternalIDs+1)
+			further+1, MaxExternalIDs+1).of(id)
 	}
 	moved, err := o.MoveConversionsOfReferral(ctx, db.MoveConversionsOfReferralParams{
 		ProjectID: o.project, ReferralID: from, ToReferralID: id, AtMost: mergeStep,

@@ -153,7 +153,7 @@ func (done *importJSON) add(ctx context.Context, project *refgrow.Project, colum
 		done.AlreadyThere++
 	case err == nil:
 		done.Imported++
-	case errors.Is(err, refgrow.ErrConflict) && errors.As(err, &own) && own.Field == "reference":
+	case errors.Is(err, refgrow.ErrExists) && errors.As(err, &own) && own.Field == "reference":
 		done.AlreadyThere++
 	default:
 		return err

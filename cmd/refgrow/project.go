@@ -214,7 +214,7 @@ func (p *projectFlags) create(ctx context.Context, c *call) error {
 	}
 	return c.withEngine(ctx, creating, func(engine *refgrow.Engine) error {
 		project, err := engine.CreateProject(ctx, c.operand, settings)
-		if errors.Is(err, refgrow.ErrConflict) {
+		if errors.Is(err, refgrow.ErrExists) {
 			return fmt.Errorf("the project %q already exists in %s, "+
 				"and was left as it is; \"refgrow project set\" changes it", c.operand, c.db)
 		}

@@ -314,7 +314,7 @@ func firstKey(ctx context.Context, engine *refgrow.Engine) (*newKey, error) {
 		return nil, err
 	}
 	project, err := engine.CreateProject(ctx, firstProject, refgrow.Settings{})
-	if errors.Is(err, refgrow.ErrConflict) {
+	if errors.Is(err, refgrow.ErrExists) {
 		return nil, nil // another process was faster, and shows the key
 	}
 	if err != nil {

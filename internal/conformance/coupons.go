@@ -69,7 +69,6 @@ func refuseCoupons(w *world) {
 		{"a long code", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: long[:65]}, refgrow.ErrInvalid, "coupon_code"},
 		{"a code with a space", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "SA VE"},
 			refgrow.ErrInvalid, "coupon_code"},
-		{"a taken code", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "first"}, refgrow.ErrConflict, "coupon_code"},
 		{"an unknown status", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", Status: "used"},
 			refgrow.ErrInvalid, "status"},
 		{"a long provider's id", refgrow.CreateCouponParams{AffiliateID: jane.ID, Code: "NEW", StripeCouponID: long},
@@ -94,6 +93,12 @@ func refuseCoupons(w *world) {
 		}
 		w.refused("updating one with "+c.what, errOf(w.shop.UpdateCoupon(ctx, other.ID, update)), c.kind, c.field)
 	}
+	w.takenBy("creating one with a taken code", errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
+		AffiliateID: jane.ID, Code: "first",
+	})), "coupon_code", first.ID)
+	w.takenBy("updating one with a taken code", errOf(w.shop.UpdateCoupon(ctx, other.ID, refgrow.UpdateCouponParams{
+		Code: new("first"),
+	})), "coupon_code", first.ID)
 	w.refused("no affiliate", errOf(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{Code: "NEW"})),
 		refgrow.ErrInvalid, "affiliate_id")
 	w.refused("an empty provider's id", errOf(w.shop.UpdateCoupon(ctx, other.ID, refgrow.UpdateCouponParams{

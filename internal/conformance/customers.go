@@ -57,8 +57,8 @@ func findCustomers(w *world) {
 	equal(w, "nobody", w.bought(refgrow.Customer{}).ReferredUserID, 0)
 	equal(w, "the count", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 1)
 	for _, id := range []string{"u_1", "u_8"} {
-		w.refused("a second one with "+id, errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: id})),
-			refgrow.ErrConflict, "external_id")
+		w.takenBy("a second one with "+id, errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{ExternalID: id})),
+			"external_id", carl.ID)
 	}
 
 	for _, c := range []refgrow.Customer{
@@ -350,7 +350,7 @@ func manyNames(w *world) {
 	other := w.bought(refgrow.Customer{ExternalID: more})
 	equal(w, "that one more is somebody else", other.ReferredUserID != carl.ID, true)
 	for _, pair := range [][2]int64{{carl.ID, other.ReferredUserID}, {other.ReferredUserID, carl.ID}} {
-		w.refused("merging them", errOf(w.shop.MergeReferrals(ctx, pair[0], pair[1])), refgrow.ErrConflict, "from")
+		w.inTheWayOf("merging them", errOf(w.shop.MergeReferrals(ctx, pair[0], pair[1])), "from", pair[0])
 	}
 	w.verify()
 }

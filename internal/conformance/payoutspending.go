@@ -206,7 +206,7 @@ func refusePayouts(w *world) {
 		return errOf(w.shop.PayPayout(ctx, id, refgrow.PayPayoutParams{ExternalReference: reference}))
 	}
 	for _, p := range []refgrow.Payout{canceled, paid} {
-		w.refused(fmt.Sprintf("paying a %s one", p.Status), pay(p.ID, "again"), refgrow.ErrConflict, "")
+		w.inTheWayOf(fmt.Sprintf("paying a %s one", p.Status), pay(p.ID, "again"), "", p.ID)
 		w.refused(fmt.Sprintf("canceling a %s one", p.Status), errOf(w.shop.CancelPayout(ctx, p.ID)), refgrow.ErrConflict, "")
 	}
 	w.refused("paying none", pay(1<<40, ""), refgrow.ErrNotFound, "")

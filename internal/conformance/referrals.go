@@ -90,8 +90,6 @@ func refuseReferrals(w *world) {
 		{refgrow.CreateReferralParams{Email: "new@example.com", Status: "lost"}, refgrow.ErrInvalid, "status"},
 		{refgrow.CreateReferralParams{Email: "new@example.com", AffiliateID: -1}, refgrow.ErrInvalid, "affiliate_id"},
 		{refgrow.CreateReferralParams{ExternalID: strings.Repeat("x", 256)}, refgrow.ErrInvalid, "external_id"},
-		{refgrow.CreateReferralParams{Email: "CARL@example.com"}, refgrow.ErrConflict, "email"},
-		{refgrow.CreateReferralParams{Email: "new@example.com", ExternalID: "u_1"}, refgrow.ErrConflict, "external_id"},
 		{refgrow.CreateReferralParams{Email: "new@example.com", AffiliateID: 1 << 40}, refgrow.ErrNotFound, ""},
 	} {
 		w.refused("creating one", errOf(w.shop.CreateReferral(ctx, c.params)), c.kind, c.field)
@@ -102,13 +100,21 @@ func refuseReferrals(w *world) {
 		field  string
 	}{
 		{refgrow.UpdateReferralParams{Email: new("")}, refgrow.ErrInvalid, "email"},
-		{refgrow.UpdateReferralParams{Email: new("Carl@example.com")}, refgrow.ErrConflict, "email"},
 		{refgrow.UpdateReferralParams{Status: new(refgrow.ReferralStatus("lost"))}, refgrow.ErrInvalid, "status"},
 		{refgrow.UpdateReferralParams{AffiliateID: refgrow.Set(int64(0))}, refgrow.ErrInvalid, "affiliate_id"},
 		{refgrow.UpdateReferralParams{AffiliateID: refgrow.Set(int64(1 << 40))}, refgrow.ErrNotFound, ""},
 	} {
 		w.refused("updating one", errOf(w.shop.UpdateReferral(ctx, cora.ID, c.params)), c.kind, c.field)
 	}
+	w.takenBy("a taken email", errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{
+		Email: "CARL@example.com",
+	})), "email", carl.ID)
+	w.takenBy("a taken external id", errOf(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{
+		Email: "new@example.com", ExternalID: "u_1",
+	})), "external_id", carl.ID)
+	w.takenBy("a new email that is taken", errOf(w.shop.UpdateReferral(ctx, cora.ID, refgrow.UpdateReferralParams{
+		Email: new("Carl@example.com"),
+	})), "email", carl.ID)
 	w.refused("an unknown one",
 		errOf(w.shop.UpdateReferral(ctx, 1<<40, refgrow.UpdateReferralParams{})), refgrow.ErrNotFound, "")
 	equal(w, "the first one", *must(w.shop.GetReferral(ctx, carl.ID)), *carl)

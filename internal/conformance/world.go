@@ -117,12 +117,25 @@ func (w *world) refused(what string, err, kind error, field string) {
 	}
 }
 
-// takenBy checks that a conflict says which thing it is with.
+// takenBy checks that a conflict is with something that exists, and says with which.
 func (w *world) takenBy(what string, err error, field string, id int64) {
+	w.Helper()
+	w.inTheWay(what, err, field, id)
+	equal(w, what+": it is with something that exists", errors.Is(err, refgrow.ErrExists), true)
+}
+
+// inTheWayOf checks that a conflict with the state of a thing says which one it is.
+func (w *world) inTheWayOf(what string, err error, field string, id int64) {
+	w.Helper()
+	w.inTheWay(what, err, field, id)
+	equal(w, what+": it is with something that exists", errors.Is(err, refgrow.ErrExists), false)
+}
+
+func (w *world) inTheWay(what string, err error, field string, id int64) {
 	w.Helper()
 	w.refused(what, err, refgrow.ErrConflict, field)
 	if own := new(refgrow.Error); errors.As(err, &own) {
-		equal(w, what+": the id of what exists", own.ID, id)
+		equal(w, what+": the id of what is in the way", own.ID, id)
 	}
 }
 

@@ -62,7 +62,7 @@ func openShop(ctx context.Context, pool *sql.DB) (*shop, error) {
 		return nil, err
 	}
 	_, err = project.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: code})
-	if err != nil && !errors.Is(err, refgrow.ErrConflict) {
+	if err != nil && !errors.Is(err, refgrow.ErrExists) {
 		return nil, err
 	}
 	return &shop{pool: pool, engine: engine, project: project}, nil
