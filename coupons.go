@@ -185,6 +185,24 @@ func (p *Project) GetCoupon(ctx context.Context, id int64) (*Coupon, error) {
 	return showCoupon(&row), nil
 }
 
+// CouponByCode finds a coupon by its code, without regard to case. Errors: ErrNotFound.
+func (p *Project) CouponByCode(ctx context.Context, code string) (*Coupon, error) {
+	var found *Coupon
+	err := p.snapshot(ctx, "finding a coupon", func(ctx context.Context, q db.Querier) error {
+		id, err := q.GetCouponIDByCode(ctx, db.GetCouponIDByCodeParams{ProjectID: p.id, CodeKey: form.Fold(code)})
+		if err != nil {
+			return missing(err, "Coupon")
+		}
+		row, err := q.GetCoupon(ctx, db.GetCouponParams{ProjectID: p.id, CouponID: id})
+		found = showCoupon(&row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
 // UpdateCoupon changes a coupon. Errors: ErrInvalid, ErrNotFound for an unknown
 // coupon or affiliate, ErrExists when the new code is taken.
 func (p *Project) UpdateCoupon(ctx context.Context, id int64, params UpdateCouponParams) (*Coupon, error) {

@@ -47,9 +47,17 @@ func keepCoupons(w *world) {
 	}))
 	got := must(w.shop.GetCoupon(ctx, made.ID))
 	equal(w, "the affiliate of now", got.AffiliateEmail+" "+got.AffiliateReferralCode, "joseph@example.com JOSEPH")
-	must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
+	equal(w, "the one found by its code", *must(w.shop.CouponByCode(ctx, "Save-30")), *got)
+	w.refused("finding its former code", errOf(w.shop.CouponByCode(ctx, "SAVE-20")), refgrow.ErrNotFound, "")
+	again := must(w.shop.CreateCoupon(ctx, refgrow.CreateCouponParams{
 		AffiliateID: jane.ID, Code: "save-20", Status: refgrow.CouponInactive,
 	}))
+	equal(w, "the one that has it now", *must(w.shop.CouponByCode(ctx, "SAVE-20")), *again)
+	for _, unknown := range []string{"", "save", "promo_1", "lime"} {
+		w.refused("finding "+unknown, errOf(w.shop.CouponByCode(ctx, unknown)), refgrow.ErrNotFound, "")
+	}
+	other := must(w.engine.CreateProject(ctx, "other", refgrow.Settings{}))
+	w.refused("finding another project's", errOf(other.CouponByCode(ctx, "SAVE-20")), refgrow.ErrNotFound, "")
 	w.verify()
 }
 
