@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/money"
+	"github.com/refgrow-go/refgrow/tracking"
+
+	_ "modernc.org/sqlite" // the app's driver; any other one for SQLite will do
+)
+
+const schema = `
+CREATE TABLE IF NOT EXISTS orders (
+	id    INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: the program knows the sale by it
+	email TEXT NOT NULL,
+	cents INTEGER NOT NULL
+)`
+
+// open opens the app's database. _txlock=immediate makes every transaction take the
+// write lock when it begins: one that reads first and writes later may lose to another.
+func open(ctx context.Context, path string) (*sqlx.DB, error) {
+	params := url.Values{
+		"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+	}
+	db, err := sqlx.ConnectContext(ctx, "sqlite", "file:"+filepath.ToSlash(path)+"?"+params.Encode())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+type order struct {
+	ID    int64  `db:"id"`
+	Email string `db:"email"`
+	Cents int64  `db:"cents"`
+}
+
+// A shop is the app.
+type shop struct {
+	db      *sqlx.DB
+	engine  *refgrow.Engine
+	program *refgrow.Project
+}
+
+func newShop(ctx context.Context, db *sqlx.DB, engine *refgrow.Engine) (*shop, error) {
+	program, err := engine.EnsureProject(ctx, "shop", refgrow.Settings{
+		Commission: refgrow.Percent("20"), HoldDays: 30, LandingURL: "/", // where /r/JANE leads
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &shop{db, engine, program}, nil
+}
+
+// prepare makes what there is to try: an affiliate, and a key for the REST API.
+func (s *shop) prepare(ctx context.Context) (key string, err error) {
+	if _, err := s.program.CreateAffiliate(ctx,
+		refgrow.CreateAffiliateParams{Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+		return "", err
+	}
+	key, _, err = s.engine.CreateKey(ctx, s.program, refgrow.CreateKeyParams{Name: "example"})
+	return key, err
+}
+
+func (s *shop) handler() http.Handler {
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /{$}", home)
+	pages.HandleFunc("POST /orders", s.order)
+	pages.HandleFunc("GET /partners/{code}", s.partner)
+	guarded := http.NewCrossOriginProtection().Handler(pages)
+
+	mux := http.NewServeMux()
+	mux.Handle("/", tracking.Middleware(s.program, tracking.Options{})(guarded)) // who referred the visitor
+	tracking.Register(mux, s.program, tracking.Options{})                        // /r/CODE, and the script
+	httpapi.Register(mux, "/api/v1", s.engine, httpapi.Options{})
+	return mux
+}
+
+func home(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	io.WriteString(w, `<!doctype html><title>Shop</title><form method="post" action="/orders">
+<label>Email <input name="email" type="email" required></label> <button>Buy for 49.00 USD</button></form>
+`)
+}
+
+var errDeclined = errors.New("the card was declined")
+
+func (s *shop) order(w http.ResponseWriter, r *http.Request) {
+	price := money.MustParse("49.00 USD")
+	id, err := s.placeOrder(r.Context(), r.PostFormValue("email"), price, func() error {
+		if r.PostFormValue("card") == "declined" {
+			return errDeclined
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errDeclined):
+		http.Error(w, err.Error(), http.StatusPaymentRequired)
+	case errors.Is(err, refgrow.ErrInvalid):
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+	case err != nil:
+		fail(w, r, err)
+	default:
+		fmt.Fprintf(w, "order %d for %s: thank you\n", id, price)
+	}
+}
+
+// placeOrder writes the order and its commission in one transaction of the app.
+func (s *shop) placeOrder(ctx context.Context, email string, price money.Amount, pay func() error) (int64, error) {
+	tx, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	o := order{Email: email, Cents: price.Minor()}
+	added, err := tx.NamedExecContext(ctx, "INSERT INTO orders (email, cents) VALUES (:email, :cents)", o)
+	if err != nil {
+		return 0, err
+	}
+	if o.ID, err = added.LastInsertId(); err != nil {
+		return 0, err
+	}
+	// sqlx's transaction has the one of database/sql inside.
+	if _, err := s.program.WithTx(tx.Tx).RecordConversion(ctx, o.sale(ctx)); err != nil {
+		return 0, err
+	}
+	// Whatever fails from here on undoes the commission together with the order.
+	if err := pay(); err != nil {
+		return 0, err
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, err
+	}
+	s.engine.Wake() // the engine cannot see the app's transaction commit
+	return o.ID, nil
+}
+
+// sale is what the program is told of an order.
+func (o order) sale(ctx context.Context) refgrow.RecordConversionParams {
+	return refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, Reference: fmt.Sprintf("order-%d", o.ID), BaseValue: money.New(o.Cents, "USD"),
+		Customer: refgrow.Customer{Email: o.Email}, ReferralCode: tracking.FromContext(ctx).ReferralCode,
+	}
+}
+
+func (s *shop) partner(w http.ResponseWriter, r *http.Request) {
+	affiliate, err := s.program.AffiliateByCode(r.Context(), r.PathValue("code"))
+	switch {
+	case errors.Is(err, refgrow.ErrNotFound):
+		http.NotFound(w, r)
+	case err != nil:
+		fail(w, r, err)
+	default:
+		fmt.Fprintf(w, "%s: sales %d, earned %s\n", affiliate.ReferralCode, affiliate.Purchases, affiliate.Earnings[0].Total)
+	}
+}
+
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	slog.ErrorContext(r.Context(), "a request failed", "path", r.URL.Path, "error", err)
+	http.Error(w, "Something went wrong. Please try again.", http.StatusInternalServerError)
+}
