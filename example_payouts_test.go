@@ -2,6 +2,7 @@ package refgrow_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"time"
@@ -69,6 +70,37 @@ func ExampleProject_RefundConversion() {
 	// Output:
 	// refunded 12.25 USD of 49.00 USD
 	// earned 7.35 USD of 9.80 USD
+}
+
+// A payment provider tells the total given back so far, by the name of the sale, in any
+// order and more than once.
+func ExampleProject_RefundByReference() {
+	ctx := context.Background()
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	_, shop, end := exampleShop(refgrow.Config{Now: func() time.Time { return now }})
+	defer end()
+	exampleSale(shop, "in_1", "49.00 USD")
+	now = now.AddDate(0, 0, 7)
+
+	for _, told := range []struct {
+		total   string
+		daysAgo int
+	}{{"20.00 USD", 1}, {"10.00 USD", 2}, {"20.00 USD", 1}} {
+		sale, err := shop.RefundByReference(ctx, "in_1", refgrow.RefundConversionParams{
+			Total: money.MustParse(told.total), ToldAt: now.AddDate(0, 0, -told.daysAgo),
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("told", told.total+": refunded", sale.Refunded)
+	}
+	_, err := shop.RefundByReference(ctx, "in_2", refgrow.RefundConversionParams{})
+	fmt.Println("no such sale:", errors.Is(err, refgrow.ErrNotFound))
+	// Output:
+	// told 20.00 USD: refunded 20.00 USD
+	// told 10.00 USD: refunded 20.00 USD
+	// told 20.00 USD: refunded 20.00 USD
+	// no such sale: true
 }
 
 // An affiliate with terms of her own: 30 % of the first year of each customer.

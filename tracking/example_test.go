@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/refgrow-go/refgrow"
 	"github.com/refgrow-go/refgrow/money"
@@ -86,6 +87,30 @@ func ExampleRegister() {
 	// /r/JANE?to=https://evil.example leads to https://shop.example.com/welcome?ref=JANE
 	// the script is text/javascript; charset=utf-8
 	// this is the home page
+}
+
+// Links at a path of one's own, on any router: all that it has to tell is the code.
+func ExampleTracker_Redirect() {
+	shop, end := exampleShop()
+	defer end()
+	tracker := tracking.New(shop, tracking.Options{})
+
+	router := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if code, found := strings.CutPrefix(r.URL.Path, "/go/"); found {
+			tracker.Redirect(w, r, code)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	answer := httptest.NewRecorder()
+	router.ServeHTTP(answer, httptest.NewRequest("GET", "/go/JANE?utm_source=newsletter", nil))
+	fmt.Println(answer.Code, answer.Header().Get("Location"))
+	for _, cookie := range answer.Result().Cookies() {
+		fmt.Println(cookie.Name, cookie.Value)
+	}
+	// Output:
+	// 302 https://shop.example.com/welcome?utm_source=newsletter&ref=JANE
+	// refgrow_ref_code JANE
 }
 
 // exampleShop is a program in which signups earn, with an affiliate.

@@ -23,6 +23,18 @@ import (
 	"github.com/refgrow-go/refgrow/sqlite"
 )
 
+const toTry = `The server is at %[1]s/ until Ctrl-C, and keeps nothing. What to try, in another terminal:
+
+export KEY=%[2]s
+curl %[1]s/
+curl -H "Authorization: Bearer $KEY" -d '{"email": "jane@example.com", "referral_code": "JANE"}' %[1]s/api/v1/affiliates
+curl -H "Authorization: Bearer $KEY" -d '{"type": "purchase", "referral_code": "JANE", "email": "carl@example.com",
+  "base_value": 49.00, "reference": "in_123"}' %[1]s/api/v1/conversions
+curl -H "Authorization: Bearer $KEY" %[1]s/api/v1/conversions/1/explain
+curl -H "Authorization: Bearer $KEY" -d '{"reference": "in_123", "amount": 9.00}' %[1]s/api/v1/refunds
+curl -H "Authorization: Bearer $KEY" %[1]s/api/v1/affiliates/jane%%40example.com
+`
+
 func main() {
 	addr := flag.String("addr", "", "serve on this `address` instead of calling itself")
 	flag.Parse()
@@ -83,7 +95,7 @@ func run(ctx context.Context, out io.Writer, path, addr string) error {
 	if calling {
 		err = callAll(ctx, out, url, key)
 	} else {
-		fmt.Fprintf(out, "curl -H 'Authorization: Bearer %s' %s/api/v1/affiliates\n", key, url)
+		fmt.Fprintf(out, toTry, url, key)
 		<-ctx.Done()
 	}
 	// Shutdown waits for running requests; the database is closed after it.

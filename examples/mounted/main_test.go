@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,26 +33,56 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-// With an address it serves until it is told to stop, here as soon as it has said what
-// to try.
+// With an address it serves until it is told to stop, and what it says to try works.
 func TestServing(t *testing.T) {
 	t.Parallel()
+	for _, tool := range []string{"sh", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("nothing is tried: there is no %s", tool)
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &listener{heard: cancel}
-	if err := run(ctx, out, filepath.Join(t.TempDir(), "refgrow.db"), "127.0.0.1:0"); err != nil {
+	defer cancel()
+	out, ended := &listener{heard: make(chan struct{})}, make(chan error, 1)
+	go func() { ended <- run(ctx, out, filepath.Join(t.TempDir(), "refgrow.db"), "127.0.0.1:0") }()
+	select {
+	case <-out.heard:
+	case err := <-ended:
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(out.String(), "curl -H 'Authorization: Bearer rgk_") {
-		t.Errorf("%s", out)
+	_, commands, found := strings.Cut(out.String(), "terminal:\n")
+	if !found {
+		t.Fatalf("it says %s", &out.Buffer)
+	}
+	answers, err := exec.CommandContext(ctx, "sh", "-e", "-c",
+		strings.ReplaceAll(commands, "curl ", "curl -sS --fail-with-body ")).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, answers)
+	}
+	text := string(answers)
+	for _, part := range []string{
+		"the app's own page\n", `"referral_code":"JANE"`, `"value":9.8`, `credited to affiliate JANE`,
+		`"refunded_amount":9,`, `"total_earnings":"8.00"`,
+	} {
+		at := strings.Index(text, part)
+		if at < 0 {
+			t.Fatalf("no %s, or too early, in\n%s", part, answers)
+		}
+		text = text[at+len(part):]
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
 type listener struct {
 	bytes.Buffer
-	heard func()
+
+	heard chan struct{}
 }
 
 func (l *listener) Write(text []byte) (int, error) {
-	l.heard()
+	defer close(l.heard)
 	return l.Buffer.Write(text)
 }

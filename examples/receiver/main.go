@@ -3,12 +3,12 @@
 //
 //	REFGROW_WEBHOOK_SECRET=whsec_... go run ./examples/receiver -addr 127.0.0.1:9000
 //
-// The secret is what "refgrow webhook create" printed.
+// The secret is what "refgrow webhook create" printed. Without one it says how to make
+// one, and with one what to try.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,6 +19,21 @@ import (
 	"os/signal"
 	"time"
 )
+
+const noSecret = `set REFGROW_WEBHOOK_SECRET to the secret of the endpoint. To make both, in an empty folder:
+
+refgrow project create shop --commission 20%%
+export REFGROW_WEBHOOK_SECRET=$(refgrow webhook create --url http://%s/)
+
+It signs what is sent, and is shown once`
+
+const toTry = `waiting for events at http://%s/
+What to try, in another terminal, where refgrow.db is:
+
+refgrow serve --webhook-allow-private &    sends events, on this machine too
+refgrow webhook test 1                     an event that did not happen
+
+`
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9000", "listen on this `address`")
@@ -32,14 +47,14 @@ func main() {
 
 func run(ctx context.Context, out io.Writer, addr, secret string) error {
 	if secret == "" {
-		return errors.New("set REFGROW_WEBHOOK_SECRET to the secret of the endpoint")
+		return fmt.Errorf(noSecret, addr)
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "waiting for events at http://%s/\n", listener.Addr())
+	fmt.Fprintf(out, toTry, listener.Addr())
 	server := &http.Server{Handler: newReceiver(out, secret), ReadTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

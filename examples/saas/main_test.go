@@ -33,8 +33,12 @@ func TestStory(t *testing.T) {
 	carl.get("/?ref=JANE")
 	carl.get("/?ref=JANE") // the same visit
 	w.clock.Advance(24 * time.Hour)
-	if page := carl.get("/"); strings.Contains(page, "Buy Team") {
+	page := carl.get("/")
+	if strings.Contains(page, "Buy Team") {
 		t.Error("somebody who is not logged in can buy")
+	}
+	if !strings.Contains(page, "our partner <b>JANE</b>") {
+		t.Errorf("it is not told who sent Carl: %s", page)
 	}
 	carl.post("/signup", "email", "carl@example.com", "password", "correct horse")
 	if carl.cookie(tracking.CookieName) != "JANE" {
@@ -42,7 +46,7 @@ func TestStory(t *testing.T) {
 	}
 	jane.shows("1|1|0", nothing)
 
-	page := carl.buy("Team", "")
+	page = carl.buy("Team", "")
 	if got := table(page, "orders"); got != "2026-01-16|Team||49.00 USD|Money back" {
 		t.Errorf("the orders are %q", got)
 	}

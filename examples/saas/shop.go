@@ -161,6 +161,7 @@ type view struct {
 	Sent      url.Values // what was in the form that has to be corrected
 	Choice    string     // the visitor's, about being tracked
 	Tracked   bool
+	Partner   string // the code of the link that the visitor came by
 	Products  []product
 	Order     string // the id that the next order will have
 	Account   *account
@@ -194,7 +195,7 @@ func (s *shop) showAgain(w http.ResponseWriter, r *http.Request, name string, vi
 }
 
 func (s *shop) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	v.Choice, v.Tracked = choice(r), consents(r)
+	v.Choice, v.Tracked, v.Partner = choice(r), consents(r), tracking.FromRequest(r).ReferralCode
 	var text bytes.Buffer
 	if err := s.pages[name].Execute(&text, v); err != nil {
 		return err
