@@ -195,15 +195,17 @@ func createProject(ctx context.Context, tx *backend.Tx, name string, s Settings,
 	return id, nil
 }
 
-// EnsureProject returns the project with that name, as it is, or creates it with these
-// settings.
+// EnsureProject returns the project with that name, or creates it with these settings.
+// One that is there stays as it is, with the settings that it has, whatever settings
+// says: to keep them in code, pass the same ones to Project.ApplySettings then.
+// Errors: ErrInvalid for a new one.
 func (e *Engine) EnsureProject(ctx context.Context, name string, settings Settings) (*Project, error) {
 	p, err := e.Project(ctx, name)
 	if !errors.Is(err, ErrNotFound) {
 		return p, err
 	}
 	p, err = e.CreateProject(ctx, name, settings)
-	if errors.Is(err, ErrConflict) { // somebody else was faster
+	if errors.Is(err, ErrExists) { // somebody else was faster
 		return e.Project(ctx, name)
 	}
 	return p, err

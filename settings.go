@@ -2,6 +2,7 @@ package refgrow
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/form"
@@ -246,6 +247,37 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 	return settings, err
 }
 
+// ApplySettings makes the rules of the project those of settings, and returns them. It
+// is how an app keeps them in its code: called at each start, after EnsureProject, it
+// changes what differs, and writes nothing where nothing does. Fields with their zero
+// value have the defaults that they have in CreateProject: what was changed elsewhere
+// in the meantime, such as by PUT /project, is undone. A commission that changes becomes
+// a new version of its rule, and another HoldDays is for later conversions.
+//
+// Everything can change but the Currency, once there is a ledger entry. Overrides
+// (CreateRule) and the name (Rename) are no settings. Errors: ErrInvalid; ErrConflict
+// for another Currency than that of the entries. Then nothing was changed.
+func (p *Project) ApplySettings(ctx context.Context, settings Settings) (Settings, error) {
+	settings, err := settings.complete()
+	if err != nil {
+		return Settings{}, err
+	}
+	now, err := p.Settings(ctx)
+	if err != nil || reflect.DeepEqual(now, settings) {
+		return now, err
+	}
+	err = p.write(ctx, "applying the settings", func(ctx context.Context, o *op) error {
+		if now, err = o.changeSettings(ctx, settings); err != nil {
+			return err
+		}
+		return o.reload(ctx)
+	})
+	if err != nil {
+		return Settings{}, err
+	}
+	return now, nil
+}
+
 func (u UpdateSettingsParams) apply(s Settings) Settings {
 	set(&s.Currency, u.Currency)
 	set(&s.Commission, u.Commission)
@@ -275,7 +307,7 @@ func (o *op) changeSettings(ctx context.Context, next Settings) (Settings, error
 			return next, err
 		}
 		if totals.LedgerEntries > 0 {
-			return next, conflict("currency", "is fixed: this project already has ledger entries")
+			return next, conflict("currency", "is fixed at %s: this project already has ledger entries", now.Currency)
 		}
 		// What was recorded in the old currency without naming it names it from now on.
 		if err := o.NameCurrencies(ctx, o.project); err != nil {

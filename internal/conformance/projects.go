@@ -13,6 +13,7 @@ func projectTests() []test {
 		{"ensure", ensureProjects},
 		{"refused settings", refuseSettings},
 		{"update", updateSettings},
+		{"apply", applySettings},
 		{"currency", fixCurrency},
 		{"hold", changeHold},
 	}
@@ -148,6 +149,47 @@ func updateSettings(w *world) {
 		equal(w, "the answer", w.set(params), want)
 		equal(w, "what is in force", must(w.shop.Settings(ctx)), want)
 	}
+	w.verify()
+}
+
+// The settings of the code are in force afterwards, whatever was in force before.
+func applySettings(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	before := w.purchase(jane.ID, "10.00 USD")
+	given := refgrow.Settings{
+		Commission: refgrow.Percent("25"), SignupCommission: refgrow.Fixed(money.MustParse("1.50 USD")), HoldDays: 30,
+		MinimumPayout: money.MustParse("50.00 USD"), CookieDays: 30, LandingURL: "https://example.com/start",
+		AllowedOrigins: []string{"https://www.example.com", "https://example.com/"},
+	}
+	want := must(must(w.engine.CreateProject(ctx, "new", given)).Settings(ctx))
+	equal(w, "the answer", must(w.shop.ApplySettings(ctx, given)), want)
+	equal(w, "what is in force", must(w.shop.Settings(ctx)), want)
+	equal(w, "what an earlier sale has earned", must(w.shop.GetConversion(ctx, before.ID)).Value, before.Value)
+	equal(w, "what a sale earns", w.purchase(jane.ID, "10.00 USD").Value, money.MustParse("2.50 USD"))
+
+	// Applied again it is the same version of the same rules.
+	version := func() int64 {
+		sale := w.purchase(jane.ID, "10.00 USD")
+		return must(w.shop.ExplainConversion(ctx, sale.ID)).Commission.Version
+	}
+	equal(w, "the version of the rule", version(), 2)
+	w.clock.Advance(time.Hour)
+	equal(w, "the answer to the same again", must(w.shop.ApplySettings(ctx, want)), want)
+	equal(w, "the version of the rule then", version(), 2)
+
+	// What was set elsewhere goes, and what is not named is the default.
+	w.set(refgrow.UpdateSettingsParams{CouponFirst: new(true), HoldDays: new(7), LandingURL: new("/there")})
+	equal(w, "the answer then", must(w.shop.ApplySettings(ctx, given)), want)
+	plain := must(must(w.engine.CreateProject(ctx, "plain", refgrow.Settings{})).Settings(ctx))
+	equal(w, "no settings", must(w.shop.ApplySettings(ctx, refgrow.Settings{})), plain)
+
+	// Either all of it, or nothing.
+	w.refused("another currency", errOf(w.shop.ApplySettings(ctx, refgrow.Settings{Currency: "EUR", HoldDays: 9})),
+		refgrow.ErrConflict, "currency")
+	w.refused("a wrong hold", errOf(w.shop.ApplySettings(ctx, refgrow.Settings{CookieDays: 9, HoldDays: -1})),
+		refgrow.ErrInvalid, "hold_days")
+	equal(w, "what is in force then", must(w.shop.Settings(ctx)), plain)
 	w.verify()
 }
 

@@ -99,3 +99,32 @@ func TestProjectNameLength(t *testing.T) {
 		p.Refused("a longer name", err, refgrow.ErrInvalid, "name")
 	}
 }
+
+// An app applies its settings at each start: that writes only what differs.
+func TestApplyingTheSameSettingsWritesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	given := refgrow.Settings{
+		Commission: refgrow.Percent("20.0"), HoldDays: 30,
+		AllowedOrigins: []string{"https://www.example.com", "https://example.com"},
+	}
+	p := inOwnFile(t, given)
+	written := func(settings refgrow.Settings) int64 {
+		t.Helper()
+		before := p.Engine.Stats().Operations
+		if _, err := p.Shop.ApplySettings(ctx, settings); err != nil {
+			t.Fatal(err)
+		}
+		return p.Engine.Stats().Operations - before
+	}
+	if n := written(given); n != 0 {
+		t.Errorf("the same settings wrote %d changes", n)
+	}
+	given.HoldDays = 14
+	if n := written(given); n != 1 {
+		t.Errorf("another hold wrote %d changes", n)
+	}
+	if n := written(given); n != 0 {
+		t.Errorf("the same hold again wrote %d changes", n)
+	}
+}
