@@ -101,6 +101,7 @@ func themes() []theme {
 		{"visits", visitTests(), 0},
 		{"keys", keyTests(), races},
 		{"events", eventTests(), races | driven},
+		{"search", searchTests(), 0},
 		{"isolation", isolationTests(), 0},
 		{"verification", verificationTests(), 0},
 		{"backup", backupTests(), races | driven},

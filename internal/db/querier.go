@@ -384,6 +384,17 @@ type Querier interface {
 	RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error)
 	ReturnPayout(ctx context.Context, arg ReturnPayoutParams) error
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
+	// By all codes and slugs that lead to them.
+	SearchAffiliatesByCode(ctx context.Context, arg SearchAffiliatesByCodeParams) ([]Affiliate, error)
+	// A search reads the beginnings of names by the indexes that keep them unique: from the
+	// text to before anything that does not begin with it. People who were erased are not
+	// found.
+	SearchAffiliatesByEmail(ctx context.Context, arg SearchAffiliatesByEmailParams) ([]Affiliate, error)
+	SearchConversions(ctx context.Context, arg SearchConversionsParams) ([]Conversion, error)
+	SearchCoupons(ctx context.Context, arg SearchCouponsParams) ([]SearchCouponsRow, error)
+	SearchReferralsByEmail(ctx context.Context, arg SearchReferralsByEmailParams) ([]SearchReferralsByEmailRow, error)
+	SearchReferralsByExternalID(ctx context.Context, arg SearchReferralsByExternalIDParams) ([]SearchReferralsByExternalIDRow, error)
+	SearchReferralsByFurtherID(ctx context.Context, arg SearchReferralsByFurtherIDParams) ([]SearchReferralsByFurtherIDRow, error)
 	// The conversions of a paid payout whose flag is no longer right: one that brings its
 	// account something is paid exactly when as much of it is settled there.
 	SetPaidOfPayout(ctx context.Context, arg SetPaidOfPayoutParams) ([]SetPaidOfPayoutRow, error)
