@@ -18,6 +18,7 @@ import (
 // migrations with a tool of their own and set Config.Migrate to MigrateCheck. Each file
 // must be applied as a whole. It notes its number in the table refgrow_migrations,
 // which tells the engine the schema's version. Nothing here touches user_version.
+// [MigrationsFor] has them in the form of some tools.
 //
 //go:embed migrations/*.sql
 var MigrationsFS embed.FS

@@ -81,7 +81,7 @@ func commands() []command {
 		referralDeleteCommand(), eraseAffiliateCommand(), eraseReferralCommand(), statementCommand(),
 		refundCommand(), undoRefundCommand(),
 		clockResetCommand(), clockCommand(),
-		verifyCommand(), backupCommand(), migrateCommand(),
+		verifyCommand(), backupCommand(), migrateExportCommand(), migrateCommand(),
 		completionCommand(), manCommand(), versionCommand(), helpCommand(),
 	}
 }
