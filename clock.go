@@ -77,7 +77,7 @@ func (e *Engine) Clocks(ctx context.Context) ([]ProjectClock, error) {
 	}
 	rows, err := e.backend.Reader().ListClocks(ctx)
 	if err != nil {
-		return nil, failed("reading the clocks", err)
+		return nil, e.failed("reading the clocks", err)
 	}
 	clocks := make([]ProjectClock, len(rows))
 	for i, r := range rows {
@@ -324,17 +324,17 @@ func (e *Engine) Ready(ctx context.Context) (notes []string, err error) {
 		return nil, err
 	}
 	if err := e.backend.Present(); err != nil {
-		return nil, failed("looking for the file of the database", err)
+		return nil, e.failed("looking for the file of the database", err)
 	}
 	err = e.backend.Atomic(ctx, backend.Work{WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
 		return tx.TouchOutbox(ctx)
 	}})
 	if err != nil {
-		return nil, failed("checking that the database can be written", err)
+		return nil, e.failed("checking that the database can be written", err)
 	}
 	leaped, err := e.backend.Reader().CountAhead(inLane(ctx, backend.Keys), e.millis()+maxLeap.Milliseconds())
 	if err != nil {
-		return nil, failed("checking the clock", err)
+		return nil, e.failed("checking the clock", err)
 	}
 	if leaped.Projects > 0 {
 		notes = append(notes, fmt.Sprintf("in %d of the projects %s",

@@ -98,7 +98,7 @@ func (c *Conversion) Decision() (Decision, error) {
 		return Decision{}, nil
 	}
 	d, err := showDecision(c.row)
-	return d, failed("reading a decision", err)
+	return d, while("reading a decision", err)
 }
 
 // GetConversion finds a conversion by its id. Errors: ErrNotFound.

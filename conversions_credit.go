@@ -56,7 +56,7 @@ func (o *op) customerOf(ctx context.Context, c *db.Conversion) (*db.FindReferral
 		return nil, nil
 	}
 	customer, err := findByID(*c.ReferralID)(ctx, o, o.project)
-	return &customer, needed(err)
+	return &customer, needed(o.Nested, err)
 }
 
 func (o *op) flagSelfReferral(ctx context.Context, c *db.Conversion, customer *db.FindReferralRow) error {

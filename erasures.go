@@ -187,7 +187,7 @@ func (p *Project) finishErasure(ctx context.Context, id int64) error {
 		}
 	}
 	if err != nil {
-		return failed("removing the copies of a person", needed(err))
+		return p.engine.failed("removing the copies of a person", p.engine.needed(err))
 	}
 	err = p.write(ctx, "ending an erasure", func(ctx context.Context, o *op) error {
 		if err := o.EmptyErasure(ctx, db.EmptyErasureParams{ProjectID: o.project, ErasureID: id}); err != nil {
@@ -379,7 +379,7 @@ func (p *Project) deleteRows(ctx context.Context, job *db.Erasure) error {
 func (e *Engine) resumeErasures(ctx context.Context) error {
 	left, err := e.backend.Reader().ListErasures(ctx)
 	if err != nil {
-		return failed("looking for erasures to finish", err)
+		return e.failed("looking for erasures to finish", err)
 	}
 	var failures []error
 	for i := range left {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/ledger"
-	"github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
 // What went wrong, for control flow with errors.Is. The errors that methods return say
@@ -162,11 +161,13 @@ func notFound(what string) *Error {
 // failed turns the error of an operation into what callers see: an *Error stays
 // as it is, a state of the database becomes its sentinel, and anything else is
 // wrapped with what was being done.
-func failed(doing string, err error) error {
+func (e *Engine) failed(doing string, err error) error { return failed(e.backend, doing, err) }
+
+func failed(b backend.Backend, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = sqlite.Classify(err)
+	err = b.Classify(err)
 	var own *Error
 	var bound *ledger.BoundError
 	switch {
@@ -185,6 +186,14 @@ func failed(doing string, err error) error {
 	case errors.Is(err, backend.ErrClosed):
 		return &Error{Code: CodeClosed, Message: "the database is closed", cause: err}
 	}
+	return while(doing, err)
+}
+
+// while adds what was being done to an error that is none of a database.
+func while(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
@@ -198,11 +207,13 @@ func missing(err error, what string) error {
 
 // needed turns a result that is unexpectedly empty, and other errors of reading that
 // only damage can cause, into ErrDamaged.
-func needed(err error) error {
+func (e *Engine) needed(err error) error { return needed(e.backend, err) }
+
+func needed(b backend.Backend, err error) error {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("%w: a row that must exist is missing: %w", ErrDamaged, err)
-	case !errors.Is(err, ErrDamaged) && sqlite.SaysDamaged(err):
+	case !errors.Is(err, ErrDamaged) && b.SaysDamaged(err):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err

@@ -108,7 +108,7 @@ func (p *Project) Once(
 		answer, replayed, err = p.once(ctx, tx, kept.at(p.engine.millis()), work)
 		return err
 	})
-	return answer, replayed, failed("running an idempotent call", err)
+	return answer, replayed, p.engine.failed("running an idempotent call", err)
 }
 
 func (p *Project) once(
@@ -197,7 +197,7 @@ func (e *Engine) forgetAnswers(ctx context.Context) error {
 			BeforeID: before, AtMost: lengthsRead,
 		})
 		if err != nil || len(rows) == 0 {
-			return failed("adding up answers", err)
+			return e.failed("adding up answers", err)
 		}
 		var beyond []int64
 		for _, r := range rows {
@@ -210,7 +210,7 @@ func (e *Engine) forgetAnswers(ctx context.Context) error {
 			}
 		}
 		for ids := range slices.Chunk(beyond, answersForgotten) {
-			if err := failed("forgetting answers", e.backend.Atomic(ctx, backend.Work{
+			if err := e.failed("forgetting answers", e.backend.Atomic(ctx, backend.Work{
 				Run: func(ctx context.Context, tx *backend.Tx) error { return tx.ForgetAnswers(ctx, stored.IDs(ids)) },
 			})); err != nil {
 				return err

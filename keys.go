@@ -63,10 +63,10 @@ func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyPara
 	public, secret := randomText(publicChars), randomText(secretChars)
 	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.DefaultCost)
 	if err != nil {
-		return "", nil, failed("hashing a key", err)
+		return "", nil, e.failed("hashing a key", err)
 	}
 	key = &Key{ProjectID: p.id, ProjectName: p.name, Name: params.Name, ReadOnly: params.ReadOnly}
-	err = p.backend.Atomic(ctx, backend.Work{Run: func(ctx context.Context, tx *backend.Tx) error {
+	err = p.backend.Atomic(ctx, backend.Work{Project: p.id, Run: func(ctx context.Context, tx *backend.Tx) error {
 		now := e.millis()
 		key.CreatedAt = stored.Instant(now)
 		key.ID, err = tx.InsertKey(ctx, db.InsertKeyParams{
@@ -76,7 +76,7 @@ func (e *Engine) CreateKey(ctx context.Context, p *Project, params CreateKeyPara
 		return err
 	}})
 	if err != nil {
-		return "", nil, failed("creating a key", err)
+		return "", nil, e.failed("creating a key", err)
 	}
 	return keyPrefix + public + "_" + secret, key, nil
 }
@@ -98,7 +98,7 @@ func (e *Engine) RevokeKey(ctx context.Context, id int64) error {
 		return err
 	}})
 	e.keys.Forget(id)
-	return failed("revoking a key", err)
+	return e.failed("revoking a key", err)
 }
 
 // Keys returns all keys of all projects, oldest first.
@@ -108,7 +108,7 @@ func (e *Engine) Keys(ctx context.Context) ([]Key, error) {
 	}
 	rows, err := e.backend.Reader().ListKeys(ctx)
 	if err != nil {
-		return nil, failed("listing the keys", needed(err))
+		return nil, e.failed("listing the keys", e.needed(err))
 	}
 	return convert(rows, func(r db.ListKeysRow) Key {
 		return Key{
@@ -141,7 +141,7 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	ctx = inLane(ctx, backend.Keys)
 	check, err := e.backend.Reader().GetSecretCheck(ctx, public)
 	if err != nil {
-		return nil, nil, failed("finding a key", err)
+		return nil, nil, e.failed("finding a key", err)
 	}
 	if subtle.ConstantTimeCompare(check, secretCheck(secret)) != 1 {
 		return nil, nil, unauthorized()
@@ -151,7 +151,7 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Key, *Project
 	case errors.Is(err, sql.ErrNoRows): // a guess whose check is zeros, by chance
 		return nil, nil, unauthorized()
 	case err != nil:
-		return nil, nil, failed("finding a key", err)
+		return nil, nil, e.failed("finding a key", err)
 	case row.RevokedAt != nil: // a moment ago
 		return nil, nil, unauthorized()
 	}

@@ -76,13 +76,13 @@ func migrate(ctx context.Context, b backend.Backend, mode MigrateMode, now int64
 	}
 	steps, err := migrationSteps()
 	if err != nil {
-		return report, failed("reading the migrations", err)
+		return report, while("reading the migrations", err)
 	}
 	var done backend.Migrated
 	if err := b.Migrate(ctx, backend.Migration{
 		Steps: steps, CheckOnly: mode == MigrateCheck, Now: now, Done: &done,
 	}); err != nil {
-		return report, failed("migrating", err)
+		return report, failed(b, "migrating", err)
 	}
 	report.From, report.To = done.From, done.To
 	for _, text := range done.Changes {

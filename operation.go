@@ -40,6 +40,7 @@ func (p *Project) writeAs(
 		emitted, visits bool
 		lastStamp, now  int64
 	}
+	as.Project = p.id
 	as.Run = func(ctx context.Context, tx *backend.Tx) error {
 		o := &op{Tx: tx, project: p.id, now: p.engine.millis()}
 		done.lastStamp, done.now = 0, o.now
@@ -53,14 +54,14 @@ func (p *Project) writeAs(
 		} else {
 			fresh, err := readState(ctx, tx, p.id)
 			if err != nil {
-				return needed(err)
+				return p.engine.needed(err)
 			}
 			o.state = fresh
 			tx.Memo[stateKey(p.id)] = fresh
 		}
 		return work(ctx, o)
 	}
-	err := failed(doing, p.backend.Atomic(ctx, as))
+	err := p.engine.failed(doing, p.backend.Atomic(ctx, as))
 	if done.emitted && err == nil {
 		p.engine.emitted.Add(1)
 		p.engine.Wake()
@@ -126,7 +127,7 @@ func readIn[T any](
 	ctx, ended := p.engine.observed(ctx, doing)
 	ctx, end := backend.WithDeadline(inLane(ctx, lane), p.timeout)
 	result, err := query(ctx, p.backend.Reader())
-	err = failed(doing, needed(end(err)))
+	err = p.engine.failed(doing, p.engine.needed(end(err)))
 	ended(err)
 	return result, err
 }
@@ -143,7 +144,7 @@ func (p *Project) snapshot(ctx context.Context, doing string, work func(context.
 	}
 	ctx, ended := p.engine.observed(ctx, doing)
 	ctx = backend.Reading{Within: p.timeout}.Under(ctx)
-	err := failed(doing, needed(p.backend.Snapshot(ctx, work)))
+	err := p.engine.failed(doing, p.engine.needed(p.backend.Snapshot(ctx, work)))
 	ended(err)
 	return err
 }

@@ -105,7 +105,7 @@ func (p *Project) ExportPayouts(ctx context.Context, params ExportPayoutsParams)
 	}
 	var text bytes.Buffer
 	if err := csv.NewWriter(&text).WriteAll(lines); err != nil {
-		return nil, failed("exporting payouts", err)
+		return nil, p.engine.failed("exporting payouts", err)
 	}
 	file.CSV = text.Bytes()
 	return &file, nil

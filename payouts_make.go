@@ -76,7 +76,7 @@ func (run *payoutRun) shown() (*PayoutRun, error) {
 		return nil, nil
 	}
 	shown, err := storedRun(run.row)
-	return shown, failed("running payouts", err)
+	return shown, while("running payouts", err)
 }
 
 // of adds to a call what it asks a run for, whatever it says itself that makes it what
@@ -118,7 +118,7 @@ func (p *Project) continueRun(ctx context.Context, run *payoutRun) error {
 		return q.GetPayoutRun(ctx, db.GetPayoutRunParams{ProjectID: p.id, RunID: *run.task.row.RunID})
 	})
 	if err != nil {
-		return needed(err)
+		return p.engine.needed(err)
 	}
 	run.row, run.cutoff, run.currency, run.minimum = &row, row.Cutoff, row.Currency, row.Minimum
 	return nil
@@ -263,7 +263,7 @@ func (o *op) addToRun(ctx context.Context, run *payoutRun, amount int64) (*db.Pa
 	}
 	row, err := o.GetPayoutRun(ctx, db.GetPayoutRunParams{ProjectID: o.project, RunID: id})
 	if err != nil {
-		return nil, needed(err)
+		return nil, needed(o.Nested, err)
 	}
 	if row.Total > maxBalance-amount {
 		return nil, conflict("", "The payouts of the run would come to more than 9 * 10^18 minor units: make several runs")

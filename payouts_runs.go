@@ -43,11 +43,11 @@ func (p *Project) GetPayoutRun(ctx context.Context, id int64) (*PayoutRun, error
 	}
 	const doing = "finding a payout run"
 	row, err := p.backend.Reader().GetPayoutRun(ctx, db.GetPayoutRunParams{ProjectID: p.id, RunID: id})
-	if err := failed(doing, missing(err, "Payout run")); err != nil {
+	if err := p.engine.failed(doing, missing(err, "Payout run")); err != nil {
 		return nil, err
 	}
 	run, err := storedRun(&row)
-	return run, failed(doing, err)
+	return run, p.engine.failed(doing, err)
 }
 
 // ListPayoutRunsParams page the list of runs.
@@ -113,7 +113,7 @@ func (p *Project) payoutsMadeBy(ctx context.Context, run, at int64) iter.Seq2[Pa
 				undoAfter(&rows[i], at)
 				payout, err := storedPayout(&rows[i])
 				if err != nil {
-					yield(Payout{}, failed("listing the payouts of a run", err))
+					yield(Payout{}, p.engine.failed("listing the payouts of a run", err))
 					return
 				}
 				if !yield(*payout, nil) {

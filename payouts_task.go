@@ -56,7 +56,7 @@ func (p *Project) beginTask(
 	back = func() {}
 	if !p.inTransaction() { // whoever waits inside one holds the lock that the twin needs
 		if back, err = p.engine.tasks.take(ctx, string(kept.key)); err != nil {
-			return nil, nil, failed(doing, err)
+			return nil, nil, p.engine.failed(doing, err)
 		}
 	}
 	task, err = change(ctx, p, doing, backend.Work{}, func(ctx context.Context, o *op) (*payoutTask, error) {
@@ -129,7 +129,7 @@ func (t *payoutTask) pass(ctx context.Context, o *op, mark int64, last bool) (bo
 	}
 	row, err := o.GetPayoutTask(ctx, db.GetPayoutTaskParams{ProjectID: o.project, KeyHash: t.key})
 	if err != nil {
-		return false, needed(err)
+		return false, needed(o.Nested, err)
 	}
 	return false, t.recall(row.Refused)
 }

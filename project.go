@@ -99,7 +99,7 @@ func (p *Project) Atomic(ctx context.Context, work func(p *Project) error) error
 	if own != nil && errors.Is(err, own) {
 		return own
 	}
-	return failed("running an atomic block", err)
+	return p.engine.failed("running an atomic block", err)
 }
 
 // errUnwound is what an observer is told of code from outside that panics.
@@ -114,7 +114,7 @@ func (p *Project) foreign(ctx context.Context, run func(context.Context, *backen
 	err = errUnwound
 	defer func() { ended(err) }()
 	emitted, changes := p.engine.emitted.Load(), p.engine.visits.Changes()
-	err = p.backend.Atomic(ctx, backend.Work{Foreign: true, Run: run})
+	err = p.backend.Atomic(ctx, backend.Work{Project: p.id, Foreign: true, Run: run})
 	if p.engine.emitted.Load() != emitted {
 		p.engine.Wake()
 	}
@@ -152,7 +152,7 @@ func (e *Engine) CreateProject(ctx context.Context, name string, settings Settin
 		return err
 	}})
 	if err != nil {
-		return nil, failed("creating a project", err)
+		return nil, e.failed("creating a project", err)
 	}
 	return p, nil
 }
@@ -225,7 +225,7 @@ func (e *Engine) Project(ctx context.Context, name string) (*Project, error) {
 	}
 	row, err := e.backend.Reader().GetProjectByName(inLane(ctx, backend.Keys), name)
 	if err != nil {
-		return nil, failed("finding a project", needed(missing(err, "Project")))
+		return nil, e.failed("finding a project", e.needed(missing(err, "Project")))
 	}
 	return e.project(row), nil
 }
@@ -237,7 +237,7 @@ func (e *Engine) Projects(ctx context.Context) ([]*Project, error) {
 	}
 	rows, err := e.backend.Reader().ListProjects(inLane(ctx, backend.Links))
 	if err != nil {
-		return nil, failed("listing the projects", needed(err))
+		return nil, e.failed("listing the projects", e.needed(err))
 	}
 	projects := make([]*Project, len(rows))
 	for i, row := range rows {

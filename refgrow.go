@@ -181,7 +181,7 @@ func (e *Engine) Backup(ctx context.Context, path string) error {
 	if err := e.open(); err != nil {
 		return err
 	}
-	return failed("backing up", e.backend.Backup(ctx, path))
+	return e.failed("backing up", e.backend.Backup(ctx, path))
 }
 
 // Stats says how much has been written since the store was opened, and what became of

@@ -330,7 +330,7 @@ func (p *Project) AllRules(ctx context.Context, params ListRulesParams) iter.Seq
 func showRule(r *db.CommissionRule) (*Rule, error) {
 	pays, err := pricing.TermsOf(*r)
 	if err != nil {
-		return nil, failed("reading a commission rule", err)
+		return nil, while("reading a commission rule", err)
 	}
 	return &Rule{
 		ID: r.ID, AffiliateID: stored.OrZero(r.AffiliateID), Product: stored.OrZero(r.Product),

@@ -30,7 +30,7 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := failed("pruning answers", e.backend.Atomic(ctx, backend.Work{
+		if err := e.failed("pruning answers", e.backend.Atomic(ctx, backend.Work{
 			Run: func(ctx context.Context, tx *backend.Tx) (err error) {
 				more, err = pruneAnswers(ctx, tx, e.millis())
 				return err
@@ -89,7 +89,7 @@ func (e *Engine) cutLog(ctx context.Context) error {
 		e.logger.WarnContext(ctx, "the log of the database may still have what was erased: somebody reads it, "+
 			"and the next upkeep tries again")
 	}
-	return failed("emptying the log of the database", err)
+	return e.failed("emptying the log of the database", err)
 }
 
 // rollAccounts rolls some accounts forward, starting after an affiliate, and returns

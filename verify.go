@@ -60,14 +60,15 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	}
 	steps, err := migrationSteps()
 	if err != nil {
-		return report, failed("verifying", err)
+		return report, e.failed("verifying", err)
 	}
 	problems, err := e.backend.Integrity(ctx, backend.Schema{Version: len(steps), Text: schemaText})
 	if err != nil {
-		return report, failed("verifying", err)
+		return report, e.failed("verifying", err)
 	}
 	checks := verify.Checks{
-		Vault: e.vault, Now: e.millis(), Problems: problems, Leap: e.leapNote, MaxOrigins: MaxAllowedOrigins, Damage: needed,
+		Vault: e.vault, Now: e.millis(), Problems: problems, Leap: e.leapNote, MaxOrigins: MaxAllowedOrigins,
+		Damage: e.needed,
 	}
 	err = e.backend.Snapshot(ctx, func(ctx context.Context, q db.Querier) error {
 		checks.Querier = q
@@ -81,5 +82,5 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 		}
 		return err
 	})
-	return report, failed("verifying", err)
+	return report, e.failed("verifying", err)
 }

@@ -110,7 +110,7 @@ func (p *Project) TrackingSettings(ctx context.Context) (TrackingSettings, error
 		Touch: row.Touch, CookieDays: int(row.CookieDays), LandingURL: stored.OrZero(row.LandingURL),
 	}
 	if fresh.AllowedOrigins, err = stored.Origins(row.Origins); err != nil {
-		return showTracking(fresh), failed("reading the settings", err)
+		return showTracking(fresh), p.engine.failed("reading the settings", err)
 	}
 	if outside {
 		p.engine.visits.KeepTracking(p.id, fresh, now, changes)

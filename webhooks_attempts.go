@@ -77,7 +77,7 @@ func (o *Outbox) Spread(ctx context.Context) (more bool, err error) {
 	// Most calls find nothing: they need not wait for the database's lock.
 	waiting, err := outbox.Waiting(inLane(ctx, backend.Events), o.engine.backend.Reader())
 	if err != nil || !waiting {
-		return false, failed("looking for events", needed(err))
+		return false, o.engine.failed("looking for events", o.engine.needed(err))
 	}
 	err = o.write(ctx, "spreading events", func(ctx context.Context, tx *backend.Tx) (err error) {
 		more, err = outbox.Spread(ctx, tx, o.engine.millis())
@@ -91,7 +91,7 @@ func (o *Outbox) write(ctx context.Context, doing string, work func(context.Cont
 	if err := o.engine.open(); err != nil {
 		return err
 	}
-	return failed(doing, o.engine.backend.Atomic(ctx, backend.Work{Run: work}))
+	return o.engine.failed(doing, o.engine.backend.Atomic(ctx, backend.Work{Run: work}))
 }
 
 // Endpoints returns the ids of all active endpoints, of all projects. Errors:
@@ -101,7 +101,7 @@ func (o *Outbox) Endpoints(ctx context.Context) ([]int64, error) {
 		return nil, err
 	}
 	ids, err := o.engine.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
-	return ids, failed("looking for endpoints", needed(err))
+	return ids, o.engine.failed("looking for endpoints", o.engine.needed(err))
 }
 
 // mostWaiting is how many waiting deliveries are counted.
@@ -114,7 +114,7 @@ func (o *Outbox) Waiting(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	n, err := o.engine.backend.Reader().CountWaitingDeliveries(inLane(ctx, backend.Events), mostWaiting)
-	return n, failed("counting deliveries", err)
+	return n, o.engine.failed("counting deliveries", err)
 }
 
 // Claim leases at most atMost due deliveries of an endpoint to the caller until the
@@ -129,7 +129,7 @@ func (o *Outbox) Claim(ctx context.Context, webhookID int64, atMost int,
 	now := o.engine.millis()
 	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), o.engine.backend.Reader(), webhookID, now)
 	if err != nil || !found {
-		return nil, next, failed("looking for deliveries", err)
+		return nil, next, o.engine.failed("looking for deliveries", err)
 	}
 	if due > now || atMost <= 0 {
 		return nil, stored.Instant(due), nil

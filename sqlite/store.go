@@ -18,6 +18,9 @@ var _ backend.Backend = store{}
 
 func (s store) Reader() db.Querier { return db.New(s.db.readers) }
 
+func (s store) Classify(err error) error   { return base.Classify(err) }
+func (s store) SaysDamaged(err error) bool { return base.SaysDamaged(err) }
+
 // Stats counts what was written, and looks how long the file and its log are.
 func (s store) Stats() backend.Stats {
 	stats := s.db.writer.Stats()

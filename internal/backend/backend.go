@@ -60,10 +60,23 @@ type Backend interface {
 
 	// Stats counts what was committed since the backend was opened.
 	Stats() Stats
+
+	// Classify makes an error that comes from the database match the sentinel below that
+	// says what it means, and keeps the original wrapped. Every other error, sql.ErrNoRows
+	// included, is returned as it is.
+	Classify(err error) error
+
+	// SaysDamaged reports whether err, from a statement of our own that never varies, can
+	// only come from damage: of a value, or of the schema.
+	SaysDamaged(err error) bool
 }
 
 // Work is one operation.
 type Work struct {
+	// Project is the one that the operation belongs to, 0 for one of the whole engine. An
+	// operation of a project keeps out the other writers of the same project, at least.
+	Project int64
+
 	// Run does it. It has no effect beyond the database and the variables of its caller
 	// that it assigns, and it assigns those afresh each time, because it may be run
 	// again. Its context carries values but is never cancelled.

@@ -20,6 +20,8 @@ func (r refused) Migrate(context.Context, Migration) error { return r.err }
 func (r refused) Backup(context.Context, string) error     { return r.err }
 func (r refused) CutLog(context.Context) (bool, error)     { return false, r.err }
 func (r refused) Present() error                           { return r.err }
+func (r refused) Classify(err error) error                 { return err }
+func (r refused) SaysDamaged(error) bool                   { return false }
 func (r refused) Integrity(context.Context, Schema) ([]string, error) {
 	return nil, r.err
 }

@@ -152,3 +152,9 @@ func (b *Backend) Backup(ctx context.Context, path string) error {
 	defer conn.release()
 	return Backup(ctx, patient{conn}, path)
 }
+
+// Classify goes by the result codes of SQLite.
+func (b *Backend) Classify(err error) error { return Classify(err) }
+
+// SaysDamaged goes by the result codes of SQLite.
+func (b *Backend) SaysDamaged(err error) bool { return SaysDamaged(err) }

@@ -66,6 +66,9 @@ func Operation(on db.DBTX, memo map[any]any, stats func() backend.Stats) (tx *ba
 func (b *bound) Reader() db.Querier   { return db.New(backend.Checked(b.on, b.ended)) }
 func (b *bound) Stats() backend.Stats { return b.stats() }
 
+func (b *bound) Classify(err error) error   { return Classify(err) }
+func (b *bound) SaysDamaged(err error) bool { return SaysDamaged(err) }
+
 // Snapshot reads in the transaction itself.
 func (b *bound) Snapshot(ctx context.Context, work func(context.Context, db.Querier) error) error {
 	if err := b.refuse(ctx); err != nil {
