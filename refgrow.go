@@ -103,6 +103,7 @@ type Engine struct {
 	uncut    atomic.Bool  // the log may have what was erased
 	attempts struct{ succeeded, retried, failed atomic.Int64 }
 	closed   atomic.Bool
+	ended    chan struct{} // closed with the engine
 
 	migrated MigrationReport
 }
@@ -133,6 +134,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		vault:  secrets,
 		visits: recent.NewVisits(),
 		woken:  make(chan struct{}, 1),
+		ended:  make(chan struct{}),
 	}
 	e.clicks = newClickQueue(e)
 	e.uncut.Store(true) // who knows how the last process ended
@@ -154,7 +156,9 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 // written, the rest are dropped and counted. Errors: that of ctx.
 func (e *Engine) Close(ctx context.Context) error {
 	err := e.clicks.Close(ctx)
-	e.closed.Store(true)
+	if !e.closed.Swap(true) {
+		close(e.ended)
+	}
 	return err
 }
 

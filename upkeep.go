@@ -2,7 +2,11 @@ package refgrow
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
+	"runtime/debug"
+	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
@@ -10,9 +14,70 @@ import (
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
+// upkeepEvery is how often Run does the upkeep, upkeepAgain when it tries again after a
+// failure, and runEnds how long it waits for clicks in the end.
+const (
+	upkeepEvery = time.Hour
+	upkeepAgain = time.Minute
+	runEnds     = 500 * time.Millisecond
+)
+
 // upkeepStep is how many accounts one transaction of the upkeep rolls forward, so that
 // nobody waits long for it.
 const upkeepStep = 200
+
+// Run does what has to be done in the background, until ctx ends: Upkeep at once and
+// once an hour, and after a failure, which the log tells, a minute later. In the end it
+// lets the clicks that are queued be written, for half a second at most, and returns
+// nil; Close sees to the rest. It returns early, with ErrClosed, when the engine is
+// closed. An app that embeds the engine calls it in a goroutine of its own:
+//
+//	go engine.Run(ctx)
+//
+// Any number of processes may do so on one file. Events are delivered by a
+// webhook.Worker, not by Run.
+func (e *Engine) Run(ctx context.Context) error {
+	for {
+		wait := upkeepEvery
+		err := guarded(func() error { return e.Upkeep(ctx) })
+		switch {
+		case errors.Is(err, ErrClosed):
+			return err
+		case err != nil && ctx.Err() == nil:
+			e.logger.WarnContext(ctx, "the upkeep has to wait", "error", err)
+			wait = upkeepAgain
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			continue
+		case <-e.ended:
+			timer.Stop()
+			return e.open()
+		case <-ctx.Done():
+			timer.Stop()
+			e.lastClicks(context.WithoutCancel(ctx))
+			return nil
+		}
+	}
+}
+
+func (e *Engine) lastClicks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, runEnds)
+	defer cancel()
+	_ = e.FlushClicks(ctx) // Close says what is lost
+}
+
+// guarded does work in a goroutine that is not a caller's, and turns a panic into an
+// error: there it would end the whole app.
+func guarded(work func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return work()
+}
 
 // Upkeep keeps reads fast and the file small by doing what only the passing of time
 // makes necessary: it adds what has become available to the balances of accounts that
@@ -20,8 +85,8 @@ const upkeepStep = 200
 // with an Idempotency-Key that are old, or more than are kept for a caller, goes on
 // with deletions that were interrupted, and empties the log of a file of our own, where
 // an erasure, in this process or another, could not. It changes no answer. It works in
-// small transactions, and is meant to be called about once an hour; "refgrow serve"
-// does. Errors: that of ctx, ErrBusy, ErrClosed.
+// small transactions, and is meant to be called about once an hour, as Run does. Errors:
+// that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err

@@ -160,13 +160,11 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 			return err
 		}
 		c.warnOfOthers(listener.Addr())
-		ticker := time.NewTicker(upkeepEvery)
-		defer ticker.Stop()
-		stopSending, stopUpkeep := s.sendWebhooks(ctx, c, engine, requests), c.upkeep(ctx, engine, ticker.C)
+		stopSending, stopRunning := s.sendWebhooks(ctx, c, engine, requests), background(ctx, engine)
 		stopVerifying := s.verify(ctx, c, engine)
 		err = c.serveOn(ctx, listener, s.handler(engine, bare, c.log), requests, engine.FlushClicks)
 		stopVerifying()
-		stopUpkeep()
+		stopRunning()
 		if err := errors.Join(err, stopSending()); err != nil {
 			return err
 		}

@@ -298,6 +298,11 @@ func TestServeStopsWhileTheDatabaseIsLocked(t *testing.T) {
 	s.do("PUT", "/api/v1/project", `{"landing_url": "https://shop.example/"}`)
 	s.do("GET", "/r/JANE", "") // from now on the code is known without the database
 	s.log.wait(t, "request")
+	for end := time.Now().Add(20 * time.Second); p.count("SELECT COUNT(*) FROM refgrow_clicks") == 0; {
+		if time.Sleep(5 * time.Millisecond); time.Now().After(end) {
+			t.Fatalf("the first click is not written: %s", s.log)
+		}
+	}
 	other, err := sql.Open("sqlite", "file:"+p.db+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)

@@ -4,31 +4,18 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/refgrow-go/refgrow"
 )
 
-// upkeepEvery is how often serve does the engine's upkeep.
-const upkeepEvery = time.Hour
-
-// upkeep does the engine's upkeep, now and at every tick, until ctx ends or stop is
+// background does what the engine has to do in the background, until ctx ends or stop is
 // called, which waits for the transaction that is under way.
-func (c *call) upkeep(ctx context.Context, engine *refgrow.Engine, ticks <-chan time.Time) (stop func()) {
+func background(ctx context.Context, engine *refgrow.Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for {
-			if err := guarded(func() error { return engine.Upkeep(ctx) }); err != nil && ctx.Err() == nil {
-				c.log.Warn("the upkeep has to wait", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticks:
-			}
-		}
+		_ = engine.Run(ctx) // which returns an error only of an engine that is closed
 	}()
 	return func() {
 		cancel()

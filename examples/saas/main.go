@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -62,6 +63,12 @@ func run(ctx context.Context, out io.Writer, addr, path string, trial bool) (err
 	// Close writes the clicks that are still in memory. The database is closed after
 	// it.
 	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
+	// What the engine does in the background ends before that.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var tasks sync.WaitGroup
+	tasks.Go(func() { _ = engine.Run(background) })
+	defer tasks.Wait()
+	defer stop()
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {

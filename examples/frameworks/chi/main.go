@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -66,7 +65,7 @@ func run(ctx context.Context, out io.Writer, path, addr string) error {
 	// What happens in the background outlives the last request.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var tasks sync.WaitGroup
-	tasks.Go(func() { upkeep(background, engine) })
+	tasks.Go(func() { _ = engine.Run(background) })
 	tasks.Go(func() { _ = webhook.NewWorker(engine, webhook.Options{}).Run(background) })
 	defer tasks.Wait()
 	defer stop() // 2. a webhook that is being sent may end
@@ -98,18 +97,4 @@ Ctrl-C closes the shop, and nothing is kept.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return server.Shutdown(ending)
-}
-
-// upkeep removes what is too old to be kept, until the context ends.
-func upkeep(ctx context.Context, engine *refgrow.Engine) {
-	for {
-		if err := engine.Upkeep(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("the upkeep has to wait", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Hour):
-		}
-	}
 }
