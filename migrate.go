@@ -179,7 +179,7 @@ func (o *op) reform(ctx context.Context, n *db.ListOldNamesRow) error {
 			return o.ReformAffiliate(ctx, db.ReformAffiliateParams{ProjectID: o.project, AffiliateID: *n.AffiliateID, Email: to})
 		}},
 		{n.ReferralEmail, form.CustomerEmail, func(to string) (int64, error) {
-			return o.ReformReferral(ctx, db.ReformReferralParams{ProjectID: o.project, ReferralID: *n.ReferralID, Email: &to})
+			return o.ReformReferral(ctx, db.ReformReferralParams{ProjectID: o.project, ReferralID: *n.ReferralID, Email: to})
 		}},
 		{n.ExternalID, trimmed, func(to string) (int64, error) {
 			return o.ReformExternalID(ctx, db.ReformExternalIDParams{
@@ -188,7 +188,7 @@ func (o *op) reform(ctx context.Context, n *db.ListOldNamesRow) error {
 		}},
 		{n.Reference, trimmed, func(to string) (int64, error) {
 			return o.ReformReference(ctx, db.ReformReferenceParams{
-				ProjectID: o.project, ConversionID: *n.ConversionID, Reference: &to,
+				ProjectID: o.project, ConversionID: *n.ConversionID, Reference: to,
 			})
 		}},
 	} {

@@ -91,5 +91,5 @@ UPDATE refgrow_accounts SET
             AND e.available_at > CAST(@instant AS INTEGER) AND e.available_at > e.created_at
     ),
     rolled_to = CAST(@instant AS INTEGER)
-WHERE affiliate_id IN (SELECT value FROM json_each(CAST(@affiliate_ids AS TEXT))) AND +project_id = @project_id
+WHERE affiliate_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@affiliate_ids AS TEXT))) AND +project_id = @project_id
     AND rolled_to > CAST(@instant AS INTEGER);

@@ -57,7 +57,7 @@ SELECT COUNT(*) FROM (
     WHERE x.referral_id = CAST(@referral_id AS INTEGER) AND +x.project_id = @project_id AND x.type = 'purchase' AND x.id <> @but_id
         AND x.created_at <= @until AND (x.created_at < @until OR @but_id = 0 OR x.id < @but_id)
         AND x.affiliate_id IS NOT NULL AND (x.base_value > 0 OR x.value > 0)
-    LIMIT CAST(@at_most AS INTEGER));
+    LIMIT CAST(@at_most AS INTEGER)) earlier;
 
 -- Payments are those that still bring something: that a refund takes back less than the
 -- whole value, value - round(value * refunded / base_value) > 0, is written without a
@@ -68,7 +68,7 @@ SELECT COUNT(*) FROM (
     WHERE x.referral_id = CAST(@referral_id AS INTEGER) AND +x.project_id = @project_id AND x.type = 'purchase' AND x.id <> @but_id
         AND x.affiliate_id IS NOT NULL AND x.value > 0 AND x.reversed = 0
         AND (x.refunded = 0 OR x.base_value - x.refunded > x.base_value / (2 * x.value))
-    LIMIT CAST(@at_most AS INTEGER));
+    LIMIT CAST(@at_most AS INTEGER)) payments;
 
 -- name: NameCurrencies :exec
 UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = @project_id AND currency_given = 0;

@@ -78,7 +78,7 @@ WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@provid
 
 -- Is a code, or a provider's id, that of a coupon of another affiliate?
 -- name: IsCouponOfAnother :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_coupons c
     WHERE c.project_id = @project_id AND c.code_key = CAST(@code_key AS TEXT) AND c.affiliate_id <> @affiliate_id
 ) OR EXISTS (
@@ -87,7 +87,7 @@ SELECT CAST(EXISTS (
 ) OR EXISTS (
     SELECT 1 FROM refgrow_coupons c
     WHERE c.project_id = @project_id AND c.lemonsqueezy_discount_code = CAST(@code AS TEXT) AND c.affiliate_id <> @affiliate_id
-) AS INTEGER) AS found;
+) THEN 1 ELSE 0 END AS INTEGER) AS found;
 
 -- name: ListCodesOfCoupons :many
 SELECT code_key, stripe_coupon_id, lemonsqueezy_discount_code FROM refgrow_coupons

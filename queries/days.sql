@@ -1,16 +1,16 @@
 -- name: AddToAffiliateDay :exec
-INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
+INSERT INTO refgrow_affiliate_days AS d (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
 VALUES (@project_id, @day, @affiliate_id, @currency, @clicks, @signups, @purchases, @billions, @earned)
 ON CONFLICT (project_id, day, affiliate_id, currency) DO UPDATE SET
-    clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    billions = billions + excluded.billions, earned = earned + excluded.earned;
+    clicks = d.clicks + excluded.clicks, signups = d.signups + excluded.signups, purchases = d.purchases + excluded.purchases,
+    billions = d.billions + excluded.billions, earned = d.earned + excluded.earned;
 
 -- name: AddToProjectDay :exec
-INSERT INTO refgrow_project_days (project_id, day, currency, clicks, signups, purchases, billions, earned)
+INSERT INTO refgrow_project_days AS d (project_id, day, currency, clicks, signups, purchases, billions, earned)
 VALUES (@project_id, @day, @currency, @clicks, @signups, @purchases, @billions, @earned)
 ON CONFLICT (project_id, day, currency) DO UPDATE SET
-    clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    billions = billions + excluded.billions, earned = earned + excluded.earned;
+    clicks = d.clicks + excluded.clicks, signups = d.signups + excluded.signups, purchases = d.purchases + excluded.purchases,
+    billions = d.billions + excluded.billions, earned = d.earned + excluded.earned;
 
 -- name: ListProjectDays :many
 SELECT day, currency, clicks, signups, purchases, billions, earned FROM refgrow_project_days

@@ -86,7 +86,7 @@ LIMIT CAST(@at_most AS INTEGER);
 
 -- name: DeleteDeletedConversions :exec
 DELETE FROM refgrow_deleted_conversions
-WHERE conversion_id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE conversion_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- The last one of the next conversions of the project, by time.
 -- name: PassConversions :one
@@ -106,7 +106,7 @@ ORDER BY c.created_at, c.id LIMIT CAST(@at_most AS INTEGER);
 -- Of a customer's conversions those in which one of the names may be as a code.
 -- name: FindConversionsNamingCustomer :many
 SELECT c.* FROM refgrow_conversions c
-WHERE c.id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +c.project_id = @project_id AND EXISTS (
+WHERE c.id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +c.project_id = @project_id AND EXISTS (
     SELECT 1 FROM json_each(CAST(@names AS TEXT)) j
     WHERE instr(lower(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), j.value) > 0);
 
@@ -146,24 +146,24 @@ SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_idempotency;
 
 -- name: EraseAnswers :exec
 UPDATE refgrow_idempotency SET status = CAST(@status AS INTEGER), body = X''
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- Events that are about the affiliate or one of the customers, or about a customer of a
 -- deleted affiliate, who may be gone by now; a customer who was merged is the one into
 -- whom. And those in whose data one of the words is: these may name the person.
 -- name: FindEventsNaming :many
-SELECT e.id, e.lane, e.data, CAST(
-    COALESCE(e.affiliate_id = CAST(@affiliate_id AS INTEGER), 0)
-    OR COALESCE(e.referral_id IN (SELECT value FROM json_each(CAST(@referral_ids AS TEXT))), 0)
+SELECT e.id, e.lane, e.data, CAST(CASE WHEN
+    e.affiliate_id = CAST(@affiliate_id AS INTEGER)
+    OR e.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@referral_ids AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(@customers_of AS INTEGER))
     OR (e.id > CAST(@gone_after AS INTEGER) AND e.referral_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
-    AS INTEGER) AS party
+    THEN 1 ELSE 0 END AS INTEGER) AS party
 FROM refgrow_events e
 WHERE e.id > CAST(@after_id AS INTEGER) AND e.id <= CAST(@to_id AS INTEGER) AND +e.project_id = CAST(@project_id AS INTEGER)
     AND e.kind <> 'erased' AND (
     e.affiliate_id = CAST(@affiliate_id AS INTEGER)
-    OR e.referral_id IN (SELECT value FROM json_each(CAST(@referral_ids AS TEXT)))
+    OR e.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@referral_ids AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(@customers_of AS INTEGER))
     OR (e.id > CAST(@gone_after AS INTEGER) AND e.referral_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
@@ -179,7 +179,7 @@ UPDATE refgrow_events SET data = @data WHERE id = @event_id AND +project_id = @p
 UPDATE refgrow_events
 SET kind = 'erased', affiliate_id = NULL, affiliate_email = NULL, affiliate_code = NULL, paypal_email = NULL, wise_account_id = NULL,
     wise_email = NULL, referral_id = NULL, referral_email = NULL, data = '{}', user_agent = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- The pending deliveries of an event that says nothing any more.
 -- name: CancelDeliveriesOf :execrows
@@ -200,24 +200,24 @@ SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_deliveries;
 
 -- name: ForgetErrors :exec
 UPDATE refgrow_deliveries SET error = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- Whether an event is about somebody who is being erased or deleted, and not emptied yet.
 -- name: IsBeingErased :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = @event_id
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
         OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS NOT x.affiliate_id))
-) AS INTEGER) AS found;
+) THEN 1 ELSE 0 END AS INTEGER) AS found;
 
 -- Entries of conversions of a customer, or of the customers of a deleted affiliate, may
 -- have notes about them.
 -- name: ForgetNotes :exec
 UPDATE refgrow_ledger_entries SET note = NULL
-WHERE conversion_id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND note IS NOT NULL AND +project_id = @project_id;
+WHERE conversion_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND note IS NOT NULL AND +project_id = @project_id;
 
 -- name: ListConversionIDsOfReferral :many
 SELECT c.id, c.created_at FROM refgrow_conversions c
@@ -227,11 +227,11 @@ ORDER BY c.created_at, c.id LIMIT CAST(@at_most AS INTEGER);
 
 -- name: ForgetURLs :exec
 UPDATE refgrow_conversions SET url = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- name: DetachConversions :exec
 UPDATE refgrow_conversions SET referral_id = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id;
 
 -- name: PassEntriesOf :one
 SELECT e.id FROM refgrow_ledger_entries e
@@ -246,7 +246,7 @@ ORDER BY e.id LIMIT CAST(@at_most AS INTEGER);
 
 -- name: ForgetNotesOfEntries :exec
 UPDATE refgrow_ledger_entries SET note = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id AND note IS NOT NULL;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND +project_id = @project_id AND note IS NOT NULL;
 
 -- name: ForgetReturnNotes :exec
 UPDATE refgrow_payouts SET return_note = 'erased'

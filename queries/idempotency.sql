@@ -25,4 +25,4 @@ WHERE a.id < @before_id ORDER BY a.id DESC LIMIT CAST(@at_most AS INTEGER);
 -- Forgets answers, but not that their calls were done. Negative statuses say what is not kept.
 -- name: ForgetAnswers :exec
 UPDATE refgrow_idempotency SET status = -1000 - status, body = X''
-WHERE id IN (SELECT value FROM json_each(CAST(@ids AS TEXT))) AND status >= 0;
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) AND status >= 0;

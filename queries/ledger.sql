@@ -85,7 +85,7 @@ SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.s
         ORDER BY e.available_at LIMIT 1
     ), 0) END AS INTEGER) AS next_release
 FROM refgrow_accounts a
-WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(@affiliate_ids AS TEXT))) AND +a.project_id = @project_id
+WHERE a.affiliate_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@affiliate_ids AS TEXT))) AND +a.project_id = @project_id
 ORDER BY a.affiliate_id, a.currency;
 
 -- The plain sum, for instants for which the accounts have no answer.

@@ -8,19 +8,34 @@ WHERE o.project_id = @project_id AND o.id > @after_id ORDER BY o.id LIMIT CAST(@
 
 -- What another row has already stays as it is.
 -- name: ReformAffiliate :execrows
-UPDATE OR IGNORE refgrow_affiliates SET email = @email WHERE id = @affiliate_id AND project_id = @project_id;
+UPDATE refgrow_affiliates SET email = CAST(@email AS TEXT)
+WHERE id = CAST(@affiliate_id AS INTEGER) AND project_id = CAST(@project_id AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_affiliates AS x
+    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.email = CAST(@email AS TEXT) AND x.deleted_at IS NULL
+        AND x.id <> CAST(@affiliate_id AS INTEGER));
 
 -- name: ReformReferral :execrows
-UPDATE OR IGNORE refgrow_referrals SET email = @email WHERE id = @referral_id AND project_id = @project_id;
+UPDATE refgrow_referrals SET email = CAST(@email AS TEXT)
+WHERE id = CAST(@referral_id AS INTEGER) AND project_id = CAST(@project_id AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_referrals AS x
+    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.email = CAST(@email AS TEXT) AND x.id <> CAST(@referral_id AS INTEGER));
 
 -- name: ReformExternalID :execrows
-UPDATE OR IGNORE refgrow_referrals SET external_id = CAST(@external_id AS TEXT)
+UPDATE refgrow_referrals SET external_id = CAST(@external_id AS TEXT)
 WHERE id = CAST(@referral_id AS INTEGER) AND project_id = CAST(@project_id AS INTEGER) AND NOT EXISTS (
     SELECT 1 FROM refgrow_external_ids AS x
-    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.external_id = CAST(@external_id AS TEXT));
+    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.external_id = CAST(@external_id AS TEXT)
+) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_referrals AS x
+    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.external_id = CAST(@external_id AS TEXT)
+        AND x.id <> CAST(@referral_id AS INTEGER));
 
 -- name: ReformReference :execrows
-UPDATE OR IGNORE refgrow_conversions SET reference = @reference WHERE id = @conversion_id AND project_id = @project_id;
+UPDATE refgrow_conversions SET reference = CAST(@reference AS TEXT)
+WHERE id = CAST(@conversion_id AS INTEGER) AND project_id = CAST(@project_id AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.project_id = CAST(@project_id AS INTEGER) AND x.reference = CAST(@reference AS TEXT)
+        AND x.id <> CAST(@conversion_id AS INTEGER));
 
 -- name: DeleteOldName :exec
 DELETE FROM refgrow_old_names WHERE id = @name_id AND project_id = @project_id;

@@ -65,7 +65,7 @@ WHERE (SELECT COUNT(*) FROM refgrow_external_ids x
 
 -- name: ListExternalIDs :many
 SELECT x.referral_id, x.external_id FROM refgrow_external_ids x
-WHERE x.referral_id IN (SELECT value FROM json_each(CAST(@referral_ids AS TEXT))) AND +x.project_id = @project_id
+WHERE x.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@referral_ids AS TEXT))) AND +x.project_id = @project_id
 ORDER BY x.referral_id, x.id;
 
 -- name: DeleteExternalIDs :exec

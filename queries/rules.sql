@@ -11,21 +11,21 @@ UPDATE refgrow_commission_rules SET ended_at = @ended_at WHERE id = @rule_id AND
 -- The project's own two rules, and whether there are or ever were others, and endpoints
 -- for events.
 -- name: ListProjectRulesInForce :many
-SELECT sqlc.embed(refgrow_commission_rules), CAST(EXISTS (
+SELECT sqlc.embed(refgrow_commission_rules), CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = @project_id AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) > 0
 ) OR EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = @project_id AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) = 0
         AND COALESCE(x.product, '') > ''
-) AS INTEGER) AS overridden,
-    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id) AS INTEGER) AS watched,
-    CAST(EXISTS (
+) THEN 1 ELSE 0 END AS INTEGER) AS overridden,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id) THEN 1 ELSE 0 END AS INTEGER) AS watched,
+    CAST(CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id AND w.events LIKE '%"payout_updated"%'
-    ) AS INTEGER) AS payouts_watched,
-    CAST(EXISTS (
+    ) THEN 1 ELSE 0 END AS INTEGER) AS payouts_watched,
+    CAST(CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = @project_id AND w.events LIKE '%"affiliate_updated"%'
-    ) AS INTEGER) AS affiliates_watched
+    ) THEN 1 ELSE 0 END AS INTEGER) AS affiliates_watched
 FROM refgrow_commission_rules
 WHERE project_id = @project_id AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
@@ -40,10 +40,10 @@ WHERE +r.project_id = @project_id AND r.id IN (
     SELECT COALESCE((
         SELECT x.id FROM refgrow_commission_rules x
         WHERE x.project_id = @project_id AND x.conversion_type = @conversion_type
-            AND COALESCE(x.affiliate_id, 0) = +a.value AND COALESCE(x.product, '') = +p.value
+            AND COALESCE(x.affiliate_id, 0) = +CAST(a.value AS INTEGER) AND COALESCE(x.product, '') = +p.value
             AND (x.created_at <= CAST(@instant AS INTEGER) OR x.ended_at <= CAST(@instant AS INTEGER))
         ORDER BY x.version DESC LIMIT 1
-    ), CASE WHEN a.value = 0 AND p.value = '' THEN (
+    ), CASE WHEN CAST(a.value AS INTEGER) = 0 AND p.value = '' THEN (
         SELECT x.id FROM refgrow_commission_rules x
         WHERE x.project_id = @project_id AND x.conversion_type = @conversion_type
             AND COALESCE(x.affiliate_id, 0) = 0 AND COALESCE(x.product, '') = ''

@@ -88,14 +88,14 @@ FROM (
         JOIN refgrow_accounts a ON a.affiliate_id = e.affiliate_id AND a.currency = e.currency
         WHERE e.project_id = @project_id AND e.affiliate_id >= @first_id AND e.affiliate_id <= @last_id
     ) x
-    GROUP BY x.affiliate_id, x.currency, x.part, x.available_at
+    GROUP BY x.affiliate_id, x.currency, x.part, x.available_at, x.rolled_to
 ) g
 WHERE g.unreserved <> 0 OR g.reserved <> 0
 GROUP BY g.affiliate_id, g.currency;
 
 -- name: VerifyAccountConversions :many
 SELECT CAST(affiliate_id AS INTEGER) AS affiliate_id, currency,
-    CAST(SUM(type = 'signup') AS INTEGER) AS signups, CAST(SUM(type = 'purchase') AS INTEGER) AS purchases
+    COUNT(*) FILTER (WHERE type = 'signup') AS signups, COUNT(*) FILTER (WHERE type = 'purchase') AS purchases
 FROM refgrow_conversions
 WHERE +project_id = @project_id AND affiliate_id >= CAST(@first_id AS INTEGER) AND affiliate_id <= CAST(@last_id AS INTEGER)
 GROUP BY affiliate_id, currency;
@@ -163,7 +163,7 @@ FROM refgrow_payouts p
 LEFT JOIN refgrow_payout_entries r ON r.payout_id = p.id
 LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
 WHERE +p.project_id = @project_id AND p.id > @after_id
-GROUP BY p.id ORDER BY p.id LIMIT @at_most;
+GROUP BY p.id, p.project_id ORDER BY p.id, p.project_id LIMIT @at_most;
 
 -- The entries of payouts that cannot be theirs. A missing entry has the id 0.
 -- name: VerifyPayoutEntries :many
@@ -172,15 +172,15 @@ SELECT r.payout_id, r.entry_id, r.reserved, sqlc.embed(p),
     CAST(COALESCE(e.affiliate_id, 0) AS INTEGER) AS affiliate_id, CAST(COALESCE(e.currency, '') AS TEXT) AS currency,
     CAST(COALESCE(CASE WHEN e.returned = 0 THEN e.payout_id END, 0) AS INTEGER) AS settled_by, CAST(COALESCE(e.created_at, 0) AS INTEGER) AS created_at,
     CAST(COALESCE(e.available_at, 0) AS INTEGER) AS available_at,
-    CAST(COALESCE(CASE WHEN e.conversion_id IS NULL THEN e.amount ELSE (
+    CAST(CASE WHEN CASE WHEN e.conversion_id IS NULL THEN e.amount ELSE (
         SELECT SUM(y.amount) FROM refgrow_ledger_entries y JOIN refgrow_payout_entries x ON x.entry_id = y.id AND x.payout_id = r.payout_id
-        WHERE y.conversion_id = e.conversion_id AND +y.available_at = e.available_at) END < 0, 0) AS INTEGER) AS takes
+        WHERE y.conversion_id = e.conversion_id AND +y.available_at = e.available_at) END < 0 THEN 1 ELSE 0 END AS INTEGER) AS takes
 FROM refgrow_payouts p
 JOIN refgrow_payout_entries r ON r.payout_id = p.id
 LEFT JOIN refgrow_ledger_entries e ON e.id = r.entry_id
 WHERE p.project_id = @project_id
     AND (e.id IS NULL OR e.project_id <> p.project_id OR e.affiliate_id <> p.affiliate_id OR e.currency <> p.currency
-        OR e.payout_id IS NOT NULL AND e.returned = 0 OR e.created_at > p.created_at OR r.reserved <> (p.status <> 'canceled')
+        OR e.payout_id IS NOT NULL AND e.returned = 0 OR e.created_at > p.created_at OR r.reserved <> CASE p.status WHEN 'canceled' THEN 0 ELSE 1 END
         OR e.available_at > p.cutoff AND CASE WHEN e.conversion_id IS NULL THEN e.amount ELSE (
         SELECT SUM(y.amount) FROM refgrow_ledger_entries y JOIN refgrow_payout_entries x ON x.entry_id = y.id AND x.payout_id = r.payout_id
         WHERE y.conversion_id = e.conversion_id AND +y.available_at = e.available_at) END >= 0)
@@ -235,7 +235,7 @@ UNION ALL
 SELECT 'refunds of conversion', c.id, 'taken', CAST(SUM(f.taken) AS TEXT), 'at most what is refunded'
 FROM refgrow_refunds f JOIN refgrow_conversions c ON c.id = f.conversion_id
 WHERE f.project_id = @project_id AND f.undone_at IS NULL
-GROUP BY c.id HAVING SUM(f.taken) > MAX(c.refunded, c.reversed)
+GROUP BY c.id, c.refunded, c.reversed HAVING SUM(f.taken) > MAX(c.refunded, c.reversed)
 UNION ALL
 SELECT 'total refunded of conversion', f.conversion_id, 'total', CAST(f.amount AS TEXT), 'that of a conversion of the project'
 FROM refgrow_refund_totals f LEFT JOIN refgrow_conversions c ON c.id = f.conversion_id
@@ -469,7 +469,7 @@ FROM (
     SELECT k.affiliate_id, k.created_at / 86400000, '', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0
     FROM refgrow_clicks k WHERE k.project_id = @project_id
     UNION ALL
-    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0
+    SELECT c.affiliate_id, c.created_at / 86400000, c.currency, 0, 0, 0, CASE c.type WHEN 'signup' THEN 1 ELSE 0 END, 0, CASE c.type WHEN 'purchase' THEN 1 ELSE 0 END, 0, 0, 0, 0
     FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.affiliate_id IS NOT NULL
     UNION ALL
     SELECT e.affiliate_id, COALESCE(e.day, e.created_at / 86400000), e.currency, 0, 0, 0, 0, 0, 0, 0, e.amount / 1000000000, 0, e.amount % 1000000000
@@ -496,7 +496,7 @@ FROM (
     SELECT d.day, d.currency, 0, 0, d.clicks, 0, d.signups, 0, d.purchases, 0, d.billions, 0, d.earned
     FROM refgrow_affiliate_days d WHERE d.project_id = @project_id
     UNION ALL
-    SELECT c.created_at / 86400000, c.currency, 0, 0, 0, 0, c.type = 'signup', 0, c.type = 'purchase', 0, 0, 0, 0
+    SELECT c.created_at / 86400000, c.currency, 0, 0, 0, 0, CASE c.type WHEN 'signup' THEN 1 ELSE 0 END, 0, CASE c.type WHEN 'purchase' THEN 1 ELSE 0 END, 0, 0, 0, 0
     FROM refgrow_conversions c WHERE c.project_id = @project_id AND c.affiliate_id IS NULL
 ) x
 GROUP BY x.day, x.currency

@@ -86,11 +86,11 @@ UPDATE refgrow_deliveries SET replayed = 0
 WHERE webhook_id = @webhook_id AND lane = @lane AND status = 'pending' AND replayed = 1 AND +project_id = @project_id;
 
 -- name: IsPending :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_deliveries d
     WHERE d.webhook_id = @webhook_id AND d.lane = @lane AND d.event_id = @event_id AND d.event = @event AND d.status = 'pending'
         AND +d.project_id = @project_id
-) AS INTEGER) AS found;
+) THEN 1 ELSE 0 END AS INTEGER) AS found;
 
 -- A later event of the lane waits, unless it is under way.
 -- name: HoldBack :exec
@@ -196,4 +196,4 @@ UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE form
 
 -- How many deliveries wait, of all projects, as far as at_most.
 -- name: CountWaitingDeliveries :one
-SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(@at_most AS INTEGER));
+SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(@at_most AS INTEGER)) waiting;

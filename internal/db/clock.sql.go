@@ -305,7 +305,7 @@ UPDATE refgrow_accounts SET
             AND e.available_at > CAST(?1 AS INTEGER) AND e.available_at > e.created_at
     ),
     rolled_to = CAST(?1 AS INTEGER)
-WHERE affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND +project_id = ?3
+WHERE affiliate_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?2 AS TEXT))) AND +project_id = ?3
     AND rolled_to > CAST(?1 AS INTEGER)
 `
 

@@ -124,7 +124,7 @@ SELECT COUNT(*) FROM (
     WHERE x.referral_id = CAST(?1 AS INTEGER) AND +x.project_id = ?2 AND x.type = 'purchase' AND x.id <> ?3
         AND x.affiliate_id IS NOT NULL AND x.value > 0 AND x.reversed = 0
         AND (x.refunded = 0 OR x.base_value - x.refunded > x.base_value / (2 * x.value))
-    LIMIT CAST(?4 AS INTEGER))
+    LIMIT CAST(?4 AS INTEGER)) payments
 `
 
 type CountPaymentsParams struct {
@@ -155,7 +155,7 @@ SELECT COUNT(*) FROM (
     WHERE x.referral_id = CAST(?1 AS INTEGER) AND +x.project_id = ?2 AND x.type = 'purchase' AND x.id <> ?3
         AND x.created_at <= ?4 AND (x.created_at < ?4 OR ?3 = 0 OR x.id < ?3)
         AND x.affiliate_id IS NOT NULL AND (x.base_value > 0 OR x.value > 0)
-    LIMIT CAST(?5 AS INTEGER))
+    LIMIT CAST(?5 AS INTEGER)) earlier
 `
 
 type CountPurchasesBeforeParams struct {

@@ -315,7 +315,7 @@ func (q *Queries) InsertCoupon(ctx context.Context, arg InsertCouponParams) (int
 }
 
 const isCouponOfAnother = `-- name: IsCouponOfAnother :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_coupons c
     WHERE c.project_id = ?1 AND c.code_key = CAST(?2 AS TEXT) AND c.affiliate_id <> ?3
 ) OR EXISTS (
@@ -324,7 +324,7 @@ SELECT CAST(EXISTS (
 ) OR EXISTS (
     SELECT 1 FROM refgrow_coupons c
     WHERE c.project_id = ?1 AND c.lemonsqueezy_discount_code = CAST(?4 AS TEXT) AND c.affiliate_id <> ?3
-) AS INTEGER) AS found
+) THEN 1 ELSE 0 END AS INTEGER) AS found
 `
 
 type IsCouponOfAnotherParams struct {

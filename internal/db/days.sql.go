@@ -10,11 +10,11 @@ import (
 )
 
 const addToAffiliateDay = `-- name: AddToAffiliateDay :exec
-INSERT INTO refgrow_affiliate_days (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
+INSERT INTO refgrow_affiliate_days AS d (project_id, day, affiliate_id, currency, clicks, signups, purchases, billions, earned)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (project_id, day, affiliate_id, currency) DO UPDATE SET
-    clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    billions = billions + excluded.billions, earned = earned + excluded.earned
+    clicks = d.clicks + excluded.clicks, signups = d.signups + excluded.signups, purchases = d.purchases + excluded.purchases,
+    billions = d.billions + excluded.billions, earned = d.earned + excluded.earned
 `
 
 type AddToAffiliateDayParams struct {
@@ -45,11 +45,11 @@ func (q *Queries) AddToAffiliateDay(ctx context.Context, arg AddToAffiliateDayPa
 }
 
 const addToProjectDay = `-- name: AddToProjectDay :exec
-INSERT INTO refgrow_project_days (project_id, day, currency, clicks, signups, purchases, billions, earned)
+INSERT INTO refgrow_project_days AS d (project_id, day, currency, clicks, signups, purchases, billions, earned)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (project_id, day, currency) DO UPDATE SET
-    clicks = clicks + excluded.clicks, signups = signups + excluded.signups, purchases = purchases + excluded.purchases,
-    billions = billions + excluded.billions, earned = earned + excluded.earned
+    clicks = d.clicks + excluded.clicks, signups = d.signups + excluded.signups, purchases = d.purchases + excluded.purchases,
+    billions = d.billions + excluded.billions, earned = d.earned + excluded.earned
 `
 
 type AddToProjectDayParams struct {

@@ -56,7 +56,7 @@ func (q *Queries) ChangeEvent(ctx context.Context, arg ChangeEventParams) error 
 
 const deleteDeletedConversions = `-- name: DeleteDeletedConversions :exec
 DELETE FROM refgrow_deleted_conversions
-WHERE conversion_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+WHERE conversion_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
 `
 
 type DeleteDeletedConversionsParams struct {
@@ -85,7 +85,7 @@ func (q *Queries) DeleteErasure(ctx context.Context, arg DeleteErasureParams) er
 
 const detachConversions = `-- name: DetachConversions :exec
 UPDATE refgrow_conversions SET referral_id = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
 `
 
 type DetachConversionsParams struct {
@@ -117,7 +117,7 @@ const emptyEvents = `-- name: EmptyEvents :exec
 UPDATE refgrow_events
 SET kind = 'erased', affiliate_id = NULL, affiliate_email = NULL, affiliate_code = NULL, paypal_email = NULL, wise_account_id = NULL,
     wise_email = NULL, referral_id = NULL, referral_email = NULL, data = '{}', user_agent = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
 `
 
 type EmptyEventsParams struct {
@@ -133,7 +133,7 @@ func (q *Queries) EmptyEvents(ctx context.Context, arg EmptyEventsParams) error 
 
 const eraseAnswers = `-- name: EraseAnswers :exec
 UPDATE refgrow_idempotency SET status = CAST(?1 AS INTEGER), body = X''
-WHERE id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND +project_id = ?3
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?2 AS TEXT))) AND +project_id = ?3
 `
 
 type EraseAnswersParams struct {
@@ -297,7 +297,7 @@ func (q *Queries) FindConversionsNaming(ctx context.Context, arg FindConversions
 
 const findConversionsNamingCustomer = `-- name: FindConversionsNamingCustomer :many
 SELECT c.id, c.project_id, c.type, c.affiliate_id, c.referral_id, c.currency, c.currency_given, c.value, c.base_value, c.refunded, c.paid, c.reference, c.coupon_code, c.referral_code, c.product, c.url, c.reason, c.candidates, c.commission_reason, c.rule_id, c.rule_version, c.priced_base_value, c.priced_currency, c.priced_value, c.created_at, c.available_at, c.priced_first_at, c.priced_before, c.notes, c.reversed FROM refgrow_conversions c
-WHERE c.id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +c.project_id = ?2 AND EXISTS (
+WHERE c.id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +c.project_id = ?2 AND EXISTS (
     SELECT 1 FROM json_each(CAST(?3 AS TEXT)) j
     WHERE instr(lower(c.candidates || ' ' || COALESCE(c.referral_code, '') || ' ' || COALESCE(c.coupon_code, '')), j.value) > 0)
 `
@@ -491,18 +491,18 @@ func (q *Queries) FindErrorsOfErased(ctx context.Context, arg FindErrorsOfErased
 }
 
 const findEventsNaming = `-- name: FindEventsNaming :many
-SELECT e.id, e.lane, e.data, CAST(
-    COALESCE(e.affiliate_id = CAST(?1 AS INTEGER), 0)
-    OR COALESCE(e.referral_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))), 0)
+SELECT e.id, e.lane, e.data, CAST(CASE WHEN
+    e.affiliate_id = CAST(?1 AS INTEGER)
+    OR e.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?2 AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(?3 AS INTEGER))
     OR (e.id > CAST(?4 AS INTEGER) AND e.referral_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
-    AS INTEGER) AS party
+    THEN 1 ELSE 0 END AS INTEGER) AS party
 FROM refgrow_events e
 WHERE e.id > CAST(?5 AS INTEGER) AND e.id <= CAST(?6 AS INTEGER) AND +e.project_id = CAST(?7 AS INTEGER)
     AND e.kind <> 'erased' AND (
     e.affiliate_id = CAST(?1 AS INTEGER)
-    OR e.referral_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT)))
+    OR e.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?2 AS TEXT)))
     OR EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id = CAST(?3 AS INTEGER))
     OR (e.id > CAST(?4 AS INTEGER) AND e.referral_id IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id)))
@@ -657,7 +657,7 @@ func (q *Queries) ForgetClicksOf(ctx context.Context, arg ForgetClicksOfParams) 
 
 const forgetErrors = `-- name: ForgetErrors :exec
 UPDATE refgrow_deliveries SET error = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
 `
 
 type ForgetErrorsParams struct {
@@ -672,7 +672,7 @@ func (q *Queries) ForgetErrors(ctx context.Context, arg ForgetErrorsParams) erro
 
 const forgetNotes = `-- name: ForgetNotes :exec
 UPDATE refgrow_ledger_entries SET note = NULL
-WHERE conversion_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND note IS NOT NULL AND +project_id = ?2
+WHERE conversion_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND note IS NOT NULL AND +project_id = ?2
 `
 
 type ForgetNotesParams struct {
@@ -689,7 +689,7 @@ func (q *Queries) ForgetNotes(ctx context.Context, arg ForgetNotesParams) error 
 
 const forgetNotesOfEntries = `-- name: ForgetNotesOfEntries :exec
 UPDATE refgrow_ledger_entries SET note = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2 AND note IS NOT NULL
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2 AND note IS NOT NULL
 `
 
 type ForgetNotesOfEntriesParams struct {
@@ -719,7 +719,7 @@ func (q *Queries) ForgetReturnNotes(ctx context.Context, arg ForgetReturnNotesPa
 
 const forgetURLs = `-- name: ForgetURLs :exec
 UPDATE refgrow_conversions SET url = NULL
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2
 `
 
 type ForgetURLsParams struct {
@@ -865,14 +865,14 @@ func (q *Queries) InsertErasure(ctx context.Context, arg InsertErasureParams) (i
 }
 
 const isBeingErased = `-- name: IsBeingErased :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = ?1
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
         OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS NOT x.affiliate_id))
-) AS INTEGER) AS found
+) THEN 1 ELSE 0 END AS INTEGER) AS found
 `
 
 // Whether an event is about somebody who is being erased or deleted, and not emptied yet.

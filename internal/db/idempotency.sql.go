@@ -25,7 +25,7 @@ func (q *Queries) DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) erro
 
 const forgetAnswers = `-- name: ForgetAnswers :exec
 UPDATE refgrow_idempotency SET status = -1000 - status, body = X''
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND status >= 0
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND status >= 0
 `
 
 // Forgets answers, but not that their calls were done. Negative statuses say what is not kept.

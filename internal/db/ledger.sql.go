@@ -86,7 +86,7 @@ SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.s
         ORDER BY e.available_at LIMIT 1
     ), 0) END AS INTEGER) AS next_release
 FROM refgrow_accounts a
-WHERE a.affiliate_id IN (SELECT value FROM json_each(CAST(?2 AS TEXT))) AND +a.project_id = ?3
+WHERE a.affiliate_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?2 AS TEXT))) AND +a.project_id = ?3
 ORDER BY a.affiliate_id, a.currency
 `
 

@@ -84,7 +84,11 @@ func (q *Queries) ListOldNames(ctx context.Context, arg ListOldNamesParams) ([]L
 }
 
 const reformAffiliate = `-- name: ReformAffiliate :execrows
-UPDATE OR IGNORE refgrow_affiliates SET email = ?1 WHERE id = ?2 AND project_id = ?3
+UPDATE refgrow_affiliates SET email = CAST(?1 AS TEXT)
+WHERE id = CAST(?2 AS INTEGER) AND project_id = CAST(?3 AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_affiliates AS x
+    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.email = CAST(?1 AS TEXT) AND x.deleted_at IS NULL
+        AND x.id <> CAST(?2 AS INTEGER))
 `
 
 type ReformAffiliateParams struct {
@@ -103,10 +107,14 @@ func (q *Queries) ReformAffiliate(ctx context.Context, arg ReformAffiliateParams
 }
 
 const reformExternalID = `-- name: ReformExternalID :execrows
-UPDATE OR IGNORE refgrow_referrals SET external_id = CAST(?1 AS TEXT)
+UPDATE refgrow_referrals SET external_id = CAST(?1 AS TEXT)
 WHERE id = CAST(?2 AS INTEGER) AND project_id = CAST(?3 AS INTEGER) AND NOT EXISTS (
     SELECT 1 FROM refgrow_external_ids AS x
-    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.external_id = CAST(?1 AS TEXT))
+    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.external_id = CAST(?1 AS TEXT)
+) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_referrals AS x
+    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.external_id = CAST(?1 AS TEXT)
+        AND x.id <> CAST(?2 AS INTEGER))
 `
 
 type ReformExternalIDParams struct {
@@ -124,11 +132,15 @@ func (q *Queries) ReformExternalID(ctx context.Context, arg ReformExternalIDPara
 }
 
 const reformReference = `-- name: ReformReference :execrows
-UPDATE OR IGNORE refgrow_conversions SET reference = ?1 WHERE id = ?2 AND project_id = ?3
+UPDATE refgrow_conversions SET reference = CAST(?1 AS TEXT)
+WHERE id = CAST(?2 AS INTEGER) AND project_id = CAST(?3 AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_conversions AS x
+    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.reference = CAST(?1 AS TEXT)
+        AND x.id <> CAST(?2 AS INTEGER))
 `
 
 type ReformReferenceParams struct {
-	Reference    *string
+	Reference    string
 	ConversionID int64
 	ProjectID    int64
 }
@@ -142,11 +154,14 @@ func (q *Queries) ReformReference(ctx context.Context, arg ReformReferenceParams
 }
 
 const reformReferral = `-- name: ReformReferral :execrows
-UPDATE OR IGNORE refgrow_referrals SET email = ?1 WHERE id = ?2 AND project_id = ?3
+UPDATE refgrow_referrals SET email = CAST(?1 AS TEXT)
+WHERE id = CAST(?2 AS INTEGER) AND project_id = CAST(?3 AS INTEGER) AND NOT EXISTS (
+    SELECT 1 FROM refgrow_referrals AS x
+    WHERE x.project_id = CAST(?3 AS INTEGER) AND x.email = CAST(?1 AS TEXT) AND x.id <> CAST(?2 AS INTEGER))
 `
 
 type ReformReferralParams struct {
-	Email      *string
+	Email      string
 	ReferralID int64
 	ProjectID  int64
 }

@@ -403,7 +403,7 @@ INSERT INTO refgrow_ledger_entries (project_id, affiliate_id, currency, kind, am
 SELECT e.project_id, e.affiliate_id, e.currency, 'settlement', -SUM(e.amount), e.available_at, CAST(?1 AS INTEGER), e.conversion_id, p.payout_id
 FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
 WHERE p.payout_id = CAST(?2 AS INTEGER) AND e.project_id = CAST(?3 AS INTEGER)
-GROUP BY e.conversion_id, e.available_at
+GROUP BY e.project_id, e.affiliate_id, e.currency, p.payout_id, e.conversion_id, e.available_at
 HAVING SUM(e.amount) <> 0 AND SUM(e.amount) BETWEEN -9000000000000000 AND 9000000000000000
 ORDER BY MIN(e.id)
 RETURNING amount, available_at
@@ -447,7 +447,7 @@ func (q *Queries) InsertSettlements(ctx context.Context, arg InsertSettlementsPa
 
 const listAffiliatesForPayouts = `-- name: ListAffiliatesForPayouts :many
 SELECT id, paypal_email, wise_account_id, wise_email, payouts_paused FROM refgrow_affiliates
-WHERE id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2 AND deleted_at IS NULL
+WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +project_id = ?2 AND deleted_at IS NULL
 ORDER BY id
 `
 
@@ -899,7 +899,7 @@ JOIN refgrow_payout_entries r ON r.entry_id = e.id AND r.reserved = 1
 JOIN refgrow_payouts p ON p.id = r.payout_id
 WHERE e.conversion_id = CAST(?1 AS INTEGER) AND e.project_id = ?2
     AND +e.affiliate_id = CAST(?3 AS INTEGER) AND e.currency = CAST(?4 AS TEXT)
-GROUP BY p.id
+GROUP BY p.id, p.status
 `
 
 type ListPayoutsOfConversionParams struct {
@@ -1285,7 +1285,7 @@ WHERE +project_id = CAST(?1 AS INTEGER) AND +affiliate_id = CAST(?2 AS INTEGER) 
         SELECT e.conversion_id FROM refgrow_payout_entries p JOIN refgrow_ledger_entries e ON e.id = p.entry_id
         WHERE p.payout_id = CAST(?4 AS INTEGER) AND e.conversion_id IS NOT NULL)
     AND (
-        SELECT SUM(CASE WHEN x.kind <> 'settlement' THEN x.amount ELSE 0 END) > 0 AND (SUM(x.amount) <= 0) <> refgrow_conversions.paid
+        SELECT SUM(CASE WHEN x.kind <> 'settlement' THEN x.amount ELSE 0 END) > 0 AND CASE WHEN SUM(x.amount) <= 0 THEN 1 ELSE 0 END <> refgrow_conversions.paid
         FROM refgrow_ledger_entries x
         WHERE x.conversion_id = refgrow_conversions.id AND +x.affiliate_id = CAST(?2 AS INTEGER) AND x.currency = CAST(?3 AS TEXT))
 RETURNING type, paid
@@ -1337,7 +1337,7 @@ const sumPayable = `-- name: SumPayable :one
 SELECT CAST(COALESCE(SUM(g.entries), 0) AS INTEGER) AS entries,
     CAST(COALESCE(SUM(g.amount / 1000000000) * 1000000000 + SUM(g.amount % 1000000000), 0) AS INTEGER) AS amount
 FROM (
-    SELECT u.available_at, COUNT(*) AS entries, SUM(u.amount) AS amount
+    SELECT u.available_at, COUNT(*) AS entries, CAST(SUM(u.amount) AS INTEGER) AS amount
     FROM (
         SELECT e.id, e.conversion_id, e.available_at, e.amount
         FROM refgrow_ledger_entries e

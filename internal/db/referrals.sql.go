@@ -361,7 +361,7 @@ func (q *Queries) InsertReferral(ctx context.Context, arg InsertReferralParams) 
 
 const listExternalIDs = `-- name: ListExternalIDs :many
 SELECT x.referral_id, x.external_id FROM refgrow_external_ids x
-WHERE x.referral_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND +x.project_id = ?2
+WHERE x.referral_id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(?1 AS TEXT))) AND +x.project_id = ?2
 ORDER BY x.referral_id, x.id
 `
 

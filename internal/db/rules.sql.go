@@ -281,21 +281,21 @@ func (q *Queries) ListOverrides(ctx context.Context, arg ListOverridesParams) ([
 }
 
 const listProjectRulesInForce = `-- name: ListProjectRulesInForce :many
-SELECT refgrow_commission_rules.id, refgrow_commission_rules.project_id, refgrow_commission_rules.conversion_type, refgrow_commission_rules.affiliate_id, refgrow_commission_rules.product, refgrow_commission_rules.version, refgrow_commission_rules.kind, refgrow_commission_rules.rate, refgrow_commission_rules.amount, refgrow_commission_rules.currency, refgrow_commission_rules.duration, refgrow_commission_rules.duration_count, refgrow_commission_rules.created_at, refgrow_commission_rules.ended_at, CAST(EXISTS (
+SELECT refgrow_commission_rules.id, refgrow_commission_rules.project_id, refgrow_commission_rules.conversion_type, refgrow_commission_rules.affiliate_id, refgrow_commission_rules.product, refgrow_commission_rules.version, refgrow_commission_rules.kind, refgrow_commission_rules.rate, refgrow_commission_rules.amount, refgrow_commission_rules.currency, refgrow_commission_rules.duration, refgrow_commission_rules.duration_count, refgrow_commission_rules.created_at, refgrow_commission_rules.ended_at, CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = ?1 AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) > 0
 ) OR EXISTS (
     SELECT 1 FROM refgrow_commission_rules x
     WHERE x.project_id = ?1 AND x.conversion_type = 'purchase' AND COALESCE(x.affiliate_id, 0) = 0
         AND COALESCE(x.product, '') > ''
-) AS INTEGER) AS overridden,
-    CAST(EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1) AS INTEGER) AS watched,
-    CAST(EXISTS (
+) THEN 1 ELSE 0 END AS INTEGER) AS overridden,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1) THEN 1 ELSE 0 END AS INTEGER) AS watched,
+    CAST(CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1 AND w.events LIKE '%"payout_updated"%'
-    ) AS INTEGER) AS payouts_watched,
-    CAST(EXISTS (
+    ) THEN 1 ELSE 0 END AS INTEGER) AS payouts_watched,
+    CAST(CASE WHEN EXISTS (
         SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = ?1 AND w.events LIKE '%"affiliate_updated"%'
-    ) AS INTEGER) AS affiliates_watched
+    ) THEN 1 ELSE 0 END AS INTEGER) AS affiliates_watched
 FROM refgrow_commission_rules
 WHERE project_id = ?1 AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND COALESCE(product, '') = ''
     AND conversion_type IN ('purchase', 'signup')
@@ -360,10 +360,10 @@ WHERE +r.project_id = ?1 AND r.id IN (
     SELECT COALESCE((
         SELECT x.id FROM refgrow_commission_rules x
         WHERE x.project_id = ?1 AND x.conversion_type = ?2
-            AND COALESCE(x.affiliate_id, 0) = +a.value AND COALESCE(x.product, '') = +p.value
+            AND COALESCE(x.affiliate_id, 0) = +CAST(a.value AS INTEGER) AND COALESCE(x.product, '') = +p.value
             AND (x.created_at <= CAST(?3 AS INTEGER) OR x.ended_at <= CAST(?3 AS INTEGER))
         ORDER BY x.version DESC LIMIT 1
-    ), CASE WHEN a.value = 0 AND p.value = '' THEN (
+    ), CASE WHEN CAST(a.value AS INTEGER) = 0 AND p.value = '' THEN (
         SELECT x.id FROM refgrow_commission_rules x
         WHERE x.project_id = ?1 AND x.conversion_type = ?2
             AND COALESCE(x.affiliate_id, 0) = 0 AND COALESCE(x.product, '') = ''

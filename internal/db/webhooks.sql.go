@@ -53,7 +53,7 @@ func (q *Queries) CountDeliveries(ctx context.Context, arg CountDeliveriesParams
 }
 
 const countWaitingDeliveries = `-- name: CountWaitingDeliveries :one
-SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(?1 AS INTEGER))
+SELECT COUNT(*) FROM (SELECT 1 FROM refgrow_deliveries WHERE status = 'pending' LIMIT CAST(?1 AS INTEGER)) waiting
 `
 
 // How many deliveries wait, of all projects, as far as at_most.
@@ -516,11 +516,11 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (i
 }
 
 const isPending = `-- name: IsPending :one
-SELECT CAST(EXISTS (
+SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_deliveries d
     WHERE d.webhook_id = ?1 AND d.lane = ?2 AND d.event_id = ?3 AND d.event = ?4 AND d.status = 'pending'
         AND +d.project_id = ?5
-) AS INTEGER) AS found
+) THEN 1 ELSE 0 END AS INTEGER) AS found
 `
 
 type IsPendingParams struct {
