@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/money"
 )
 
 const affiliateForm = "An affiliate has the members that it has in the REST API."
@@ -85,6 +87,7 @@ func affiliateListCommand() command {
 	return command{
 		name: "affiliate list", summary: "list the affiliates",
 		example: "refgrow affiliate list --status active",
+		lists:   true,
 		text:    "Lists the affiliates of a project, the newest first.\n\nJSON: an array of affiliates. " + affiliateForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var a affiliateFlags
@@ -102,26 +105,22 @@ func (a *affiliateFlags) list(ctx context.Context, c *call) error {
 		params.ReferralCode = &a.code
 	}
 	return c.withOneProject(ctx, a.project, func(project *refgrow.Project) error {
-		stop := progress(c.stderr, "reading affiliates")
-		shown := []json.RawMessage{}
-		rows := [][]string{{"ID", "EMAIL", "CODE", "STATUS", "CLICKS", "SIGNUPS", "PURCHASES", "UNPAID"}}
-		for affiliate, err := range project.AllAffiliates(ctx, params) {
-			if err != nil {
-				stop()
-				return err
-			}
-			if c.json {
-				shown = append(shown, affiliate.AppendJSON(nil))
-			} else {
-				rows = append(rows, affiliateRow(&affiliate))
-			}
-		}
-		stop()
-		if c.json {
-			return c.stdout.json(shown)
-		}
-		return c.stdout.table(rows)
+		return show(c, affiliateView(), project.AllAffiliates(ctx, params))
 	})
+}
+
+func affiliateView() view[refgrow.Affiliate] {
+	return view[refgrow.Affiliate]{
+		doing:    "reading affiliates",
+		headings: []string{"ID", "EMAIL", "CODE", "STATUS", "CLICKS", "SIGNUPS", "PURCHASES", "UNPAID"},
+		row:      affiliateRow, form: appended((*refgrow.Affiliate).AppendJSON),
+		full: refgrow.Affiliate{
+			Earnings: []refgrow.Balance{{Held: money.New(1, money.USD), NextRelease: new(time.Time)}, {}},
+			PayoutPreferences: refgrow.PayoutPreferences{
+				PayPalEmail: "x", WiseAccountID: "x", WiseEmail: "x", WiseName: "x",
+			},
+		},
+	}
 }
 
 func affiliateRow(a *refgrow.Affiliate) []string {
@@ -284,5 +283,5 @@ func (c *call) showAffiliate(a *refgrow.Affiliate) error {
 			rows = append(rows, p)
 		}
 	}
-	return c.stdout.table(append(rows, []string{"created", stamp(a.CreatedAt)}))
+	return c.stdout.fields(append(rows, []string{"created", stamp(a.CreatedAt)}))
 }

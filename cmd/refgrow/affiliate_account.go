@@ -20,6 +20,7 @@ func affiliateEarningsCommand() command {
 	return command{
 		name: "affiliate earnings", operand: "AFFILIATE", summary: "show an affiliate's balances",
 		example: "refgrow affiliate earnings jane@example.com --as-of 2026-10-31",
+		lists:   true,
 		text: "Shows the balances of the affiliate with an email or an id, one for each currency, now or as of an\n" +
 			"earlier instant.\n\n" +
 			`JSON: an array of {"currency", "total", "paid", "unpaid", "eligible", "held", "reserved", "payable",` + "\n" +
@@ -43,25 +44,25 @@ func (a *accountFlags) earnings(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		shown := make([]json.RawMessage, len(balances))
-		rows := [][]string{{"CURRENCY", "TOTAL", "PAID", "UNPAID", "ELIGIBLE", "HELD", "RESERVED", "PAYABLE", "NEXT RELEASE"}}
-		for i := range balances {
-			b := &balances[i]
+		return show(c, balanceView(), each(balances))
+	})
+}
+
+func balanceView() view[refgrow.Balance] {
+	return view[refgrow.Balance]{
+		headings: []string{"CURRENCY", "TOTAL", "PAID", "UNPAID", "ELIGIBLE", "HELD", "RESERVED", "PAYABLE", "NEXT RELEASE"},
+		row: func(b *refgrow.Balance) []string {
 			next := "-"
 			if b.NextRelease != nil {
 				next = stamp(*b.NextRelease)
 			}
-			shown[i] = b.AppendJSON(nil)
-			rows = append(rows, []string{
+			return []string{
 				string(b.Currency), b.Total.Decimal(), b.Paid.Decimal(), b.Unpaid.Decimal(), b.Eligible.Decimal(),
 				b.Held.Decimal(), b.Reserved.Decimal(), b.Payable.Decimal(), next,
-			})
-		}
-		if c.json {
-			return c.stdout.json(shown)
-		}
-		return c.stdout.table(rows)
-	})
+			}
+		},
+		form: appended((*refgrow.Balance).AppendJSON),
+	}
 }
 
 const entryForm = `An entry is {"id", "kind", "amount", "currency", "available_at", "created_at",
@@ -71,6 +72,7 @@ func affiliateLedgerCommand() command {
 	return command{
 		name: "affiliate ledger", operand: "AFFILIATE", summary: "list the entries of an affiliate's account",
 		example: "refgrow affiliate ledger jane@example.com",
+		lists:   true,
 		text: "Lists the ledger entries of the affiliate with an email or an id, the newest first.\n\n" +
 			"JSON: an array of entries. " + entryForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -83,17 +85,7 @@ func affiliateLedgerCommand() command {
 
 func (a *accountFlags) ledger(ctx context.Context, c *call) error {
 	return c.withAffiliate(ctx, a.project, func(project *refgrow.Project, found *refgrow.Affiliate) error {
-		stop := progress(c.stderr, "reading entries")
-		var entries []refgrow.LedgerEntry
-		for entry, err := range project.AllLedger(ctx, found.ID, refgrow.ListLedgerParams{Limit: refgrow.MaxLimit}) {
-			if err != nil {
-				stop()
-				return err
-			}
-			entries = append(entries, entry)
-		}
-		stop()
-		return c.showEntries(entries)
+		return show(c, entryView(), project.AllLedger(ctx, found.ID, refgrow.ListLedgerParams{Limit: refgrow.MaxLimit}))
 	})
 }
 
@@ -139,30 +131,28 @@ func (a *accountFlags) adjust(ctx context.Context, c *call) error {
 		if c.json {
 			return c.stdout.json(json.RawMessage(entry.AppendJSON(nil)))
 		}
-		return c.showEntries([]refgrow.LedgerEntry{*entry})
+		return show(c, entryView(), each([]refgrow.LedgerEntry{*entry}))
 	})
 }
 
-func (c *call) showEntries(entries []refgrow.LedgerEntry) error {
-	if c.json {
-		shown := make([]json.RawMessage, len(entries))
-		for i := range entries {
-			shown[i] = entries[i].AppendJSON(nil)
-		}
-		return c.stdout.json(shown)
+func entryView() view[refgrow.LedgerEntry] {
+	return view[refgrow.LedgerEntry]{
+		doing:    "reading entries",
+		headings: []string{"ID", "CREATED", "KIND", "AMOUNT", "AVAILABLE", "CONVERSION", "PAYOUT", "NOTE"},
+		row: func(e *refgrow.LedgerEntry) []string {
+			return []string{
+				number(e.ID), stamp(e.CreatedAt), string(e.Kind), e.Amount.String(), stamp(e.AvailableAt),
+				number(e.ConversionID), number(e.PayoutID), e.Note,
+			}
+		},
+		form: appended((*refgrow.LedgerEntry).AppendJSON),
 	}
-	number := func(id int64) string {
-		if id == 0 {
-			return "-"
-		}
-		return strconv.FormatInt(id, 10)
+}
+
+// number is an id as it is shown, "-" for none.
+func number(id int64) string {
+	if id == 0 {
+		return "-"
 	}
-	rows := [][]string{{"ID", "CREATED", "KIND", "AMOUNT", "AVAILABLE", "CONVERSION", "PAYOUT", "NOTE"}}
-	for _, e := range entries {
-		rows = append(rows, []string{
-			number(e.ID), stamp(e.CreatedAt), string(e.Kind), e.Amount.String(), stamp(e.AvailableAt),
-			number(e.ConversionID), number(e.PayoutID), e.Note,
-		})
-	}
-	return c.stdout.table(rows)
+	return strconv.FormatInt(id, 10)
 }

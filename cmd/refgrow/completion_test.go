@@ -37,7 +37,7 @@ func TestCompletion(t *testing.T) {
 		{"key --project ", ""},
 		{"key --project shop ", "create list revoke"},
 		{"erase affiliate ", ""},
-		{"affiliate list --", "--db --help --json --project --referral-code --status"},
+		{"affiliate list --", "--csv --db --help --json --project --referral-code --status"},
 		{"affiliate list --st", "--status"},
 		{"affiliate list --status ", "active inactive"},
 		{"affiliate list --status=i", "--status=inactive"},
@@ -84,6 +84,16 @@ func TestCompletion(t *testing.T) {
 	})
 }
 
+// self is this test, which can be the command.
+func (p *commandLine) self() string {
+	p.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return self
+}
+
 // shell lets a shell complete, with the script that the command prints for it, and returns
 // what it says. The command is this test, under its own name.
 func (p *commandLine) shell(shell, before, after string) string {
@@ -92,11 +102,7 @@ func (p *commandLine) shell(shell, before, after string) string {
 	if err != nil || runtime.GOOS == "windows" {
 		p.t.Skipf("there is no %s", shell)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.Symlink(self, filepath.Join(p.dir, "refgrow")); err != nil {
+	if err := os.Symlink(p.self(), filepath.Join(p.dir, "refgrow")); err != nil {
 		p.t.Fatal(err)
 	}
 	for _, file := range []string{"sales.csv", "more sales.csv"} {

@@ -132,7 +132,10 @@ func (f *conversionFlags) show(ctx context.Context, c *call) error {
 		if err := c.showConversion(explained.Conversion); err != nil || c.json {
 			return err
 		}
-		return c.stdout.printf("\n%s\n", explained.Sentence)
+		if err := c.stdout.printf("\n"); err != nil {
+			return err
+		}
+		return c.stdout.paragraph(explained.Sentence)
 	})
 }
 
@@ -175,6 +178,7 @@ func conversionListCommand() command {
 	return command{
 		name: "conversion list", summary: "list the conversions",
 		example: "refgrow conversion list --type purchase --from 2026-11-01 --to 2026-12-01",
+		lists:   true,
 		text: "Lists the conversions of a project, the newest first.\n\n" +
 			"JSON: an array of conversions. " + conversionForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -196,26 +200,16 @@ func (l *conversionListFlags) list(ctx context.Context, c *call) error {
 		From: l.from.Time, To: l.to.Time, Limit: refgrow.MaxLimit,
 	}
 	return c.withOneProject(ctx, l.project, func(project *refgrow.Project) error {
-		stop := progress(c.stderr, "reading conversions")
-		list := []json.RawMessage{}
-		rows := [][]string{{"ID", "TYPE", "HAPPENED", "AFFILIATE", "BASE VALUE", "VALUE", "STATUS", "REFERENCE"}}
-		for conversion, err := range project.AllConversions(ctx, params) {
-			if err != nil {
-				stop()
-				return err
-			}
-			if c.json {
-				list = append(list, conversion.AppendJSON(nil))
-			} else {
-				rows = append(rows, conversionRow(&conversion))
-			}
-		}
-		stop()
-		if c.json {
-			return c.stdout.json(list)
-		}
-		return c.stdout.table(rows)
+		return show(c, conversionView(), project.AllConversions(ctx, params))
 	})
+}
+
+func conversionView() view[refgrow.Conversion] {
+	return view[refgrow.Conversion]{
+		doing:    "reading conversions",
+		headings: []string{"ID", "TYPE", "HAPPENED", "AFFILIATE", "BASE VALUE", "VALUE", "STATUS", "REFERENCE"},
+		row:      conversionRow, form: appended((*refgrow.Conversion).AppendJSON),
+	}
 }
 
 func conversionRow(c *refgrow.Conversion) []string {
@@ -246,5 +240,5 @@ func (c *call) showConversion(conversion *refgrow.Conversion) error {
 	if conversion.Reference != "" {
 		rows = append(rows, []string{"reference", conversion.Reference})
 	}
-	return c.stdout.table(rows)
+	return c.stdout.fields(rows)
 }

@@ -59,6 +59,7 @@ func couponListCommand() command {
 	return command{
 		name: "coupon list", summary: "list the coupons",
 		example: "refgrow coupon list --affiliate-id 1",
+		lists:   true,
 		text:    "Lists the coupons of a project, the newest first.\n\nJSON: an array of coupons. " + couponForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var f couponFlags
@@ -76,29 +77,21 @@ func (f *couponFlags) list(ctx context.Context, c *call) error {
 		AffiliateID: f.affiliate, Code: f.code, Status: refgrow.CouponStatus(f.status), Limit: refgrow.MaxLimit,
 	}
 	return c.withOneProject(ctx, f.project, func(project *refgrow.Project) error {
-		stop := progress(c.stderr, "reading coupons")
-		shown := []json.RawMessage{}
-		rows := [][]string{{"ID", "CODE", "STATUS", "AFFILIATE", "EMAIL"}}
-		for coupon, err := range project.AllCoupons(ctx, params) {
-			if err != nil {
-				stop()
-				return err
-			}
-			if c.json {
-				shown = append(shown, coupon.AppendJSON(nil))
-			} else {
-				rows = append(rows, []string{
-					strconv.FormatInt(coupon.ID, 10), coupon.Code, string(coupon.Status), coupon.AffiliateReferralCode,
-					coupon.AffiliateEmail,
-				})
-			}
-		}
-		stop()
-		if c.json {
-			return c.stdout.json(shown)
-		}
-		return c.stdout.table(rows)
+		return show(c, couponView(), project.AllCoupons(ctx, params))
 	})
+}
+
+func couponView() view[refgrow.Coupon] {
+	return view[refgrow.Coupon]{
+		doing:    "reading coupons",
+		headings: []string{"ID", "CODE", "STATUS", "AFFILIATE", "EMAIL"},
+		row: func(c *refgrow.Coupon) []string {
+			return []string{
+				strconv.FormatInt(c.ID, 10), c.Code, string(c.Status), c.AffiliateReferralCode, c.AffiliateEmail,
+			}
+		},
+		form: appended((*refgrow.Coupon).AppendJSON),
+	}
 }
 
 func couponShowCommand() command {
@@ -219,5 +212,5 @@ func (c *call) showCoupon(coupon *refgrow.Coupon) error {
 			rows = append(rows, of)
 		}
 	}
-	return c.stdout.table(append(rows, []string{"created", stamp(coupon.CreatedAt)}))
+	return c.stdout.fields(append(rows, []string{"created", stamp(coupon.CreatedAt)}))
 }

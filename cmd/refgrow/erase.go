@@ -88,5 +88,5 @@ func (c *call) showErased(what string, id int64, email string) error {
 		}
 		return c.stdout.json(json.RawMessage(shown))
 	}
-	return c.stdout.table([][]string{{what, strconv.FormatInt(id, 10)}, {"email", email}})
+	return c.stdout.fields([][]string{{what, strconv.FormatInt(id, 10)}, {"email", email}})
 }

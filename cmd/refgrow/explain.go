@@ -46,13 +46,13 @@ func (e *explainFlags) explain(ctx context.Context, c *call) error {
 		if c.json {
 			return c.stdout.json(json.RawMessage(explained.AppendJSON(nil)))
 		}
-		if err := c.stdout.printf("%s\n", explained.Sentence); err != nil || len(explained.Entries) == 0 {
+		if err := c.stdout.paragraph(explained.Sentence); err != nil || len(explained.Entries) == 0 {
 			return err
 		}
 		if err := c.stdout.printf("\n"); err != nil {
 			return err
 		}
-		return c.showEntries(explained.Entries)
+		return show(c, entryView(), each(explained.Entries))
 	})
 }
 

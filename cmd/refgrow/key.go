@@ -65,6 +65,7 @@ func keyListCommand() command {
 	return command{
 		name: "key list", summary: "list the API keys, without their secrets",
 		example: "refgrow key list",
+		lists:   true,
 		text: "Lists the API keys of all projects, the oldest first, revoked ones too.\n\n" +
 			`JSON: an array of {"id", "project", "name", "read_only", "created_at", "revoked_at"}; revoked_at is null` +
 			"\nwhile the key works.",
@@ -79,27 +80,31 @@ func listKeys(ctx context.Context, c *call) error {
 			return err
 		}
 		list := make([]keyJSON, len(keys))
-		rows := [][]string{{"ID", "PROJECT", "ACCESS", "CREATED", "REVOKED", "NAME"}}
 		for i, k := range keys {
 			list[i] = keyJSON{
 				ID: k.ID, Project: k.ProjectName, Name: k.Name, ReadOnly: k.ReadOnly,
 				CreatedAt: stamp(k.CreatedAt), RevokedAt: optionalStamp(k.RevokedAt),
 			}
+		}
+		return show(c, keyView(), each(list))
+	})
+}
+
+func keyView() view[keyJSON] {
+	return view[keyJSON]{
+		headings: []string{"ID", "PROJECT", "ACCESS", "CREATED", "REVOKED", "NAME"},
+		row: func(k *keyJSON) []string {
 			access, revoked := "full", "no"
 			if k.ReadOnly {
 				access = "read-only"
 			}
 			if k.RevokedAt != nil {
-				revoked = stamp(*k.RevokedAt)
+				revoked = *k.RevokedAt
 			}
-			rows = append(rows,
-				[]string{strconv.FormatInt(k.ID, 10), k.ProjectName, access, stamp(k.CreatedAt), revoked, k.Name})
-		}
-		if c.json {
-			return c.stdout.json(list)
-		}
-		return c.stdout.table(rows)
-	})
+			return []string{strconv.FormatInt(k.ID, 10), k.Project, access, k.CreatedAt, revoked, k.Name}
+		},
+		form: marshaled[keyJSON],
+	}
 }
 
 type keyJSON struct {

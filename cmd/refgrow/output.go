@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/tabwriter"
 	"time"
 )
 
 // output is where results go. It remembers the first error, because a result
 // that nobody got is a failure.
 type output struct {
-	to  io.Writer
-	err error
+	to    io.Writer
+	width int // of the terminal; 0 where it is none
+	err   error
 }
 
 func (o *output) Write(text []byte) (int, error) {
@@ -36,18 +35,6 @@ func (o *output) json(value any) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
-}
-
-// table prints rows in columns. The first row has the headings.
-func (o *output) table(rows [][]string) error {
-	w := tabwriter.NewWriter(o, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		// The last cell has no tab after it, and so no blanks.
-		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
 }
 
 // stamp is a time as the REST API shows it.

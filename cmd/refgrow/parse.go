@@ -52,8 +52,11 @@ func parse(args []string, all []command, environment func(string) string) (*call
 	if err := surround(c, given, environment); err != nil {
 		return nil, nil, err
 	}
-	if c.db == "" {
+	switch {
+	case c.db == "":
 		return nil, nil, usage("--db needs the name of a file")
+	case c.csv && c.json:
+		return nil, nil, usage("--csv and --json cannot be used together")
 	}
 	return c, works[at], nil
 }
@@ -64,6 +67,9 @@ func flagsOf(cmd command, c *call) (*flag.FlagSet, work) {
 	set.SetOutput(io.Discard)
 	set.StringVar(&c.db, "db", "refgrow.db", "`FILE` of the database")
 	set.BoolVar(&c.json, "json", false, "print the result as JSON")
+	if cmd.lists {
+		set.BoolVar(&c.csv, "csv", false, "print the list as CSV, with a column for each member of the JSON")
+	}
 	return set, cmd.prepare(set)
 }
 

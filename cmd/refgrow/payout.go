@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -120,6 +122,7 @@ func payoutPreviewCommand() command {
 	return command{
 		name: "payout preview", summary: "show what \"payout run\" would pay out, without doing it",
 		example: "refgrow payout preview --cutoff 2026-11-01",
+		lists:   true,
 		text: "Shows the payouts that \"refgrow payout run\" with the same flags would make now, and makes none.\n\n" +
 			"JSON: an array of payouts whose id and created_at are null. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {
@@ -150,6 +153,7 @@ func payoutRunCommand() command {
 	return command{
 		name: "payout run", summary: "make the payouts that are due",
 		example: "refgrow payout run --cutoff 2026-11-01 --key november",
+		lists:   true,
 		text: "Makes one pending payout for each affiliate who has earned enough: of what is available by the\n" +
 			"cut-off, less any debt, without what other payouts have reserved. No money is moved: \"payout export\"\n" +
 			"prints a file for the service that pays, and \"payout pay\" notes that it has. If a run was\n" +
@@ -222,6 +226,7 @@ func payoutListCommand() command {
 	return command{
 		name: "payout list", summary: "list the payouts",
 		example: "refgrow payout list --status pending",
+		lists:   true,
 		text:    "Lists the payouts of a project, the newest first.\n\nJSON: an array of payouts. " + payoutForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var l payoutListFlags
@@ -278,6 +283,7 @@ func payoutRunsCommand() command {
 	return command{
 		name: "payout runs", summary: "list the runs of payouts",
 		example: "refgrow payout runs",
+		lists:   true,
 		text: "Lists the runs that made payouts, the newest first.\n\n" +
 			`JSON: an array of {"id", "created_at", "by", "cutoff", "currency", "minimum", "count", "total"}; amounts are` +
 			"\nstrings, and by is null if nobody said who asked for it.",
@@ -302,28 +308,30 @@ type payoutRunJSON struct {
 
 func (c *call) listRuns(ctx context.Context, project string) error {
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
-		list, rows := []payoutRunJSON{}, [][]string{{"ID", "CREATED", "BY", "CUTOFF", "PAYOUTS", "TOTAL"}}
-		for run, err := range project.AllPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: refgrow.MaxLimit}) {
-			if err != nil {
-				return err
+		runs := project.AllPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: refgrow.MaxLimit})
+		return show(c, payoutRunView(), runs)
+	})
+}
+
+func payoutRunView() view[refgrow.PayoutRun] {
+	return view[refgrow.PayoutRun]{
+		doing:    "reading runs",
+		headings: []string{"ID", "CREATED", "BY", "CUTOFF", "PAYOUTS", "TOTAL"},
+		row: func(run *refgrow.PayoutRun) []string {
+			return []string{
+				strconv.FormatInt(run.ID, 10), stamp(run.CreatedAt), cmp.Or(run.By, "-"), stamp(run.Cutoff),
+				strconv.FormatInt(run.Count, 10), run.Total.String(),
 			}
+		},
+		form: func(run *refgrow.PayoutRun) ([]byte, error) {
 			shown := payoutRunJSON{
 				ID: run.ID, CreatedAt: stamp(run.CreatedAt), Cutoff: stamp(run.Cutoff), Currency: string(run.Currency),
 				Minimum: run.Minimum.Decimal(), Count: run.Count, Total: run.Total.Decimal(),
 			}
-			by := "-"
 			if run.By != "" {
-				by, shown.By = run.By, &run.By
+				shown.By = &run.By
 			}
-			list = append(list, shown)
-			rows = append(rows, []string{
-				strconv.FormatInt(run.ID, 10), shown.CreatedAt, by, shown.Cutoff,
-				strconv.FormatInt(run.Count, 10), run.Total.String(),
-			})
-		}
-		if c.json {
-			return c.stdout.json(list)
-		}
-		return c.stdout.table(rows)
-	})
+			return json.Marshal(shown)
+		},
+	}
 }

@@ -96,19 +96,19 @@ func (c *call) showPayouts(ctx context.Context, project *refgrow.Project, payout
 	if err != nil {
 		return err
 	}
-	if c.json {
-		return c.stdout.json(list)
+	return show(c, payoutView(), each(list))
+}
+
+func payoutView() view[payoutJSON] {
+	return view[payoutJSON]{
+		headings: []string{"ID", "AFFILIATE", "AMOUNT", "ENTRIES", "STATUS"},
+		row: func(p *payoutJSON) []string {
+			return []string{
+				number(orZero(p.ID)), p.payee(), p.Amount + " " + p.Currency, strconv.FormatInt(p.EntryCount, 10), p.Status,
+			}
+		},
+		form: marshaled[payoutJSON],
 	}
-	rows := [][]string{{"ID", "AFFILIATE", "AMOUNT", "ENTRIES", "STATUS"}}
-	for _, p := range list {
-		id := "-"
-		if p.ID != nil {
-			id = strconv.FormatInt(*p.ID, 10)
-		}
-		rows = append(rows,
-			[]string{id, p.payee(), p.Amount + " " + p.Currency, strconv.FormatInt(p.EntryCount, 10), p.Status})
-	}
-	return c.stdout.table(rows)
 }
 
 // showPayout prints one payout, in full.
@@ -141,5 +141,5 @@ func (c *call) showPayout(ctx context.Context, project *refgrow.Project, payout 
 			rows = append(rows, []string{optional.name, *optional.text})
 		}
 	}
-	return c.stdout.table(rows)
+	return c.stdout.fields(rows)
 }

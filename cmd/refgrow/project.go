@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -298,8 +299,9 @@ func projectListCommand() command {
 	return command{
 		name: "project list", summary: "list the projects",
 		example: "refgrow project list",
+		lists:   true,
 		text: "Lists the projects, the oldest first, with the settings of what they pay;\n" +
-			"\"project show\" also shows those of tracking.\n\nJSON: an array of what \"project show\" prints.",
+			"\"project show\" shows all of them.\n\nJSON: an array of what \"project show\" prints.",
 		prepare: func(*flag.FlagSet) work { return listProjects },
 	}
 }
@@ -310,29 +312,37 @@ func listProjects(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		list := make([]projectJSON, len(projects))
-		rows := [][]string{{
-			"NAME", "CURRENCY", "COMMISSION", "DURATION", "SIGNUP",
-			"HOLD", "MINIMUM PAYOUT", "COUPON FIRST", "SELF-REFERRAL",
-		}}
+		list := make([]settled, len(projects))
 		for i, project := range projects {
 			settings, err := project.Settings(ctx)
 			if err != nil {
 				return err
 			}
-			list[i] = projectOf(project, settings)
-			rows = append(rows, []string{
-				project.Name(), string(settings.Currency), settings.Commission.String(),
-				string(settings.CommissionDuration),
-				settings.SignupCommission.String(), days(settings.HoldDays), settings.MinimumPayout.String(),
-				yesNo(settings.CouponFirst), string(settings.SelfReferral),
-			})
+			list[i] = settled{projectOf(project, settings), settings}
 		}
-		if c.json {
-			return c.stdout.json(list)
-		}
-		return c.stdout.table(rows)
+		return show(c, projectView(), each(list))
 	})
+}
+
+// settled is a project with its settings.
+type settled struct {
+	form     projectJSON
+	settings refgrow.Settings
+}
+
+func projectView() view[settled] {
+	return view[settled]{
+		headings: []string{
+			"NAME", "CURRENCY", "COMMISSION", "DURATION", "SIGNUP", "HOLD", "MINIMUM PAYOUT",
+		},
+		row: func(p *settled) []string {
+			return []string{
+				p.form.Name, p.form.Currency, p.settings.Commission.String(), p.form.CommissionDuration,
+				p.settings.SignupCommission.String(), days(p.settings.HoldDays), p.settings.MinimumPayout.String(),
+			}
+		},
+		form: func(p *settled) ([]byte, error) { return json.Marshal(p.form) },
+	}
 }
 
 func orZero[T any](value *T) T {

@@ -23,7 +23,7 @@ func (c *call) showProject(ctx context.Context, project *refgrow.Project) error 
 	if c.json {
 		return c.stdout.json(projectOf(project, settings))
 	}
-	return c.stdout.table([][]string{
+	return c.stdout.fields([][]string{
 		{"project", project.Name()},
 		{"currency", string(settings.Currency)},
 		{"commission", settings.Commission.String()},

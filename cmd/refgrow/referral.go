@@ -60,6 +60,7 @@ func referralListCommand() command {
 	return command{
 		name: "referral list", summary: "list the customers",
 		example: "refgrow referral list --status converted",
+		lists:   true,
 		text:    "Lists the referred users of a project, the newest first.\n\nJSON: an array of referrals. " + referralForm,
 		prepare: func(flags *flag.FlagSet) work {
 			var r referralFlags
@@ -77,17 +78,7 @@ func (r *referralFlags) list(ctx context.Context, c *call) error {
 		AffiliateID: r.affiliate, Status: refgrow.ReferralStatus(r.status), Limit: refgrow.MaxLimit,
 	}
 	return c.withOneProject(ctx, r.project, func(project *refgrow.Project) error {
-		stop := progress(c.stderr, "reading customers")
-		all := make([]refgrow.Referral, 0)
-		for referral, err := range project.AllReferrals(ctx, params) {
-			if err != nil {
-				stop()
-				return err
-			}
-			all = append(all, referral)
-		}
-		stop()
-		return c.showReferrals(all)
+		return show(c, referralView(), project.AllReferrals(ctx, params))
 	})
 }
 
@@ -261,21 +252,17 @@ func noReferral(err error, text string, project *refgrow.Project) error {
 	return err
 }
 
-func (c *call) showReferrals(all []refgrow.Referral) error {
-	if c.json {
-		shown := make([]json.RawMessage, len(all))
-		for i := range all {
-			shown[i] = all[i].AppendJSON(nil)
-		}
-		return c.stdout.json(shown)
+func referralView() view[refgrow.Referral] {
+	return view[refgrow.Referral]{
+		doing:    "reading customers",
+		headings: []string{"ID", "EMAIL", "EXTERNAL IDS", "STATUS", "AFFILIATE"},
+		row: func(r *refgrow.Referral) []string {
+			return []string{
+				strconv.FormatInt(r.ID, 10), r.Email, strings.Join(r.ExternalIDs, " "), string(r.Status), r.AffiliateCode,
+			}
+		},
+		form: appended((*refgrow.Referral).AppendJSON),
 	}
-	rows := [][]string{{"ID", "EMAIL", "EXTERNAL IDS", "STATUS", "AFFILIATE"}}
-	for _, r := range all {
-		rows = append(rows, []string{
-			strconv.FormatInt(r.ID, 10), r.Email, strings.Join(r.ExternalIDs, " "), string(r.Status), r.AffiliateCode,
-		})
-	}
-	return c.stdout.table(rows)
 }
 
 func (c *call) showReferral(r *refgrow.Referral) error {
@@ -289,5 +276,5 @@ func (c *call) showReferral(r *refgrow.Referral) error {
 	if r.ConversionDate != nil {
 		rows = append(rows, []string{"converted", stamp(*r.ConversionDate)})
 	}
-	return c.stdout.table(append(rows, []string{"created", stamp(r.CreatedAt)}))
+	return c.stdout.fields(append(rows, []string{"created", stamp(r.CreatedAt)}))
 }

@@ -73,7 +73,7 @@ func TestReferral(t *testing.T) {
 		t.Errorf("the changed one is %+v", set)
 	}
 	if text := p.must("referral", "set", "3", "--affiliate-id", "", "--status", "direct"); !strings.Contains(text,
-		"status        direct\naffiliate     \nconverted     2") {
+		"status        direct\naffiliate\nconverted     2") {
 		t.Errorf("it is\n%s", text)
 	}
 	added := decode[referral](t, p.must("referral", "create", "--email", "dora@example.com", "--affiliate-id", "1",

@@ -21,6 +21,7 @@ type command struct {
 	summary string // half a line for the list of commands
 	text    string // the rest of its help, with the form of its JSON
 	example string // a whole call of it
+	lists   bool   // it prints a list, and so takes --csv
 
 	// prepare defines the command's flags and returns its work, which finds their
 	// values set.
@@ -38,6 +39,7 @@ type call struct {
 	flags    *flag.FlagSet
 	db       string // the file of the database
 	json     bool
+	csv      bool
 
 	closeWithin time.Duration // for the last clicks; 0 for the usual time
 
@@ -71,7 +73,7 @@ func commands() []command {
 		affiliateDeleteCommand(), affiliateEarningsCommand(), affiliateLedgerCommand(), affiliateAdjustCommand(),
 		couponCreateCommand(), couponListCommand(), couponShowCommand(), couponSetCommand(), couponDeleteCommand(),
 		conversionCreateCommand(), conversionImportCommand(), conversionListCommand(), conversionShowCommand(),
-		conversionSetCommand(), conversionDeleteCommand(), explainCommand(),
+		conversionSetCommand(), conversionDeleteCommand(), explainCommand(), searchCommand(),
 		payoutPreviewCommand(), payoutRunCommand(), payoutExportCommand(),
 		payoutListCommand(), payoutRunsCommand(), payoutPayCommand(), payoutCancelCommand(), payoutReturnCommand(),
 		webhookCreateCommand(), webhookListCommand(), webhookSetCommand(),
@@ -88,7 +90,7 @@ func commands() []command {
 
 // run is the whole command except for its surroundings. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out := &output{to: stdout}
+	out := &output{to: stdout, width: widthOf(stdout)}
 	flags, err := do(ctx, args, out, stderr)
 	if out.err != nil {
 		err = fmt.Errorf("cannot write the result: %w", out.err)

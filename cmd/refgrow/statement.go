@@ -13,12 +13,13 @@ import (
 )
 
 // statementFlags say which month of an affiliate's account is wanted, and how.
-type statementFlags struct{ project, month, format string }
+type statementFlags struct{ project, month string }
 
 func statementCommand() command {
 	return command{
 		name: "statement", operand: "AFFILIATE", summary: "print an affiliate's account in one month",
 		example: "refgrow statement jane@example.com --month 2026-10",
+		lists:   true,
 		text: "Prints the statement of the affiliate with an email or an id: the balances at the beginning and at\n" +
 			"the end of a month (UTC), and between them what changed them. A payout is one line, with what it\n" +
 			"settled below it. The statement of a month that is over never changes.\n\n" +
@@ -32,16 +33,12 @@ func statementCommand() command {
 			var s statementFlags
 			flags.StringVar(&s.project, "project", "", projectUsage)
 			flags.StringVar(&s.month, "month", "", "the `MONTH`, such as 2026-10, instead of the present one")
-			flags.StringVar(&s.format, "format", "text", "`FORM` of the output: text or csv")
 			return s.print
 		},
 	}
 }
 
 func (s *statementFlags) print(ctx context.Context, c *call) error {
-	if s.format != "text" && s.format != "csv" || s.format == "csv" && c.json {
-		return usage("--format must be text or csv, without --json")
-	}
 	var month time.Time
 	if c.given("month") {
 		var err error
@@ -66,7 +63,7 @@ func (s *statementFlags) print(ctx context.Context, c *call) error {
 			return err
 		case c.json:
 			return c.statementJSON(ctx, project, statement)
-		case s.format == "csv":
+		case c.csv:
 			return project.WriteStatementCSV(ctx, c.stdout, statement)
 		}
 		return c.statementText(ctx, project, statement)
@@ -75,31 +72,34 @@ func (s *statementFlags) print(ctx context.Context, c *call) error {
 
 // statementText prints line by line: a statement can be long.
 func (c *call) statementText(ctx context.Context, project *refgrow.Project, s *refgrow.Statement) error {
-	const form = "%-12s%-12s%20s  %s\n"
+	const form, before = "%-10s  %-10s  %16s  %s\n", 10 + 2 + 10 + 2 + 16 + 2
+	line := func(date, kind string, amount any, about string) error {
+		return c.stdout.printf(form, date, kind, amount, about)
+	}
 	balances := func(name string, all []refgrow.StatementBalance) error {
 		for _, b := range all {
 			text := fmt.Sprintf("paid %s, held %s, eligible %s", b.Paid.Decimal(), b.Held.Decimal(), b.Eligible.Decimal())
-			if err := c.stdout.printf(form, "", name, b.Total, text); err != nil {
+			if err := line("", name, b.Total, text); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := c.stdout.printf(form, "DATE", "KIND", "AMOUNT", "ABOUT"); err != nil {
+	if err := line("DATE", "KIND", "AMOUNT", "ABOUT"); err != nil {
 		return err
 	}
 	if err := balances("opening", s.Opening); err != nil {
 		return err
 	}
-	for line, err := range project.AllStatementLines(ctx, s) {
+	for l, err := range project.AllStatementLines(ctx, s) {
 		if err != nil {
 			return err
 		}
-		date, kind := line.CreatedAt.UTC().Format(time.DateOnly), string(line.Kind)
-		if line.OfPayout {
+		date, kind := l.CreatedAt.UTC().Format(time.DateOnly), string(l.Kind)
+		if l.OfPayout {
 			date, kind = "", "  of it"
 		}
-		if err := c.stdout.printf(form, date, kind, line.Amount, about(&line)); err != nil {
+		if err := line(date, kind, l.Amount, c.stdout.end(about(&l), before)); err != nil {
 			return err
 		}
 	}

@@ -31,11 +31,11 @@ func TestStatement(t *testing.T) {
 	text := p.must("statement", "jane@example.com")
 	held := now.AddDate(0, 0, 10).Format(time.DateOnly)
 	for _, part := range []string{
-		"opening                 0.00 USD  paid 0.00, held 0.00, eligible 0.00\n",
-		"commission             12.50 USD  conversion 1, held until " + held + "\n",
-		"commission             20.00 USD  conversion 2\n", "adjustment              5.00 USD  a bonus\n",
-		"settlement            -25.00 USD  payout 1\n", "  of it               -20.00 USD  conversion 2\n",
-		"closing                37.50 USD  paid 25.00, held 12.50, eligible 0.00\n",
+		"opening             0.00 USD  paid 0.00, held 0.00, eligible 0.00\n",
+		"commission         12.50 USD  conversion 1, held until " + held + "\n",
+		"commission         20.00 USD  conversion 2\n", "adjustment          5.00 USD  a bonus\n",
+		"settlement        -25.00 USD  payout 1\n", "  of it           -20.00 USD  conversion 2\n",
+		"closing            37.50 USD  paid 25.00, held 12.50, eligible 0.00\n",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %q in\n%s", part, text)
@@ -44,7 +44,7 @@ func TestStatement(t *testing.T) {
 	if byID := p.must("statement", "1", "--month", now.Format("2006-01")); byID != text {
 		t.Errorf("by the id it is\n%s\nbut by the email\n%s", byID, text)
 	}
-	lines, err := csv.NewReader(strings.NewReader(p.must("statement", "1", "--format", "csv"))).ReadAll()
+	lines, err := csv.NewReader(strings.NewReader(p.must("statement", "1", "--csv"))).ReadAll()
 	if err != nil || len(lines) != 9 || lines[1][2] != "opening" || lines[8][2] != "closing" || lines[8][5] != "37.50" {
 		t.Errorf("the file is %q, %v", lines, err)
 	}
@@ -79,8 +79,7 @@ func TestStatement(t *testing.T) {
 		{[]string{"statement", "1", "--month", "October"}, exitWrong, "--month must be a month such as 2026-10"},
 		{[]string{"statement", "1", "--month", now.AddDate(1, 0, 0).Format("2006-01")}, exitWrong,
 			"--month must not be in the future"},
-		{[]string{"statement", "1", "--format", "pdf"}, exitWrong, "--format must be text or csv"},
-		{[]string{"statement", "1", "--format", "csv", "--json"}, exitWrong, "--format must be text or csv"},
+		{[]string{"statement", "1", "--csv", "--json"}, exitWrong, "--csv and --json cannot be used together"},
 		{[]string{"statement"}, exitWrong, "AFFILIATE"},
 	} {
 		code, stdout, stderr := p.run(test.args...)

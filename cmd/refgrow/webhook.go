@@ -113,6 +113,7 @@ func webhookListCommand() command {
 	return command{
 		name: "webhook list", summary: "list the webhooks, without their secrets",
 		example: "refgrow webhook list",
+		lists:   true,
 		text:    "Lists the webhooks of a project, the newest first.\n\nJSON: an array of webhooks. " + webhookForm,
 		prepare: func(flags *flag.FlagSet) work {
 			project := flags.String("project", "", projectUsage)
@@ -123,22 +124,7 @@ func webhookListCommand() command {
 
 func listWebhooks(ctx context.Context, c *call, project string) error {
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
-		list := []webhookJSON{}
-		rows := [][]string{{"ID", "URL", "EVENTS", "STATUS", "SIGNED", "CREATED"}}
-		for w, err := range project.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}) {
-			if err != nil {
-				return err
-			}
-			list = append(list, webhookOf(&w))
-			rows = append(rows, []string{
-				strconv.FormatInt(w.ID, 10), w.URL, eventNames(w.Events),
-				string(w.Status), yesNo(w.Signed), stamp(w.CreatedAt),
-			})
-		}
-		if c.json {
-			return c.stdout.json(list)
-		}
-		return c.stdout.table(rows)
+		return show(c, webhookView(), project.Webhooks().All(ctx, refgrow.ListWebhooksParams{Limit: refgrow.MaxLimit}))
 	})
 }
 
@@ -291,6 +277,7 @@ func webhookDeliveriesCommand() command {
 	return command{
 		name: "webhook deliveries", operand: "ID", summary: "list what was sent, and what became of it",
 		example: "refgrow webhook deliveries 1",
+		lists:   true,
 		text: "Lists the deliveries of a webhook, the newest first. The log goes back 30 days. Only the beginning\n" +
 			"of an error is shown; in JSON it is whole.\n\n" +
 			"JSON: an array of deliveries. " + deliveryForm,
@@ -310,17 +297,7 @@ func listDeliveries(ctx context.Context, c *call, project, status string) error 
 		return usage("--status must be pending, succeeded, failed or canceled, not %q", status)
 	}
 	return c.withWebhook(ctx, project, func(project *refgrow.Project, id int64) error {
-		stop := progress(c.stderr, "reading deliveries")
-		var deliveries []refgrow.Delivery
-		for delivery, err := range project.Webhooks().AllDeliveries(ctx, id, params) {
-			if err != nil {
-				stop()
-				return err
-			}
-			deliveries = append(deliveries, delivery)
-		}
-		stop()
-		return c.showDeliveries(deliveries)
+		return show(c, deliveryView(), project.Webhooks().AllDeliveries(ctx, id, params))
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ func (c *call) showWebhook(w *refgrow.Webhook) error {
 	if !w.PayoutPreferences {
 		rows = append(rows, []string{"payout preferences", "no"})
 	}
-	return c.stdout.table(rows)
+	return c.stdout.fields(rows)
 }
 
 // showSecret prints the secret of a webhook, alone.
@@ -117,30 +118,36 @@ func deliveryOf(d *refgrow.Delivery) deliveryJSON {
 	return shown
 }
 
-// showDeliveries prints a list of deliveries, with the beginnings of their errors.
-func (c *call) showDeliveries(deliveries []refgrow.Delivery) error {
-	if c.json {
-		list := make([]deliveryJSON, len(deliveries))
-		for i := range deliveries {
-			list[i] = deliveryOf(&deliveries[i])
-		}
-		return c.stdout.json(list)
+func webhookView() view[refgrow.Webhook] {
+	return view[refgrow.Webhook]{
+		doing:    "reading webhooks",
+		headings: []string{"ID", "URL", "EVENTS", "STATUS", "SIGNED", "CREATED"},
+		row: func(w *refgrow.Webhook) []string {
+			return []string{
+				strconv.FormatInt(w.ID, 10), w.URL, eventNames(w.Events), string(w.Status), yesNo(w.Signed), stamp(w.CreatedAt),
+			}
+		},
+		form: func(w *refgrow.Webhook) ([]byte, error) { return json.Marshal(webhookOf(w)) },
 	}
-	rows := [][]string{{"ID", "EVENT", "STATUS", "ATTEMPTS", "RESPONSE", "CREATED", "NEXT ATTEMPT", "ERROR"}}
-	for _, d := range deliveries {
-		response, next := "-", "-"
-		if d.ResponseStatus != 0 {
-			response = strconv.Itoa(d.ResponseStatus)
-		}
-		if d.NextAttemptAt != nil {
-			next = stamp(*d.NextAttemptAt)
-		}
-		rows = append(rows, []string{
-			strconv.FormatInt(d.ID, 10), string(d.Event), string(d.Status), strconv.FormatInt(d.Attempts, 10), response,
-			stamp(d.CreatedAt), next, beginning(d.Error),
-		})
+}
+
+// deliveryView shows the beginnings of errors.
+func deliveryView() view[refgrow.Delivery] {
+	return view[refgrow.Delivery]{
+		doing:    "reading deliveries",
+		headings: []string{"ID", "EVENT", "STATUS", "ATTEMPTS", "RESPONSE", "CREATED", "NEXT ATTEMPT", "ERROR"},
+		row: func(d *refgrow.Delivery) []string {
+			next := "-"
+			if d.NextAttemptAt != nil {
+				next = stamp(*d.NextAttemptAt)
+			}
+			return []string{
+				strconv.FormatInt(d.ID, 10), string(d.Event), string(d.Status), strconv.FormatInt(d.Attempts, 10),
+				number(int64(d.ResponseStatus)), stamp(d.CreatedAt), next, beginning(d.Error),
+			}
+		},
+		form: func(d *refgrow.Delivery) ([]byte, error) { return json.Marshal(deliveryOf(d)) },
 	}
-	return c.stdout.table(rows)
 }
 
 // beginning is as much of an error as fits into a line.
@@ -161,7 +168,7 @@ func (c *call) showDelivery(d *refgrow.Delivery) error {
 	if c.json {
 		return c.stdout.json(deliveryOf(d))
 	}
-	return c.stdout.table([][]string{
+	return c.stdout.fields([][]string{
 		{"delivery", strconv.FormatInt(d.ID, 10)},
 		{"event", string(d.Event)},
 		{"status", string(d.Status)},
