@@ -18,11 +18,12 @@ race: ## all tests under the race detector (needs a C compiler)
 lint: ## formatting, imports between packages, common mistakes
 	.ci/run lint
 
-generate: ## internal/db from schema.sql and queries/, and docs/reference.md from docs/openapi.json
+generate: ## internal/db from schema.sql and queries/, what it says to PostgreSQL, and docs/reference.md from docs/openapi.json
 	$(TOOL) sqlc generate
+	$(GO) run -C internal/tools ./pgtext
 	$(GO) run ./internal/reference/generate
 
-check-generated: ## is internal/db what sqlc would generate, and are the queries sound?
+check-generated: ## are internal/db and its texts for PostgreSQL what would be generated, and are the queries sound?
 	.ci/run generated
 
 bench: ## the benchmarks against PocketBase and simpler forms of the engine, in minutes
