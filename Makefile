@@ -62,7 +62,7 @@ interop: ## other people's libraries for webhooks, and the server killed many ti
 openapi: ## other people's tools (node, npm) check docs/openapi.json, and a client made of it drives the command
 	cd interop && $(GO) test -count=1 -run TestOpenAPI -v .
 
-browser: ## a real browser (chromium, node, npm) visits examples/saas and a static site
+browser: ## a real browser (chromium, node, npm) visits examples/saas, examples/nextjs and a static site
 	cd interop && REFGROW_BROWSER=1 $(GO) test -count=1 -run TestBrowser -v .
 
 mutate: ## would the tests notice? MUTANTS (100) changes of the money's rules, drawn by SEED (1)

@@ -26,11 +26,11 @@ const noWayBack = `-- There is no way back: restore a backup. Nothing was change
 SELECT refgrow_has_no_way_back();
 `
 
-// MigrationsFor returns the steps of [MigrationsFS] as a tool reads them, in the root of
-// the file system. They belong into a folder and a table of versions of their own, so
-// that their numbers do not meet those of the app's migrations. A step back fails: there
-// is none. Applied by a tool, the schema is up to date for Config.Migrate = MigrateCheck.
-// Errors: ErrInvalid for any other tool.
+// MigrationsFor returns the steps of [MigrationsFS] as a tool reads them, in the root
+// of the file system. They need a table of versions of their own, so that their numbers
+// do not meet those of the app's migrations. A step back fails: there is none. When a
+// tool has applied them all, the schema is up to date for MigrateCheck. Errors:
+// ErrInvalid for any other tool.
 func MigrationsFor(tool MigrationTool) (fs.FS, error) {
 	files, err := fs.Glob(MigrationsFS, "migrations/*.sql")
 	if err != nil {

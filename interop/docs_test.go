@@ -178,6 +178,22 @@ func main() {}
 	}
 }
 
+// What the first page calls lib/refgrow.js is the file of examples/nextjs.
+func TestDocumentedNode(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile("../examples/nextjs/lib/refgrow.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "```js\n"+string(file)+"```") {
+		t.Error("the page shows another one")
+	}
+}
+
 // The unit that the page for operators shows is the one in deploy/, and systemd takes it
 // where there is one.
 func TestUnit(t *testing.T) {

@@ -149,6 +149,57 @@ const stories = {
     const claim = await sent(page, () => page.getByRole('button', { name: 'Sign up' }).click())
     return { cookie, messages: [click, claim] }
   },
+
+  // A visitor comes to the shop of examples/nextjs by a link, comes back without it, signs
+  // up and buys.
+  async buysThere(visitor, { shop, link, email }) {
+    let page = await visitor.open(shop + link)
+    let cookie = null // which the script sets once the page is there
+    for (let i = 0; i < 100 && !cookie; i++) {
+      cookie = await visitor.cookie(shop)
+      if (!cookie) await page.waitForTimeout(50)
+    }
+    page = await visitor.open(shop)
+    const told = await page.locator('#referral').textContent()
+    await signUpThere(page, email)
+    await page.getByRole('button', { name: 'Buy for 49.00 USD' }).click()
+    await page.getByRole('button', { name: 'Pay', exact: true }).click()
+    return { cookie, link: told, orders: await ordersThere(page, 'paid') }
+  },
+
+  async returnsThere(visitor, { shop }) {
+    const page = await visitor.open(`${shop}/orders`)
+    await page.getByRole('button', { name: 'Money back' }).click()
+    return { orders: await ordersThere(page, 'refunded') }
+  },
+
+  async joinsThere(visitor, { shop, code, email }) {
+    const page = await visitor.open(shop)
+    await signUpThere(page, email)
+    await page.getByRole('link', { name: 'Partner' }).click()
+    await page.getByLabel('Word').fill(code)
+    await page.getByRole('button', { name: 'Become a partner' }).click()
+    return { link: await page.locator('#link').or(page.locator('p[role=alert]')).first().textContent() }
+  },
+
+  async looksThere(visitor, { shop }) {
+    const page = await visitor.open(`${shop}/partner`)
+    const texts = (what) => page.locator(what).allTextContents()
+    return { totals: await texts('#totals'), balances: await texts('#balances li') }
+  },
+}
+
+async function signUpThere(page, email) {
+  await page.getByRole('link', { name: 'Sign up', exact: true }).click()
+  await page.getByLabel('Email').fill(email)
+  await page.getByRole('button', { name: 'Sign up' }).click()
+  await page.getByText(email).waitFor()
+}
+
+// The orders, once there is one in that state.
+async function ordersThere(page, state) {
+  await page.locator('#orders li').filter({ hasText: state }).waitFor()
+  return page.locator('#orders li').evaluateAll((all) => all.map((order) => order.firstChild.textContent))
 }
 
 // The sandbox needs what containers and root do not have. Only the tests' own pages
