@@ -210,10 +210,10 @@
 // one, pays nobody twice. [Project.PayPayout] notes that the payment was made and
 // settles exactly its amount; [Project.CancelPayout] frees the entries; and
 // [Project.ReturnPayout] notes that the payment came back, so that the next run pays it
-// again. A run is kept as a [PayoutRun]: [Project.MakePayoutRun] says whom it left out
-// and why, can be for some affiliates or without some, and with a key goes on where it
-// was interrupted. [Project.ReportPayoutRun] makes the same run for very many, and lets
-// them be read piece by piece. [Project.ExportPayouts] makes the files that PayPal and
+// again. A run is kept as a [PayoutRun]: [PayoutRuns.Make] says whom it left out and
+// why, can be for some affiliates or without some, and with a key goes on where it was
+// interrupted. [PayoutRuns.MakeReport] makes the same run for very many, and lets them
+// be read piece by piece. [Project.ExportPayouts] makes the files that PayPal and
 // Wise take, each with the currencies, decimals and rows of its service, as read on 30
 // November 2026; where that was read is in docs/payoutfiles.md. Runs leave out
 // affiliates whose payouts are paused ([UpdateAffiliateParams]). The package never

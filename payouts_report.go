@@ -32,41 +32,40 @@ type ReportedPayout struct {
 	NoDetails bool
 }
 
-// ReportPayoutRun is MakePayoutRun for very many affiliates. It makes the same run; its
-// report reads the payouts from the database when they are asked for. Errors: those of
-// MakePayoutRun.
-func (p *Project) ReportPayoutRun(ctx context.Context, params PayoutRunParams) (*PayoutReport, error) {
-	report := &PayoutReport{project: p}
-	run, err := p.makeRun(ctx, params, runListener{made: func(*Payout) {}, leftOut: report.leaveOut})
+// MakeReport is Make for very many affiliates. It makes the same run; its report reads
+// the payouts from the database when they are asked for. Errors: those of Make.
+func (r *PayoutRuns) MakeReport(ctx context.Context, params PayoutRunParams) (*PayoutReport, error) {
+	report := &PayoutReport{project: &r.project}
+	run, err := r.project.makeRun(ctx, params, runListener{made: func(*Payout) {}, leftOut: report.leaveOut})
 	if err != nil {
 		return nil, err
 	}
 	report.run = run
 	if run.reread {
 		report.Replayed, report.left = run.made == 0, tally{}
-		if err := p.leftOutNow(ctx, run, report.leaveOut); err != nil {
+		if err := r.project.leftOutNow(ctx, run, report.leaveOut); err != nil {
 			return nil, err
 		}
 	}
 	if report.Run, err = run.shown(); err != nil {
 		return nil, err
 	}
-	totals, err := read(ctx, p, "running payouts", func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
-		return q.GetProjectTotals(ctx, p.id)
+	const doing = "running payouts"
+	totals, err := read(ctx, &r.project, doing, func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
+		return q.GetProjectTotals(ctx, r.project.id)
 	})
-	report.at = max(totals.LastStamp, p.engine.millis())
+	report.at = max(totals.LastStamp, r.project.engine.millis())
 	return report, err
 }
 
-// ReportPayoutPreview is PreviewPayoutRun for very many affiliates. Errors: those of
-// PreviewPayoutRun.
-func (p *Project) ReportPayoutPreview(ctx context.Context, params PayoutRunParams) (*PayoutReport, error) {
-	run, err := p.planNow(ctx, params)
+// PreviewReport is Preview for very many affiliates. Errors: those of Preview.
+func (r *PayoutRuns) PreviewReport(ctx context.Context, params PayoutRunParams) (*PayoutReport, error) {
+	run, err := r.project.planNow(ctx, params)
 	if err != nil {
 		return nil, err
 	}
-	report := &PayoutReport{project: p, run: run}
-	return report, p.preview(ctx, run, runListener{planned: report.plan, leftOut: report.leaveOut})
+	report := &PayoutReport{project: &r.project, run: run}
+	return report, r.project.preview(ctx, run, runListener{planned: report.plan, leftOut: report.leaveOut})
 }
 
 // AllPayouts walks the payouts in the order of the affiliates: those of a run as they

@@ -30,7 +30,7 @@ type PayoutRunParams struct {
 	// By is who asks for the run, for people: at most 255 characters, "" for nobody.
 	By string
 	// Idempotency makes a run one that is made once, however often the call is
-	// repeated: see MakePayoutRun. The zero value has no key. A preview ignores it.
+	// repeated: see PayoutRuns.Make. The zero value has no key. A preview ignores it.
 	Idempotency Idempotency
 }
 
@@ -79,20 +79,19 @@ type PayoutRunResult struct {
 // PreviewPayouts returns the payouts that RunPayouts would make now, without making
 // any. Errors: ErrInvalid; ErrNotFound for an affiliate that it names.
 func (p *Project) PreviewPayouts(ctx context.Context, params PayoutRunParams) ([]Payout, error) {
-	result, err := p.PreviewPayoutRun(ctx, params)
+	result, err := p.PayoutRuns().Preview(ctx, params)
 	return result.Payouts, err
 }
 
-// PreviewPayoutRun returns what MakePayoutRun would make now, and whom it would leave
-// out, without making anything. Errors: ErrInvalid; ErrNotFound for an affiliate that
-// it names.
-func (p *Project) PreviewPayoutRun(ctx context.Context, params PayoutRunParams) (*PayoutRunResult, error) {
+// Preview returns what Make would make now, and whom it would leave out, without making
+// anything. Errors: ErrInvalid; ErrNotFound for an affiliate that it names.
+func (r *PayoutRuns) Preview(ctx context.Context, params PayoutRunParams) (*PayoutRunResult, error) {
 	result := &PayoutRunResult{Payouts: []Payout{}, LeftOut: []LeftOut{}}
-	run, err := p.planNow(ctx, params)
+	run, err := r.project.planNow(ctx, params)
 	if err != nil {
 		return result, err
 	}
-	return result, p.preview(ctx, run, runListener{
+	return result, r.project.preview(ctx, run, runListener{
 		planned: func(a payee) {
 			result.Payouts = append(result.Payouts, *run.planned(a))
 			if !a.details {
@@ -103,19 +102,19 @@ func (p *Project) PreviewPayoutRun(ctx context.Context, params PayoutRunParams) 
 	})
 }
 
-// RunPayouts is MakePayoutRun for who only wants the payouts. On an error it also
+// RunPayouts is PayoutRuns.Make for who only wants the payouts. On an error it also
 // returns those that were made before it.
 func (p *Project) RunPayouts(ctx context.Context, params PayoutRunParams) ([]Payout, error) {
-	result, err := p.MakePayoutRun(ctx, params)
+	result, err := p.PayoutRuns().Make(ctx, params)
 	return result.Payouts, err
 }
 
-// MakePayoutRun makes a pending payout for each affiliate with enough to pay out, of
-// those that it is for: the entries that are available by the cut-off, and, of what is
-// not, the debts of a conversion, except those that other payouts reserve. Each payout
-// is made in a transaction of its own, and others write in between. A run that is
-// repeated, that runs alongside another, or that follows one that was interrupted, pays
-// nobody twice: it makes the payouts that are still to be made.
+// Make makes a pending payout for each affiliate with enough to pay out, of those that
+// the run is for: the entries that are available by the cut-off, and, of what is not,
+// the debts of a conversion, except those that other payouts reserve. Each payout is
+// made in a transaction of its own, and others write in between. A run that is repeated,
+// that runs alongside another, or that follows one that was interrupted, pays nobody
+// twice: it makes the payouts that are still to be made.
 //
 // With a key (PayoutRunParams.Idempotency) the run is written first. A call that
 // repeats it goes on where it was interrupted, with the cut-off, currency and minimum
@@ -127,9 +126,9 @@ func (p *Project) RunPayouts(ctx context.Context, params PayoutRunParams) ([]Pay
 // ErrInvalid, ErrBusy; ErrNotFound for an affiliate that it names; ErrConflict for a
 // key that was used for something else, and when the payouts of one run would come to
 // more than 9 * 10^18 minor units.
-func (p *Project) MakePayoutRun(ctx context.Context, params PayoutRunParams) (*PayoutRunResult, error) {
+func (r *PayoutRuns) Make(ctx context.Context, params PayoutRunParams) (*PayoutRunResult, error) {
 	result := &PayoutRunResult{Payouts: []Payout{}, LeftOut: []LeftOut{}}
-	run, err := p.makeRun(ctx, params, runListener{
+	run, err := r.project.makeRun(ctx, params, runListener{
 		made:    func(payout *Payout) { result.Payouts = append(result.Payouts, *payout) },
 		leftOut: func(l LeftOut) { result.LeftOut = append(result.LeftOut, l) },
 	})
@@ -139,13 +138,13 @@ func (p *Project) MakePayoutRun(ctx context.Context, params PayoutRunParams) (*P
 	if run.reread {
 		result.Replayed = run.made == 0
 		result.Payouts, result.LeftOut = []Payout{}, []LeftOut{}
-		for payout, err := range p.payoutsMadeBy(ctx, run.row.ID, math.MaxInt64) {
+		for payout, err := range r.project.payoutsMadeBy(ctx, run.row.ID, math.MaxInt64) {
 			if err != nil {
 				return result, err
 			}
 			result.Payouts = append(result.Payouts, payout)
 		}
-		if err := p.leftOutNow(ctx, run, func(l LeftOut) { result.LeftOut = append(result.LeftOut, l) }); err != nil {
+		if err := r.project.leftOutNow(ctx, run, func(l LeftOut) { result.LeftOut = append(result.LeftOut, l) }); err != nil {
 			return result, err
 		}
 	}

@@ -11,6 +11,13 @@ import (
 	"github.com/refgrow-go/refgrow/money"
 )
 
+// PayoutRuns is the handle of a project's runs of payouts. It is bound to the
+// transaction that the project is bound to.
+type PayoutRuns struct{ project Project }
+
+// PayoutRuns returns the handle of the project's runs of payouts.
+func (p *Project) PayoutRuns() *PayoutRuns { return &PayoutRuns{*p} }
+
 // A PayoutRun is one run of payouts. Its payouts have its id.
 type PayoutRun struct {
 	ID        int64
@@ -36,18 +43,18 @@ func storedRun(r *db.PayoutRun) (*PayoutRun, error) {
 	}, nil
 }
 
-// GetPayoutRun finds a run of payouts by its id. Errors: ErrNotFound.
-func (p *Project) GetPayoutRun(ctx context.Context, id int64) (*PayoutRun, error) {
-	if err := p.open(); err != nil {
+// Get finds a run of payouts by its id. Errors: ErrNotFound.
+func (r *PayoutRuns) Get(ctx context.Context, id int64) (*PayoutRun, error) {
+	if err := r.project.open(); err != nil {
 		return nil, err
 	}
 	const doing = "finding a payout run"
-	row, err := p.backend.Reader().GetPayoutRun(ctx, db.GetPayoutRunParams{ProjectID: p.id, RunID: id})
-	if err := p.engine.failed(doing, missing(err, "Payout run")); err != nil {
+	row, err := r.project.backend.Reader().GetPayoutRun(ctx, db.GetPayoutRunParams{ProjectID: r.project.id, RunID: id})
+	if err := r.project.engine.failed(doing, missing(err, "Payout run")); err != nil {
 		return nil, err
 	}
 	run, err := storedRun(&row)
-	return run, p.engine.failed(doing, err)
+	return run, r.project.engine.failed(doing, err)
 }
 
 // ListPayoutRunsParams page the list of runs.
@@ -58,17 +65,17 @@ type ListPayoutRunsParams struct {
 	Offset int
 }
 
-// ListPayoutRuns returns a page of the runs of payouts, newest first. Errors:
-// ErrInvalid.
-func (p *Project) ListPayoutRuns(ctx context.Context, params ListPayoutRunsParams) (Page[PayoutRun], error) {
+// List returns a page of the runs of payouts, newest first. Errors: ErrInvalid.
+func (r *PayoutRuns) List(ctx context.Context, params ListPayoutRunsParams) (Page[PayoutRun], error) {
 	var page Page[PayoutRun]
-	at, err := pageOf("payout runs", params.Limit, 50, params.After, params.Offset, p.id)
+	at, err := pageOf("payout runs", params.Limit, 50, params.After, params.Offset, r.project.id)
 	if err != nil {
 		return page, err
 	}
-	rows, err := read(ctx, p, "listing payout runs", func(ctx context.Context, q db.Querier) ([]db.PayoutRun, error) {
+	const doing = "listing payout runs"
+	rows, err := read(ctx, &r.project, doing, func(ctx context.Context, q db.Querier) ([]db.PayoutRun, error) {
 		return q.ListPayoutRuns(ctx, db.ListPayoutRunsParams{
-			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
+			ProjectID: r.project.id, BeforeTime: at.from.time, BeforeID: at.from.id, Limit: at.fetch(), Offset: at.offset,
 		})
 	})
 	if err != nil {
@@ -77,21 +84,20 @@ func (p *Project) ListPayoutRuns(ctx context.Context, params ListPayoutRunsParam
 	return cut(at, rows, func(r *db.PayoutRun) (int64, int64) { return r.CreatedAt, r.ID }, storedRun)
 }
 
-// CountPayoutRuns counts all pages of the list.
-func (p *Project) CountPayoutRuns(ctx context.Context) (int64, error) {
-	return read(ctx, p, "counting payout runs", func(ctx context.Context, q db.Querier) (int64,
-		error) {
-		return q.CountPayoutRuns(ctx, p.id)
+// Count counts all pages of the list.
+func (r *PayoutRuns) Count(ctx context.Context) (int64, error) {
+	return read(ctx, &r.project, "counting payout runs", func(ctx context.Context, q db.Querier) (int64, error) {
+		return q.CountPayoutRuns(ctx, r.project.id)
 	})
 }
 
-// AllPayoutRuns walks the whole list. It fetches page by page and holds no rows open.
-func (p *Project) AllPayoutRuns(ctx context.Context, params ListPayoutRunsParams) iter.Seq2[PayoutRun, error] {
+// All walks the whole list. It fetches page by page and holds no rows open.
+func (r *PayoutRuns) All(ctx context.Context, params ListPayoutRunsParams) iter.Seq2[PayoutRun, error] {
 	return all(func(after Cursor) (Page[PayoutRun], error) {
 		if after != "" {
 			params.After, params.Offset = after, 0
 		}
-		return p.ListPayoutRuns(ctx, params)
+		return r.List(ctx, params)
 	})
 }
 

@@ -38,9 +38,9 @@ func runPayouts(c *call) (work, error) {
 				return answer{}, false, err
 			}
 		}
-		status, run := http.StatusCreated, p.ReportPayoutRun
+		status, run := http.StatusCreated, p.PayoutRuns().MakeReport
 		if preview {
-			status, run = http.StatusOK, p.ReportPayoutPreview
+			status, run = http.StatusOK, p.PayoutRuns().PreviewReport
 		}
 		report, err := run(ctx, params)
 		if err != nil {
@@ -142,17 +142,17 @@ func listPayoutRuns(c *call) (work, error) {
 	}
 	params := refgrow.ListPayoutRunsParams{Limit: at.limit, Offset: at.offset, After: at.cursor}
 	return func(ctx context.Context, p *refgrow.Project) (answer, error) {
-		page, err := p.ListPayoutRuns(ctx, params)
+		page, err := p.PayoutRuns().List(ctx, params)
 		if err != nil {
 			return answer{}, err
 		}
-		return many(at, page, func() (int64, error) { return p.CountPayoutRuns(ctx) }, showPayoutRun)
+		return many(at, page, func() (int64, error) { return p.PayoutRuns().Count(ctx) }, showPayoutRun)
 	}, nil
 }
 
 func retrievePayoutRun(c *call) (work, error) {
 	id, err := c.id()
 	return giving(http.StatusOK, showPayoutRun, func(ctx context.Context, p *refgrow.Project) (*refgrow.PayoutRun, error) {
-		return p.GetPayoutRun(ctx, id)
+		return p.PayoutRuns().Get(ctx, id)
 	}), err
 }

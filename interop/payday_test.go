@@ -212,7 +212,7 @@ func (d *payday) look() {
 	d.t.Helper()
 	ctx := d.t.Context()
 	d.inside(func(shop *refgrow.Project) error {
-		runs, err := shop.ListPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: 1})
+		runs, err := shop.PayoutRuns().List(ctx, refgrow.ListPayoutRunsParams{Limit: 1})
 		if err != nil || len(runs.Items) == 0 {
 			return err
 		}
@@ -255,11 +255,11 @@ func (d *payday) judge(rounds, payees int) {
 				}
 			}
 		}
-		runs, err := shop.CountPayoutRuns(ctx)
+		runs, err := shop.PayoutRuns().Count(ctx)
 		if err != nil || runs != int64(rounds) {
 			d.t.Errorf("there are %d runs: %v", runs, err)
 		}
-		left, err := shop.PreviewPayoutRun(ctx, refgrow.PayoutRunParams{})
+		left, err := shop.PayoutRuns().Preview(ctx, refgrow.PayoutRunParams{})
 		if err != nil || len(left.Payouts) > 0 || len(left.LeftOut) > 0 {
 			d.t.Errorf("there is left to pay %+v: %v", left, err)
 		}

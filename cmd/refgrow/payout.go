@@ -140,7 +140,7 @@ func (r *runFlags) preview(ctx context.Context, c *call) error {
 			return err
 		}
 		stop := progress(c.stderr, "looking for payouts")
-		result, err := project.PreviewPayoutRun(ctx, params)
+		result, err := project.PayoutRuns().Preview(ctx, params)
 		stop()
 		if err != nil {
 			return err
@@ -177,7 +177,7 @@ func (r *runFlags) run(ctx context.Context, c *call) error {
 			return err
 		}
 		stop := progress(c.stderr, "making payouts")
-		result, err := project.MakePayoutRun(ctx, params)
+		result, err := project.PayoutRuns().Make(ctx, params)
 		stop()
 		payouts := result.Payouts
 		if err != nil && len(payouts) == 0 {
@@ -308,7 +308,7 @@ type payoutRunJSON struct {
 
 func (c *call) listRuns(ctx context.Context, project string) error {
 	return c.withOneProject(ctx, project, func(project *refgrow.Project) error {
-		runs := project.AllPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: refgrow.MaxLimit})
+		runs := project.PayoutRuns().All(ctx, refgrow.ListPayoutRunsParams{Limit: refgrow.MaxLimit})
 		return show(c, payoutRunView(), runs)
 	})
 }

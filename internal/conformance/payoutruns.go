@@ -33,7 +33,7 @@ func keyed(key string) refgrow.PayoutRunParams {
 // makeRun makes a run, and returns it as text: the payouts, then who is left out.
 func (w *world) makeRun(params refgrow.PayoutRunParams) (*refgrow.PayoutRunResult, string) {
 	w.Helper()
-	result := must(w.shop.MakePayoutRun(w.Context(), params))
+	result := must(w.shop.PayoutRuns().Make(w.Context(), params))
 	return result, runText(result)
 }
 
@@ -90,13 +90,13 @@ func payoutsForSome(w *world) {
 		{refgrow.PayoutRunParams{DetailsOnly: true},
 			"1: 1.00 USD pending, 2: 2.00 USD no_details, 3: -3.00 USD negative, 4: 4.00 USD paused, 5: 5.00 USD no_details"},
 	} {
-		preview := must(w.shop.PreviewPayoutRun(ctx, c.params))
+		preview := must(w.shop.PayoutRuns().Preview(ctx, c.params))
 		equal(w, "the preview", runText(preview), c.want)
 	}
-	report := must(w.shop.ReportPayoutPreview(ctx, refgrow.PayoutRunParams{DetailsOnly: true}))
+	report := must(w.shop.PayoutRuns().PreviewReport(ctx, refgrow.PayoutRunParams{DetailsOnly: true}))
 	equal(w, "the preview's report", w.reportText(report),
 		"1: 1.00 USD pending, 2: 2.00 USD no_details, 3: -3.00 USD negative, 4: 4.00 USD paused, 5: 5.00 USD no_details")
-	report = must(w.shop.ReportPayoutRun(ctx, refgrow.PayoutRunParams{AffiliateIDs: id[4:]}))
+	report = must(w.shop.PayoutRuns().MakeReport(ctx, refgrow.PayoutRunParams{AffiliateIDs: id[4:]}))
 	equal(w, "the report of a run", w.reportText(report), "5: 5.00 USD pending")
 	equal(w, "the run of the report", report.Run.Count, 1)
 	_, made := w.makeRun(refgrow.PayoutRunParams{AffiliateIDs: id[1:3]})
@@ -104,7 +104,7 @@ func payoutsForSome(w *world) {
 	for field, params := range map[string]refgrow.PayoutRunParams{
 		"affiliate_ids": {AffiliateIDs: []int64{id[0], 99}}, "without": {Without: []int64{99}},
 	} {
-		w.refused("an unknown affiliate", errOf(w.shop.MakePayoutRun(ctx, params)), refgrow.ErrNotFound, field)
+		w.refused("an unknown affiliate", errOf(w.shop.PayoutRuns().Make(ctx, params)), refgrow.ErrNotFound, field)
 	}
 	must(w.shop.UpdateAffiliate(ctx, id[3], refgrow.UpdateAffiliateParams{PayoutsPaused: new(false)}))
 	w.checkPayouts()
@@ -130,10 +130,10 @@ func runsAsObjects(w *world) {
 	w.adjust(joe.ID, "1.00 USD")
 	second, text := w.makeRun(refgrow.PayoutRunParams{Cutoff: w.clock.Now().Add(-time.Minute)})
 	equal(w, "the second run", text, "1: 10.00 USD pending")
-	equal(w, "the first run, whatever became of its payouts", *must(w.shop.GetPayoutRun(ctx, want.ID)), want)
-	list := collect(w, w.shop.AllPayoutRuns(ctx, refgrow.ListPayoutRunsParams{Limit: 1}))
+	equal(w, "the first run, whatever became of its payouts", *must(w.shop.PayoutRuns().Get(ctx, want.ID)), want)
+	list := collect(w, w.shop.PayoutRuns().All(ctx, refgrow.ListPayoutRunsParams{Limit: 1}))
 	w.sameIDs("the runs", ids(list, func(r *refgrow.PayoutRun) int64 { return r.ID }), []int64{second.Run.ID, want.ID})
-	equal(w, "their number", must(w.shop.CountPayoutRuns(ctx)), 2)
+	equal(w, "their number", must(w.shop.PayoutRuns().Count(ctx)), 2)
 	of := refgrow.ListPayoutsParams{RunID: want.ID}
 	payouts := collect(w, w.shop.AllPayouts(ctx, of))
 	w.sameIDs("its payouts", ids(payouts, func(p *refgrow.Payout) int64 { return p.ID }),
@@ -141,9 +141,9 @@ func runsAsObjects(w *world) {
 	of.Status, of.AffiliateID = refgrow.PayoutCanceled, jane.ID
 	equal(w, "the canceled one", must(w.shop.CountPayouts(ctx, of)), 1)
 	stranger := w.shopOf("stranger")
-	w.refused("another project's run", errOf(stranger.GetPayoutRun(ctx, want.ID)), refgrow.ErrNotFound, "")
-	equal(w, "another project's runs", must(stranger.CountPayoutRuns(ctx)), 0)
-	w.refused("no run", errOf(w.shop.GetPayoutRun(ctx, 99)), refgrow.ErrNotFound, "")
+	w.refused("another project's run", errOf(stranger.PayoutRuns().Get(ctx, want.ID)), refgrow.ErrNotFound, "")
+	equal(w, "another project's runs", must(stranger.PayoutRuns().Count(ctx)), 0)
+	w.refused("no run", errOf(w.shop.PayoutRuns().Get(ctx, 99)), refgrow.ErrNotFound, "")
 	w.checkPayouts()
 	w.verify()
 }
@@ -155,7 +155,7 @@ func keyedRun(w *world) {
 	all := w.earners(4)
 	w.ok(w.exec(fmt.Sprintf(`CREATE TRIGGER stop BEFORE INSERT ON refgrow_payouts WHEN NEW.affiliate_id = %d
 		BEGIN SELECT RAISE(ABORT, 'stop'); END`, all[2].ID)))
-	part, err := w.shop.MakePayoutRun(ctx, keyed("november"))
+	part, err := w.shop.PayoutRuns().Make(ctx, keyed("november"))
 	if err == nil || runText(part) != "1: 4.00 USD pending, 2: 4.00 USD pending" {
 		w.Errorf("the interrupted run made %s: %v", runText(part), err)
 	}
@@ -175,7 +175,8 @@ func keyedRun(w *world) {
 	}
 	other := keyed("november")
 	other.Minimum = money.MustParse("1.00 USD")
-	w.refused("the key for another run", errOf(w.shop.MakePayoutRun(ctx, other)), refgrow.ErrConflict, "Idempotency-Key")
+	w.refused("the key for another run",
+		errOf(w.shop.PayoutRuns().Make(ctx, other)), refgrow.ErrConflict, "Idempotency-Key")
 	_, _, err = w.shop.Once(ctx, other.Idempotency, func(*refgrow.Project) (refgrow.Answer, error) {
 		return refgrow.Answer{Status: 201}, nil
 	})
@@ -198,14 +199,14 @@ func keyedRunUndone(w *world) {
 	ctx := w.Context()
 	w.earners(2)
 	err := w.shop.Atomic(ctx, func(p *refgrow.Project) error {
-		result, err := p.MakePayoutRun(ctx, keyed("k"))
+		result, err := p.PayoutRuns().Make(ctx, keyed("k"))
 		equal(w, "the run inside", runText(result), "1: 4.00 USD pending, 2: 4.00 USD pending")
 		return errors.Join(err, errUndo)
 	})
 	if !errors.Is(err, errUndo) {
 		w.Error(err)
 	}
-	equal(w, "the runs after a failure", must(w.shop.CountPayoutRuns(ctx)), 0)
+	equal(w, "the runs after a failure", must(w.shop.PayoutRuns().Count(ctx)), 0)
 	w.clock.Advance(time.Hour)
 	made, text := w.makeRun(keyed("k"))
 	equal(w, "the run", text, "1: 4.00 USD pending, 2: 4.00 USD pending")
@@ -223,7 +224,7 @@ func twinRuns(w *world) {
 	defer end()
 	for _, err := range race(func(racer int) error {
 		return patient(func() error {
-			result, err := shops[racer%len(shops)].MakePayoutRun(w.Context(), keyed("twins"))
+			result, err := shops[racer%len(shops)].PayoutRuns().Make(w.Context(), keyed("twins"))
 			if err == nil {
 				equal(w, "the payouts that a twin sees", len(result.Payouts), affiliates)
 			}
@@ -232,7 +233,7 @@ func twinRuns(w *world) {
 	}) {
 		w.ok(err)
 	}
-	equal(w, "the runs", must(w.shop.CountPayoutRuns(w.Context())), 1)
+	equal(w, "the runs", must(w.shop.PayoutRuns().Count(w.Context())), 1)
 	equal(w, "the payouts", must(w.shop.CountPayouts(w.Context(), refgrow.ListPayoutsParams{})), affiliates)
 	w.checkPayouts()
 	w.verify()

@@ -174,7 +174,7 @@ func (op runOp) do(on *side) error {
 	params := op.params(on)
 	plan, f := on.model.plan(params)
 	f.add(refgrow.CodeNotFound, on.model.unknownIn(plan))
-	preview, err := on.project.PreviewPayoutRun(on.ctx, params)
+	preview, err := on.project.PayoutRuns().Preview(on.ctx, params)
 	done, err := agree(err, f)
 	if err != nil {
 		return err
@@ -220,7 +220,7 @@ func (on *side) run(params refgrow.PayoutRunParams, number int64, breaks int) er
 		breaks = 0
 	}
 	ctx, broken := on.breaking(breaks)
-	got, err := on.project.MakePayoutRun(ctx, params)
+	got, err := on.project.PayoutRuns().Make(ctx, params)
 	if broken() && err != nil {
 		return on.brokenRun(err, params, plan, number, task)
 	}
@@ -299,7 +299,7 @@ func (on *side) brokenRun(
 	}
 	id := task.run
 	if id == 0 {
-		newest, err := on.project.ListPayoutRuns(on.ctx, refgrow.ListPayoutRunsParams{Limit: 1})
+		newest, err := on.project.PayoutRuns().List(on.ctx, refgrow.ListPayoutRunsParams{Limit: 1})
 		if err != nil || len(newest.Items) == 0 || m.runs[newest.Items[0].ID] != nil {
 			return err
 		}
@@ -385,7 +385,7 @@ func (on *side) lookAtRuns() error {
 		if run.created != 0 {
 			continue
 		}
-		got, err := on.project.GetPayoutRun(on.ctx, id)
+		got, err := on.project.PayoutRuns().Get(on.ctx, id)
 		if err != nil {
 			return err
 		}
@@ -404,9 +404,9 @@ func (on *side) lookAtRuns() error {
 }
 
 func (w *world) auditRuns() error {
-	runs := w.project.AllPayoutRuns(w.ctx, refgrow.ListPayoutRunsParams{Limit: 100})
+	runs := w.project.PayoutRuns().All(w.ctx, refgrow.ListPayoutRunsParams{Limit: 100})
 	if err := walk("runs", runs, func() (int64, error) {
-		return w.project.CountPayoutRuns(w.ctx)
+		return w.project.PayoutRuns().Count(w.ctx)
 	}, len(w.model.runs), w.model.sameRun); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func BenchmarkRunBesideWriter(b *testing.B) {
 					if key != "" {
 						params.Idempotency = refgrow.Idempotency{Key: key}
 					}
-					result, err := shop.MakePayoutRun(b.Context(), params)
+					result, err := shop.PayoutRuns().Make(b.Context(), params)
 					if err != nil || len(result.Payouts) != affiliates-1 {
 						b.Errorf("the run made %d (%v)", len(result.Payouts), err)
 					}
@@ -58,7 +58,7 @@ func BenchmarkRunWithEvents(b *testing.B) {
 					}
 				}
 				b.StartTimer()
-				result, err := shop.MakePayoutRun(b.Context(), refgrow.PayoutRunParams{})
+				result, err := shop.PayoutRuns().Make(b.Context(), refgrow.PayoutRunParams{})
 				if err != nil || len(result.Payouts) != affiliates {
 					b.Fatalf("the run made %d (%v)", len(result.Payouts), err)
 				}

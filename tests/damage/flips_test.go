@@ -91,7 +91,7 @@ func lively(t *testing.T) (path string) {
 	})
 	_, err = p.Shop.TrackSignup(ctx, refgrow.TrackSignupParams{Customer: refgrow.Customer{Email: "moe@example.com"}})
 	p.OK(err)
-	_, err = p.Shop.MakePayoutRun(ctx, refgrow.PayoutRunParams{
+	_, err = p.Shop.PayoutRuns().Make(ctx, refgrow.PayoutRunParams{
 		Currency: "CHF", Idempotency: refgrow.Idempotency{Caller: "a key", Key: "2"},
 	})
 	p.OK(err)

@@ -345,9 +345,9 @@ func TestEveryFailingQuery(t *testing.T) {
 	}
 	for _, read := range []func() error{
 		func() error { _, err := shop.GetPayout(ctx, payout.ID); return err },
-		func() error { _, err := shop.GetPayoutRun(ctx, payout.RunID); return err },
-		func() error { _, err := shop.ListPayoutRuns(ctx, refgrow.ListPayoutRunsParams{}); return err },
-		func() error { _, err := shop.CountPayoutRuns(ctx); return err },
+		func() error { _, err := shop.PayoutRuns().Get(ctx, payout.RunID); return err },
+		func() error { _, err := shop.PayoutRuns().List(ctx, refgrow.ListPayoutRunsParams{}); return err },
+		func() error { _, err := shop.PayoutRuns().Count(ctx); return err },
 		func() error {
 			_, err := shop.ListPayoutEntries(ctx, payout.ID, refgrow.ListPayoutEntriesParams{})
 			return err
@@ -437,11 +437,11 @@ func TestEveryFailingQuery(t *testing.T) {
 		}
 	}
 	goesOn("a run", func(key refgrow.Idempotency) error {
-		_, err := shop.MakePayoutRun(ctx, refgrow.PayoutRunParams{Idempotency: key, Without: []int64{jane.ID}})
+		_, err := shop.PayoutRuns().Make(ctx, refgrow.PayoutRunParams{Idempotency: key, Without: []int64{jane.ID}})
 		if err != nil {
 			return err
 		}
-		result, err := shop.MakePayoutRun(ctx, refgrow.PayoutRunParams{Idempotency: key, Without: []int64{jane.ID}})
+		result, err := shop.PayoutRuns().Make(ctx, refgrow.PayoutRunParams{Idempotency: key, Without: []int64{jane.ID}})
 		if err == nil && (len(result.Payouts) != 1 || !result.Replayed) {
 			t.Errorf("again the run is %+v", result)
 		}

@@ -47,7 +47,7 @@ func TestDefaultPageSizes(t *testing.T) {
 	sized("coupons", len(coupons.Items), coupons.Next, err)
 	payouts, err := shop.ListPayouts(ctx, refgrow.ListPayoutsParams{})
 	sized("payouts", len(payouts.Items), payouts.Next, err)
-	runs, err := shop.ListPayoutRuns(ctx, refgrow.ListPayoutRunsParams{})
+	runs, err := shop.PayoutRuns().List(ctx, refgrow.ListPayoutRunsParams{})
 	sized("runs", len(runs.Items), runs.Next, err)
 	entries, err := shop.ListPayoutEntries(ctx, large.ID, refgrow.ListPayoutEntriesParams{})
 	sized("a payout's entries", len(entries.Items), entries.Next, err)

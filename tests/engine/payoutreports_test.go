@@ -47,9 +47,9 @@ func TestPayoutReports(t *testing.T) {
 		p.OK(err)
 	}
 	params := refgrow.PayoutRunParams{Without: []int64{13}}
-	want, err := p.Shop.PreviewPayoutRun(ctx, params)
+	want, err := p.Shop.PayoutRuns().Preview(ctx, params)
 	p.OK(err)
-	preview, err := p.Shop.ReportPayoutPreview(ctx, params)
+	preview, err := p.Shop.PayoutRuns().PreviewReport(ctx, params)
 	p.OK(err)
 	got := p.result(preview)
 	if told(got) != told(want) || !slices.Equal(got.Payouts, want.Payouts) || !slices.Equal(got.LeftOut, want.LeftOut) ||
@@ -60,7 +60,7 @@ func TestPayoutReports(t *testing.T) {
 		t.Errorf("the preview made %d (%v)", n, err)
 	}
 	params.Idempotency = refgrow.Idempotency{Caller: "a", Key: "k", Request: []byte("x")}
-	report, err := p.Shop.ReportPayoutRun(ctx, params)
+	report, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	made := p.result(report)
 	const all = "1: 20.00 pending, 7: 90000000000000.00 pending, 3: 4.99 below_minimum, 5: -3.00 negative, " +
@@ -69,24 +69,24 @@ func TestPayoutReports(t *testing.T) {
 		made.Payouts[0].RunID != made.Run.ID || made.Payouts[0].ID != 1 || len(made.NoDetails) != 0 {
 		t.Errorf("the run is %s: %+v", told(made), made)
 	}
-	again, err := p.Shop.ReportPayoutRun(ctx, params)
+	again, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	if repeated := p.result(again); told(repeated) != all || !repeated.Replayed || *repeated.Run != *made.Run {
 		t.Errorf("repeated it is %s: %+v", told(repeated), repeated)
 	}
 	params.Idempotency = refgrow.Idempotency{}
-	none, err := p.Shop.ReportPayoutRun(ctx, params)
+	none, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	if rest := p.result(none); rest.Run != nil || len(rest.Payouts) > 0 || len(rest.LeftOut) != 5 {
 		t.Errorf("a run of nothing is %+v", rest)
 	}
 	for _, run := range []func() error{
 		func() error {
-			_, err := p.Shop.ReportPayoutRun(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{99}})
+			_, err := p.Shop.PayoutRuns().MakeReport(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{99}})
 			return err
 		},
 		func() error {
-			_, err := p.Shop.ReportPayoutPreview(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{99}})
+			_, err := p.Shop.PayoutRuns().PreviewReport(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{99}})
 			return err
 		},
 	} {
@@ -118,12 +118,12 @@ func TestReportsAreOfOneInstant(t *testing.T) {
 		_, err := p.Shop.ReturnPayout(ctx, id, refgrow.ReturnPayoutParams{Note: "unclaimed"})
 		p.OK(err)
 	}
-	_, err := p.Shop.ReportPayoutRun(ctx, params)
+	_, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	pay(1)
 	pay(2)
 	cancel(3)
-	report, err := p.Shop.ReportPayoutRun(ctx, params)
+	report, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	before := p.result(report).Payouts
 	p.Clock.Advance(time.Millisecond)
@@ -137,7 +137,7 @@ func TestReportsAreOfOneInstant(t *testing.T) {
 	if !slices.EqualFunc(before, after, same) {
 		t.Errorf("the report was %+v\nand is %+v", before, after)
 	}
-	report, err = p.Shop.ReportPayoutRun(ctx, params)
+	report, err = p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	if got := told(p.result(report)); got != "1: 5.00 paid, 2: 5.00 returned, 3: 5.00 canceled, 4: 5.00 paid, "+
 		"5: 5.00 canceled, 6: 5.00 returned" {

@@ -59,19 +59,19 @@ func TestLeftOutOfRuns(t *testing.T) {
 	p.OK(err)
 	const left = "2: 4.99 below_minimum, 3: -3.00 negative, 4: 7.00 excluded, 5: 8.00 paused"
 	params := refgrow.PayoutRunParams{Without: []int64{of["without"].ID, of["nothing"].ID}, By: "an owner"}
-	preview, err := p.Shop.PreviewPayoutRun(ctx, params)
+	preview, err := p.Shop.PayoutRuns().Preview(ctx, params)
 	p.OK(err)
 	if got, want := told(preview), "1: 20.00 pending, 7: 9.00 pending, "+left; got != want || preview.Run != nil ||
 		!slices.Equal(preview.NoDetails, []int64{7}) {
 		t.Errorf("the preview is %s, want %s: %+v", got, want, preview)
 	}
 	params.DetailsOnly = true
-	result, err := p.Shop.MakePayoutRun(ctx, params)
+	result, err := p.Shop.PayoutRuns().Make(ctx, params)
 	p.OK(err)
 	if got, want := told(result), "1: 20.00 pending, "+left+", 7: 9.00 no_details"; got != want {
 		t.Errorf("the run is %s, want %s", got, want)
 	}
-	run, err := p.Shop.GetPayoutRun(ctx, result.Run.ID)
+	run, err := p.Shop.PayoutRuns().Get(ctx, result.Run.ID)
 	p.OK(err)
 	if *run != *result.Run || run.By != "an owner" || run.Count != 1 || run.Total != money.MustParse("20.00 USD") ||
 		run.Minimum != money.MustParse("5.00 USD") || result.Payouts[0].RunID != run.ID ||
@@ -88,31 +88,31 @@ func TestLeftOutOfRuns(t *testing.T) {
 		{[]int64{7, 4}, []int64{7}, "4: 7.00 pending, 7: 9.00 excluded"},
 		{[]int64{6}, nil, ""},
 	} {
-		preview, err := p.Shop.PreviewPayoutRun(ctx, refgrow.PayoutRunParams{AffiliateIDs: c.only, Without: c.without})
+		preview, err := p.Shop.PayoutRuns().Preview(ctx, refgrow.PayoutRunParams{AffiliateIDs: c.only, Without: c.without})
 		p.OK(err)
 		if got := told(preview); got != c.want {
 			t.Errorf("for %v without %v: %s, want %s", c.only, c.without, got, c.want)
 		}
 	}
 	// A run that makes nothing writes nothing.
-	nothing, err := p.Shop.MakePayoutRun(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{6}})
-	if n, _ := p.Shop.CountPayoutRuns(ctx); err != nil || nothing.Run != nil || n != 1 {
+	nothing, err := p.Shop.PayoutRuns().Make(ctx, refgrow.PayoutRunParams{AffiliateIDs: []int64{6}})
+	if n, _ := p.Shop.PayoutRuns().Count(ctx); err != nil || nothing.Run != nil || n != 1 {
 		t.Errorf("the run of nothing is %+v (%v), and there are %d", nothing, err, n)
 	}
 	for field, params := range map[string]refgrow.PayoutRunParams{
 		"affiliate_ids": {AffiliateIDs: []int64{}}, "without": {Without: make([]int64, 501)},
 		"by": {By: strings.Repeat("x", 256)}, "Idempotency-Key": {Idempotency: refgrow.Idempotency{Caller: "x"}},
 	} {
-		_, err := p.Shop.MakePayoutRun(ctx, params)
+		_, err := p.Shop.PayoutRuns().Make(ctx, params)
 		p.Refused("a run", err, refgrow.ErrInvalid, field)
 	}
 	for field, params := range map[string]refgrow.PayoutRunParams{
 		"affiliate_ids": {AffiliateIDs: []int64{1, 99}}, "without": {Without: []int64{99}},
 	} {
-		_, err := p.Shop.MakePayoutRun(ctx, params)
+		_, err := p.Shop.PayoutRuns().Make(ctx, params)
 		p.Refused("a run", err, refgrow.ErrNotFound, field)
 		params.Idempotency = refgrow.Idempotency{Key: "k"}
-		_, err = p.Shop.MakePayoutRun(ctx, params)
+		_, err = p.Shop.PayoutRuns().Make(ctx, params)
 		p.Refused("a run with a key", err, refgrow.ErrNotFound, field)
 	}
 	p.Verify()
@@ -133,7 +133,7 @@ func TestRunGoesOn(t *testing.T) {
 		Request: []byte("x")}}
 	p.Exec(`CREATE TRIGGER stop BEFORE INSERT ON refgrow_payouts WHEN NEW.affiliate_id = 4
 		BEGIN SELECT RAISE(ABORT, 'stop'); END`)
-	first, err := p.Shop.MakePayoutRun(ctx, params)
+	first, err := p.Shop.PayoutRuns().Make(ctx, params)
 	if err == nil || len(first.Payouts) != 3 {
 		t.Fatalf("the interrupted run made %s (%v)", told(first), err)
 	}
@@ -149,14 +149,14 @@ func TestRunGoesOn(t *testing.T) {
 	}
 	_, err = p.Shop.UpdateSettings(ctx, refgrow.UpdateSettingsParams{MinimumPayout: new(money.MustParse("50.00 USD"))})
 	p.OK(err)
-	second, err := p.Shop.MakePayoutRun(ctx, params)
+	second, err := p.Shop.PayoutRuns().Make(ctx, params)
 	p.OK(err)
 	const want = "1: 10.00 pending, 2: 10.00 canceled, 3: 10.00 pending, 4: 10.00 pending, 5: 10.00 pending"
 	if got := told(&refgrow.PayoutRunResult{Payouts: second.Payouts}); got != want || second.Replayed ||
 		!second.Run.Cutoff.Equal(began) || second.Run.Count != 5 {
 		t.Errorf("the run that went on is %s: %+v", got, second)
 	}
-	third, err := p.Shop.MakePayoutRun(ctx, params)
+	third, err := p.Shop.PayoutRuns().Make(ctx, params)
 	p.OK(err)
 	if got := told(&refgrow.PayoutRunResult{Payouts: third.Payouts}); got != want || !third.Replayed ||
 		*third.Run != *second.Run {
@@ -166,11 +166,11 @@ func TestRunGoesOn(t *testing.T) {
 		"another body":     {Idempotency: refgrow.Idempotency{Caller: "key:1", Key: "november", Request: []byte("y")}},
 		"other affiliates": {Idempotency: params.Idempotency, Without: []int64{1}},
 	} {
-		_, err := p.Shop.MakePayoutRun(ctx, other)
+		_, err := p.Shop.PayoutRuns().Make(ctx, other)
 		p.Refused(what, err, refgrow.ErrConflict, "Idempotency-Key")
 	}
 	// Another caller's key is another one.
-	other, err := p.Shop.MakePayoutRun(ctx, refgrow.PayoutRunParams{
+	other, err := p.Shop.PayoutRuns().Make(ctx, refgrow.PayoutRunParams{
 		Minimum: money.MustParse("1.00 USD"), Idempotency: refgrow.Idempotency{Caller: "key:2", Key: "november"},
 	})
 	p.OK(err)
@@ -185,7 +185,7 @@ func TestRunGoesOn(t *testing.T) {
 		}
 	}
 	p.OK(p.Shop.DeleteAffiliate(ctx, all[1].ID))
-	if run, err := p.Shop.GetPayoutRun(ctx, second.Run.ID); err != nil || run.Count != 4 ||
+	if run, err := p.Shop.PayoutRuns().Get(ctx, second.Run.ID); err != nil || run.Count != 4 ||
 		run.Total != money.MustParse("40.00 USD") {
 		t.Errorf("the run is %+v (%v)", run, err)
 	}
@@ -323,10 +323,10 @@ func TestALongRunAgain(t *testing.T) {
 	params := refgrow.PayoutRunParams{Idempotency: refgrow.Idempotency{Key: "long"}}
 	var first *refgrow.PayoutRunResult
 	p.OK(p.atomic(func(shop *refgrow.Project) (err error) { // without pauses
-		first, err = shop.MakePayoutRun(ctx, params)
+		first, err = shop.PayoutRuns().Make(ctx, params)
 		return err
 	}))
-	again, err := p.Shop.MakePayoutRun(ctx, params)
+	again, err := p.Shop.PayoutRuns().Make(ctx, params)
 	p.OK(err)
 	if len(first.Payouts) != payees || !slices.EqualFunc(first.Payouts, again.Payouts, func(a, b refgrow.Payout) bool {
 		return a.ID == b.ID && a.AffiliateID == b.AffiliateID && a.Amount == b.Amount
@@ -351,7 +351,7 @@ func TestTheLargestRun(t *testing.T) {
 		return nil
 	}))
 	p.adjust(other, "0.01 USD")
-	result, err := p.Shop.MakePayoutRun(t.Context(), refgrow.PayoutRunParams{})
+	result, err := p.Shop.PayoutRuns().Make(t.Context(), refgrow.PayoutRunParams{})
 	p.Refused("one cent more", err, refgrow.ErrConflict, "")
 	if len(result.Payouts) != 1 || result.Payouts[0].Amount.Minor() != money.MaxBalance {
 		t.Errorf("the run made %s", told(result))

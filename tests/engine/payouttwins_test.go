@@ -25,7 +25,7 @@ func TestTwinsOfARun(t *testing.T) {
 	var done sync.WaitGroup
 	for i := range results {
 		done.Go(func() {
-			result, err := p.Shop.MakePayoutRun(t.Context(), params)
+			result, err := p.Shop.PayoutRuns().Make(t.Context(), params)
 			if err != nil {
 				t.Error(err)
 			}
@@ -48,7 +48,7 @@ func TestTwinsOfARun(t *testing.T) {
 	// Who waits for a twin can give up.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.Shop.MakePayoutRun(ctx, params); !errors.Is(err, context.Canceled) {
+	if _, err := p.Shop.PayoutRuns().Make(ctx, params); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	p.Verify()
@@ -82,7 +82,7 @@ func TestTwinThatLags(t *testing.T) {
 			reached = true
 			p.Exec(`CREATE TRIGGER stop BEFORE INSERT ON refgrow_payouts WHEN NEW.affiliate_id = 3
 				BEGIN SELECT RAISE(ABORT, 'stop'); END`)
-			if _, err := p.Shop.MakePayoutRun(ctx, params); err == nil && step < 5 {
+			if _, err := p.Shop.PayoutRuns().Make(ctx, params); err == nil && step < 5 {
 				t.Error("nothing has stopped it")
 			}
 			p.Exec("DROP TRIGGER stop")
@@ -92,7 +92,7 @@ func TestTwinThatLags(t *testing.T) {
 				p.OK(err)
 			}
 		}
-		_, err = shop.MakePayoutRun(ctx, params)
+		_, err = shop.PayoutRuns().Make(ctx, params)
 		p.OK(err)
 		if n, err := p.Shop.CountPayouts(ctx, refgrow.ListPayoutsParams{}); err != nil || n != 4 {
 			t.Errorf("with a twin before step %d there are %d payouts (%v)", step, n, err)

@@ -54,7 +54,7 @@ func TestEventsOfPayoutsAndAffiliates(t *testing.T) {
 	}
 	run := func(params refgrow.PayoutRunParams) func() error {
 		return func() error {
-			_, err := p.Shop.MakePayoutRun(ctx, params)
+			_, err := p.Shop.PayoutRuns().Make(ctx, params)
 			return err
 		}
 	}
