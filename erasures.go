@@ -116,37 +116,6 @@ func (p *Project) EraseReferral(ctx context.Context, id int64) (*Referral, error
 	return p.GetReferral(ctx, id)
 }
 
-// OnceAfter is Once for work that takes several transactions and does no harm when it
-// is done again: the answer is stored after it. Errors: those of work; ErrInvalid for
-// the key; ErrConflict also for a different request.
-func (p *Project) OnceAfter(
-	ctx context.Context, call Idempotency, work func(p *Project) (Answer, error),
-) (answer Answer, replayed bool, err error) {
-	kept, err := call.keeping(p.id)
-	if err != nil {
-		return Answer{}, false, err
-	}
-	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
-		answer, replayed, err = kept.at(o.now).find(ctx, o.Tx)
-		return err
-	})
-	if err != nil || replayed {
-		return answer, replayed, err
-	}
-	done, err := work(p)
-	if err != nil {
-		return Answer{}, false, err
-	}
-	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
-		if answer, replayed, err = kept.at(o.now).find(ctx, o.Tx); err != nil || replayed {
-			return err // of a twin
-		}
-		answer, err = kept.at(o.now).keep(ctx, o.Tx, done)
-		return err
-	})
-	return answer, replayed, err
-}
-
 // customerStep is how many conversions of a customer one transaction of an erasure
 // changes at most, so that nobody waits long for it.
 const customerStep = 200

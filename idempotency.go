@@ -82,7 +82,17 @@ const tooLong = -4
 // because its caller has newer ones beyond MaxAnswers.
 const forgotten = -1000
 
-// Once runs work at most once for each key within 24 hours, and returns its answer each
+// Once is the handle of a call that takes effect once. It is bound to the transaction
+// that the project is bound to.
+type Once struct {
+	project Project
+	call    Idempotency
+}
+
+// Once returns the handle of a call that takes effect once.
+func (p *Project) Once(call Idempotency) *Once { return &Once{*p, call} }
+
+// Do runs work at most once for each key within 24 hours, and returns its answer each
 // time. The answer is stored in the transaction of the work: both happen, or neither. A
 // call that arrives while another with the same key is under way waits for it. If work
 // fails, nothing is stored, and the key may be used again. Work must use the project it
@@ -93,13 +103,14 @@ const forgotten = -1000
 // stays used, and a later call gets ErrConflict, and an Answer with its ID. Errors:
 // those of work; ErrInvalid for the key; ErrConflict also for a different request, and
 // with CodeErased where the answer named somebody who was erased or deleted since.
-func (p *Project) Once(
-	ctx context.Context, call Idempotency, work func(p *Project) (Answer, error),
+func (once *Once) Do(
+	ctx context.Context, work func(p *Project) (Answer, error),
 ) (answer Answer, replayed bool, err error) {
+	p := &once.project
 	if err := p.open(); err != nil {
 		return answer, false, err
 	}
-	kept, err := call.keeping(p.id)
+	kept, err := once.call.keeping(p.id)
 	if err != nil {
 		return answer, false, err
 	}
@@ -126,15 +137,47 @@ func (p *Project) once(
 	return answer, false, err
 }
 
-// RecordConversionOnce is RecordConversion for a call that takes effect once. It does
-// what Once does with RecordConversion as its work, but faster, because it is a single
-// operation. answer turns the conversion into the answer to store; it must not call the
+// DoAfter is Do for work that takes several transactions and does no harm when it is
+// done again: the answer is stored after it. Errors: those of work; ErrInvalid for the
+// key; ErrConflict also for a different request.
+func (once *Once) DoAfter(
+	ctx context.Context, work func(p *Project) (Answer, error),
+) (answer Answer, replayed bool, err error) {
+	p := &once.project
+	kept, err := once.call.keeping(p.id)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
+		answer, replayed, err = kept.at(o.now).find(ctx, o.Tx)
+		return err
+	})
+	if err != nil || replayed {
+		return answer, replayed, err
+	}
+	done, err := work(p)
+	if err != nil {
+		return Answer{}, false, err
+	}
+	err = p.write(ctx, "running an idempotent call", func(ctx context.Context, o *op) error {
+		if answer, replayed, err = kept.at(o.now).find(ctx, o.Tx); err != nil || replayed {
+			return err // of a twin
+		}
+		answer, err = kept.at(o.now).keep(ctx, o.Tx, done)
+		return err
+	})
+	return answer, replayed, err
+}
+
+// RecordConversion does what Do does with Project.RecordConversion as its work, but
+// faster, because it is a single operation. answer turns the conversion into the answer to store; it must not call the
 // engine, and may be called more than once. Errors: those of RecordConversion;
 // ErrInvalid for the key; ErrConflict also for a different request.
-func (p *Project) RecordConversionOnce(
-	ctx context.Context, call Idempotency, params RecordConversionParams, answer func(*Conversion) Answer,
+func (once *Once) RecordConversion(
+	ctx context.Context, params RecordConversionParams, answer func(*Conversion) Answer,
 ) (given Answer, replayed bool, err error) {
-	kept, err := call.keeping(p.id)
+	p := &once.project
+	kept, err := once.call.keeping(p.id)
 	if err != nil {
 		return Answer{}, false, err
 	}

@@ -31,14 +31,15 @@ func (p *Project) MergeReferrals(ctx context.Context, id, from int64) (*Referral
 	return merged, err
 }
 
-// MergeReferralsOnce is MergeReferrals for a call that takes effect once, as Once
-// describes. answer turns the merged user into the answer to store; it must not call
-// the engine, and may be called more than once. Errors: those of MergeReferrals;
-// ErrInvalid for the key; ErrConflict also for a different request.
-func (p *Project) MergeReferralsOnce(
-	ctx context.Context, call Idempotency, id, from int64, answer func(*Referral) Answer,
+// MergeReferrals is Project.MergeReferrals for a call that takes effect once. answer
+// turns the merged user into the answer to store; it must not call the engine, and may
+// be called more than once. Errors: those of Project.MergeReferrals; ErrInvalid for the
+// key; ErrConflict also for a different request.
+func (once *Once) MergeReferrals(
+	ctx context.Context, id, from int64, answer func(*Referral) Answer,
 ) (given Answer, replayed bool, err error) {
-	kept, err := call.keeping(p.id)
+	p := &once.project
+	kept, err := once.call.keeping(p.id)
 	if err != nil {
 		return Answer{}, false, err
 	}

@@ -127,7 +127,7 @@ func (c *call) erasing(erase work) (work, error) {
 		return nil, err
 	}
 	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
-		kept, replayed, err := c.caller.project.OnceAfter(ctx, key, func(p *refgrow.Project) (refgrow.Answer, error) {
+		kept, replayed, err := c.caller.project.Once(key).DoAfter(ctx, func(p *refgrow.Project) (refgrow.Answer, error) {
 			done, err := erase(ctx, p)
 			return done.kept(), err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,8 +15,8 @@ import (
 )
 
 // TestAttackEveryMethod is TestAttackEveryRoute without HTTP, for apps that take ids
-// from their users: every method of a project gets every id and text of another one, in
-// its arguments and in the fields of its params. It returns the same in a database
+// from their users: every method of a project and of its handles gets every id and text
+// of another one, in its arguments and in the fields of its params. It returns the same in a database
 // where these never existed, and what names an id is not found.
 func TestAttackEveryMethod(t *testing.T) {
 	t.Parallel()
@@ -24,20 +25,17 @@ func TestAttackEveryMethod(t *testing.T) {
 	w.harvest(t)
 	before := w.with.rowsOf(t, w.with.victim)
 	// These call the app's function, with a project whose methods are attacked too.
-	// Reports have what the lists have that PreviewPayouts and MakePayoutRun return.
-	app := "Atomic Once OnceAfter RecordConversionOnce MergeReferralsOnce WithTx ReportPayoutPreview ReportPayoutRun"
-	project := reflect.TypeFor[*refgrow.Project]()
+	// Reports have what the lists have that the other two methods of runs return.
+	app := []string{"Atomic", "Once", "WithTx", "MakeReport", "PreviewReport"}
+	methods := slices.DeleteFunc(methodsOfProjects(), func(m method) bool { return slices.Contains(app, m.Name) })
 	byID := 0
-	for method := range project.Methods() {
-		if strings.Contains(app, method.Name) {
-			continue
-		}
+	for _, method := range methods {
 		for _, id := range w.ids {
 			if a, names := w.arguments(t, method, id, ""); names {
 				byID++
 				err := w.call(t, method, a, id)
 				// CountDeliveries of an unknown webhook counts none.
-				if takesID(method) && !errors.Is(err, refgrow.ErrNotFound) && method.Name != "CountDeliveries" {
+				if method.takesID() && !errors.Is(err, refgrow.ErrNotFound) && method.Name != "CountDeliveries" {
 					t.Fatalf("%s of %s returns %v", method.Name, id, err)
 				}
 			}
@@ -46,9 +44,8 @@ func TestAttackEveryMethod(t *testing.T) {
 	// Then the names, first with the methods that look for something: what the attacker
 	// names is the attacker's own.
 	for _, naming := range []bool{false, true} {
-		for method := range project.Methods() {
-			if strings.Contains(app, method.Name) ||
-				naming != (strings.HasPrefix(method.Name, "Create") || method.Name == "Rename") {
+		for _, method := range methods {
+			if naming != (strings.HasPrefix(method.Name, "Create") || method.Name == "Rename") {
 				continue
 			}
 			for _, text := range w.texts {
@@ -69,14 +66,40 @@ func TestAttackEveryMethod(t *testing.T) {
 		w.without.rowsOf(t, w.without.attacker, made()...))
 }
 
+// A method is one of a project, or of a handle that one of its methods gives.
+type method struct {
+	reflect.Method
+
+	handle func(*refgrow.Project) reflect.Value
+}
+
+// methodsOfProjects are those of a project and of all its handles. What gives a handle
+// takes nothing, and cannot fail.
+func methodsOfProjects() (all []method) {
+	project := reflect.TypeFor[*refgrow.Project]()
+	for m := range project.Methods() {
+		if m.Type.NumIn() > 1 || m.Type.NumOut() != 1 || m.Type.Out(0).Kind() != reflect.Pointer {
+			all = append(all, method{m, func(p *refgrow.Project) reflect.Value { return reflect.ValueOf(p) }})
+			continue
+		}
+		handle := func(p *refgrow.Project) reflect.Value {
+			return m.Func.Call([]reflect.Value{reflect.ValueOf(p)})[0]
+		}
+		for of := range m.Type.Out(0).Methods() {
+			all = append(all, method{of, handle})
+		}
+	}
+	return all
+}
+
 // takesID reports whether a method is about a thing by its id.
-func takesID(method reflect.Method) bool {
+func (method method) takesID() bool {
 	return method.Type.NumIn() > 2 && method.Type.In(2).Kind() == reflect.Int64
 }
 
 // arguments returns those of a method, with an id or a text wherever there is room for
 // one, and reports whether there was any.
-func (w *twins) arguments(t *testing.T, method reflect.Method, id, text string) (all []reflect.Value, names bool) {
+func (w *twins) arguments(t *testing.T, method method, id, text string) (all []reflect.Value, names bool) {
 	t.Helper()
 	number, _ := strconv.ParseInt(id, 10, 64)
 	for i := 1; i < method.Type.NumIn(); i++ {
@@ -174,13 +197,13 @@ func fill(params reflect.Value, id int64, text string) (names bool) {
 
 // call calls a method of the attacker's project in both databases and compares the
 // results.
-func (w *twins) call(t *testing.T, method reflect.Method, arguments []reflect.Value, given string) error {
+func (w *twins) call(t *testing.T, method method, arguments []reflect.Value, given string) error {
 	t.Helper()
 	w.calls++
 	var got [2][]any
 	var failed error
 	for i, s := range []*siege{w.with, w.without} {
-		for _, value := range method.Func.Call(append([]reflect.Value{reflect.ValueOf(s.attacker)}, arguments...)) {
+		for _, value := range method.Func.Call(append([]reflect.Value{method.handle(s.attacker)}, arguments...)) {
 			if value.Type().CanSeq2() && value.Kind() == reflect.Func {
 				for item, err := range value.Seq2() {
 					got[i] = append(got[i], item.Interface(), err.Interface())

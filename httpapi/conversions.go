@@ -63,7 +63,7 @@ func createConversion(c *call) (work, error) {
 		return nil, err
 	}
 	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
-		kept, replayed, err := c.caller.project.RecordConversionOnce(ctx, key, params,
+		kept, replayed, err := c.caller.project.Once(key).RecordConversion(ctx, params,
 			func(recorded *refgrow.Conversion) refgrow.Answer { return oneRecorded(recorded).kept() })
 		return again(kept), replayed, err
 	}

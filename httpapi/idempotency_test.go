@@ -331,7 +331,7 @@ func (w *world) fillAnswers(t *testing.T) {
 	body := make([]byte, refgrow.MaxAnswer)
 	for i := range refgrow.MaxAnswers/refgrow.MaxAnswer + 1 {
 		call := refgrow.Idempotency{Caller: "key:1", Key: fmt.Sprint("filling ", i), Request: []byte("x")}
-		_, _, err := w.shop.Once(ctx, call, func(*refgrow.Project) (refgrow.Answer, error) {
+		_, _, err := w.shop.Once(call).Do(ctx, func(*refgrow.Project) (refgrow.Answer, error) {
 			return refgrow.Answer{Status: 200, Body: body}, nil
 		})
 		must(t, err)

@@ -123,7 +123,7 @@ func mergeReferrals(c *call) (work, error) {
 		return nil, err
 	}
 	c.ownOnce = func(ctx context.Context, key refgrow.Idempotency) (answer, bool, error) {
-		kept, replayed, err := c.caller.project.MergeReferralsOnce(ctx, key, id, from,
+		kept, replayed, err := c.caller.project.Once(key).MergeReferrals(ctx, id, from,
 			func(merged *refgrow.Referral) refgrow.Answer { return one(http.StatusOK, merged, showReferral).kept() })
 		return again(kept), replayed, err
 	}

@@ -264,7 +264,7 @@ func (c *call) doOnce(ctx context.Context, id refgrow.Idempotency, todo work) (a
 	if c.ownOnce != nil {
 		return c.ownOnce(ctx, id)
 	}
-	kept, replayed, err := c.caller.project.Once(ctx, id, func(p *refgrow.Project) (refgrow.Answer, error) {
+	kept, replayed, err := c.caller.project.Once(id).Do(ctx, func(p *refgrow.Project) (refgrow.Answer, error) {
 		done, err := todo(ctx, p)
 		return done.kept(), err
 	})

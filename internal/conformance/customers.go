@@ -312,16 +312,16 @@ func mergeInSteps(w *world) {
 	answer := func(r *refgrow.Referral) refgrow.Answer {
 		return refgrow.Answer{Status: 200, Body: fmt.Append(nil, r.ID, r.ExternalIDs)}
 	}
-	first, replayed, err := w.shop.MergeReferralsOnce(ctx, call, a, b, answer)
+	first, replayed, err := w.shop.Once(call).MergeReferrals(ctx, a, b, answer)
 	w.ok(err)
 	equal(w, "that the first one is a replay", replayed, false)
 	equal(w, "its answer", string(first.Body), fmt.Sprint(a, []string{"a", "b"}))
-	again, replayed, err := w.shop.MergeReferralsOnce(ctx, call, a, b, answer)
+	again, replayed, err := w.shop.Once(call).MergeReferrals(ctx, a, b, answer)
 	w.ok(err)
 	equal(w, "that the second one is a replay", replayed, true)
 	equal(w, "the second answer", again, first)
 	call.Request = []byte("b a")
-	_, _, err = w.shop.MergeReferralsOnce(ctx, call, b, a, answer)
+	_, _, err = w.shop.Once(call).MergeReferrals(ctx, b, a, answer)
 	w.refused("another call with the key", err, refgrow.ErrConflict, "Idempotency-Key")
 	equal(w, "the conversions", must(w.shop.CountConversions(ctx, refgrow.ListConversionsParams{ReferredUserID: a})), 2002)
 	w.verify()

@@ -22,7 +22,7 @@ func idempotencyTests() []test {
 
 // create is a call that adds a customer and answers with its id.
 func (w *world) create(key, request string) (refgrow.Answer, bool, error) {
-	return w.shop.Once(w.Context(), refgrow.Idempotency{Caller: "key 1", Key: key, Request: []byte(request)},
+	return w.shop.Once(refgrow.Idempotency{Caller: "key 1", Key: key, Request: []byte(request)}).Do(w.Context(),
 		func(p *refgrow.Project) (refgrow.Answer, error) {
 			r, err := p.CreateReferral(w.Context(), refgrow.CreateReferralParams{
 				ExternalID: fmt.Sprint(request, " ", w.clock.Now().UnixMilli()),
@@ -60,9 +60,9 @@ func replay(w *world) {
 		project *refgrow.Project
 		caller  string
 	}{"another caller": {w.shop, "key 2"}, "another project": {other, "key 1"}} {
-		_, replayed, err := call.project.Once(w.Context(), refgrow.Idempotency{
+		_, replayed, err := call.project.Once(refgrow.Idempotency{
 			Caller: call.caller, Key: "k", Request: []byte("POST /b"),
-		},
+		}).Do(w.Context(),
 			func(*refgrow.Project) (refgrow.Answer, error) {
 				return refgrow.Answer{Status: 200, Body: []byte("{}")}, nil
 			})
@@ -86,7 +86,7 @@ func failingWork(w *world) {
 	ctx := w.Context()
 	call := refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte("POST /a")}
 	for range 2 {
-		_, _, err := w.shop.Once(ctx, call, func(p *refgrow.Project) (refgrow.Answer, error) {
+		_, _, err := w.shop.Once(call).Do(ctx, func(p *refgrow.Project) (refgrow.Answer, error) {
 			w.ok(errOf(p.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "lost@example.com"})))
 			return refgrow.Answer{Status: 201}, errUndo
 		})
@@ -95,7 +95,7 @@ func failingWork(w *world) {
 		}
 	}
 	equal(w, "the count of customers", must(w.shop.CountReferrals(ctx, refgrow.ListReferralsParams{})), 0)
-	_, _, err := w.shop.Once(ctx, call, func(p *refgrow.Project) (refgrow.Answer, error) {
+	_, _, err := w.shop.Once(call).Do(ctx, func(p *refgrow.Project) (refgrow.Answer, error) {
 		return refgrow.Answer{}, errOf(p.CreateReferral(ctx, refgrow.CreateReferralParams{}))
 	})
 	w.refused("what the work refused", err, refgrow.ErrInvalid, "email")
@@ -120,9 +120,9 @@ func answersForADay(w *world) {
 // An answer may have no body, such as that of a 204.
 func emptyAnswer(w *world) {
 	for _, anew := range []bool{true, false} {
-		answer, replayed, err := w.shop.Once(w.Context(), refgrow.Idempotency{
+		answer, replayed, err := w.shop.Once(refgrow.Idempotency{
 			Caller: "key 1", Key: "k", Request: []byte("POST /a"),
-		},
+		}).Do(w.Context(),
 			func(*refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{Status: 204}, nil })
 		w.ok(err)
 		equal(w, "replayed", replayed, !anew)

@@ -26,7 +26,7 @@ func closeEngine(w *world) {
 		w.ok(w.engine.Close(ctx))
 	}
 	once := func() error {
-		_, _, err := w.shop.Once(ctx, refgrow.Idempotency{Key: "k"}, nil)
+		_, _, err := w.shop.Once(refgrow.Idempotency{Key: "k"}).Do(ctx, nil)
 		return err
 	}
 	authenticate := func() error {

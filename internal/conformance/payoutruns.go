@@ -177,7 +177,7 @@ func keyedRun(w *world) {
 	other.Minimum = money.MustParse("1.00 USD")
 	w.refused("the key for another run",
 		errOf(w.shop.PayoutRuns().Make(ctx, other)), refgrow.ErrConflict, "Idempotency-Key")
-	_, _, err = w.shop.Once(ctx, other.Idempotency, func(*refgrow.Project) (refgrow.Answer, error) {
+	_, _, err = w.shop.Once(other.Idempotency).Do(ctx, func(*refgrow.Project) (refgrow.Answer, error) {
 		return refgrow.Answer{Status: 201}, nil
 	})
 	w.refused("the key for another call", err, refgrow.ErrConflict, "Idempotency-Key")
@@ -271,7 +271,7 @@ func manyPayouts(w *world) {
 	}
 	// The key is kept as long as the payouts, and stays theirs.
 	for range 2 {
-		_, _, err := w.shop.Once(ctx, params.Idempotency, func(*refgrow.Project) (refgrow.Answer, error) {
+		_, _, err := w.shop.Once(params.Idempotency).Do(ctx, func(*refgrow.Project) (refgrow.Answer, error) {
 			return refgrow.Answer{Status: 201}, nil
 		})
 		w.refused("the key for another call", err, refgrow.ErrConflict, "Idempotency-Key")

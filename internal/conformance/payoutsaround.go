@@ -109,7 +109,7 @@ func idempotentRun(w *world) {
 	jane := w.affiliate("jane")
 	w.purchase(jane.ID, "10.00 USD")
 	call := func(fail error) (refgrow.Answer, bool, error) {
-		return w.shop.Once(ctx, refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte("POST /payouts")},
+		return w.shop.Once(refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte("POST /payouts")}).Do(ctx,
 			func(p *refgrow.Project) (refgrow.Answer, error) {
 				made, err := p.RunPayouts(ctx, refgrow.PayoutRunParams{})
 				return refgrow.Answer{Status: 201, Body: []byte(summary(made))}, errors.Join(err, fail)

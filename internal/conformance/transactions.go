@@ -296,7 +296,7 @@ func outsideCalls(w *world) {
 			"a block":      func() error { return w.shop.Atomic(ctx, func(*refgrow.Project) error { return nil }) },
 			"the engine's": func() error { return errOf(w.engine.CreateProject(ctx, "third", refgrow.Settings{})) },
 			"an idempotent call": func() error {
-				_, _, err := w.shop.Once(ctx, refgrow.Idempotency{Key: "k"},
+				_, _, err := w.shop.Once(refgrow.Idempotency{Key: "k"}).Do(ctx,
 					func(*refgrow.Project) (refgrow.Answer, error) { return refgrow.Answer{}, nil })
 				return err
 			},

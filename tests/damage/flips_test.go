@@ -71,7 +71,7 @@ func lively(t *testing.T) (path string) {
 	p := copyOf(t, damageable(t))
 	p.Clock.Set(lastOfLively.AddDate(0, 0, -1))
 	ctx := refgrow.WithAttribution(t.Context(), refgrow.Attribution{ReferralCode: "mary", UserAgent: "Mozilla/5.0"})
-	_, _, err := p.Shop.Once(ctx, refgrow.Idempotency{Caller: "a key", Key: "1"},
+	_, _, err := p.Shop.Once(refgrow.Idempotency{Caller: "a key", Key: "1"}).Do(ctx,
 		func(*refgrow.Project) (refgrow.Answer, error) {
 			return refgrow.Answer{Status: 201, Body: []byte(`{"success":true}`)}, nil
 		})

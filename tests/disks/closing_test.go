@@ -206,7 +206,7 @@ func (s *sales) sell(ctx context.Context, seller, i int) (references []string, e
 		})
 	case 1:
 		params := sale("once")
-		_, _, err = s.shop.RecordConversionOnce(ctx, refgrow.Idempotency{Key: params.Reference}, params,
+		_, _, err = s.shop.Once(refgrow.Idempotency{Key: params.Reference}).RecordConversion(ctx, params,
 			func(*refgrow.Conversion) refgrow.Answer { return refgrow.Answer{Status: 201} })
 	default:
 		_, err = s.shop.RecordConversion(ctx, sale("plain"))

@@ -71,8 +71,8 @@ func (p *program) keeps(text string, columns ...string) {
 func (p *program) answered(key string, params refgrow.RecordConversionParams) (*refgrow.Conversion, error) {
 	p.Helper()
 	var made *refgrow.Conversion
-	_, _, err := p.Shop.RecordConversionOnce(p.Context(),
-		refgrow.Idempotency{Caller: "key", Key: key, Request: []byte(key)}, params,
+	call := refgrow.Idempotency{Caller: "key", Key: key, Request: []byte(key)}
+	_, _, err := p.Shop.Once(call).RecordConversion(p.Context(), params,
 		func(c *refgrow.Conversion) refgrow.Answer {
 			made = c
 			return refgrow.Answer{Status: 201, Body: c.AppendJSON(nil)}

@@ -459,18 +459,18 @@ func TestEventsCommitWithTheChange(t *testing.T) {
 			})
 		}, 1},
 		{"a call with a key", func() error {
-			_, _, err := p.Shop.Once(ctx, refgrow.Idempotency{Key: "k"}, answer)
+			_, _, err := p.Shop.Once(refgrow.Idempotency{Key: "k"}).Do(ctx, answer)
 			return err
 		}, 1},
 		{"its repetition", func() error {
-			_, replayed, err := p.Shop.Once(ctx, refgrow.Idempotency{Key: "k"}, answer)
+			_, replayed, err := p.Shop.Once(refgrow.Idempotency{Key: "k"}).Do(ctx, answer)
 			if !replayed {
 				return fmt.Errorf("it was done again: %w", err)
 			}
 			return err
 		}, 0},
 		{"a call with a key that fails", func() error {
-			_, _, err := p.Shop.Once(ctx, refgrow.Idempotency{Key: "l"}, func(shop *refgrow.Project) (refgrow.Answer, error) {
+			_, _, err := p.Shop.Once(refgrow.Idempotency{Key: "l"}).Do(ctx, func(shop *refgrow.Project) (refgrow.Answer, error) {
 				return refgrow.Answer{}, errors.Join(sell(shop), errUndo)
 			})
 			if !errors.Is(err, errUndo) {
@@ -529,7 +529,7 @@ func TestWhoWakesTheWorker(t *testing.T) {
 		"a conversion": func() error { return sell(p.Shop) },
 		"a block":      func() error { return p.Shop.Atomic(ctx, sellTooEarly) },
 		"a call with a key": func() error {
-			_, _, err := p.Shop.Once(ctx, refgrow.Idempotency{Key: "k"}, func(shop *refgrow.Project) (refgrow.Answer, error) {
+			_, _, err := p.Shop.Once(refgrow.Idempotency{Key: "k"}).Do(ctx, func(shop *refgrow.Project) (refgrow.Answer, error) {
 				return refgrow.Answer{}, sellTooEarly(shop)
 			})
 			return err

@@ -15,7 +15,7 @@ import (
 func (p *program) once(key string, answer refgrow.Answer, done *int) (refgrow.Answer, bool) {
 	p.Helper()
 	call := refgrow.Idempotency{Caller: "key 1", Key: key, Request: []byte("POST /")}
-	got, replayed, err := p.Shop.Once(p.Context(), call, func(*refgrow.Project) (refgrow.Answer, error) {
+	got, replayed, err := p.Shop.Once(call).Do(p.Context(), func(*refgrow.Project) (refgrow.Answer, error) {
 		*done++
 		return answer, nil
 	})
@@ -88,7 +88,7 @@ func TestIdempotencyKeyLength(t *testing.T) {
 	done := 0
 	for _, key := range []string{strings.Repeat("k", 255), strings.Repeat("é", 255), strings.Repeat("鍵", 255)} {
 		p.once(key, refgrow.Answer{Status: 200}, &done)
-		_, _, err := p.Shop.Once(t.Context(), refgrow.Idempotency{Key: key + "k"},
+		_, _, err := p.Shop.Once(refgrow.Idempotency{Key: key + "k"}).Do(t.Context(),
 			func(*refgrow.Project) (refgrow.Answer, error) {
 				done++
 				return refgrow.Answer{}, nil
@@ -112,7 +112,7 @@ func TestAnswerWithASecret(t *testing.T) {
 		t.Errorf("the first answer is %+v, replayed: %v", got, replayed)
 	}
 	again := func(request string) (refgrow.Answer, error) {
-		got, _, err := p.Shop.Once(t.Context(), refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte(request)},
+		got, _, err := p.Shop.Once(refgrow.Idempotency{Caller: "key 1", Key: "k", Request: []byte(request)}).Do(t.Context(),
 			func(*refgrow.Project) (refgrow.Answer, error) {
 				done++
 				return answer, nil
@@ -132,7 +132,7 @@ func TestAnswerWithASecret(t *testing.T) {
 	if kept := p.Count("SELECT COUNT(*) FROM refgrow_idempotency WHERE body = CAST('7' AS BLOB)"); kept != 1 {
 		t.Error("something other than the id is kept")
 	}
-	_, _, err = p.Shop.Once(t.Context(), refgrow.Idempotency{Key: "negative"},
+	_, _, err = p.Shop.Once(refgrow.Idempotency{Key: "negative"}).Do(t.Context(),
 		func(*refgrow.Project) (refgrow.Answer, error) {
 			return refgrow.Answer{Status: -1}, nil
 		})
@@ -161,7 +161,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		t.Errorf("an answer of %d bytes came back with %d at once", len(longer), len(got.Body))
 	}
 	call := refgrow.Idempotency{Caller: "key 1", Key: "longer", Request: []byte("POST /")}
-	_, replayed, err := p.Shop.Once(t.Context(), call, func(*refgrow.Project) (refgrow.Answer, error) {
+	_, replayed, err := p.Shop.Once(call).Do(t.Context(), func(*refgrow.Project) (refgrow.Answer, error) {
 		done++
 		return refgrow.Answer{}, nil
 	})
