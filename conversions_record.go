@@ -158,8 +158,8 @@ func (params *RecordConversionParams) numbersIn(c money.Currency) error {
 // to nobody and this call leads to an affiliate, the first one is moved there, as
 // UpdateConversion would, unless it was moved to nobody.
 //
-// Errors: ErrInvalid, ErrNotFound for an unknown affiliate or customer id, ErrExists when
-// the reference is taken, ErrConflict for an affiliate id of one who was erased.
+// Errors: ErrInvalid, ErrNotFound for an unknown affiliate or customer id, ErrExists
+// when the reference is taken, ErrConflict for an affiliate id of one who was erased.
 func (p *Project) RecordConversion(ctx context.Context, params RecordConversionParams) (*Conversion, error) {
 	if err := params.check(); err != nil {
 		return nil, err

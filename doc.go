@@ -3,18 +3,7 @@
 // and cmd/refgrow put the documented REST API of Refgrow on top of it. It is an
 // independent implementation and not affiliated with Refgrow.
 //
-// # Words
-//
-// A project is one affiliate program; everything else belongs to exactly one, and
-// an API key opens one. An affiliate refers customers, and has a referral code
-// and, optionally, a partner slug and coupons. A referral is a customer, who
-// belongs to an affiliate or to nobody. A conversion is what a customer did, a
-// signup or a purchase: a purchase has a base value, which is the sale, and both
-// have a value, which is the commission. A ledger entry is one line of an
-// affiliate's account. A decision is the record of why a conversion was, or was
-// not, credited to somebody.
-//
-// # Use
+// # Start
 //
 // A first conversion, with the errors left out:
 //
@@ -32,17 +21,69 @@
 //	fmt.Println(sale.Value, sale.Status)       // 9.80 USD held
 //	earned, err := shop.Earnings(ctx, jane.ID) // a balance for each currency
 //
-// An [Engine] lives in a [Store]: a file of its own (package sqlite), or a
-// database that the app already has ([SQLite]). [Engine.EnsureProject] returns the
-// [Project] that has all the methods. Every resource has Create, Get, Update,
-// Delete, List, Count and All methods, except that conversions are recorded
-// ([Project.RecordConversion]). A List returns one [Page], an All walks all pages.
-// Ids are never reused after a deletion, and there may be gaps.
+// An [Engine] lives in a [Store]: a file of its own (package sqlite), or a database
+// that the app already has ([SQLite]). [Engine.EnsureProject] returns the [Project],
+// which has what an app calls about people and money; [Project.ApplySettings] keeps its
+// settings in code.
+//
+// # In an app
+//
+//   - Background: go engine.Run(ctx) does the upkeep ([Engine.Run]); a webhook.Worker
+//     sends events. At the end, after the last request, [Engine.Close] writes the
+//     clicks that are queued; then the database is closed.
+//   - The app's own transaction: shop.WithTx(tx).RecordConversion(ctx, params) commits
+//     or rolls back with the order ([Project.WithTx]).
+//   - Once only: with a Reference a sale counts once. The same one again is
+//     [ErrExists], with the id of the conversion in [Error].ID.
+//   - The app's own names: [Project.ConversionByReference], [Project.AffiliateByEmail],
+//     [Project.AffiliateByCode], [Project.ReferralByEmail],
+//     [Project.ReferralByExternalID], [Project.CouponByCode].
+//   - Money back: [Project.RefundByReference]. Money out: [Project.RunPayouts], and
+//     [Project.PayPayout] once it was paid.
+//   - Why a sale was credited to somebody, or to nobody: [Project.ExplainConversion].
+//   - In a server: package tracking for links and visitors, package httpapi for the
+//     REST API, package webhook for events. In tests: package refgrowtest.
+//
+// Every resource has Create, Get, Update, Delete, List, Count and All methods, except
+// that conversions are recorded ([Project.RecordConversion]). A List returns one
+// [Page], an All walks all pages. Ids are never reused after a deletion, and there may
+// be gaps.
+//
+// What operates a project is behind handles, bound to the same transaction as the
+// project that they come from: [Project.Webhooks] has the endpoints of events and their
+// deliveries, [Project.PayoutRuns] the runs of payouts, [Project.Insights] the search,
+// [Project.Once] calls with a key of idempotency. [Engine.Outbox] is for workers.
 //
 // All methods are safe for concurrent use; a Project from WithTx or Atomic belongs
 // to its transaction. Errors match [ErrNotFound], [ErrExists], [ErrConflict],
 // [ErrInvalid], [ErrBusy] and [ErrClosed] with errors.Is; those that somebody can do
 // something about are an [*Error], which names the field at fault as the REST API does.
+//
+// # Transactions
+//
+// Each method is one transaction and returns when it is committed, except that
+// DeleteAffiliate goes on in steps after the one that hides the affiliate, and
+// All methods fetch page by page. In a file of the engine's own, operations
+// that arrive together are committed together.
+//
+// [Project.Atomic] does several operations, all or none, on any store; its function
+// may be run more than once, one operation at a time, and calls through other
+// handles of the engine are refused inside it. [Project.WithTx] writes inside a
+// transaction of the app's own, so that an order and its commission commit or roll
+// back together; call [Engine.Wake] after the commit. There, a transaction should
+// write before it reads, or begin IMMEDIATE: one that has only read can get ErrBusy,
+// and must then be repeated as a whole.
+//
+// # Words
+//
+// A project is one affiliate program; everything else belongs to exactly one, and
+// an API key opens one. An affiliate refers customers, and has a referral code
+// and, optionally, a partner slug and coupons. A referral is a customer, who
+// belongs to an affiliate or to nobody. A conversion is what a customer did, a
+// signup or a purchase: a purchase has a base value, which is the sale, and both
+// have a value, which is the commission. A ledger entry is one line of an
+// affiliate's account. A decision is the record of why a conversion was, or was
+// not, credited to somebody.
 //
 // # Money
 //
@@ -282,21 +323,6 @@
 // have -20.00, and those of 5 January stay. So does a bonus, an edit, or a move to
 // another affiliate count on the day on which it is made.
 //
-// # Transactions
-//
-// Each method is one transaction and returns when it is committed, except that
-// DeleteAffiliate goes on in steps after the one that hides the affiliate, and
-// All methods fetch page by page. In a file of the engine's own, operations
-// that arrive together are committed together.
-//
-// [Project.Atomic] does several operations, all or none, on any store; its function
-// may be run more than once, one operation at a time, and calls through other
-// handles of the engine are refused inside it. [Project.WithTx] writes inside a
-// transaction of the app's own, so that an order and its commission commit or roll
-// back together; call [Engine.Wake] after the commit. There, a transaction should
-// write before it reads, or begin IMMEDIATE: one that has only read can get ErrBusy,
-// and must then be repeated as a whole.
-//
 // # Decisions
 //
 // Where the documented API leaves a choice, this is what happens:
@@ -330,5 +356,6 @@
 //     have the minimum that they are given.
 //   - A conversion that is moved leaves what was settled for it by hand with the
 //     affiliate who got it, as a debt, and takes along what was refunded.
-//   - EnsureProject never changes the settings of an existing project.
+//   - EnsureProject never changes the settings of an existing project: ApplySettings
+//     does.
 package refgrow

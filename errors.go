@@ -87,8 +87,8 @@ func (c Code) sentinel() error {
 }
 
 // An Error tells the person who must fix it what was wrong and what would be right.
-// errors.Is matches it with the sentinel of its Code, and with ErrExists. Go callers and
-// HTTP clients get the same one.
+// errors.Is matches it with the sentinel of its Code, and with ErrExists. Go callers
+// and HTTP clients get the same one.
 type Error struct {
 	Code Code
 	// Field is the input at fault, by its name in the REST API ("base_value"), or "".

@@ -250,3 +250,26 @@ func exampleSale(shop *refgrow.Project, reference, amount string) int64 {
 	}
 	return sale.AffiliateID
 }
+
+// A call that is repeated because its answer was lost: the reference says that the sale
+// is there already.
+func ExampleProject_RecordConversion() {
+	ctx := context.Background()
+	_, shop, end := exampleShop(refgrow.Config{})
+	defer end()
+	for range 2 {
+		sale, err := shop.RecordConversion(ctx, refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, ReferralCode: "JANE", Reference: "in_1", BaseValue: money.MustParse("49.00 USD"),
+		})
+		if errors.Is(err, refgrow.ErrExists) {
+			sale, err = shop.ConversionByReference(ctx, "in_1")
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(sale.ID, sale.Value)
+	}
+	// Output:
+	// 1 9.80 USD
+	// 1 9.80 USD
+}

@@ -170,9 +170,10 @@ func (once *Once) DoAfter(
 }
 
 // RecordConversion does what Do does with Project.RecordConversion as its work, but
-// faster, because it is a single operation. answer turns the conversion into the answer to store; it must not call the
-// engine, and may be called more than once. Errors: those of RecordConversion;
-// ErrInvalid for the key; ErrConflict also for a different request.
+// faster, because it is a single operation. answer turns the conversion into the answer
+// to store; it must not call the engine, and may be called more than once. Errors:
+// those of RecordConversion; ErrInvalid for the key; ErrConflict also for a different
+// request.
 func (once *Once) RecordConversion(
 	ctx context.Context, params RecordConversionParams, answer func(*Conversion) Answer,
 ) (given Answer, replayed bool, err error) {

@@ -112,9 +112,9 @@ func (p *Project) RunPayouts(ctx context.Context, params PayoutRunParams) ([]Pay
 // Make makes a pending payout for each affiliate with enough to pay out, of those that
 // the run is for: the entries that are available by the cut-off, and, of what is not,
 // the debts of a conversion, except those that other payouts reserve. Each payout is
-// made in a transaction of its own, and others write in between. A run that is repeated,
-// that runs alongside another, or that follows one that was interrupted, pays nobody
-// twice: it makes the payouts that are still to be made.
+// made in a transaction of its own, and others write in between. A run that is
+// repeated, that runs alongside another, or that follows one that was interrupted, pays
+// nobody twice: it makes the payouts that are still to be made.
 //
 // With a key (PayoutRunParams.Idempotency) the run is written first. A call that
 // repeats it goes on where it was interrupted, with the cut-off, currency and minimum

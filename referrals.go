@@ -240,8 +240,8 @@ func wholeReferral(ctx context.Context, q db.Querier, project int64, row *db.Fin
 
 // UpdateReferral changes a referred user. A status of converted or direct sets the
 // conversion date, the others clear it. Errors: ErrInvalid, ErrNotFound for an unknown
-// user or affiliate, ErrExists if the new email is taken, ErrConflict for a new affiliate
-// who was erased.
+// user or affiliate, ErrExists if the new email is taken, ErrConflict for a new
+// affiliate who was erased.
 func (p *Project) UpdateReferral(ctx context.Context, id int64, params UpdateReferralParams) (*Referral, error) {
 	if err := params.check(); err != nil {
 		return nil, err

@@ -251,8 +251,8 @@ func (p *Project) UpdateSettings(ctx context.Context, params UpdateSettingsParam
 // is how an app keeps them in its code: called at each start, after EnsureProject, it
 // changes what differs, and writes nothing where nothing does. Fields with their zero
 // value have the defaults that they have in CreateProject: what was changed elsewhere
-// in the meantime, such as by PUT /project, is undone. A commission that changes becomes
-// a new version of its rule, and another HoldDays is for later conversions.
+// in the meantime, such as by PUT /project, is undone. A commission that changes
+// becomes a new version of its rule, and another HoldDays is for later conversions.
 //
 // Everything can change but the Currency, once there is a ledger entry. Overrides
 // (CreateRule) and the name (Rename) are no settings. Errors: ErrInvalid; ErrConflict

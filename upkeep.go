@@ -85,8 +85,8 @@ func guarded(work func() error) (err error) {
 // with an Idempotency-Key that are old, or more than are kept for a caller, goes on
 // with deletions that were interrupted, and empties the log of a file of our own, where
 // an erasure, in this process or another, could not. It changes no answer. It works in
-// small transactions, and is meant to be called about once an hour, as Run does. Errors:
-// that of ctx, ErrBusy, ErrClosed.
+// small transactions, and is meant to be called about once an hour, as Run does.
+// Errors: that of ctx, ErrBusy, ErrClosed.
 func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err

@@ -38,13 +38,17 @@ func TestMisuse(t *testing.T) {
 		"nobody's": new(refgrow.Project), "nobody's with a transaction": new(refgrow.Project).WithTx(nil),
 		"one without a transaction": shop.WithTx(nil),
 	} {
-		methods := reflect.ValueOf(p)
-		for i := range methods.NumMethod() {
-			method := methods.Type().Method(i)
-			t.Run(name+"/"+method.Name, func(t *testing.T) {
-				t.Parallel()
-				callEmpty(t, methods.Method(i))
-			})
+		for what, handle := range map[string]any{
+			"Project": p, "Webhooks": p.Webhooks(), "PayoutRuns": p.PayoutRuns(), "Insights": p.Insights(),
+			"Once": p.Once(refgrow.Idempotency{Key: "k"}),
+		} {
+			methods := reflect.ValueOf(handle)
+			for i := range methods.NumMethod() {
+				t.Run(name+"/"+what+"/"+methods.Type().Method(i).Name, func(t *testing.T) {
+					t.Parallel()
+					callEmpty(t, methods.Method(i))
+				})
+			}
 		}
 	}
 }
