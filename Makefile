@@ -4,7 +4,7 @@ FUZZTIME ?= 60s
 MUTANTS ?= 100
 SEED    ?= 1
 
-.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers supply interop openapi browser mutate cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers release supply interop openapi browser mutate cross modules ci
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,8 +53,11 @@ attack: ## hostile clients: every route, keys, limits, bodies, connections
 drivers: ## an app's own database with three SQLite drivers (one needs a C compiler)
 	cd interop && CGO_ENABLED=1 REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 60m -v ./drivers/...
 
-supply: ## the command built from scratch twice, installed from a proxy, and its licences
-	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v ./supply
+release: ## archives of the command for six systems in dist/, for the tag of this commit or VERSION=0.1.0
+	$(GO) run ./internal/release/make -version "$(VERSION)"
+
+supply: ## all of a release built from scratch twice, the command installed from a proxy, and licences
+	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 60m -v ./supply
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .

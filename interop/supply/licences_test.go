@@ -6,14 +6,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/release"
 )
 
 const (
 	mit  = "MIT"
 	bsd3 = "BSD-3-Clause"
 )
-
-const standard = "Go and its standard library"
 
 // The licence of each module that is linked into the binary, on any system, is known,
 // and it lets everybody pass the binary on. A new module fails here until somebody has
@@ -35,17 +35,15 @@ func TestLicences(t *testing.T) {
 		"modernc.org/mathutil":             bsd3,
 		"modernc.org/memory":               bsd3,
 		"modernc.org/sqlite":               bsd3, // SQLite itself is in the public domain
-		standard:                           bsd3,
+		release.Standard:                   bsd3,
 	}
-	got := map[string]string{standard: licence(t, goIn(t, root, nil, "env", "GOROOT"))}
-	for _, system := range []string{"linux", "darwin", "windows"} {
-		listed := goIn(t, root, []string{"GOOS=" + system}, "list", "-deps",
-			"-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}", "./cmd/refgrow")
-		for line := range strings.Lines(listed) {
-			if path, dir, found := strings.Cut(strings.TrimSpace(line), "\t"); found && got[path] == "" {
-				got[path] = licence(t, dir)
-			}
-		}
+	modules, err := release.Linked(t.Context(), root, unversioned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, module := range modules {
+		got[module.Path] = licence(t, module.Dir)
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("the licences are\n%v\nand not\n%v", got, want)

@@ -1,14 +1,14 @@
 package supply
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/refgrow-go/refgrow/internal/release"
 )
 
 const root = "../.."
@@ -45,29 +45,20 @@ func module(t *testing.T, each func(path string, text []byte)) {
 	}
 }
 
-// goIn runs the go command as a release does: without cgo, and with nothing of this
-// machine in what it makes.
+// goIn runs the go command as a release does, without asking version control.
 func goIn(t *testing.T, dir string, environment []string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-trimpath -buildvcs=false")
-	cmd.Env = append(cmd.Env, environment...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
+	out, err := release.Go(t.Context(), dir, append([]string{unversioned}, environment...), args...)
 	if err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(out))
+	return out
 }
 
-func binary(dir string) string {
-	if runtime.GOOS == "windows" {
-		return filepath.Join(dir, "refgrow.exe")
-	}
-	return filepath.Join(dir, "refgrow")
-}
+// unversioned is what the sources of a test need: they are not under version control.
+const unversioned = "GOFLAGS=-trimpath -buildvcs=false"
+
+func binary(dir string) string { return filepath.Join(dir, release.Here().Binary()) }
 
 // version is what a binary says about itself.
 func version(t *testing.T, path string) string {
