@@ -27,7 +27,7 @@ type migrator interface {
 }
 
 type gooseMigrator struct {
-	context.Context //nolint:containedctx // of the test
+	context.Context
 
 	provider *goose.Provider
 }
