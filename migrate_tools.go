@@ -55,7 +55,7 @@ func MigrationsFor(tool MigrationTool) (fs.FS, error) {
 		name := path.Base(file)
 		switch tool {
 		case ToolGoose:
-			// Otherwise it would end a statement at each semicolon, even within a trigger.
+			// Otherwise it would end a statement at each semicolon, even in a trigger.
 			err = add(name, "-- +goose Up\n-- +goose StatementBegin\n", string(text),
 				"-- +goose StatementEnd\n\n-- +goose Down\n", noWayBack)
 		case ToolGolangMigrate:

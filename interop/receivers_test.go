@@ -50,12 +50,15 @@ func TestDocumentedReceivers(t *testing.T) {
 			if _, err := exec.LookPath(r.needs); err != nil {
 				t.Skipf("it is not tried: there is no %s", r.needs)
 			}
-			block := regexp.MustCompile("(?s)```" + r.language + "\n(.*?)```").FindSubmatch(page)
-			if block == nil {
+			var program []byte // the last block: those before it are parts
+			for _, block := range regexp.MustCompile("(?s)```"+r.language+"\n(.*?)```").FindAllSubmatch(page, -1) {
+				program = block[1]
+			}
+			if program == nil {
 				t.Fatal("there is no such program")
 			}
 			file := filepath.Join(t.TempDir(), r.file)
-			if err := os.WriteFile(file, block[1], 0o600); err != nil {
+			if err := os.WriteFile(file, program, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if r.language == "go" {
