@@ -29,12 +29,12 @@ func TestOldDebtsAsOf(t *testing.T) {
 		p.OK(err)
 		return made[0].ID
 	}
-	paid, canceled, pending := payout("60.00 USD"), payout("50.00 USD"), int64(0)
+	paid, canceled := payout("60.00 USD"), payout("50.00 USD")
 	_, err := p.Shop.PayPayout(t.Context(), paid, refgrow.PayPayoutParams{})
 	p.OK(err)
 	_, err = p.Shop.CancelPayout(t.Context(), canceled)
 	p.OK(err)
-	pending = payout("70.00 USD") // and the 50.00 again
+	pending := payout("70.00 USD") // and the 50.00 again
 	for i, debt := range []struct {
 		minor    int64
 		of       int64 // the payout that took it, 0 for none
@@ -49,7 +49,8 @@ func TestOldDebtsAsOf(t *testing.T) {
 		p.OK(err)
 		if debt.of != 0 {
 			_, err = p.App.ExecContext(t.Context(),
-				"INSERT INTO refgrow_payout_entries (entry_id, payout_id, reserved) VALUES (?, ?, ?)", entry, debt.of, debt.reserved)
+				"INSERT INTO refgrow_payout_entries (entry_id, payout_id, reserved) VALUES (?, ?, ?)",
+				entry, debt.of, debt.reserved)
 			p.OK(err)
 		}
 	}
