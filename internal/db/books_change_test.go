@@ -11,7 +11,7 @@ import (
 
 // changes does what changes something, each on the books as they were drawn.
 func (b *paper) changes(t *rapid.T) {
-	which := rapid.IntRange(0, len(b.accounts)-1).Draw(t, "account")
+	which := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 0, 3, 5}).Draw(t, "account") // 1 has the most entries
 	payout := rapid.SampledFrom(b.payouts).Draw(t, "payout")
 	for _, change := range []func(*rapid.T, account, db.Payout){
 		b.posts, b.clears, b.unclears, b.reserves, b.settles, b.flips, b.frees,
