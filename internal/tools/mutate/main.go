@@ -59,7 +59,8 @@ const defaultFiles = "internal/ledger/*.go,internal/pricing/*.go,conversions_cha
 func defaultTests() []string {
 	const rapid = " -rapid.nofailfile -rapid.shrinktime=1ms"
 	return []string{
-		"./internal/ledger ./internal/pricing ./internal/db" + rapid,
+		"./internal/ledger ./internal/pricing" + rapid,
+		"./internal/db -run TestQueriesOfTheBooks -rapid.checks=300" + rapid,
 		"-short ./tests/books" + rapid,
 		"./tests/engine",
 		"-short ./tests/damage",
