@@ -120,7 +120,9 @@ func drawBooks(t *rapid.T) *paper {
 			if p.Status == "canceled" {
 				reserved = 0
 			}
-			b.taken = append(b.taken, taking{e.ID, p.ID, reserved})
+			if p.AffiliateID == a && p.Currency == e.Currency { // a payout is of one account
+				b.taken = append(b.taken, taking{e.ID, p.ID, reserved})
+			}
 		}
 		b.entries = append(b.entries, e)
 	}
