@@ -4,7 +4,7 @@ FUZZTIME ?= 60s
 MUTANTS ?= 100
 SEED    ?= 1
 
-.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers release supply interop openapi browser mutate cross modules ci
+.PHONY: help test race lint generate check-generated bench bench-full fuzz soak crash powercut attack drivers release supply interop postgres openapi browser mutate cross modules ci
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +61,9 @@ supply: ## all of a release built from scratch twice, the command installed from
 
 interop: ## other people's libraries for webhooks, and the server killed many times
 	cd interop && REFGROW_INTEROP_LONG=1 $(GO) test -count=1 -timeout 30m -v .
+
+postgres: ## the texts, schema and plans for PostgreSQL on a real server
+	cd postgres && $(GO) test -modfile=dev.mod -count=1 -v ./...
 
 openapi: ## other people's tools (node, npm) check docs/openapi.json, and a client made of it drives the command
 	cd interop && $(GO) test -count=1 -run TestOpenAPI -v .

@@ -238,7 +238,7 @@ CREATE INDEX refgrow_conversions_by_time ON refgrow_conversions (project_id, cre
 CREATE INDEX refgrow_conversions_by_affiliate ON refgrow_conversions (project_id, affiliate_id, created_at, id, (CASE WHEN type = 'signup' THEN 1 ELSE 0 END), paid) WHERE affiliate_id IS NOT NULL;
 CREATE INDEX refgrow_conversions_by_referral ON refgrow_conversions (project_id, referral_id, created_at, id, (CASE WHEN type = 'signup' THEN 1 ELSE 0 END), paid, affiliate_id) WHERE referral_id IS NOT NULL;
 -- A customer signs up once.
-CREATE INDEX refgrow_conversions_signups ON refgrow_conversions (project_id, referral_id, created_at)
+CREATE INDEX refgrow_conversions_signups ON refgrow_conversions (project_id, referral_id, created_at, id)
     WHERE type = 'signup' AND referral_id IS NOT NULL;
 
 -- Refunds that have a reference of their own, each of which counts once. amount is what
@@ -446,7 +446,7 @@ CREATE INDEX refgrow_payouts_by_time ON refgrow_payouts (project_id, created_at,
 CREATE INDEX refgrow_payouts_by_affiliate ON refgrow_payouts (project_id, affiliate_id, created_at, id, status);
 CREATE INDEX refgrow_payouts_by_run ON refgrow_payouts (project_id, run_id, created_at, id, status, affiliate_id) WHERE run_id IS NOT NULL;
 CREATE INDEX refgrow_payouts_canceled ON refgrow_payouts (project_id, canceled_at) WHERE canceled_at IS NOT NULL;
-CREATE INDEX refgrow_payouts_pending ON refgrow_payouts (project_id, currency) WHERE status = 'pending';
+CREATE INDEX refgrow_payouts_pending ON refgrow_payouts (project_id, currency, id) WHERE status = 'pending';
 
 -- The entries of each payout. Those of a canceled one are not reserved any more:
 -- an entry can be reserved by one payout only.

@@ -1334,7 +1334,7 @@ WHERE project_id = $1 AND conversion_id > CAST($2 AS BIGINT) AND conversion_id <
 ORDER BY conversion_id, id`,
 	"VerifyConversions": `SELECT id, project_id, type, affiliate_id, referral_id, currency, currency_given, value, base_value, refunded, paid, reference, coupon_code, referral_code, product, url, reason, candidates, commission_reason, rule_id, rule_version, priced_base_value, priced_currency, priced_value, created_at, available_at, priced_first_at, priced_before, notes, reversed FROM refgrow_conversions WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
 	"VerifyDeliveries": `SELECT d.id, CAST('project' AS TEXT) AS what, CAST(d.project_id AS TEXT) AS found, CAST('that of its webhook' AS TEXT) AS expected
-FROM refgrow_deliveries d WHERE d.webhook_id = $1 AND NOT (d.project_id = $2)
+FROM refgrow_deliveries d WHERE d.project_id = $2 AND d.webhook_id = $1 AND NOT (d.project_id = $2)
 UNION ALL
 SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
 FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.project_id = $2 AND e.id = d.event_id

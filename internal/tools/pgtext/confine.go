@@ -68,7 +68,7 @@ func clauses() []string {
 	return []string{"GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "RETURNING"}
 }
 
-// hasProject tells whether the statement around i compares the project of a table that is
+// hasProject tells whether the statement around i asks for the project of a table that is
 // named after i. Of an outer join, that has to be where it is joined, after on.
 func hasProject(s statement, i, on int, alias string) bool {
 	within := owners(s)
@@ -77,6 +77,9 @@ func hasProject(s statement, i, on int, alias string) bool {
 			continue
 		}
 		if s[j].text != alias+".project_id" && (s[j].text != "project_id" || tables(s, within, i) > 1) {
+			continue
+		}
+		if s.at(s.around(j)-1) == "NOT" {
 			continue
 		}
 		if s.at(i-1) != "LEFT" || on < j && j < s.clause(on, append(clauses(), "WHERE", "JOIN", "LEFT")...) {

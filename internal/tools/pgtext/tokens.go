@@ -114,6 +114,16 @@ func (s statement) opening(i int) int {
 	return -1
 }
 
+// around is the index of the parenthesis that i is in, -1 for none.
+func (s statement) around(i int) int {
+	for i--; i >= 0 && s[i].text != "("; i-- {
+		if s[i].text == ")" {
+			i = s.opening(i)
+		}
+	}
+	return i
+}
+
 // clause is the index of the first of some tokens after i that is in no deeper
 // parenthesis, or that of the end of the parenthesis or statement that i is in.
 func (s statement) clause(i int, ends ...string) int {
