@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"strings"
 )
 
@@ -60,7 +59,7 @@ type manual struct{ strings.Builder }
 func (m *manual) line(macro string, args ...string) {
 	m.WriteString(macro)
 	for _, arg := range args {
-		fmt.Fprintf(m, " \"%s\"", strings.ReplaceAll(roff(arg), `"`, `\(dq`))
+		m.WriteString(` "` + strings.ReplaceAll(roff(arg), `"`, `\(dq`) + `"`)
 	}
 	m.WriteString("\n")
 }

@@ -107,8 +107,9 @@ func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Projec
 	if c.given("reference") {
 		return conversionCalled(ctx, project, r.reference)
 	}
-	id, err := r.conversion, error(nil)
+	id := r.conversion
 	if c.operand != "" {
+		var err error
 		if id, err = conversionOf(ctx, project, c.operand); err != nil {
 			return nil, err
 		}

@@ -77,10 +77,12 @@ func tagged(ctx context.Context) (string, error) {
 func committed(ctx context.Context) (time.Time, error) {
 	seconds := os.Getenv("SOURCE_DATE_EPOCH")
 	if seconds == "" {
-		var err error
-		if seconds, err = git(ctx, "log", "-1", "--format=%ct"); err != nil {
-			return time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), nil
+		if commit, err := git(ctx, "log", "-1", "--format=%ct"); err == nil {
+			seconds = commit
 		}
+	}
+	if seconds == "" {
+		return time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), nil
 	}
 	n, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil {
