@@ -25,7 +25,8 @@ func man(_ context.Context, c *call) error {
 func manualOf(all []command, build versionJSON) string {
 	day, _, _ := strings.Cut(build.Time, "T")
 	var m manual
-	m.line(".TH", "REFGROW", "1", day, "refgrow "+build.Version, "User Commands")
+	// Viewers read the date, which therefore has plain hyphens.
+	m.WriteString(`.TH "REFGROW" "1" "` + day + `" "` + roff("refgrow "+build.Version) + `" "User Commands"` + "\n")
 	m.section("NAME")
 	m.text("refgrow - affiliate programs over HTTP, and what looks after their database")
 	m.section("SYNOPSIS")

@@ -18,6 +18,10 @@ func TestMan(t *testing.T) {
 			t.Errorf("a line that is a macro by chance: %s", line)
 		}
 	}
+	first, _, _ := strings.Cut(manualOf(nil, versionJSON{Version: "v0.1.0", Time: "2026-11-30T21:49:29Z"}), "\n")
+	if first != `.TH "REFGROW" "1" "2026-11-30" "refgrow v0.1.0" "User Commands"` {
+		t.Errorf("it begins with %s", first)
+	}
 	plain := strings.NewReplacer(`\e`, `\`, `\-`, "-", `\(aq`, "'", "\\`", "`", `\(ha`, "^", `\(ti`, "~", `\(dq`, `"`,
 		`\fB`, "", `\fI`, "", `\fR`, "", `\&`, "").Replace(page)
 	for _, cmd := range commands() {
