@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/refgrow-go/refgrow"
+	"github.com/refgrow-go/refgrow/httpapi"
+	"github.com/refgrow-go/refgrow/refgrowtest"
 )
 
 // The commands that the pages of docs/ show work, one after another, in an empty folder, and
@@ -178,7 +184,9 @@ func main() {}
 	}
 }
 
-// What the first page calls lib/refgrow.js is the file of examples/nextjs.
+// What the first page calls lib/refgrow.js is the file of examples/nextjs, and the script
+// beside it tells of a sale, gives a part of it back, and prints why it was credited,
+// however often it is run.
 func TestDocumentedNode(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/getting-started.md")
@@ -191,6 +199,49 @@ func TestDocumentedNode(t *testing.T) {
 	}
 	if !strings.Contains(string(page), "```js\n"+string(file)+"```") {
 		t.Error("the page shows another one")
+	}
+	script := regexp.MustCompile("(?s)```js\n(// try.mjs\n.*?)```").FindSubmatch(page)
+	if script == nil {
+		t.Fatal("the page has no try.mjs")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("it is not tried: there is no node")
+	}
+	engine, _ := refgrowtest.New(t)
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, err := engine.CreateKey(t.Context(), shop, refgrow.CreateKeyParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shop.CreateAffiliate(t.Context(), refgrow.CreateAffiliateParams{
+		Email: "jane@example.com", ReferralCode: "JANE"}); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	httpapi.Register(mux, "/api/v1", engine, httpapi.Options{})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	folder := t.TempDir()
+	for name, content := range map[string][]byte{"lib/refgrow.js": file, "try.mjs": script[1],
+		"package.json": []byte(`{"type": "module"}`)} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(folder, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		node := exec.CommandContext(t.Context(), "node", "try.mjs")
+		node.Dir = folder
+		node.Env = append(os.Environ(), "REFGROW_URL="+server.URL, "REFGROW_KEY="+key)
+		output, err := node.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), "9.00 USD of the sale was refunded, which took back 1.80 USD.") {
+			t.Errorf("%v\n%s", err, output)
+		}
 	}
 }
 
