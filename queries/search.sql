@@ -9,11 +9,15 @@ WHERE a.project_id = @project_id AND a.deleted_at IS NULL
     AND a.email NOT LIKE 'erased-%_erased.invalid'
 ORDER BY a.email LIMIT CAST(@limit AS INTEGER);
 
--- By all codes and slugs that lead to them.
+-- By all codes and slugs that lead to them: each affiliate once, by the first of those
+-- that begin with the text, so that one with many leaves room for others.
 -- name: SearchAffiliatesByCode :many
 SELECT a.* FROM refgrow_codes k JOIN refgrow_affiliates a ON a.id = k.affiliate_id
 WHERE k.project_id = @project_id AND k.code >= CAST(@text_from AS TEXT) AND k.code < CAST(@text_to AS TEXT)
     AND a.project_id = k.project_id AND a.deleted_at IS NULL AND a.email NOT LIKE 'erased-%_erased.invalid'
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_codes f
+        WHERE f.affiliate_id = k.affiliate_id AND +f.project_id = k.project_id AND +f.code >= CAST(@text_from AS TEXT) AND +f.code < k.code)
 ORDER BY k.code LIMIT CAST(@limit AS INTEGER);
 
 -- name: SearchReferralsByEmail :many
@@ -29,11 +33,16 @@ FROM refgrow_referrals r LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id
 WHERE r.project_id = @project_id AND r.external_id >= CAST(@text_from AS TEXT) AND r.external_id < CAST(@text_to AS TEXT)
 ORDER BY r.external_id LIMIT CAST(@limit AS INTEGER);
 
+-- Each referred user once, by the first of the ids that begin with the text.
 -- name: SearchReferralsByFurtherID :many
 SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at, a.referral_code AS affiliate_code
 FROM refgrow_external_ids x JOIN refgrow_referrals r ON r.id = x.referral_id AND r.project_id = x.project_id
 LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE x.project_id = @project_id AND x.external_id >= CAST(@text_from AS TEXT) AND x.external_id < CAST(@text_to AS TEXT)
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_external_ids f
+        WHERE f.referral_id = x.referral_id AND +f.project_id = x.project_id AND +f.external_id >= CAST(@text_from AS TEXT)
+            AND +f.external_id < x.external_id)
 ORDER BY x.external_id LIMIT CAST(@limit AS INTEGER);
 
 -- name: SearchConversions :many

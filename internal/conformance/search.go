@@ -14,6 +14,7 @@ func searchTests() []test {
 		{"another project", searchElsewhere},
 		{"erased and deleted", searchGone},
 		{"limits", searchLimits},
+		{"many names of one", searchManyNames},
 	}
 }
 
@@ -172,4 +173,30 @@ func searchLimits(w *world) {
 	for _, limit := range []int{-1, refgrow.MaxFound + 1} {
 		w.refused("the limit", errOf(w.shop.Insights().Search(ctx, "x", limit)), refgrow.ErrInvalid, "limit")
 	}
+}
+
+// Who has many names that begin alike takes the place of nobody else.
+func searchManyNames(w *world) {
+	ctx := w.Context()
+	jane := w.affiliate("jane")
+	customer := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", ExternalID: "u_1"}))
+	for i := range 5 {
+		must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
+			ReferralCode: new(fmt.Sprint("SUMMER1", i)), PartnerSlug: refgrow.Set(fmt.Sprint("summer-of-jane", i)),
+		}))
+		w.record(refgrow.RecordConversionParams{
+			Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"),
+			Customer: refgrow.Customer{ID: customer.ID, ExternalID: fmt.Sprint("cus_1", i)},
+		})
+	}
+	must(w.shop.CreateAffiliate(ctx, refgrow.CreateAffiliateParams{Email: "joe@example.com", ReferralCode: "SUMMER2"}))
+	other := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "dora@example.com", ExternalID: "u_2"}))
+	w.record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, BaseValue: money.MustParse("1.00 USD"),
+		Customer: refgrow.Customer{ID: other.ID, ExternalID: "cus_2"},
+	})
+	equal(w, "the affiliates", w.search(w.shop, "summer", 2), "affiliate "+jane.Email+", affiliate joe@example.com")
+	equal(w, "the affiliate", w.search(w.shop, "summer13", 2), "affiliate "+jane.Email)
+	equal(w, "the customers", w.search(w.shop, "cus_", 2), "customer carl@example.com, customer dora@example.com")
+	equal(w, "the customer", w.search(w.shop, "cus_13", 2), "customer carl@example.com")
 }

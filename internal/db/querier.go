@@ -384,7 +384,8 @@ type Querier interface {
 	RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error)
 	ReturnPayout(ctx context.Context, arg ReturnPayoutParams) error
 	RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, error)
-	// By all codes and slugs that lead to them.
+	// By all codes and slugs that lead to them: each affiliate once, by the first of those
+	// that begin with the text, so that one with many leaves room for others.
 	SearchAffiliatesByCode(ctx context.Context, arg SearchAffiliatesByCodeParams) ([]Affiliate, error)
 	// A search reads the beginnings of names by the indexes that keep them unique: from the
 	// text to before anything that does not begin with it. People who were erased are not
@@ -394,6 +395,7 @@ type Querier interface {
 	SearchCoupons(ctx context.Context, arg SearchCouponsParams) ([]SearchCouponsRow, error)
 	SearchReferralsByEmail(ctx context.Context, arg SearchReferralsByEmailParams) ([]SearchReferralsByEmailRow, error)
 	SearchReferralsByExternalID(ctx context.Context, arg SearchReferralsByExternalIDParams) ([]SearchReferralsByExternalIDRow, error)
+	// Each referred user once, by the first of the ids that begin with the text.
 	SearchReferralsByFurtherID(ctx context.Context, arg SearchReferralsByFurtherIDParams) ([]SearchReferralsByFurtherIDRow, error)
 	// The conversions of a paid payout whose flag is no longer right: one that brings its
 	// account something is paid exactly when as much of it is settled there.

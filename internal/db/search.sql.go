@@ -13,6 +13,9 @@ const searchAffiliatesByCode = `-- name: SearchAffiliatesByCode :many
 SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_codes k JOIN refgrow_affiliates a ON a.id = k.affiliate_id
 WHERE k.project_id = ?1 AND k.code >= CAST(?2 AS TEXT) AND k.code < CAST(?3 AS TEXT)
     AND a.project_id = k.project_id AND a.deleted_at IS NULL AND a.email NOT LIKE 'erased-%_erased.invalid'
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_codes f
+        WHERE f.affiliate_id = k.affiliate_id AND +f.project_id = k.project_id AND +f.code >= CAST(?2 AS TEXT) AND +f.code < k.code)
 ORDER BY k.code LIMIT CAST(?4 AS INTEGER)
 `
 
@@ -23,7 +26,8 @@ type SearchAffiliatesByCodeParams struct {
 	Limit     int64
 }
 
-// By all codes and slugs that lead to them.
+// By all codes and slugs that lead to them: each affiliate once, by the first of those
+// that begin with the text, so that one with many leaves room for others.
 func (q *Queries) SearchAffiliatesByCode(ctx context.Context, arg SearchAffiliatesByCodeParams) ([]Affiliate, error) {
 	rows, err := q.db.QueryContext(ctx, searchAffiliatesByCode,
 		arg.ProjectID,
@@ -400,6 +404,10 @@ SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date
 FROM refgrow_external_ids x JOIN refgrow_referrals r ON r.id = x.referral_id AND r.project_id = x.project_id
 LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE x.project_id = ?1 AND x.external_id >= CAST(?2 AS TEXT) AND x.external_id < CAST(?3 AS TEXT)
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_external_ids f
+        WHERE f.referral_id = x.referral_id AND +f.project_id = x.project_id AND +f.external_id >= CAST(?2 AS TEXT)
+            AND +f.external_id < x.external_id)
 ORDER BY x.external_id LIMIT CAST(?4 AS INTEGER)
 `
 
@@ -421,6 +429,7 @@ type SearchReferralsByFurtherIDRow struct {
 	AffiliateCode  *string
 }
 
+// Each referred user once, by the first of the ids that begin with the text.
 func (q *Queries) SearchReferralsByFurtherID(ctx context.Context, arg SearchReferralsByFurtherIDParams) ([]SearchReferralsByFurtherIDRow, error) {
 	rows, err := q.db.QueryContext(ctx, searchReferralsByFurtherID,
 		arg.ProjectID,

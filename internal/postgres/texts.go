@@ -1108,6 +1108,9 @@ WHERE id = $3 AND project_id = $4 AND status = 'paid'`,
 	"SearchAffiliatesByCode": `SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_codes k JOIN refgrow_affiliates a ON a.id = k.affiliate_id
 WHERE k.project_id = $1 AND k.code >= CAST($2 AS TEXT) AND k.code < CAST($3 AS TEXT)
     AND a.project_id = k.project_id AND a.deleted_at IS NULL AND a.email NOT LIKE 'erased-%_erased.invalid'
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_codes f
+        WHERE f.affiliate_id = k.affiliate_id AND f.project_id = k.project_id AND f.code >= CAST($2 AS TEXT) AND f.code < k.code)
 ORDER BY k.code LIMIT CAST($4 AS BIGINT)`,
 	"SearchAffiliatesByEmail": `SELECT a.id, a.project_id, a.email, a.referral_code, a.partner_slug, a.status, a.paypal_email, a.wise_account_id, a.wise_email, a.clicks, a.created_at, a.deleted_at, a.wise_name, a.payouts_paused FROM refgrow_affiliates a
 WHERE a.project_id = $1 AND a.deleted_at IS NULL
@@ -1135,6 +1138,10 @@ ORDER BY r.external_id LIMIT CAST($4 AS BIGINT)`,
 FROM refgrow_external_ids x JOIN refgrow_referrals r ON r.id = x.referral_id AND r.project_id = x.project_id
 LEFT JOIN refgrow_affiliates a ON a.id = r.affiliate_id AND a.project_id = r.project_id AND a.deleted_at IS NULL
 WHERE x.project_id = $1 AND x.external_id >= CAST($2 AS TEXT) AND x.external_id < CAST($3 AS TEXT)
+    AND NOT EXISTS (
+        SELECT 1 FROM refgrow_external_ids f
+        WHERE f.referral_id = x.referral_id AND f.project_id = x.project_id AND f.external_id >= CAST($2 AS TEXT)
+            AND f.external_id < x.external_id)
 ORDER BY x.external_id LIMIT CAST($4 AS BIGINT)`,
 	"SetPaidOfPayout": `UPDATE refgrow_conversions SET paid = 1 - paid
 WHERE project_id = CAST($1 AS BIGINT) AND affiliate_id = CAST($2 AS BIGINT) AND currency = CAST($3 AS TEXT)
