@@ -101,7 +101,7 @@
 //
 // A project has one rule for purchases and one for signups, in [Settings]: a
 // percentage of the base value ([Percent]) or a fixed amount ([Fixed]). The one for
-// purchases lasts for life, for the customer's first purchase, for some months from
+// purchases lasts for life, for the customer's first purchase, for N months from
 // it, or for some payments ([CommissionDuration]). It is overridden with
 // [Project.CreateRule]. The most specific rule wins:
 //
@@ -160,7 +160,7 @@
 // Then the first of these that names an affiliate gets the credit:
 //
 //  1. the affiliate that the call names, even an inactive one: the caller decides
-//  2. the customer's own affiliate; an inactive one ends the search
+//  2. the customer's own affiliate; if that one is inactive, nobody is credited
 //  3. a coupon, by its code or else by a payment provider's id that names one
 //     affiliate only; an unknown or inactive one is skipped
 //  4. a referral code or partner slug, present or former, or what a browser claimed
@@ -222,7 +222,8 @@
 // earlier instant whenever it is asked. It counts the entries written before that
 // instant. [Project.Statement] is an account in one month, from the balances at its
 // beginning to those at its end, and never changes once the month is over.
-// [Engine.Verify] recomputes everything that is stored twice and reports what differs.
+// [Engine.Verify] recomputes every balance and counter from the rows it came from, and
+// reports what differs.
 //
 // To keep its answer true, a question about an instant stores that instant as the
 // project's last stamp, if it is later, and the answer says so (ClosedUntil): no entry

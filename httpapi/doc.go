@@ -1,8 +1,8 @@
 // Package httpapi serves the documented Refgrow REST API over an engine:
 // affiliates, conversions, referrals and coupons; and, beyond the reference, the
 // project, its commission rules, refunds, the ledger, payouts, clicks, statistics
-// and webhooks. Register puts it on an app's own mux, New makes a handler of it. What
-// follows settles what the API reference leaves open.
+// and webhooks. Register puts it on an app's own mux, New makes a handler of it. Every
+// call and field is in docs/reference.md, which a server also shows (Reference).
 //
 // GET /openapi.json, below the same prefix, is the whole API as an OpenAPI 3.1 document:
 // every call, field, status, code, header and webhook body, with examples. It is the same

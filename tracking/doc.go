@@ -118,9 +118,9 @@
 // them on, or for a claim when it arrives. In a frame it does nothing. It has no
 // consent hook: load it once there is consent. Some browsers keep a cookie that a script set for at most a week.
 // Refgrow(value, type, email, {reference}) reports a signup if type is "signup" and the
-// visitor came through a link. That is a claim: it earns nothing and records nothing;
-// when the app's server records something for a customer with that email who was not
-// known before, the code counts there. Of several claims for one email the last one
+// visitor came through a link. A browser's report is only a claim: it earns nothing and
+// records nothing. It is used once: when your server first records that email as a new
+// customer, the claimed code is its referral code. Of several claims for one email the last one
 // counts. Value and reference are accepted and not sent.
 //
 // A claim is only what a browser says, and an Origin is easily made up outside

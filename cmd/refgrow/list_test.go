@@ -253,3 +253,36 @@ func TestFields(t *testing.T) {
 		}
 	}
 }
+
+// On a terminal the help fits its width. No word is lost, and commands stay in one line.
+func TestHelpFits(t *testing.T) {
+	t.Parallel()
+	texts := []string{overview(commands(), ""), overview(commands(), "payout ")}
+	for _, cmd := range commands() {
+		texts = append(texts, details(cmd))
+	}
+	for _, text := range texts {
+		if narrowed(text, 0) != text {
+			t.Errorf("without a terminal it is another text: %s", text)
+		}
+		for _, width := range []int{60, 80, 120} {
+			fits := narrowed(text, width)
+			if !slices.Equal(strings.Fields(fits), strings.Fields(text)) {
+				t.Errorf("in %d columns it has other words: %s", width, fits)
+			}
+			for line := range strings.Lines(fits) {
+				line = strings.TrimSuffix(line, "\n")
+				inColumns := strings.HasPrefix(line, "  --") || strings.Contains(strings.TrimLeft(line, " "), "  ")
+				isCommand := strings.HasPrefix(line, "  ") && !inColumns && strings.Contains(text, "\n"+line+"\n")
+				if utf8.RuneCountInString(line) > width && !isCommand {
+					t.Errorf("%d columns have no room for %q", width, line)
+				}
+			}
+		}
+	}
+	want := "  --addr HOST:PORT           HOST:PORT to listen on; port 0 takes a free one\n" +
+		"                             (default 127.0.0.1:8080)\n"
+	if fits := narrowed(details(serveCommand()), 80); !strings.Contains(fits, want) {
+		t.Errorf("it has no %q: %s", want, fits)
+	}
+}

@@ -98,7 +98,10 @@ func split(args []string, sets []*flag.FlagSet) (names []string, given []assignm
 		known := lookUp(name, sets)
 		switch {
 		case known == nil:
-			return nil, nil, false, usage("there is no flag %s; \"refgrow help\" lists the commands", arg)
+			if len(names) == 0 {
+				names = []string{"COMMAND"}
+			}
+			return nil, nil, false, usage("there is no flag %s; \"refgrow %s -h\" lists the flags", arg, strings.Join(names, " "))
 		case hasValue:
 		case isSwitch(known):
 			value = "true"

@@ -48,14 +48,14 @@ func (p *projectFlags) define(flags *flag.FlagSet) {
 	flags.StringVar(&p.currency, "currency", "", "`CODE` of the currency of fixed commissions, such as USD")
 	flags.StringVar(&p.commission, "commission", "", "what a purchase earns: `20%` of it, or 5.00")
 	flags.StringVar(&p.duration, "commission-duration", "",
-		"each customer's `TIME`: lifetime, first_purchase, \"12 months\" or \"6 payments\"")
+		"`TIME` that purchases earn: lifetime, first_purchase, \"12 months\" or \"6 payments\"")
 	flags.StringVar(&p.signupCommission, "signup-commission", "", "what a signup earns: `1.00`")
 	flags.Var(&p.holdDays, "hold-days", "`DAYS` until a commission is eligible for payout, 0 to 365")
 	flags.StringVar(&p.minimumPayout, "minimum-payout", "", "the least that a payout run pays an affiliate: `50.00`")
 	flags.BoolVar(&p.couponFirst, "coupon-first", false,
 		"let a coupon win over the affiliate that the customer already has")
 	flags.StringVar(&p.selfReferral, "self-referral", "",
-		"`WORD` for customers who are their own affiliates: refuse, flag or allow")
+		"`WORD` for sales to the affiliate's own email: refuse, flag or allow")
 	flags.StringVar(&p.touch, "touch", "", "which link of several counts, by `WORD`: last or first")
 	flags.Var(&p.cookieDays, "cookie-days", "`DAYS` that a visitor is remembered, 1 to 400")
 	flags.Var(&p.clickDays, "click-days", "`DAYS` that single clicks are kept, 1 to 3650; their number stays")

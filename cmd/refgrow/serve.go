@@ -73,8 +73,8 @@ func serveCommand() command {
 			"belong to the first one, or to --tracking-project, whatever it is called later. The others have\n" +
 			"/r/PROJECT/CODE and /refgrow.js?project=PROJECT. Clicks older than the --click-days of a project\n" +
 			"are forgotten, except for their number.\n\n" +
-			"The server speaks plain HTTP. If other machines can reach it, a proxy that speaks TLS belongs in\n" +
-			"front of it, and --trusted-proxy says where that proxy is.\n\n" +
+			"The server speaks plain HTTP. To reach it from other machines, put a TLS reverse proxy in front,\n" +
+			"and name it with --trusted-proxy: otherwise all visitors share its address, and count as one.\n\n" +
 			"It also sends the events of webhooks, only to public addresses: with --webhook-allow-private\n" +
 			"anyone who has an API key can have requests sent to machines on your own network.\n\n" +
 			secretKeyHelp + "\n\n" +
@@ -139,7 +139,7 @@ func (s *serveFlags) serve(ctx context.Context, c *call) error {
 		var config net.ListenConfig
 		listener, err := config.Listen(ctx, "tcp", s.addr)
 		if err != nil {
-			return fmt.Errorf("cannot listen on %s: %w", s.addr, err)
+			return fmt.Errorf("cannot listen on %s: %w; --addr HOST:PORT takes another address", s.addr, err)
 		}
 		defer func() { _ = listener.Close() }() // the server has already closed it; a second time does no harm
 		stopMeasuring, err := s.measure(ctx, c, engine)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"slices"
 
 	"github.com/refgrow-go/refgrow"
 )
@@ -12,8 +13,8 @@ func verifyCommand() command {
 	return command{
 		name: "verify", summary: "check the books: exit code 1 on any difference",
 		example: "refgrow verify",
-		text: "Recomputes everything that is stored twice, such as balances and counts, from the rows it came\n" +
-			"from, and prints each difference. It reads the whole database and does not block writers.\n\n" +
+		text: "Recomputes every balance and counter from the rows it came from, and prints each difference. The\n" +
+			"exit code is 1 if there is any. It reads the whole database and does not block writers.\n\n" +
 			`JSON: {"ok", "projects", "affiliates", "conversions", "differences": [{"project", "where", "what",` +
 			"\n" + `"stored", "computed"}], "notes": [{"project", "message"}]}; ok is true when there are no differences.` +
 			"\nAt most a thousand are shown. Notes are not about the books: such as that the clock was wrong once.",
@@ -32,13 +33,18 @@ func verify(ctx context.Context, c *call) error {
 		if err := c.showReport(report); err != nil {
 			return err
 		}
+		restored := ""
+		if slices.ContainsFunc(report.Differences, func(d refgrow.Difference) bool { return d.Where == "file" }) {
+			restored = ". If it was restored from a backup while the log of the former file was beside it, that did the damage: " +
+				"stop whatever uses it, remove " + c.db + "-wal and " + c.db + "-shm, and restore it again"
+		}
 		switch n := len(report.Differences); n {
 		case 0:
 			return nil
 		case 1:
-			return fmt.Errorf("%s has 1 difference", c.db)
+			return fmt.Errorf("%s has 1 difference%s", c.db, restored)
 		default:
-			return fmt.Errorf("%s has %d differences", c.db, n)
+			return fmt.Errorf("%s has %d differences%s", c.db, n, restored)
 		}
 	})
 }

@@ -203,6 +203,10 @@ func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
 	return c.withWebhook(ctx, w.project, func(project *refgrow.Project, id int64) error {
 		overlap := int(w.overlap)
 		rotated, err := project.Webhooks().Rotate(ctx, id, refgrow.RotateWebhookParams{OverlapHours: &overlap})
+		var refused *refgrow.Error
+		if errors.As(err, &refused) && refused.Field == "secret" {
+			return fmt.Errorf("the secret of webhook %d is encrypted: give its --secret-key-file, or a new one if that is lost", id)
+		}
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -97,5 +98,49 @@ func TestWarnings(t *testing.T) {
 	s.end()
 	if strings.Contains(s.log.String(), "TLS") {
 		t.Errorf("%s", s.log)
+	}
+}
+
+// Whoever restores a backup beside the log of the former file is told what that does,
+// and whoever rotates an encrypted secret without its key what is missing.
+func TestWordsForWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	single(t)
+	p := setup(t)
+	p.must("project", "create", "shop")
+	key := p.keyFile("secret.key", []byte(strings.Repeat("5a", secretKeyBytes)))
+	p.said("webhook 1 gets all referral events of shop at https://example.com/hooks\n", "webhook", "create", "--url", "https://example.com/hooks", "--secret-key-file", key)
+	code, _, stderr := p.run("webhook", "rotate", "1")
+	if code != exitFailed ||
+		stderr != "refgrow: the secret of webhook 1 is encrypted: give its --secret-key-file, or a new one if that is lost\n" {
+		t.Errorf("%d %q", code, stderr)
+	}
+	p.said("webhook 1 has a new secret; no former one signs any more\n",
+		"webhook", "rotate", "1", "--overlap-hours", "0", "--secret-key-file", key)
+
+	backup := filepath.Join(p.dir, "backup.db")
+	p.must("backup", "--to", backup)
+	p.db = backup
+	db, err := sql.Open("sqlite", backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var page, size int
+	if err := db.QueryRowContext(t.Context(), "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size "+
+		"WHERE name = 'refgrow_stamp_resets_of_project'").Scan(&page, &size); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[(page-1)*size : page*size])
+	if err := os.WriteFile(backup, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr = p.run("verify")
+	if code != exitFailed || !strings.Contains(stderr, "remove "+backup+"-wal and "+backup+"-shm, and restore it again") {
+		t.Errorf("%d %q", code, stderr)
 	}
 }
