@@ -50,7 +50,7 @@ type RecordConversionParams struct {
 	// Paid records a commission that was already paid out.
 	Paid bool
 	// Reference is the app's own name for the event, such as an order's or an
-	// invoice's id: a second conversion with it is refused with ErrConflict.
+	// invoice's id: a second conversion with it is refused with ErrExists.
 	Reference string
 	Product   string
 	URL       string

@@ -75,9 +75,6 @@ func Code(err error) (code int, ok bool) {
 // IsBusy reports whether err says that another connection holds the lock.
 func IsBusy(err error) bool { return kindOf(err) == backend.ErrBusy }
 
-// IsConstraint reports whether err says that a constraint was violated.
-func IsConstraint(err error) bool { return kindOf(err) == backend.ErrConstraint }
-
 // KeepsTransaction reports whether err, an error of the database, undid no more than
 // the statement it belongs to. After any other error the transaction cannot be trusted,
 // even when SQLite has not rolled it back.
