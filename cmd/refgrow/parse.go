@@ -49,15 +49,16 @@ func parse(args []string, all []command, environment func(string) string) (*call
 			return nil, nil, err
 		}
 	}
+	if c.csv && c.json {
+		return nil, nil, usage("--csv and --json cannot be used together")
+	}
 	if err := surround(c, given, environment); err != nil {
 		return nil, nil, err
 	}
-	switch {
-	case c.db == "":
+	if c.db == "" {
 		return nil, nil, usage("--db needs the name of a file")
-	case c.csv && c.json:
-		return nil, nil, usage("--csv and --json cannot be used together")
 	}
+	c.json = c.json && !c.csv // which the call has said itself
 	return c, works[at], nil
 }
 

@@ -95,6 +95,8 @@ func TestEnvironment(t *testing.T) {
 		{"serve --db flag.db", "db", "flag.db"},
 		{"serve", "json", "true"},
 		{"serve --json=false", "json", "false"},
+		{"payout list", "json", "true"},
+		{"payout list --csv", "json", "false"},
 		{"serve", "addr", ":9000"},
 		{"serve", "rate-limit", "5"},
 		{"serve", "lenient", "true"},

@@ -113,6 +113,14 @@ func (r *refundFlags) find(ctx context.Context, c *call, project *refgrow.Projec
 		if id, err = conversionOf(ctx, project, c.operand); err != nil {
 			return nil, err
 		}
+		// Money is not taken from the wrong sale where the app's own names are numbers.
+		switch called, err := project.ConversionByReference(ctx, c.operand); {
+		case err == nil && called.ID != id:
+			return nil, usage("%s may be an id, and is the app's name for conversion %d: "+
+				"say --conversion-id %[1]s or --reference %[1]s", c.operand, called.ID)
+		case err != nil && !errors.Is(err, refgrow.ErrNotFound):
+			return nil, err
+		}
 	}
 	found, err := project.GetConversion(ctx, id)
 	return found, noConversion(err, id, project)

@@ -39,6 +39,8 @@ func TestRefundCommands(t *testing.T) {
 		for _, params := range []refgrow.RecordConversionParams{
 			{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("100.00 USD"), Reference: "in_1"},
 			{Type: refgrow.Signup, AffiliateID: jane.ID, Value: money.MustParse("2.00 USD")},
+			{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("5.00 USD"), Reference: "1"},
+			{Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("5.00 USD"), Reference: "4"},
 		} {
 			if _, err := shop.RecordConversion(t.Context(), params); err != nil {
 				t.Fatal(err)
@@ -57,6 +59,9 @@ func TestRefundCommands(t *testing.T) {
 		{"undo-refund --reference in_1 --refund-reference re_1", "50.00", "eligible", ""},
 		{"undo-refund --reference in_1", "0.00", "eligible", ""},
 		{"refund --conversion-id 2", "0.00", "refunded", ""},
+		{"refund --reference 1", "5.00", "refunded", ""},
+		{"undo-refund 3", "0.00", "eligible", ""},
+		{"refund 4 --amount 1", "1.00", "eligible", ""}, // its id and its name
 	} {
 		refunded, status, outcome := p.refundJSON(strings.Fields(step.args)...)
 		if refunded != step.refunded || status != step.status || outcome != step.outcome {
@@ -88,6 +93,8 @@ func TestRefundCommands(t *testing.T) {
 		{"undo-refund --reference in_1 --conversion-id 1", exitWrong, "needs one of CONVERSION, --reference TEXT"},
 		{"undo-refund in_1 --conversion-id 1", exitWrong, "needs one of CONVERSION, --reference TEXT"},
 		{"refund in_2", exitFailed, `no conversion with the reference "in_2" in the project "shop"`},
+		{"refund 1", exitWrong, "1 may be an id, and is the app's name for conversion 3: say --conversion-id 1 or --reference 1"},
+		{"undo-refund 1", exitWrong, "1 may be an id"},
 		{"refund 9", exitFailed, `no conversion 9 in the project "shop"`},
 		{"refund --reference in_2", exitFailed, `no conversion with the reference "in_2" in the project "shop"`},
 		{"refund --conversion-id 9", exitFailed, `no conversion 9 in the project "shop"`},
