@@ -208,7 +208,7 @@ func TestDocumentedNode(t *testing.T) {
 		t.Skip("it is not tried: there is no node")
 	}
 	engine, _ := refgrowtest.New(t)
-	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 30})
+	shop, err := engine.CreateProject(t.Context(), "shop", refgrow.Settings{Commission: refgrow.Percent("20")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,5 +275,56 @@ func TestUnit(t *testing.T) {
 	output, err := verify.CombinedOutput()
 	if err != nil || bytes.Contains(output, []byte("refgrow.service")) {
 		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+// The figures of the page about speed, and the one on the first page, are those that were
+// measured: each is in the row of the results that it names.
+func TestDocumentedFigures(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for _, name := range []string{"benchmarks/RESULTS.md", "docs/benchmarks.md", "README.md"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
+	}
+	measured := map[string]string{}
+	for line := range strings.Lines(files["benchmarks/RESULTS.md"]) {
+		if name, found := strings.CutPrefix(line, "| "); found {
+			name, _, _ = strings.Cut(name, " ")
+			measured[name] += strings.ReplaceAll(line, "|", " ")
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(files["docs/benchmarks.md"]) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 6 || !strings.HasPrefix(cells[5], "`") {
+			continue
+		}
+		rows++
+		row := measured[strings.Trim(cells[5], "`")]
+		for _, figure := range []string{cells[1], cells[2], cells[4]} {
+			if !strings.Contains(row, " "+figure+" ") {
+				t.Errorf("the results of %s have no %s:\n%s", cells[5], figure, row)
+			}
+		}
+	}
+	if rows == 0 {
+		t.Error("the page has no figures")
+	}
+	for _, figure := range regexp.MustCompile(`\((\d\.\d+)\)`).FindAllStringSubmatch(files["docs/benchmarks.md"], -1) {
+		if !strings.Contains(files["benchmarks/RESULTS.md"], "| "+figure[1]+" (") {
+			t.Errorf("the results have no ratio of %s", figure[1])
+		}
+	}
+	met := regexp.MustCompile(`(\d+) of (\d+) goals met`).FindStringSubmatch(files["benchmarks/RESULTS.md"])
+	if met == nil || !strings.Contains(files["docs/benchmarks.md"],
+		"Of the "+met[2]+" goals that were set beforehand "+met[1]+" were met") {
+		t.Errorf("other goals were met: %q", met)
+	}
+	if !strings.Contains(files["README.md"], "**7,106** sales") || !strings.Contains(measured["create64"], " 7106 ") {
+		t.Error("the first page has another number of sales a second")
 	}
 }

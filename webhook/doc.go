@@ -1,5 +1,5 @@
-// Package webhook sends the events of an engine's projects to the endpoints that
-// their owners have named, and, in receivers written in Go, verifies that a request
+// Package webhook sends the events of an engine's projects to the URLs that you
+// register, and, in receivers written in Go, verifies that a request
 // came from there.
 //
 // # Sending
