@@ -82,7 +82,7 @@ func drawBooks(t *rapid.T) *paper {
 	affiliate := rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 2, 3})
 	currency := rapid.SampledFrom([]string{"USD", "USD", "USD", "USD", "USD", "USD", "EUR"})
 	instant := rapid.SampledFrom([]int64{1, 3, 3, 5, 5, 6})
-	amount := rapid.SampledFrom([]int64{1, -1, 2, -2, 1, -1, 2, -2, 1, -1, 3, -3, 1_000_000_001, -1_000_000_000, largest})
+	amount := rapid.SampledFrom([]int64{1, -1, 2, -2, 1, -1, 2, -2, 1, -1, 3, -3, 1_000_000_001, -1_000_000_000, 1_999_999_999, -1_999_999_999, largest})
 	for i := range rapid.IntRange(1, 3).Draw(t, "payouts") {
 		a := affiliate.Draw(t, "affiliate of the payout")
 		p := db.Payout{

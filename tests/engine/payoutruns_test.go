@@ -470,3 +470,24 @@ func (p *program) pays(t *testing.T, id int64, reference string) {
 		t.Errorf("payout %d is %+v (%v)", id, payout, err)
 	}
 }
+
+// A run that is told again reads its payouts: one that is damaged ends it with the first
+// error, and with no payout that there is not.
+func TestDamagedPayoutsOfARun(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	for _, name := range []string{"jane", "joe"} {
+		p.sell(p.Affiliate(name), "")
+	}
+	params := refgrow.PayoutRunParams{Idempotency: refgrow.Idempotency{Caller: "key:1", Key: "november"}}
+	made, err := p.Shop.PayoutRuns().Make(t.Context(), params)
+	p.OK(err)
+	if len(made.Payouts) != 2 {
+		t.Fatalf("the run is %+v", made)
+	}
+	p.Exec("UPDATE refgrow_payouts SET currency = 'dollars' WHERE id = 1")
+	again, err := p.Shop.PayoutRuns().Make(t.Context(), params)
+	if !errors.Is(err, refgrow.ErrDamaged) || len(again.Payouts) != 0 {
+		t.Errorf("the run returned %+v, %v", again, err)
+	}
+}
