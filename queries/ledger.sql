@@ -12,8 +12,7 @@ WHERE conversion_id = CAST(@conversion_id AS INTEGER) AND project_id = @project_
 SELECT e.* FROM refgrow_ledger_entries e
 WHERE e.project_id = @project_id AND e.id IN (
     SELECT x.id FROM refgrow_ledger_entries x WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(@affiliate_id AS INTEGER) AND a.project_id = @project_id) AND x.id < @before_id
-    ORDER BY x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY e.id DESC;
+    ORDER BY x.id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER));
 
 -- name: CountEntriesOfAffiliate :one
 SELECT COUNT(*) FROM refgrow_ledger_entries

@@ -294,8 +294,7 @@ SELECT e.* FROM refgrow_ledger_entries e
 WHERE e.project_id = @project_id AND e.id IN (
     SELECT x.entry_id FROM refgrow_payout_entries x
     WHERE x.payout_id = @payout_id AND x.entry_id < @before_id
-    ORDER BY x.entry_id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER))
-ORDER BY e.id DESC;
+    ORDER BY x.entry_id DESC LIMIT CAST(@limit AS INTEGER) OFFSET CAST(@offset AS INTEGER));
 
 -- name: ListPendingPayouts :many
 SELECT p.id, p.currency, p.amount, a.paypal_email, a.wise_account_id, a.wise_email, a.wise_name

@@ -196,7 +196,6 @@ SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.avail
 WHERE e.project_id = ?1 AND e.id IN (
     SELECT x.id FROM refgrow_ledger_entries x WHERE x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST(?2 AS INTEGER) AND a.project_id = ?1) AND x.id < ?3
     ORDER BY x.id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER))
-ORDER BY e.id DESC
 `
 
 type ListEntriesOfAffiliateParams struct {

@@ -584,7 +584,6 @@ WHERE e.project_id = ?1 AND e.id IN (
     SELECT x.entry_id FROM refgrow_payout_entries x
     WHERE x.payout_id = ?2 AND x.entry_id < ?3
     ORDER BY x.entry_id DESC LIMIT CAST(?5 AS INTEGER) OFFSET CAST(?4 AS INTEGER))
-ORDER BY e.id DESC
 `
 
 type ListPayoutEntriesParams struct {

@@ -711,8 +711,7 @@ ORDER BY id LIMIT CAST($5 AS BIGINT)`,
 	"ListEntriesOfAffiliate": `SELECT e.id, e.project_id, e.affiliate_id, e.currency, e.kind, e.amount, e.available_at, e.created_at, e.conversion_id, e.payout_id, e.note, e.returned, e.day FROM refgrow_ledger_entries e
 WHERE e.project_id = $1 AND e.id IN (
     SELECT x.id FROM refgrow_ledger_entries x WHERE x.project_id = $1 AND x.affiliate_id = (SELECT a.id FROM refgrow_affiliates a WHERE a.id = CAST($2 AS BIGINT) AND a.project_id = $1) AND x.id < $3
-    ORDER BY x.id DESC LIMIT CAST($5 AS BIGINT) OFFSET CAST($4 AS BIGINT))
-ORDER BY e.id DESC`,
+    ORDER BY x.id DESC LIMIT CAST($5 AS BIGINT) OFFSET CAST($4 AS BIGINT))`,
 	"ListEntriesOfConversion": `SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day FROM refgrow_ledger_entries
 WHERE conversion_id = CAST($1 AS BIGINT) AND project_id = $2 ORDER BY id`,
 	"ListErasures":    `SELECT id, project_id, affiliate_id, referral_id, deletes, names, part, mark_time, mark, last_answer, last_event, created_at FROM refgrow_erasures ORDER BY id`,
@@ -762,8 +761,7 @@ ORDER BY created_at DESC, id DESC LIMIT CAST($9 AS BIGINT) OFFSET CAST($8 AS BIG
 WHERE e.project_id = $1 AND e.id IN (
     SELECT x.entry_id FROM refgrow_payout_entries x
     WHERE x.project_id = $1 AND x.payout_id = $2 AND x.entry_id < $3
-    ORDER BY x.entry_id DESC LIMIT CAST($5 AS BIGINT) OFFSET CAST($4 AS BIGINT))
-ORDER BY e.id DESC`,
+    ORDER BY x.entry_id DESC LIMIT CAST($5 AS BIGINT) OFFSET CAST($4 AS BIGINT))`,
 	"ListPayoutRuns": `SELECT id, project_id, created_at, made_by, cutoff, currency, minimum, payouts, total FROM refgrow_payout_runs
 WHERE project_id = $1
     AND (created_at, id) < (CAST($2 AS BIGINT), CAST($3 AS BIGINT))
