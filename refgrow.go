@@ -53,8 +53,8 @@ type Config struct {
 	Migrate MigrateMode
 	// SecretKey is the key, 32 bytes kept outside the database, that encrypts the
 	// secrets of webhooks in it. Without one they are stored in plain text, and anyone
-	// who gets the file can forge the signatures of webhooks. Secrets that were stored before
-	// there was a key stay readable, and are encrypted when they are changed.
+	// who gets the file can forge the signatures of webhooks. Secrets that were stored
+	// before there was a key stay readable, and are encrypted when they are changed.
 	SecretKey []byte
 	// Timeout is how long a statement that reads may take, its wait for a reader
 	// included, before the call ends with ErrTooSlow: it keeps a list that is too long

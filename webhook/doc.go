@@ -1,6 +1,5 @@
-// Package webhook sends the events of an engine's projects to the URLs that you
-// register, and, in receivers written in Go, verifies that a request
-// came from there.
+// Package webhook sends the events of an engine's projects to the URLs that you register,
+// and, in receivers written in Go, verifies that a request came from there.
 //
 // # Sending
 //
