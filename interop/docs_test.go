@@ -328,3 +328,31 @@ func TestDocumentedFigures(t *testing.T) {
 		t.Error("the first page has another number of sales a second")
 	}
 }
+
+// Whatever a page links to in the repository is there.
+func TestDocumentedLinks(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, page := range append(pages, "../README.md", "../CHANGELOG.md", "../examples/nextjs/README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, link := range regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`).FindAllSubmatch(text, -1) {
+			if strings.Contains(string(link[1]), "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), string(link[1]))); err != nil {
+				t.Errorf("%s leads nowhere: %v", page, err)
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no page links to another")
+	}
+}
