@@ -102,7 +102,8 @@ func split(args []string, sets []*flag.FlagSet) (names []string, given []assignm
 			if len(names) == 0 {
 				names = []string{"COMMAND"}
 			}
-			return nil, nil, false, usage("there is no flag %s; \"refgrow %s -h\" lists the flags", arg, strings.Join(names, " "))
+			return nil, nil, false, usage("there is no flag %s; \"refgrow %s -h\" lists the flags",
+				arg, strings.Join(names, " "))
 		case hasValue:
 		case isSwitch(known):
 			value = "true"

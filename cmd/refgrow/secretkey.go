@@ -14,7 +14,8 @@ import (
 // bytes.
 const secretKeyBytes = 32
 
-const secretKeyHelp = `With a key file, a stolen database file alone cannot be used to forge webhook signatures. To make one:
+const secretKeyHelp = `With a key file, a stolen database file alone cannot be used to forge webhook signatures.
+To make one:
 
     (umask 077; openssl rand -hex 32 > secret.key)
 

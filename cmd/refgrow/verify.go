@@ -35,8 +35,8 @@ func verify(ctx context.Context, c *call) error {
 		}
 		restored := ""
 		if slices.ContainsFunc(report.Differences, func(d refgrow.Difference) bool { return d.Where == "file" }) {
-			restored = ". If it was restored from a backup while the log of the former file was beside it, that did the damage: " +
-				"stop whatever uses it, remove " + c.db + "-wal and " + c.db + "-shm, and restore it again"
+			restored = ". If it was restored from a backup while the log of the former file was beside it, " +
+				"that did the damage: stop whatever uses it, remove " + c.db + "-wal and " + c.db + "-shm, and restore it again"
 		}
 		switch n := len(report.Differences); n {
 		case 0:

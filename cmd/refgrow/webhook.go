@@ -205,7 +205,8 @@ func (w *webhookFlags) rotate(ctx context.Context, c *call) error {
 		rotated, err := project.Webhooks().Rotate(ctx, id, refgrow.RotateWebhookParams{OverlapHours: &overlap})
 		var refused *refgrow.Error
 		if errors.As(err, &refused) && refused.Field == "secret" {
-			return fmt.Errorf("the secret of webhook %d is encrypted: give its --secret-key-file, or a new one if that is lost", id)
+			return fmt.Errorf("the secret of webhook %d is encrypted: "+
+				"give its --secret-key-file, or a new one if that is lost", id)
 		}
 		if err != nil {
 			return err

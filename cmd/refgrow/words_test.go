@@ -109,10 +109,12 @@ func TestWordsForWhatIsMissing(t *testing.T) {
 	p := setup(t)
 	p.must("project", "create", "shop")
 	key := p.keyFile("secret.key", []byte(strings.Repeat("5a", secretKeyBytes)))
-	p.said("webhook 1 gets all referral events of shop at https://example.com/hooks\n", "webhook", "create", "--url", "https://example.com/hooks", "--secret-key-file", key)
+	p.said("webhook 1 gets all referral events of shop at https://example.com/hooks\n",
+		"webhook", "create", "--url", "https://example.com/hooks", "--secret-key-file", key)
 	code, _, stderr := p.run("webhook", "rotate", "1")
 	if code != exitFailed ||
-		stderr != "refgrow: the secret of webhook 1 is encrypted: give its --secret-key-file, or a new one if that is lost\n" {
+		stderr != "refgrow: the secret of webhook 1 is encrypted: give its --secret-key-file, "+
+			"or a new one if that is lost\n" {
 		t.Errorf("%d %q", code, stderr)
 	}
 	p.said("webhook 1 has a new secret; no former one signs any more\n",

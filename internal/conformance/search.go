@@ -179,7 +179,9 @@ func searchLimits(w *world) {
 func searchManyNames(w *world) {
 	ctx := w.Context()
 	jane := w.affiliate("jane")
-	customer := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{Email: "carl@example.com", ExternalID: "u_1"}))
+	customer := must(w.shop.CreateReferral(ctx, refgrow.CreateReferralParams{
+		Email: "carl@example.com", ExternalID: "u_1",
+	}))
 	for i := range 5 {
 		must(w.shop.UpdateAffiliate(ctx, jane.ID, refgrow.UpdateAffiliateParams{
 			ReferralCode: new(fmt.Sprint("SUMMER1", i)), PartnerSlug: refgrow.Set(fmt.Sprint("summer-of-jane", i)),

@@ -27,8 +27,9 @@ func (b *paper) changes(t *rapid.T) {
 // they were.
 func (b *paper) accountsAre(t *rapid.T, what string, changed account) {
 	t.Helper()
-	rows, err := b.on.QueryContext(t.Context(), `SELECT affiliate_id, currency, project_id, total, paid, eligible, rolled_to,
-		next_release_at, signups, purchases, reserved, debts, cleared_to FROM refgrow_accounts ORDER BY affiliate_id, currency`)
+	rows, err := b.on.QueryContext(t.Context(), `SELECT affiliate_id, currency, project_id, total, paid,
+		eligible, rolled_to, next_release_at, signups, purchases, reserved, debts, cleared_to
+		FROM refgrow_accounts ORDER BY affiliate_id, currency`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,8 +204,7 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 	project := rapid.Int64Range(1, 2).Draw(t, "project that settles")
 	const now = 50
 	type settlement struct {
-		affiliate, conversion, amount, available int64
-		currency                                 string
+		conversion, amount, available int64
 	}
 	var want []settlement
 	parts, sums := b.settling(payout.ID, project)

@@ -138,7 +138,8 @@ func (b *paper) looksAtAffiliate(t *rapid.T, project, affiliate int64) {
 
 // pendingBefore reports whether a payout was made before an instant and not ended by then.
 func pendingBefore(p db.Payout, before int64) bool {
-	return p.CreatedAt < before && (p.PaidAt == nil || *p.PaidAt >= before) && (p.CanceledAt == nil || *p.CanceledAt >= before)
+	return p.CreatedAt < before && (p.PaidAt == nil || *p.PaidAt >= before) &&
+		(p.CanceledAt == nil || *p.CanceledAt >= before)
 }
 
 // tookBefore is what a payout had done to an entry before an instant: it had it

@@ -39,7 +39,7 @@ func TestQueriesOfTheBooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer tx.Rollback() //nolint:errcheck // nothing is kept
+		defer tx.Rollback()
 		b := drawBooks(t)
 		b.on, b.q = tx, db.New(tx)
 		b.write(t)
@@ -82,7 +82,8 @@ func drawBooks(t *rapid.T) *paper {
 	affiliate := rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 2, 3})
 	currency := rapid.SampledFrom([]string{"USD", "USD", "USD", "USD", "USD", "USD", "EUR"})
 	instant := rapid.SampledFrom([]int64{1, 3, 3, 5, 5, 6})
-	amount := rapid.SampledFrom([]int64{1, -1, 2, -2, 1, -1, 2, -2, 1, -1, 3, -3, 1_000_000_001, -1_000_000_000, 1_999_999_999, -1_999_999_999, largest})
+	amount := rapid.SampledFrom([]int64{1, -1, 2, -2, 1, -1, 2, -2, 1, -1, 3, -3, 1_000_000_001, -1_000_000_000,
+		1_999_999_999, -1_999_999_999, largest})
 	for i := range rapid.IntRange(1, 3).Draw(t, "payouts") {
 		a := affiliate.Draw(t, "affiliate of the payout")
 		p := db.Payout{
@@ -143,7 +144,8 @@ func drawBooks(t *rapid.T) *paper {
 		a := affiliate.Draw(t, "affiliate of the conversion")
 		b.conversions = append(b.conversions, db.Conversion{
 			ID: id, ProjectID: projectOf(a), AffiliateID: &a, Currency: currency.Draw(t, "currency of the conversion"),
-			Type: rapid.SampledFrom([]string{"signup", "purchase"}).Draw(t, "type"), Paid: rapid.Int64Range(0, 1).Draw(t, "flag"),
+			Type: rapid.SampledFrom([]string{"signup", "purchase"}).Draw(t, "type"),
+			Paid: rapid.Int64Range(0, 1).Draw(t, "flag"),
 		})
 	}
 	return b

@@ -36,7 +36,8 @@ func TestLargestSettlements(t *testing.T) {
 	q := db.New(pool)
 	for i, sum := range []int64{largest - 1, largest, largest + 1, -largest + 1, -largest, -largest - 1, 1, -1} {
 		payout := int64(i + 1)
-		exec(`INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at)
+		exec(`INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff,
+			status, created_at)
 			VALUES (?, 1, 1, 'USD', 1, 2, 0, 'pending', 0)`, payout)
 		half := sum / 2
 		for part, amount := range []int64{half, sum - half} {

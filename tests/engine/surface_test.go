@@ -18,7 +18,8 @@ func TestProjectIsOnePage(t *testing.T) {
 	if n := project.NumMethod(); n > most {
 		t.Errorf("a project has %d methods, and should have at most %d: give what operates one a handle", n, most)
 	}
-	elsewhere := regexp.MustCompile(`Webhook$|Webhook[^s]|Webhooks.|.Webhook|Deliver|Endpoint|Attempt|Lease|Spread|Woken|Outbox|` +
+	elsewhere := regexp.MustCompile(`Webhook$|Webhook[^s]|Webhooks.|.Webhook|Deliver|Endpoint|Attempt|Lease|` +
+		`Spread|Woken|Outbox|` +
 		`PayoutRun$|PayoutRun[^s]|PayoutRuns.|.PayoutRuns|Search|Attention|Rank|Audit.|Source.|Notice|Member|Session|` +
 		`Upkeep|Prune|Flush|Backup|Verify|Stamp|Key`)
 	for method := range project.Methods() {
