@@ -204,13 +204,14 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 	project := rapid.Int64Range(1, 2).Draw(t, "project that settles")
 	const now = 50
 	type settlement struct {
-		conversion, amount, available int64
+		affiliate, conversion, amount, available int64
+		currency                                 string
 	}
 	var want []settlement
 	parts, sums := b.settling(payout.ID, project)
 	for _, at := range parts {
 		if amount := sums[at]; amount != 0 && max(amount, -amount) <= largest {
-			want = append(want, settlement{conversion: at.of, amount: -amount, available: at.available})
+			want = append(want, settlement{payout.AffiliateID, at.of, -amount, at.available, payout.Currency})
 		}
 	}
 	rows, err := b.q.InsertSettlements(t.Context(), db.InsertSettlementsParams{
@@ -223,7 +224,8 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 	for _, row := range rows {
 		answered = append(answered, settlement{amount: row.Amount, available: row.AvailableAt})
 	}
-	found, err := b.on.QueryContext(t.Context(), `SELECT COALESCE(conversion_id, 0), amount, available_at
+	found, err := b.on.QueryContext(t.Context(), `
+		SELECT affiliate_id, COALESCE(conversion_id, 0), amount, available_at, currency
 		FROM refgrow_ledger_entries WHERE kind = 'settlement' AND created_at = ? AND payout_id = ? AND project_id = ?
 		ORDER BY id`, now, payout.ID, project)
 	if err != nil {
@@ -232,7 +234,7 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 	defer found.Close()
 	for found.Next() {
 		var s settlement
-		if err := found.Scan(&s.conversion, &s.amount, &s.available); err != nil {
+		if err := found.Scan(&s.affiliate, &s.conversion, &s.amount, &s.available, &s.currency); err != nil {
 			t.Fatal(err)
 		}
 		stored = append(stored, s)
