@@ -73,7 +73,6 @@ func planExceptions() []planException {
 		{"ListFixedOverrides", "sorts", currency},
 		{"ListLargeSettlements", "sorts", payout},
 		{"ListOverrides", "sorts", "the overrides of a project, which people write one by one"},
-		{"ListPayoutEntries", "sorts", page},
 		{"ListPayoutsOfConversion", "sorts", "the payouts of one conversion"},
 		{"ListProjectRulesInForce", "reads all of a project of refgrow_commission_rules", "asks whether there is one"},
 		{"ListProjectRulesInForce", "reads all of a project of refgrow_webhooks", few},
