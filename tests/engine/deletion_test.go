@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ type anyBackend = backend.Backend
 // A steppedStore is a store that announces each write before it begins.
 type steppedStore struct {
 	anyBackend
+
+	mu     sync.Mutex
 	writes int
 	before func(write int)
 }
@@ -28,9 +31,15 @@ type steppedStore struct {
 func (s *steppedStore) Backend() backend.Backend { return s }
 
 func (s *steppedStore) Atomic(ctx context.Context, work backend.Work) error {
-	if s.before != nil {
+	s.mu.Lock()
+	before := s.before
+	if before != nil {
 		s.writes++
-		s.before(s.writes)
+	}
+	write := s.writes
+	s.mu.Unlock()
+	if before != nil {
+		before(write)
 	}
 	return s.anyBackend.Atomic(ctx, work)
 }
@@ -54,7 +63,11 @@ func stepped(t *testing.T) (*program, *steppedStore) {
 }
 
 // on starts to announce writes, counted from 1.
-func (s *steppedStore) on(before func(write int)) { s.writes, s.before = 0, before }
+func (s *steppedStore) on(before func(write int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes, s.before = 0, before
+}
 
 // careerOf gives an affiliate a coupon, and paid conversions of as many customers, each
 // with two entries.
