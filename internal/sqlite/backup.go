@@ -41,7 +41,12 @@ func Backup(ctx context.Context, on db.DBTX, path string) (err error) {
 	if _, err := on.ExecContext(ctx, "VACUUM INTO ?1", path); err != nil {
 		return Classify(fmt.Errorf("writing %s: %w", path, err))
 	}
-	if err := forgetAddressKeys(ctx, on, path); err != nil {
+	err = forgetAddressKeys(ctx, on, path)
+	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+		// Not every driver says that a statement was interrupted: the copy may lack anything.
+		err = errors.Join(ended, err)
+	}
+	if err != nil {
 		return Classify(fmt.Errorf("removing the keys of addresses from %s: %w", path, err))
 	}
 	if err := file.Sync(); err != nil {
