@@ -135,6 +135,8 @@ var acceptedBodies = []string{
 	`PUT /conversions/1 {"value": 0.1, "base_value": 1e1, "base_value_currency": "EUR",
 		"paid": false, "reference": "r", "coupon_code_used": null, "affiliate_id": 2}`,
 	`PUT /conversions/1 {"type": "signup", "base_value": null, "reference": null, "affiliate_id": null}`,
+	`PUT /conversions/1 {"reference": "\u0085 r\ufeff", "coupon_code_used": "\u2003OLD\u200b", "base_value": 0}`,
+	`POST /refunds {"reference": "\u200bone ", "refund_reference": "\u0085re_1", "amount": 5}`,
 	`PUT /conversions/1 {"base_value_currency": "JPY", "type": "purchase"}`,
 	`PUT /conversions/1 {"reprice": true, "base_value": 33.33, "affiliate_id": 2}`,
 	`PUT /conversions/1 {"reprice": true, "affiliate_id": null}`,
