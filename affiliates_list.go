@@ -54,9 +54,9 @@ func (p *Project) ListAffiliates(ctx context.Context, params ListAffiliatesParam
 			return err
 		}
 		page, err = cut(at, rows, func(r *db.Affiliate) (int64, int64) { return r.CreatedAt, r.ID },
-			func(r *db.Affiliate) (*Affiliate, error) {
+			shown(func(r *db.Affiliate) (*Affiliate, error) {
 				return showAffiliate(r, stats[r.ID], project.Currency, project.HoldDays)
-			})
+			}))
 		return err
 	})
 	return page, err

@@ -88,16 +88,23 @@ type Conversion struct {
 	// is this one.
 	Repeated bool
 
-	row *db.Conversion
+	// row is what the conversion was read from: a *db.Conversion, or the
+	// *db.ListConversionsRow of a list.
+	row any
 }
 
 // Decision says why the conversion is credited to its affiliate, or to nobody, and
 // where its value comes from.
 func (c *Conversion) Decision() (Decision, error) {
-	if c.row == nil { // not one that a method returned
-		return Decision{}, nil
+	var d Decision // of one that no method returned
+	var err error
+	switch r := c.row.(type) {
+	case *db.Conversion:
+		d, err = showDecision(r)
+	case *db.ListConversionsRow:
+		row := listedConversion(r)
+		d, err = showDecision(&row)
 	}
-	d, err := showDecision(c.row)
 	return d, while("reading a decision", err)
 }
 
@@ -218,31 +225,42 @@ func countPosted(p *ledger.Posting, c *db.Conversion, by int64) {
 
 // storedConversion shows a row that was read from the database.
 func storedConversion(r *db.Conversion, now int64) (*Conversion, error) {
-	if _, err := stored.Currency(r.Currency); err != nil {
-		return nil, fmt.Errorf("conversion %d: %w", r.ID, err)
-	}
-	return showConversion(r, now), nil
+	c := &Conversion{row: r}
+	return c, c.read(r, now)
 }
 
 // showConversion shows a row whose currency is known to be valid.
 func showConversion(r *db.Conversion, now int64) *Conversion {
-	currency := money.Currency(r.Currency)
-	c := &Conversion{
-		ID: r.ID, ProjectID: r.ProjectID, Type: ConversionType(r.Type),
-		AffiliateID: stored.OrZero(r.AffiliateID), ReferredUserID: stored.OrZero(r.ReferralID),
-		Value: money.New(r.Value, currency), Refunded: money.New(r.Refunded, currency),
-		Paid: r.Paid == 1, Status: statusOf(r, now),
-		Reference: stored.OrZero(r.Reference), CouponCode: stored.OrZero(r.CouponCode),
-		ReferralCode: stored.OrZero(r.ReferralCode), Product: stored.OrZero(r.Product), URL: stored.OrZero(r.URL),
-		CreatedAt: stored.Instant(r.CreatedAt), AvailableAt: stored.Instant(r.AvailableAt), row: r,
+	c := &Conversion{row: r}
+	c.fill(r, now)
+	return c
+}
+
+// read fills a conversion from a row that was read from the database.
+func (c *Conversion) read(r *db.Conversion, now int64) error {
+	if _, err := stored.Currency(r.Currency); err != nil {
+		return fmt.Errorf("conversion %d: %w", r.ID, err)
 	}
+	c.fill(r, now)
+	return nil
+}
+
+// fill keeps nothing of r but what its pointers lead to.
+func (c *Conversion) fill(r *db.Conversion, now int64) {
+	currency := money.Currency(r.Currency)
+	c.ID, c.ProjectID, c.Type = r.ID, r.ProjectID, ConversionType(r.Type)
+	c.AffiliateID, c.ReferredUserID = stored.OrZero(r.AffiliateID), stored.OrZero(r.ReferralID)
+	c.Value, c.Refunded = money.New(r.Value, currency), money.New(r.Refunded, currency)
+	c.Paid, c.Status = r.Paid == 1, statusOf(r, now)
+	c.Reference, c.CouponCode = stored.OrZero(r.Reference), stored.OrZero(r.CouponCode)
+	c.ReferralCode, c.Product, c.URL = stored.OrZero(r.ReferralCode), stored.OrZero(r.Product), stored.OrZero(r.URL)
+	c.CreatedAt, c.AvailableAt = stored.Instant(r.CreatedAt), stored.Instant(r.AvailableAt)
 	if r.BaseValue != nil {
 		c.BaseValue = money.New(*r.BaseValue, currency)
 	}
 	if r.CurrencyGiven == 1 {
 		c.BaseCurrency = currency
 	}
-	return c
 }
 
 func statusOf(r *db.Conversion, now int64) ConversionStatus {

@@ -46,14 +46,16 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 		at.from.time, at.from.id = f.ToTime, math.MinInt64
 	}
 	now := p.engine.millis()
-	rows, err := read(ctx, p, "listing conversions", func(ctx context.Context, q db.Querier) ([]db.Conversion, error) {
+	if params.Reference != nil {
+		return p.listReferenced(ctx, at, &f, *params.Reference, now)
+	}
+	rows, err := read(ctx, p, "listing conversions", func(
+		ctx context.Context, q db.Querier,
+	) ([]db.ListConversionsRow, error) {
 		beyond, err := at.isBeyond(ctx, q, p.id, params.countIn)
 		switch {
 		case beyond || err != nil:
 			return nil, err
-		case params.Reference != nil:
-			rows, err := p.conversionOfReference(ctx, q, *params.Reference, &f)
-			return within(at, rows, func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID }), err
 		case f.referral != 0:
 			rows, err := q.ListConversionsOfReferral(ctx, db.ListConversionsOfReferralParams{
 				ProjectID: p.id, ReferralID: f.referral, AffiliateFrom: f.affiliateFrom, AffiliateTo: f.affiliateTo,
@@ -61,8 +63,8 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 				SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 				Limit: at.fetch(), Offset: at.offset,
 			})
-			return convert(rows, func(r db.ListConversionsOfReferralRow) db.Conversion {
-				return listedConversion(db.ListConversionsRow(r))
+			return convert(rows, func(r db.ListConversionsOfReferralRow) db.ListConversionsRow {
+				return db.ListConversionsRow(r)
 			}), err
 		case f.affiliate != 0:
 			rows, err := q.ListConversionsOfAffiliate(ctx, db.ListConversionsOfAffiliateParams{
@@ -71,27 +73,46 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 				SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 				Limit: at.fetch(), Offset: at.offset,
 			})
-			return convert(rows, func(r db.ListConversionsOfAffiliateRow) db.Conversion {
-				return listedConversion(db.ListConversionsRow(r))
+			return convert(rows, func(r db.ListConversionsOfAffiliateRow) db.ListConversionsRow {
+				return db.ListConversionsRow(r)
 			}), err
 		}
-		rows, err := q.ListConversions(ctx, db.ListConversionsParams{
+		return q.ListConversions(ctx, db.ListConversionsParams{
 			ProjectID: p.id, BeforeTime: at.from.time, BeforeID: at.from.id, FromTime: f.FromTime,
 			SignupFrom: f.SignupFrom, SignupTo: f.SignupTo, PaidFrom: f.PaidFrom, PaidTo: f.PaidTo,
 			Limit: at.fetch(), Offset: at.offset,
 		})
-		return convert(rows, listedConversion), err
 	})
 	if err != nil {
 		return page, err
 	}
-	return cut(at, rows, func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID },
-		func(r *db.Conversion) (*Conversion, error) { return storedConversion(r, now) })
+	return cut(at, rows, func(r *db.ListConversionsRow) (int64, int64) { return r.CreatedAt, r.ID },
+		func(c *Conversion, r *db.ListConversionsRow) error {
+			row := listedConversion(r)
+			c.row = r
+			return c.read(&row, now)
+		})
+}
+
+// listReferenced is the page of a list by a reference, which has one conversion at most.
+func (p *Project) listReferenced(
+	ctx context.Context, at paging, f *conversionFilter, reference string, now int64,
+) (Page[Conversion], error) {
+	created := func(r *db.Conversion) (int64, int64) { return r.CreatedAt, r.ID }
+	rows, err := read(ctx, p, "listing conversions", func(ctx context.Context, q db.Querier) ([]db.Conversion, error) {
+		rows, err := p.conversionOfReference(ctx, q, reference, f)
+		return within(at, rows, created), err
+	})
+	if err != nil {
+		return Page[Conversion]{}, err
+	}
+	return cut(at, rows, created,
+		shown(func(r *db.Conversion) (*Conversion, error) { return storedConversion(r, now) }))
 }
 
 // listedConversion is a conversion of a list, which has all but what its price was made
 // of: that is for explanations alone.
-func listedConversion(r db.ListConversionsRow) db.Conversion {
+func listedConversion(r *db.ListConversionsRow) db.Conversion {
 	return db.Conversion{
 		ID: r.ID, ProjectID: r.ProjectID, Type: r.Type, AffiliateID: r.AffiliateID, ReferralID: r.ReferralID,
 		Currency: r.Currency, CurrencyGiven: r.CurrencyGiven, Value: r.Value, BaseValue: r.BaseValue,

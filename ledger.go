@@ -97,7 +97,7 @@ func (p *Project) ListLedger(ctx context.Context, affiliateID int64, params List
 		if err != nil {
 			return err
 		}
-		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
+		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, shown(showEntry))
 		return err
 	})
 	return page, err

@@ -145,8 +145,9 @@ func named(name *string) string {
 	return "=" + *name
 }
 
-// cut makes a page from the rows of a query that had fetch() as its limit.
-func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*R) (*T, error)) (Page[T], error) {
+// cut makes a page from the rows of a query that had fetch() as its limit. show fills an
+// item of the page from its row.
+func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*T, *R) error) (Page[T], error) {
 	var page Page[T]
 	// The rows come as the index of the page has them, which SQL does not promise.
 	// Sorting what is sorted costs nothing.
@@ -168,19 +169,31 @@ func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*
 	}
 	items := make([]T, len(rows))
 	for i := range rows {
-		item, err := show(&rows[i])
-		if err != nil {
+		if err := show(&items[i], &rows[i]); err != nil {
 			return Page[T]{}, err
 		}
-		items[i] = *item
 	}
 	page.Items = items
 	return page, nil
 }
 
-// sound adapts a function that can show every row, whatever is in it.
-func sound[R, T any](show func(*R) *T) func(*R) (*T, error) {
-	return func(r *R) (*T, error) { return show(r), nil }
+// shown adapts a function that shows a row to what cut needs.
+func shown[R, T any](show func(*R) (*T, error)) func(*T, *R) error {
+	return func(item *T, r *R) error {
+		one, err := show(r)
+		if err == nil {
+			*item = *one
+		}
+		return err
+	}
+}
+
+// sound is shown for a function that can show every row, whatever is in it.
+func sound[R, T any](show func(*R) *T) func(*T, *R) error {
+	return func(item *T, r *R) error {
+		*item = *show(r)
+		return nil
+	}
 }
 
 // all walks a list page by page. No rows are held open between the items.

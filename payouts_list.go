@@ -76,7 +76,7 @@ func (p *Project) ListPayouts(ctx context.Context, params ListPayoutsParams) (Pa
 	if err != nil {
 		return page, err
 	}
-	return cut(at, rows, func(r *db.Payout) (int64, int64) { return r.CreatedAt, r.ID }, storedPayout)
+	return cut(at, rows, func(r *db.Payout) (int64, int64) { return r.CreatedAt, r.ID }, shown(storedPayout))
 }
 
 // affiliates is the range of affiliates that the list is narrowed to.
@@ -165,7 +165,7 @@ func (p *Project) ListPayoutEntries(ctx context.Context, id int64, params ListPa
 		if err != nil {
 			return err
 		}
-		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, showEntry)
+		page, err = cut(at, rows, func(r *db.LedgerEntry) (int64, int64) { return 0, r.ID }, shown(showEntry))
 		return err
 	})
 	return page, err

@@ -81,7 +81,7 @@ func (r *PayoutRuns) List(ctx context.Context, params ListPayoutRunsParams) (Pag
 	if err != nil {
 		return page, err
 	}
-	return cut(at, rows, func(r *db.PayoutRun) (int64, int64) { return r.CreatedAt, r.ID }, storedRun)
+	return cut(at, rows, func(r *db.PayoutRun) (int64, int64) { return r.CreatedAt, r.ID }, shown(storedRun))
 }
 
 // Count counts all pages of the list.

@@ -286,7 +286,7 @@ func (p *Project) ListRules(ctx context.Context, params ListRulesParams) (Page[R
 	if err != nil {
 		return page, err
 	}
-	return cut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, showRule)
+	return cut(at, rows, func(r *db.CommissionRule) (int64, int64) { return r.CreatedAt, r.ID }, shown(showRule))
 }
 
 // filter turns the params of a list into closed ranges.

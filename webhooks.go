@@ -375,7 +375,7 @@ func (w *Webhooks) List(ctx context.Context, params ListWebhooksParams) (Page[We
 	if err != nil {
 		return page, err
 	}
-	return cut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, showWebhook)
+	return cut(at, rows, func(r *db.Webhook) (int64, int64) { return r.CreatedAt, r.ID }, shown(showWebhook))
 }
 
 // Count counts all pages of the list.
