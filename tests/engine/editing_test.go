@@ -181,3 +181,23 @@ func TestTheLastEdit(t *testing.T) {
 	}
 	p.Verify()
 }
+
+// A self-referral is noted where somebody decides about the credit or the price, and not
+// by a change of anything else, even if the customer has become the affiliate meanwhile.
+func TestSelfReferralsAreNotedWhenCredited(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), SelfReferral: refgrow.SelfReferralFlag})
+	jane := p.Affiliate("jane")
+	c := p.Record(refgrow.RecordConversionParams{
+		Type: refgrow.Purchase, AffiliateID: jane.ID, BaseValue: money.MustParse("50.00 USD"),
+		Customer: refgrow.Customer{Email: "carl@example.com"},
+	})
+	_, err := p.Shop.UpdateAffiliate(t.Context(), jane.ID, refgrow.UpdateAffiliateParams{Email: new("carl@example.com")})
+	p.OK(err)
+	if p.decision(p.Update(c, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("40.00 USD"))})).SelfReferral {
+		t.Error("another base value made it a self-referral")
+	}
+	if !p.decision(p.Update(c, refgrow.UpdateConversionParams{Reprice: true})).SelfReferral {
+		t.Error("a new price does not note the self-referral")
+	}
+}

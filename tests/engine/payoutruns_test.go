@@ -491,3 +491,27 @@ func TestDamagedPayoutsOfARun(t *testing.T) {
 		t.Errorf("the run returned %+v, %v", again, err)
 	}
 }
+
+// Where the payouts of a run come in an order that they cannot have, a repeated run says
+// so, and does not end early.
+func TestPayoutsOfARunOutOfOrder(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{})
+	p.adjust(p.Affiliate("jane"), "1.00 USD")
+	params := refgrow.PayoutRunParams{Idempotency: refgrow.Idempotency{Key: "long"}}
+	_, err := p.Shop.PayoutRuns().Make(t.Context(), params)
+	p.OK(err)
+	p.Exec(`WITH RECURSIVE numbers (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000)
+		INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at, run_id)
+		SELECT n, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at, run_id
+		FROM refgrow_payouts, numbers`)
+	again, err := p.Shop.PayoutRuns().Make(t.Context(), params)
+	p.OK(err)
+	if len(again.Payouts) != 1000 {
+		t.Errorf("the run has %d payouts", len(again.Payouts))
+	}
+	p.Exec("UPDATE refgrow_payouts SET created_at = created_at + 1 WHERE id = 5")
+	if _, err := p.Shop.PayoutRuns().Make(t.Context(), params); !errors.Is(err, refgrow.ErrDamaged) {
+		t.Errorf("a run whose payouts are out of order: %v", err)
+	}
+}
