@@ -206,7 +206,6 @@ func (p *Project) eachPayee(ctx context.Context, run *payoutRun, after int64, ca
 	for more := true; more; {
 		var page []payee
 		err := p.snapshot(ctx, "looking for payouts", func(ctx context.Context, q db.Querier) error {
-			page = nil
 			ids, err := run.next(ctx, q, p.id, after)
 			if err != nil || len(ids) == 0 {
 				more = false
