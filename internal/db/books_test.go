@@ -198,8 +198,14 @@ func (b *paper) write(t *rapid.T) {
 	}
 }
 
+// A failing is a test, or the test of a drawn case.
+type failing interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // same compares what a query answered.
-func same[A any](t *rapid.T, what string, got A, err error, want A) {
+func same[A any](t failing, what string, got A, err error, want A) {
 	t.Helper()
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%s: %s (%v), want %s", what, written(got), err, written(want))

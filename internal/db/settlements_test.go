@@ -10,7 +10,7 @@ import (
 
 // A settlement is one entry up to the largest amount that one can have, and is split by
 // the engine beyond it: each sum is in one of the two answers, and never in both.
-func TestLargestSettlements(t *testing.T) {
+func TestQueriesOfLargestSettlements(t *testing.T) {
 	t.Parallel()
 	pool, err := sql.Open("sqlite", ":memory:")
 	if err != nil {

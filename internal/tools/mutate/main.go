@@ -60,7 +60,7 @@ func defaultTests() []string {
 	const rapid = " -rapid.nofailfile -rapid.shrinktime=1ms"
 	return []string{
 		"./internal/ledger ./internal/pricing" + rapid,
-		"./internal/db -run TestQueriesOfTheBooks -rapid.checks=300" + rapid,
+		"./internal/db -run TestQueries -rapid.checks=300" + rapid,
 		"-short ./tests/books" + rapid,
 		"./tests/engine",
 		"-short ./tests/damage",
