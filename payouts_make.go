@@ -126,7 +126,7 @@ func (p *Project) continueRun(ctx context.Context, run *payoutRun) error {
 
 // makePayouts makes the payouts of a run, from its mark on.
 func (p *Project) makePayouts(ctx context.Context, run *payoutRun, tell runListener) error {
-	after := int64(0)
+	var after int64
 	if run.task != nil {
 		after = run.task.row.Mark
 	}
@@ -218,8 +218,9 @@ func (o *op) makePayout(ctx context.Context, run *payoutRun, affiliate int64) (m
 	return madePayout{run: kept, payout: payout}, nil
 }
 
+// reservePayout makes the payout. Its stamp is not before the cut-off, since that of the
+// run is not.
 func (o *op) reservePayout(ctx context.Context, run *payoutRun, a payee, id int64) (*Payout, error) {
-	o.stampFrom(run.cutoff) // the clock may have gone back since the run began
 	row := &db.Payout{
 		ProjectID: o.project, AffiliateID: a.id, Currency: run.currency, Amount: a.amount, EntryCount: a.entries,
 		Cutoff: run.cutoff, Status: string(PayoutPending), CreatedAt: o.stamp(), RunID: &id,

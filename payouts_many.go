@@ -154,12 +154,10 @@ func (p *Project) eachOf(ctx context.Context, m manyPayouts, end endOnePayout) (
 // whether it changed something.
 func (p *Project) endOne(ctx context.Context, m *manyPayouts, i int, end endOnePayout) (changed bool, err error) {
 	item := m.items[i]
-	passed := false
+	var passed bool
 	err = p.write(ctx, m.doing, func(ctx context.Context, o *op) error {
-		changed, passed = false, false
 		todo, err := m.task.pass(ctx, o, int64(i+1), i+1 == len(m.items))
-		if err != nil || !todo {
-			passed = true
+		if changed, passed = false, !todo; err != nil || passed {
 			return err
 		}
 		row, err := getPayout(ctx, o, o.project, item.ID)

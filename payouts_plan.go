@@ -125,9 +125,6 @@ func (p *Project) planNow(ctx context.Context, params PayoutRunParams) (*payoutR
 	})
 }
 
-// least is the least amount that the run pays.
-func (run *payoutRun) least() int64 { return max(run.minimum, 1) }
-
 // A payee is what a run asks about an affiliate.
 type payee struct {
 	id              int64
@@ -148,14 +145,13 @@ func (run *payoutRun) leaves(a payee) LeftOutReason {
 	_, excluded := slices.BinarySearch(run.without, a.id)
 	switch {
 	case a.amount == 0:
-		return ""
 	case excluded:
 		return LeftOutExcluded
 	case a.paused:
 		return LeftOutPaused
 	case a.amount < 0:
 		return LeftOutNegative
-	case a.amount < run.least():
+	case a.amount < run.minimum:
 		return LeftOutBelowMinimum
 	case run.detailsOnly && !a.details:
 		return LeftOutNoDetails

@@ -104,7 +104,6 @@ func usedKey() *Error { return conflict("Idempotency-Key", "was used for another
 
 // recall takes over what was refused, as it was written down.
 func (t *payoutTask) recall(refused string) error {
-	t.refused = nil
 	if err := json.Unmarshal([]byte(refused), &t.refused); err != nil {
 		return fmt.Errorf("%w: what payout task %d refused: %w", ErrDamaged, t.row.ID, err)
 	}
@@ -135,9 +134,9 @@ func (t *payoutTask) pass(ctx context.Context, o *op, mark int64, last bool) (bo
 	return false, t.recall(row.Refused)
 }
 
-// end notes that all of a task is done.
+// end notes that all of a task is done, which it was not.
 func (t *payoutTask) end(ctx context.Context, p *Project, doing string) error {
-	if t == nil || t.row.Done == 1 {
+	if t == nil {
 		return nil
 	}
 	return p.write(ctx, doing, func(ctx context.Context, o *op) error {
@@ -146,42 +145,21 @@ func (t *payoutTask) end(ctx context.Context, p *Project, doing string) error {
 }
 
 // turns lets one caller at a time through for each key.
-type turns struct {
-	mu   sync.Mutex
-	held map[string]*turn
-}
-
-type turn struct {
-	taken chan struct{} // holds a value while somebody has the turn
-	users int           // who has it, and who waits for it
-}
+type turns struct{ held sync.Map } // by the key, a channel that is closed at the end of the turn
 
 // take waits for the turn of a key. The caller gives it back with what it returns.
 // Errors: that of ctx.
 func (t *turns) take(ctx context.Context, key string) (back func(), err error) {
-	t.mu.Lock()
-	if t.held == nil {
-		t.held = make(map[string]*turn)
-	}
-	own := t.held[key]
-	if own == nil {
-		own = &turn{taken: make(chan struct{}, 1)}
-		t.held[key] = own
-	}
-	own.users++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if own.users--; own.users == 0 {
-			delete(t.held, key)
+	own := make(chan struct{})
+	for {
+		held, taken := t.held.LoadOrStore(key, own)
+		if !taken {
+			return func() { t.held.Delete(key); close(own) }, nil
 		}
-	}
-	select {
-	case own.taken <- struct{}{}:
-		return func() { <-own.taken; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
+		select {
+		case <-held.(chan struct{}):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }

@@ -128,8 +128,13 @@ func runsAsObjects(w *world) {
 	w.cancel(made.Payouts[0])
 	w.clock.Advance(time.Hour)
 	w.adjust(joe.ID, "1.00 USD")
-	second, text := w.makeRun(refgrow.PayoutRunParams{Cutoff: w.clock.Now().Add(-time.Minute)})
+	cutoff := w.clock.Now().Add(-time.Minute)
+	second, text := w.makeRun(refgrow.PayoutRunParams{Cutoff: cutoff})
 	equal(w, "the second run", text, "1: 10.00 USD pending")
+	equal(w, "the second run as it is kept", *must(w.shop.PayoutRuns().Get(ctx, second.Run.ID)), refgrow.PayoutRun{
+		ID: second.Run.ID, CreatedAt: w.clock.Now(), Cutoff: cutoff, Currency: money.USD, Minimum: money.New(0, money.USD),
+		Count: 1, Total: money.MustParse("10.00 USD"),
+	})
 	equal(w, "the first run, whatever became of its payouts", *must(w.shop.PayoutRuns().Get(ctx, want.ID)), want)
 	list := collect(w, w.shop.PayoutRuns().All(ctx, refgrow.ListPayoutRunsParams{Limit: 1}))
 	w.sameIDs("the runs", ids(list, func(r *refgrow.PayoutRun) int64 { return r.ID }), []int64{second.Run.ID, want.ID})
@@ -185,6 +190,7 @@ func keyedRun(w *world) {
 	none := keyed("december")
 	none.Minimum = money.MustParse("500.00 USD")
 	first, _ := w.makeRun(none)
+	equal(w, "whether a run of nobody is a repetition", first.Replayed, false)
 	w.adjust(all[0].ID, "1000.00 USD")
 	second, text := w.makeRun(none)
 	equal(w, "the run of nobody", [3]any{*second.Run, second.Replayed, text}, [3]any{*first.Run, true, "2: 1.00 USD " +

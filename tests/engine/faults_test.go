@@ -452,6 +452,11 @@ func TestEveryFailingQuery(t *testing.T) {
 			Idempotency: key})
 		return err
 	})
+	goesOn("canceling many, the last of which is canceled", func(key refgrow.Idempotency) error {
+		_, _, err := shop.CancelPayouts(ctx, refgrow.CancelPayoutsParams{IDs: []int64{payout.ID, canceled.ID},
+			Idempotency: key})
+		return err
+	})
 	// A reset takes several transactions, and goes on where a query failed.
 	for n, failed := 1, "one"; failed != ""; n++ {
 		p.Clock.Advance(24 * time.Hour)

@@ -38,6 +38,12 @@ func TestMisuse(t *testing.T) {
 		"nobody's": new(refgrow.Project), "nobody's with a transaction": new(refgrow.Project).WithTx(nil),
 		"one without a transaction": shop.WithTx(nil),
 	} {
+		_, _, err := p.PayPayouts(t.Context(), refgrow.PayPayoutsParams{
+			Payouts: []refgrow.PayoutPayment{{ID: 1}}, Idempotency: refgrow.Idempotency{Key: "k"},
+		})
+		if !errors.Is(err, refgrow.ErrInvalid) {
+			t.Errorf("%s: payments with a key: %v", name, err)
+		}
 		for what, handle := range map[string]any{
 			"Project": p, "Webhooks": p.Webhooks(), "PayoutRuns": p.PayoutRuns(), "Insights": p.Insights(),
 			"Once": p.Once(refgrow.Idempotency{Key: "k"}),

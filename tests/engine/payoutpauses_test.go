@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -24,15 +26,7 @@ func TestRunsLetOthersIn(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := inOwnFile(t, refgrow.Settings{})
-				p.OK(p.atomic(func(shop *refgrow.Project) error {
-					outside := p.Shop
-					defer func() { p.Shop = outside }()
-					p.Shop = shop
-					for i := range c.payouts {
-						p.adjust(p.Affiliate(fmt.Sprint("aff", i)), "1.00 USD")
-					}
-					return nil
-				}))
+				p.manyEarners(c.payouts)
 				run := func(shop *refgrow.Project) error {
 					began := time.Now()
 					made, err := shop.RunPayouts(t.Context(), refgrow.PayoutRunParams{})
@@ -49,4 +43,34 @@ func TestRunsLetOthersIn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A run whose time is over while it lets others in says so, and not that the file is
+// busy.
+func TestRunEndsInAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := inOwnFile(t, refgrow.Settings{})
+		p.manyEarners(101)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		made, err := p.Shop.RunPayouts(ctx, refgrow.PayoutRunParams{})
+		if len(made) != 100 || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, refgrow.ErrBusy) {
+			t.Errorf("%d payouts were made: %v", len(made), err)
+		}
+	})
+}
+
+// manyEarners are affiliates with a dollar each.
+func (p *program) manyEarners(n int) {
+	p.Helper()
+	p.OK(p.atomic(func(shop *refgrow.Project) error {
+		outside := p.Shop
+		defer func() { p.Shop = outside }()
+		p.Shop = shop
+		for i := range n {
+			p.adjust(p.Affiliate(fmt.Sprint("aff", i)), "1.00 USD")
+		}
+		return nil
+	}))
 }

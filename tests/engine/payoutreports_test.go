@@ -69,6 +69,12 @@ func TestPayoutReports(t *testing.T) {
 		made.Payouts[0].RunID != made.Run.ID || made.Payouts[0].ID != 1 || len(made.NoDetails) != 0 {
 		t.Errorf("the run is %s: %+v", told(made), made)
 	}
+	for first, err := range report.AllPayouts(ctx) {
+		if p.OK(err); first.ID != 1 {
+			t.Errorf("the first payout is %+v", first)
+		}
+		break // nobody has to read all of it
+	}
 	again, err := p.Shop.PayoutRuns().MakeReport(ctx, params)
 	p.OK(err)
 	if repeated := p.result(again); told(repeated) != all || !repeated.Replayed || *repeated.Run != *made.Run {

@@ -11,6 +11,8 @@ import (
 	"github.com/refgrow-go/refgrow"
 )
 
+// Many payouts with a key go on where they were interrupted, and what was refused stays
+// refused.
 func TestManyPayoutsGoOn(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
@@ -47,8 +49,11 @@ func TestManyPayoutsGoOn(t *testing.T) {
 			t.Errorf("the results are %q, replayed %v", shown, again)
 		}
 	}
-	_, _, err = p.Shop.CancelPayouts(ctx, refgrow.CancelPayoutsParams{IDs: []int64{6}, Idempotency: params.Idempotency})
+	_, again, err := p.Shop.CancelPayouts(ctx, refgrow.CancelPayoutsParams{IDs: []int64{6}, Idempotency: params.Idempotency})
 	p.Refused("a key of payments for cancellations", err, refgrow.ErrConflict, "Idempotency-Key")
+	if again {
+		t.Error("what is refused is said to be a repetition")
+	}
 	for field, params := range map[string]refgrow.PayPayoutsParams{
 		"payouts":            {},
 		"id":                 {Payouts: []refgrow.PayoutPayment{{ID: 0}}},
@@ -60,6 +65,8 @@ func TestManyPayoutsGoOn(t *testing.T) {
 	p.Verify()
 }
 
+// What was refused at the end of a call stays refused when the call is repeated, even if
+// it could be done by then.
 func TestTheLastOfManyStaysRefused(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
@@ -87,6 +94,8 @@ func TestTheLastOfManyStaysRefused(t *testing.T) {
 	p.Verify()
 }
 
+// A call is about up to 500 payouts, and a run for up to 500 affiliates by name, with
+// repeats.
 func TestHowManyPayoutsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{})
@@ -109,6 +118,8 @@ func TestHowManyPayoutsAtOnce(t *testing.T) {
 	}
 }
 
+// A file that is busy says nothing about a payout: the call fails, and repeated it does
+// the rest.
 func TestManyPayoutsOfABusyFile(t *testing.T) {
 	t.Parallel()
 	p, store := stepped(t)
