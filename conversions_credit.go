@@ -6,6 +6,7 @@ import (
 	"github.com/refgrow-go/refgrow/internal/attribution"
 	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/pricing"
+	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
 // applyPrice gives a conversion the price that a change of it brings about: one that
@@ -25,7 +26,7 @@ func (o *op) applyPrice(ctx context.Context, again bool, before, after *db.Conve
 func (o *op) pricedFor(
 	ctx context.Context, again bool, before, after *db.Conversion,
 ) (*db.FindReferralRow, error) {
-	if moved := !sameID(before.AffiliateID, after.AffiliateID); !moved && !again {
+	if moved := stored.OrZero(before.AffiliateID) != stored.OrZero(after.AffiliateID); !moved && !again {
 		return nil, nil
 	}
 	customer, err := o.customerOf(ctx, after)
@@ -47,8 +48,6 @@ func (o *op) pricedFor(
 	}
 	return customer, nil
 }
-
-func sameID(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // customerOf returns the customer of a conversion, nil for an unknown one.
 func (o *op) customerOf(ctx context.Context, c *db.Conversion) (*db.FindReferralRow, error) {

@@ -202,7 +202,7 @@ func (b *Book) Settle() {
 }
 
 // Unsettle takes back what was settled by hand.
-func (b *Book) Unsettle() { b.give(Settlement, max(b.byHand(), 0), b.Available) }
+func (b *Book) Unsettle() { b.give(Settlement, b.byHand(), b.Available) }
 
 // CameBack is how much came back with payouts that were returned.
 func (b *Book) CameBack() (sum int64) {

@@ -42,9 +42,7 @@ func (r Rules) For(ctx context.Context, q db.Querier, c *db.Conversion) (db.Comm
 	}
 	affiliates, names := []int64{0}, []string{""}
 	if overridden {
-		if id := stored.OrZero(c.AffiliateID); id != 0 {
-			affiliates = append(affiliates, id)
-		}
+		affiliates = append(affiliates, stored.OrZero(c.AffiliateID))
 		if c.Product != nil && !r.AnyProduct {
 			names = append(names, *c.Product)
 		}

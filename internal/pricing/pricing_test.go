@@ -2,12 +2,9 @@ package pricing
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"math/big"
-	"reflect"
-	"slices"
 	"testing"
 	"time"
 
@@ -176,12 +173,17 @@ func TestDueToNobody(t *testing.T) {
 }
 
 // A value that cannot be prorated, because its row is damaged, is taken back as a
-// whole.
+// whole, and so is that of a free sale, or of a signup, that was refunded.
 func TestRefundOfNothing(t *testing.T) {
 	t.Parallel()
-	c := &db.Conversion{AffiliateID: new(int64(1)), Currency: "USD", Value: 700, Refunded: 1}
-	if TakenBack(c) != 700 || Due(c) != 0 {
-		t.Errorf("took back %d, and %d is left", TakenBack(c), Due(c))
+	for _, c := range []*db.Conversion{{Refunded: 1}, {Reversed: 1}, {Reversed: 1, BaseValue: new(int64(0))}} {
+		c.AffiliateID, c.Currency, c.Value = new(int64(1)), "USD", 700
+		if TakenBack(c) != 700 || Due(c) != 0 {
+			t.Errorf("of %+v %d is taken back, and %d is left", c, TakenBack(c), Due(c))
+		}
+	}
+	if c := (&db.Conversion{AffiliateID: new(int64(1)), Currency: "USD", Value: 700}); TakenBack(c) != 0 || Due(c) != 700 {
+		t.Errorf("of a signup %d is taken back, and %d is left", TakenBack(c), Due(c))
 	}
 }
 
@@ -316,115 +318,6 @@ func TestTheProjectsOwnRule(t *testing.T) {
 	purchase := &db.Conversion{ProjectID: 3, Type: Purchase, CreatedAt: 10}
 	if _, err := (Rules{Own: own, Overridden: true}).For(t.Context(), versions{}, purchase); err == nil {
 		t.Error("a purchase without a rule is priced")
-	}
-}
-
-// purchases is a database that has only the purchases of one customer that durations
-// look at.
-type purchases struct {
-	db.Querier
-	at []int64
-}
-
-func (p purchases) CountPurchasesBefore(_ context.Context, of db.CountPurchasesBeforeParams) (n int64, err error) {
-	for _, at := range p.at {
-		if at <= of.Until && n < of.AtMost {
-			n++
-		}
-	}
-	return n, nil
-}
-
-func (p purchases) CountPayments(_ context.Context, of db.CountPaymentsParams) (int64, error) {
-	return min(int64(len(p.at)), of.AtMost), nil
-}
-
-func (p purchases) FirstPurchase(context.Context, db.FirstPurchaseParams) (int64, error) {
-	if len(p.at) == 0 {
-		return 0, sql.ErrNoRows
-	}
-	return slices.Min(p.at), nil
-}
-
-// A duration asks at most one thing about a known customer's purchases, a new customer is
-// known to have none without a query, and of an unknown one nothing is asked.
-func TestHistory(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		d, before := duration(t), purchases{at: rapid.SliceOfN(rapid.Int64Range(0, 20), 0, 5).Draw(t, "purchases")}
-		c := &db.Conversion{CreatedAt: rapid.Int64Range(0, 20).Draw(t, "at")}
-		var q db.Querier
-		by := Buyer{Known: rapid.IntRange(0, 3).Draw(t, "known") > 0}
-		if by.Known && rapid.Bool().Draw(t, "there") {
-			q, by.ID = before, 5
-		} else {
-			before.at = nil
-		}
-		rule := db.CommissionRule{Duration: string(d.Span), DurationCount: d.Count}
-		if err := History(t.Context(), q, rule, by, c); err != nil {
-			t.Fatal(err)
-		}
-		var firstAt, count *int64
-		switch {
-		case !by.Known || d.Span == Lifetime:
-		case d.Span == FirstPurchase:
-			count = new(int64)
-			if slices.ContainsFunc(before.at, func(at int64) bool { return at <= c.CreatedAt }) {
-				*count = 1
-			}
-		case d.Span == Payments:
-			count = new(min(int64(len(before.at)), d.Count))
-		default:
-			firstAt = new(slices.Min(append(before.at, c.CreatedAt)))
-		}
-		if !reflect.DeepEqual(c.PricedFirstAt, firstAt) || !reflect.DeepEqual(c.PricedBefore, count) {
-			t.Fatalf("%v of %v: first %v, before %v", d, before.at, c.PricedFirstAt, c.PricedBefore)
-		}
-	})
-}
-
-// A conversion is priced from what it is, whatever priced it before.
-func TestApply(t *testing.T) {
-	t.Parallel()
-	rule := db.CommissionRule{
-		ID: 4, ConversionType: Purchase, Version: 2, Kind: KindPercent, Rate: 200_000,
-		Duration: string(Payments), DurationCount: 3,
-	}
-	rules := Rules{Own: map[string]db.CommissionRule{Purchase: rule}}
-	before := db.Conversion{
-		ID: 9, Type: Purchase, Currency: "USD", BaseValue: new(int64(1000)), Value: 7, PricedValue: 7, CreatedAt: 5,
-		CommissionReason: string(Given), RuleID: new(int64(1)), RuleVersion: new(int64(1)),
-		PricedBaseValue: new(int64(3)), PricedCurrency: "EUR", PricedFirstAt: new(int64(2)), PricedBefore: new(int64(1)),
-	}
-	for _, c := range []struct {
-		affiliate *int64
-		by        Buyer
-		value     int64
-		reason    Reason
-		before    *int64
-	}{
-		{nil, Buyer{true, 5}, 0, Unattributed, nil},
-		{new(int64(1)), Buyer{}, 200, CustomerUnknown, nil},
-		{new(int64(1)), Buyer{Known: true}, 200, ByRule, new(int64(0))},
-		{new(int64(1)), Buyer{true, 5}, 200, ByRule, new(int64(2))},
-	} {
-		got := before
-		got.AffiliateID = c.affiliate
-		if err := rules.Apply(t.Context(), purchases{at: []int64{1, 9}}, &got, c.by); err != nil {
-			t.Fatal(err)
-		}
-		want := before
-		want.AffiliateID, want.CommissionReason = c.affiliate, string(c.reason)
-		want.Value, want.PricedValue = c.value, c.value
-		want.PricedBaseValue, want.PricedCurrency = want.BaseValue, "USD"
-		want.PricedFirstAt, want.PricedBefore = nil, c.before
-		want.RuleID, want.RuleVersion = nil, nil
-		if c.affiliate != nil {
-			want.RuleID, want.RuleVersion = &rule.ID, &rule.Version
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Errorf("%+v is priced as %+v, want %+v", c, got, want)
-		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -89,7 +90,7 @@ func (r *ruleRows) GetLatestRule(_ context.Context, p db.GetLatestRuleParams) (d
 			return rule, nil
 		}
 	}
-	return db.CommissionRule{}, sql.ErrNoRows
+	return db.CommissionRule{}, fmt.Errorf("the latest rule: %w", sql.ErrNoRows)
 }
 
 // However the rule of a scope is set and ended: its versions follow each other without
@@ -141,6 +142,19 @@ func TestVersionsFollowEachOther(t *testing.T) {
 	})
 }
 
+// The shortest and the longest duration can be read.
+func TestLongestTerms(t *testing.T) {
+	t.Parallel()
+	for _, count := range []int64{1, 1200} {
+		for _, span := range []Span{Months, Payments} {
+			d, err := DurationOf(db.CommissionRule{Duration: string(span), DurationCount: count})
+			if err != nil || d != (Duration{span, count}) {
+				t.Errorf("%d %s are %+v, %v", count, span, d, err)
+			}
+		}
+	}
+}
+
 // A row that no operation writes is damaged.
 func TestDamagedTerms(t *testing.T) {
 	t.Parallel()
@@ -169,6 +183,8 @@ func TestCommissionIn(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ amount, currency, want string }{
 		{"5.00 USD", "EUR", "5.00 EUR"}, {"5.00 USD", "JPY", "5 JPY"}, {"5.50 USD", "JPY", ""}, {"-0.01 USD", "USD", ""},
+		{"0.00 USD", "EUR", "0.00 EUR"}, {"90000000000000.00 USD", "EUR", "90000000000000.00 EUR"},
+		{"90000000000000.01 USD", "EUR", ""},
 	} {
 		got, err := Commission{Fixed: money.MustParse(c.amount)}.In(money.Currency(c.currency))
 		if (err != nil) != (c.want == "") || err == nil && got.String() != c.want {

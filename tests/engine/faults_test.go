@@ -283,6 +283,10 @@ func TestEveryFailingQuery(t *testing.T) {
 	update(c, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)})
 	update(c, refgrow.UpdateConversionParams{Paid: new(true)})
 	update(c, refgrow.UpdateConversionParams{Paid: new(false)})
+	lost := record(refgrow.RecordConversionParams{Customer: refgrow.Customer{ExternalID: "lost"}, Product: "pro"})
+	update(lost, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(jane.ID)})
+	update(lost, refgrow.UpdateConversionParams{Reprice: true})
+	try("deleting", func() error { return shop.DeleteConversion(ctx, lost.ID) })
 	try("refunding", func() error {
 		_, err := shop.RefundConversion(ctx, c.ID, refgrow.RefundConversionParams{Amount: usd("50.00")})
 		return err

@@ -61,4 +61,10 @@ func TestOldDebtsAsOf(t *testing.T) {
 		b.Payable != money.MustParse("-11.00 USD") { // 1.00 taken, 2.00 and 8.00 not
 		t.Errorf("the balance is %+v", b)
 	}
+	// What such a payout has taken before its time is settled then, and not before.
+	_, err = p.Shop.PayPayout(t.Context(), pending, refgrow.PayPayoutParams{})
+	p.OK(err)
+	if b := p.Earnings(jane)[0]; !b.Eligible.IsZero() || !b.Reserved.IsZero() {
+		t.Errorf("the balance after the payment is %+v", b)
+	}
 }
