@@ -47,9 +47,6 @@ type refusedPayout struct {
 func (p *Project) beginTask(
 	ctx context.Context, call Idempotency, doing string, begin func(context.Context, *op) (*int64, error),
 ) (task *payoutTask, back func(), err error) {
-	if err := p.open(); err != nil {
-		return nil, nil, err
-	}
 	kept, err := call.keeping(p.id)
 	if err != nil {
 		return nil, nil, err
