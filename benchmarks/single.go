@@ -60,7 +60,7 @@ func (s *single) Atomic(ctx context.Context, work backend.Work) error {
 	if err := s.stmts.Control(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	tx, end := base.Operation(s.stmts, make(map[any]any), s.Stats)
+	tx, end := backend.Operation(s.stmts, base.Database{}, make(map[any]any), s.Stats)
 	defer end()
 	err := work.Run(ctx, tx)
 	if err == nil {

@@ -116,7 +116,7 @@ func (r *readers) snapshot(ctx context.Context, work func(context.Context, db.Qu
 		return err
 	}
 	within := backend.ReadingOf(ctx).Within
-	conn, err := base.Connection(ctx, r.pool, within)
+	conn, err := backend.Connection(ctx, r.pool, within)
 	if err != nil {
 		return base.Classify(err)
 	}
@@ -136,7 +136,7 @@ func (r *readers) snapshot(ctx context.Context, work func(context.Context, db.Qu
 			_, _ = r.stmt(ctx, query)
 		}
 	}()
-	return base.Classify(base.Timed(s, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
+	return base.Classify(backend.Timed(s, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
 }
 
 // snapshot runs statements in a read transaction, without taking another

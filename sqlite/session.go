@@ -67,8 +67,8 @@ func (s *session) hook(conn *sql.Conn, onRollback modernc.RollbackHookFn, onComm
 	})
 }
 
-// Begin starts a transaction that holds the write lock.
-func (s *session) Begin() error {
+// Begin starts a transaction that holds the write lock. It does not wait.
+func (s *session) Begin(context.Context) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *session) Statements() batch.Statements { return s.stmts }
 
 // Operation returns an operation's view of the transaction.
 func (s *session) Operation(memo map[any]any, stats func() backend.Stats) (tx *backend.Tx, end func()) {
-	return base.Operation(s.stmts, memo, stats)
+	return backend.Operation(s.stmts, base.Database{}, memo, stats)
 }
 
 // Lost reports that there is no longer a transaction.

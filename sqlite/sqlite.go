@@ -56,7 +56,7 @@ func open(ctx context.Context, path string, options Options) (_ *DB, err error) 
 		return nil, err
 	}
 	w := newWriter(writing, options.LockWait)
-	reading, err := f.readers(options, w.Reentry())
+	reading, err := f.readers(options, &w.Reentry)
 	if err != nil {
 		return nil, errors.Join(err, writing.Close())
 	}
@@ -87,7 +87,7 @@ func (d *DB) Backend() backend.Backend {
 // file. It may be called again; everything else returns an error after it. Inside an
 // operation it is refused.
 func (d *DB) Close() error {
-	if d.writer.Reentry().Inside() {
+	if d.writer.Reentry.Inside() {
 		return backend.ErrReentrant
 	}
 	d.closeOnce.Do(func() {
@@ -110,7 +110,7 @@ func (d *DB) Close() error {
 func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
 	w := d.writer
 	var tx *sql.Tx
-	err := w.Acquire(ctx, func() (err error) {
+	err := w.Acquire(ctx, func(ctx context.Context) (err error) {
 		tx, err = w.session.beginTx(ctx)
 		return err
 	})
@@ -122,7 +122,7 @@ func (d *DB) Tx(ctx context.Context, work func(tx *sql.Tx) error) error {
 }
 
 func (w *writer) inTx(tx *sql.Tx, work func(tx *sql.Tx) error) error {
-	defer w.Reentry().Enter()()
+	defer w.Reentry.Enter()()
 	w.tx.Store(tx)
 	defer w.tx.Store(nil)
 	committed := false

@@ -44,7 +44,7 @@ func (s store) Bind(tx *sql.Tx) backend.Backend {
 	if tx == nil || s.db.writer.tx.Load() != tx {
 		return backend.Refused(errOtherTx)
 	}
-	return base.NewBound(tx, s.Stats)
+	return base.Bound(tx, s.Stats)
 }
 
 func (s store) Migrate(ctx context.Context, m backend.Migration) error {

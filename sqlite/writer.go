@@ -22,13 +22,13 @@ type writer struct {
 
 func newWriter(pool *sql.DB, lockWait time.Duration) *writer {
 	s := &session{pool: pool}
-	return &writer{Writer: batch.New(s, lockWait), session: s}
+	return &writer{Writer: batch.New(s, lockWait, new(batch.Shared)), session: s}
 }
 
 // cutLog empties the write-ahead log between two batches, unless somebody still reads what
 // is in it.
 func (w *writer) cutLog(ctx context.Context) (cut bool, err error) {
-	err = w.Acquire(ctx, func() error {
+	err = w.Acquire(ctx, func(context.Context) error {
 		if err := w.session.open(); err != nil {
 			return err
 		}

@@ -65,3 +65,30 @@ type tooSlowError struct{ cause error }
 
 func (t tooSlowError) Error() string { return ErrTooSlow.Error() + ": " + t.cause.Error() }
 func (t tooSlowError) Unwrap() error { return ErrTooSlow }
+
+// A Room holds the snapshots of lists that are under way on a pool of somebody else, and
+// leaves connections for other work. The zero value has room for any number.
+type Room struct{ of chan struct{} }
+
+// NewRoom has room for half of the connections that a pool may have, 0 for any number.
+func NewRoom(connections int) Room {
+	const half = 2
+	if connections < half { // the only one is for lists too
+		return Room{}
+	}
+	return Room{make(chan struct{}, connections/half)}
+}
+
+// Enter waits until there are few enough lists under way, and returns what ends this one.
+// Other lanes do not wait.
+func (r Room) Enter(ctx context.Context) (leave func(), err error) {
+	if r.of == nil || ReadingOf(ctx).Lane != Lists {
+		return func() {}, nil
+	}
+	select {
+	case r.of <- struct{}{}:
+		return func() { <-r.of }, nil
+	case <-ctx.Done():
+		return nil, GaveUp(ctx)
+	}
+}

@@ -277,7 +277,7 @@ func (b *batch) begun(until time.Time) error {
 	if !b.dismiss() {
 		return errNobody
 	}
-	err := b.s.Classify(b.s.Begin())
+	err := b.s.Classify(b.s.Begin(context.Background()))
 	if errors.Is(err, backend.ErrBusy) && b.leader.finished && b.leader.ctx.Err() != nil {
 		b.handOver(until)
 		return errNobody

@@ -42,7 +42,7 @@ func (w *Writer) takeTurn(r *request) {
 }
 
 func (w *Writer) runForeign(ctx context.Context, r *request, tx *backend.Tx) error {
-	defer w.reentry.Enter()()
+	defer w.Reentry.Enter()()
 	r.gone = true
 	err := r.work.Run(ctx, tx)
 	r.gone = false

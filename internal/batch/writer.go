@@ -18,9 +18,9 @@ import (
 // A Session is the connection that writes, one transaction at a time. Only the leader of
 // a Writer uses it.
 type Session interface {
-	// Begin begins a transaction that holds the lock of all writers. It does not wait for
-	// the lock.
-	Begin() error
+	// Begin begins a transaction that keeps out other writers. It waits for a moment at
+	// most, and returns what Classify makes ErrBusy if somebody else keeps it out.
+	Begin(ctx context.Context) error
 	// Statements are those of the transaction.
 	Statements() Statements
 	// Operation returns an operation's view of the transaction, and a function that ends
@@ -58,19 +58,34 @@ type Statements interface {
 // are operations taken out, so that those waiting for another process's lock can still
 // leave, including the leader.
 type Writer struct {
-	session  Session
-	reentry  backend.Reentry
-	lockWait time.Duration
+	*Shared
 
-	operations, batches atomic.Int64 // committed
-	waited              atomic.Int64 // by operations until their transaction had begun, in nanoseconds
-	closing             chan struct{}
+	session  Session
+	lockWait time.Duration
+	closing  chan struct{}
 
 	mu     sync.Mutex
 	queue  []*request
 	leader *request   // nil: nobody leads and nothing waits
 	idle   *sync.Cond // of mu: there is no leader
 	closed bool
+}
+
+// Shared is what all writers of a database have in common. Its zero value is ready for
+// use.
+type Shared struct {
+	// Reentry knows who is inside an operation of one of the writers.
+	Reentry backend.Reentry
+
+	operations, batches atomic.Int64 // committed
+	waited              atomic.Int64 // by operations until their transaction had begun, in nanoseconds
+}
+
+// Stats counts what was committed.
+func (s *Shared) Stats() backend.Stats {
+	return backend.Stats{
+		Operations: s.operations.Load(), Batches: s.batches.Load(), Waited: time.Duration(s.waited.Load()),
+	}
 }
 
 // maxBatch bounds how long an operation that can no longer leave has to wait.
@@ -110,20 +125,10 @@ const (
 
 // New returns the writer of a session. Operations wait for lockWait at most for a lock
 // that somebody else holds.
-func New(session Session, lockWait time.Duration) *Writer {
-	w := &Writer{session: session, lockWait: lockWait, closing: make(chan struct{})}
+func New(session Session, lockWait time.Duration, shared *Shared) *Writer {
+	w := &Writer{Shared: shared, session: session, lockWait: lockWait, closing: make(chan struct{})}
 	w.idle = sync.NewCond(&w.mu)
 	return w
-}
-
-// Reentry knows who is inside an operation of the writer.
-func (w *Writer) Reentry() *backend.Reentry { return &w.reentry }
-
-// Stats counts what was committed.
-func (w *Writer) Stats() backend.Stats {
-	return backend.Stats{
-		Operations: w.operations.Load(), Batches: w.batches.Load(), Waited: time.Duration(w.waited.Load()),
-	}
 }
 
 // Waiting is how many operations have not begun.
@@ -157,7 +162,7 @@ func (w *Writer) Atomic(ctx context.Context, work backend.Work) error {
 
 // Acquire waits until the caller has the connection for itself and begin, which begins a
 // transaction, has succeeded; it must call Release then.
-func (w *Writer) Acquire(ctx context.Context, begin func() error) error {
+func (w *Writer) Acquire(ctx context.Context, begin func(context.Context) error) error {
 	r := &request{ctx: ctx, alone: true}
 	next, err := w.join(r)
 	if err != nil {
@@ -178,7 +183,7 @@ func (w *Writer) Acquire(ctx context.Context, begin func() error) error {
 
 // join puts r into the queue and waits until there is something for it to do.
 func (w *Writer) join(r *request) (signal, error) {
-	if w.reentry.Inside() {
+	if w.Reentry.Inside() {
 		return done, backend.ErrReentrant
 	}
 	if r.ctx.Err() != nil {
@@ -295,13 +300,13 @@ func (r *request) finish() {
 // r does. If it returns false, r is finished and out of the queue.
 //
 // No statement waits for it: the leader asks again and again.
-func (w *Writer) begin(r *request, begin func() error) bool {
+func (w *Writer) begin(r *request, begin func(context.Context) error) bool {
 	for {
 		if err := w.leaves(r); err != nil {
 			w.fail(r, err)
 			return false
 		}
-		err := begin()
+		err := begin(r.ctx)
 		if err == nil {
 			return true
 		}

@@ -20,7 +20,7 @@ import (
 type Backend struct {
 	pool    *sql.DB
 	gate    chan struct{} // holds the operation that writes or waits for the lock
-	lists   chan struct{} // holds the snapshots of lists, which leave connections for others; nil for any number
+	lists   backend.Room
 	reentry backend.Reentry
 	commits atomic.Int64
 	waited  atomic.Int64 // by operations until their transaction had begun, in nanoseconds
@@ -32,11 +32,9 @@ var _ backend.Backend = (*Backend)(nil)
 // half of the connections that the pool may have by now, so that keys, links and the
 // host's own work are not kept waiting by them.
 func New(pool *sql.DB) *Backend {
-	b := &Backend{pool: pool, gate: make(chan struct{}, 1)}
-	if most := pool.Stats().MaxOpenConnections; most > 1 {
-		b.lists = make(chan struct{}, most/2)
+	return &Backend{
+		pool: pool, gate: make(chan struct{}, 1), lists: backend.NewRoom(pool.Stats().MaxOpenConnections),
 	}
-	return b
 }
 
 // Reader returns queries on the pool. From inside an operation they are refused: they
@@ -47,7 +45,7 @@ func (b *Backend) Reader() db.Querier {
 }
 
 // Bind returns the backend of the caller's transaction.
-func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return NewBound(tx, b.Stats) }
+func (b *Backend) Bind(tx *sql.Tx) backend.Backend { return Bound(tx, b.Stats) }
 
 // Stats counts one batch for each operation.
 func (b *Backend) Stats() backend.Stats {
@@ -58,7 +56,7 @@ func (b *Backend) Stats() backend.Stats {
 // Atomic runs work in an IMMEDIATE transaction of its own.
 func (b *Backend) Atomic(ctx context.Context, work backend.Work) error {
 	err := b.write(ctx, func(ctx context.Context, on db.DBTX) error {
-		tx, end := Operation(on, make(map[any]any), b.Stats)
+		tx, end := backend.Operation(on, Database{}, make(map[any]any), b.Stats)
 		defer end()
 		if work.Foreign {
 			defer b.reentry.Enter()()
@@ -82,7 +80,7 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 	}
 	within := backend.ReadingOf(ctx).Within
 	limited, end := backend.WithDeadline(ctx, within)
-	leave, err := b.enter(limited)
+	leave, err := b.lists.Enter(limited)
 	if err != nil {
 		return end(err)
 	}
@@ -96,21 +94,7 @@ func (b *Backend) Snapshot(ctx context.Context, work func(context.Context, db.Qu
 		return Classify(err)
 	}
 	defer conn.rollback(ctx)
-	return Classify(Timed(patient{conn}, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
-}
-
-// enter waits until there are few enough lists under way, and returns what ends this one.
-// Other lanes do not wait.
-func (b *Backend) enter(ctx context.Context) (leave func(), err error) {
-	if b.lists == nil || backend.ReadingOf(ctx).Lane != backend.Lists {
-		return func() {}, nil
-	}
-	select {
-	case b.lists <- struct{}{}:
-		return func() { <-b.lists }, nil
-	case <-ctx.Done():
-		return nil, backend.GaveUp(ctx)
-	}
+	return Classify(backend.Timed(patient{conn}, within, func(on db.DBTX) error { return work(ctx, db.New(on)) }))
 }
 
 // Migrate installs the schema or checks it.

@@ -105,7 +105,7 @@ func TestBindRefusals(t *testing.T) {
 		"Bind Bind":     again.Bind(tx).Atomic(ctx, inserting("a")),
 		"Bind Reader":   again.Reader().AddTotals(ctx, db.AddTotalsParams{}),
 	} {
-		if !errors.Is(err, errNotHere) {
+		if !errors.Is(err, backend.ErrNotHere) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestBindRefusals(t *testing.T) {
 		"Reader":   kept.Reader().AddTotals(ctx, db.AddTotalsParams{}),
 		"Row":      on(kept.Reader()).QueryRowContext(ctx, "SELECT 1").Scan(new(int)),
 	} {
-		if err != errOver {
+		if err != backend.ErrOver {
 			t.Errorf("%s of a handle that was kept: %v", what, err)
 		}
 	}
@@ -253,14 +253,14 @@ func TestBoundTwice(t *testing.T) {
 			first <- tx.Nested.Atomic(ctx, backend.Work{Run: func(ctx context.Context, inner *backend.Tx) error {
 				close(entered)
 				<-goOn
-				if err := tx.Nested.Atomic(ctx, inserting("around")); err != errTwice {
+				if err := tx.Nested.Atomic(ctx, inserting("around")); err != backend.ErrTwice {
 					t.Error(err)
 				}
 				return inner.Nested.Atomic(ctx, inserting("first"))
 			}})
 		}()
 		<-entered
-		if err := tx.Nested.Atomic(ctx, inserting("second")); err != errTwice {
+		if err := tx.Nested.Atomic(ctx, inserting("second")); err != backend.ErrTwice {
 			t.Error(err)
 		}
 		close(goOn)

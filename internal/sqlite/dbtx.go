@@ -29,6 +29,12 @@ type guarded struct {
 
 var _ db.DBTX = (*guarded)(nil)
 
+// Bound returns the backend of the caller's own transaction.
+func Bound(tx *sql.Tx, stats func() backend.Stats) backend.Backend {
+	g := &guarded{on: tx}
+	return backend.NewBound(g, Database{}, stats, g.doubt)
+}
+
 // doubt makes the next statement ask whether the transaction still stands.
 func (g *guarded) doubt() {
 	g.mu.Lock()

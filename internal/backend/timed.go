@@ -1,18 +1,17 @@
-package sqlite
+package backend
 
 import (
 	"context"
 	"database/sql"
 	"time"
 
-	"github.com/refgrow-go/refgrow/internal/backend"
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
 // Connection takes a connection of a pool, and waits for it no longer than within
 // (0: as long as ctx lives).
 func Connection(ctx context.Context, pool *sql.DB, within time.Duration) (*sql.Conn, error) {
-	limited, end := backend.WithDeadline(ctx, within)
+	limited, end := WithDeadline(ctx, within)
 	conn, err := pool.Conn(limited)
 	return conn, end(err)
 }
@@ -40,7 +39,7 @@ var _ db.DBTX = (*timed)(nil)
 
 func (t *timed) next(ctx context.Context) context.Context {
 	_ = t.end(nil)
-	ctx, t.end = backend.WithDeadline(ctx, t.within)
+	ctx, t.end = WithDeadline(ctx, t.within)
 	return ctx
 }
 
