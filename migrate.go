@@ -65,20 +65,22 @@ type PaidChange struct {
 // once. Errors: ErrSchema if the database is newer than this package, ErrBusy,
 // ErrDamaged.
 func Migrate(ctx context.Context, store Store) (MigrationReport, error) {
-	return migrate(ctx, store.Backend(), MigrateAuto, Config{}.clock()().UnixMilli())
+	return migrate(ctx, store.Backend(), schemaOf(store), MigrateAuto, Config{}.clock()().UnixMilli())
 }
 
 // Migrated returns what New did about the schema.
 func (e *Engine) Migrated() MigrationReport { return e.migrated }
 
-func migrate(ctx context.Context, b backend.Backend, mode MigrateMode, now int64) (MigrationReport, error) {
+func migrate(
+	ctx context.Context, b backend.Backend, of schema, mode MigrateMode, now int64,
+) (MigrationReport, error) {
 	report := MigrationReport{PaidChanged: []PaidChange{}}
 	switch mode {
 	case MigrateAuto, MigrateCheck:
 	default:
 		return report, invalid("Migrate", "must be MigrateAuto or MigrateCheck")
 	}
-	steps, err := migrationSteps()
+	steps, err := of.steps()
 	if err != nil {
 		return report, while("reading the migrations", err)
 	}
@@ -99,16 +101,33 @@ func migrate(ctx context.Context, b backend.Backend, mode MigrateMode, now int64
 	return report, nil
 }
 
-// migrationSteps reads the files in the order of their numbers, which is also the order
-// of their names.
-func migrationSteps() ([]string, error) {
-	files, err := fs.Glob(MigrationsFS, "migrations/*.sql")
+// A schema is what the tables of a store are made of.
+type schema struct {
+	files  embed.FS
+	folder string // of the steps in files
+	text   string // what the steps lead to, where a check of the database needs it
+}
+
+func ownSchema() schema { return schema{files: MigrationsFS, folder: "migrations", text: schemaText} }
+
+// schemaOf returns the schema of a store's database.
+func schemaOf(store Store) schema {
+	if of, ok := store.(borrowed); ok {
+		return of.schema
+	}
+	return ownSchema()
+}
+
+// steps reads the files in the order of their numbers, which is also the order of their
+// names.
+func (s schema) steps() ([]string, error) {
+	files, err := fs.Glob(s.files, s.folder+"/*.sql")
 	if err != nil {
 		return nil, err
 	}
 	steps := make([]string, len(files))
 	for i, file := range files {
-		text, err := MigrationsFS.ReadFile(file)
+		text, err := s.files.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}

@@ -16,9 +16,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/sqlite"
 )
 
-// A Store is a database that an engine can live in. There are two kinds: what SQLite
-// makes of a database that the app already has, and *sqlite.DB, a file of the engine's
-// own.
+// A Store is a database that an engine can live in: what SQLite or Postgres makes of a
+// database that the app already has, or *sqlite.DB, a file of the engine's own.
 type Store interface {
 	// Backend is for the engine alone.
 	Backend() backend.Backend
@@ -35,10 +34,13 @@ func SQLite(db *sql.DB) Store {
 	if db == nil {
 		return borrowed{} // which New refuses
 	}
-	return borrowed{sqlite.New(db)}
+	return borrowed{sqlite.New(db), ownSchema()}
 }
 
-type borrowed struct{ backend backend.Backend }
+type borrowed struct {
+	backend backend.Backend
+	schema  schema
+}
 
 func (b borrowed) Backend() backend.Backend { return b.backend }
 
@@ -88,6 +90,7 @@ func (c Config) clock() func() time.Time {
 // processes on one machine, may use the same file.
 type Engine struct {
 	backend  backend.Backend
+	schema   schema
 	now      func() time.Time
 	logger   *slog.Logger
 	timeout  time.Duration // of a statement that reads; not above 0: any time
@@ -113,7 +116,7 @@ type Engine struct {
 // ErrSchema, ErrDamaged, ErrBusy.
 func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 	if store == nil || store.Backend() == nil {
-		return nil, invalid("store", "is missing: pass the result of SQLite, with a database, or of sqlite.Open")
+		return nil, invalid("store", "is missing: pass the result of SQLite or Postgres, with a database, or of sqlite.Open")
 	}
 	if n := len(config.SecretKey); n != 0 && n != 32 {
 		return nil, invalid("SecretKey", "has %d bytes; it must have 32, or be left out", n)
@@ -126,7 +129,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		backend: store.Backend(),
+		backend: store.Backend(), schema: schemaOf(store),
 		now:     config.clock(),
 		logger:  config.Logger,
 		timeout: cmp.Or(config.Timeout, DefaultTimeout), observe: config.Observe,
@@ -138,7 +141,7 @@ func New(ctx context.Context, store Store, config Config) (*Engine, error) {
 	}
 	e.clicks = newClickQueue(e)
 	e.uncut.Store(true) // who knows how the last process ended
-	if e.migrated, err = migrate(ctx, e.backend, config.Migrate, e.millis()); err != nil {
+	if e.migrated, err = migrate(ctx, e.backend, e.schema, config.Migrate, e.millis()); err != nil {
 		return nil, err
 	}
 	if err := e.resumeErasures(ctx); err != nil {

@@ -49,8 +49,8 @@ func (d Difference) String() string {
 // balance, what each conversion has earned, what each payout reserves and has settled,
 // and every commission from its stored rule version and inputs; and it looks for rows
 // that name those of another project, and for events and deliveries that would not be
-// sent. Before that come SQLite's own checks of the file, and whether the schema is as
-// it was created. Whatever cannot be read because of damage is a difference as well,
+// sent. Before that come the checks that the database itself offers, and whether the
+// schema is as it was created. Whatever cannot be read because of damage is a difference as well,
 // and the rest is checked all the same. It reads the whole database. Errors: ErrBusy,
 // ErrClosed, that of ctx.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
@@ -58,11 +58,11 @@ func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	if err := e.open(); err != nil {
 		return report, err
 	}
-	steps, err := migrationSteps()
+	steps, err := e.schema.steps()
 	if err != nil {
 		return report, e.failed("verifying", err)
 	}
-	problems, err := e.backend.Integrity(ctx, backend.Schema{Version: len(steps), Text: schemaText})
+	problems, err := e.backend.Integrity(ctx, backend.Schema{Version: len(steps), Text: e.schema.text})
 	if err != nil {
 		return report, e.failed("verifying", err)
 	}

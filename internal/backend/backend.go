@@ -155,6 +155,9 @@ var (
 	ErrDamaged    = errors.New("the file is damaged or no database")
 	ErrClosed     = errors.New("the database is closed")
 	ErrTooSlow    = errors.New("reading took too long")
+	// ErrUnknown is for a commit without an answer: the connection ended before it came.
+	ErrUnknown     = errors.New("nobody knows whether the change was committed: the connection to the database ended")
+	ErrUnsupported = errors.New("this database does not offer that")
 )
 
 // A SchemaError is an ErrSchema that knows both versions.

@@ -99,7 +99,7 @@ func (b *bound) Atomic(ctx context.Context, work Work) (err error) {
 		return ErrTwice
 	}
 	defer b.running.Unlock()
-	ctx = context.WithoutCancel(ctx)
+	asked, ctx := ctx, context.WithoutCancel(ctx)
 	if b.doubt != nil {
 		b.doubt()
 	}
@@ -123,7 +123,7 @@ func (b *bound) Atomic(ctx context.Context, work Work) (err error) {
 	}()
 
 	if b.memo == nil {
-		if err := b.of.Lock(ctx, b.on, work.Project); err != nil {
+		if err := b.of.Lock(asked, b.on, work.Project); err != nil {
 			return err
 		}
 	}

@@ -60,6 +60,9 @@ func WithDeadline(ctx context.Context, within time.Duration) (limited context.Co
 	}
 }
 
+// TooSlow makes err, with which the database has ended a statement, an ErrTooSlow.
+func TooSlow(err error) error { return tooSlowError{err} }
+
 // tooSlowError hides that a deadline ended the statement: to others that is a caller's own.
 type tooSlowError struct{ cause error }
 

@@ -16,6 +16,7 @@ var ErrAborted = errors.New("the transaction has failed before, and can only be 
 // The SQLSTATEs that mean something here; those of class 23 are violated constraints.
 const (
 	outOfRange          = "22003" // SQLite's tables refuse such a number as a constraint does
+	noSavepoint         = "3B001"
 	readOnly            = "25006" // on what was the primary server before a failover
 	aborted             = "25P02"
 	serialization       = "40001"
@@ -30,6 +31,7 @@ const (
 	cannotConnectNow    = "57P03" // it is starting or stopping
 	dataCorrupted       = "XX001"
 	indexCorrupted      = "XX002"
+	classConnection     = "08"
 	classConstraint     = "23"
 	classSyntaxOrAccess = "42"
 )
@@ -84,6 +86,17 @@ func SaysDamaged(err error) bool {
 		}
 	}
 	return false
+}
+
+// endsConnection reports whether after an error of a statement its connection is of no use
+// any more: the server says so, or is not there to say anything.
+func endsConnection(err error) bool {
+	switch state := State(err); state {
+	case "", adminShutdown, crashShutdown, cannotConnectNow:
+		return true
+	default:
+		return strings.HasPrefix(state, classConnection)
+	}
 }
 
 // FromDatabase reports whether err comes from the database or its connection, and not

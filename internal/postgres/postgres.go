@@ -5,7 +5,6 @@ package postgres
 import (
 	"maps"
 	"regexp"
-	"strings"
 )
 
 // Texts returns the texts by the names of their queries, with the arguments and columns
@@ -27,5 +26,5 @@ var ours = regexp.MustCompile(`\brefgrow_`)
 // Qualified names the schema wherever a text names what is ours. It is for statements
 // that read and write: what CREATE makes is named without it.
 func Qualified(schema, text string) string {
-	return ours.ReplaceAllLiteralString(text, `"`+strings.ReplaceAll(schema, `"`, `""`)+`".refgrow_`)
+	return ours.ReplaceAllLiteralString(text, quoted(schema)+".refgrow_")
 }
