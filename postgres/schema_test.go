@@ -3,12 +3,14 @@ package postgres_test
 import (
 	"database/sql"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/refgrow-go/refgrow/internal/postgres"
 	"github.com/refgrow-go/refgrow/postgres/internal/server"
 )
 
@@ -60,25 +62,6 @@ func column(t *testing.T, db *sql.DB, text string, args ...any) []string {
 	return all
 }
 
-// catalogue is all that a schema is made of, a line each.
-const catalogue = `
-SELECT format('column %s.%s %s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-    a.attidentity, l.collname, pg_get_expr(d.adbin, d.adrelid))
-FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum LEFT JOIN pg_collation l ON l.oid = a.attcollation
-WHERE c.relnamespace = CAST($1 AS regnamespace) AND c.relkind = 'r'
-UNION ALL SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE c.relnamespace = CAST($1 AS regnamespace)
-UNION ALL SELECT format('%s %s %s', CAST(k.conrelid AS regclass), k.conname, pg_get_constraintdef(k.oid))
-FROM pg_constraint k WHERE k.connamespace = CAST($1 AS regnamespace)
-UNION ALL SELECT pg_get_triggerdef(g.oid) || CAST(g.tgenabled AS TEXT)
-FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
-WHERE c.relnamespace = CAST($1 AS regnamespace) AND NOT g.tgisinternal
-UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p WHERE p.pronamespace = CAST($1 AS regnamespace)
-UNION ALL SELECT 'sequence ' || c.relname FROM pg_class c
-WHERE c.relnamespace = CAST($1 AS regnamespace) AND c.relkind = 'S'
-ORDER BY 1`
-
 // TestSchemaFile compares schema_postgres.sql, which people read, with what the
 // migrations make.
 func TestSchemaFile(t *testing.T) {
@@ -89,13 +72,13 @@ func TestSchemaFile(t *testing.T) {
 	}
 	two, second := migrated(t)
 	lines := func(db *sql.DB, schema string) []string {
-		var all []string
-		for _, line := range column(t, db, catalogue, schema) {
-			if !strings.Contains(line, "refgrow_migrations") { // the migrations' own business
-				all = append(all, strings.ReplaceAll(line, schema, "SCHEMA"))
-			}
+		all, err := postgres.Catalogue(t.Context(), db, schema)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return all
+		return slices.DeleteFunc(all, func(line string) bool { // the migrations' own business
+			return strings.Contains(line, "refgrow_migrations")
+		})
 	}
 	want, got := lines(one, first), lines(two, second)
 	if len(want) < 300 {
@@ -114,6 +97,27 @@ func TestSchemaFile(t *testing.T) {
 	versions := column(t, two, "SELECT CAST(version AS TEXT) FROM refgrow_migrations ORDER BY version")
 	if len(versions) == 0 || versions[0] != "1" {
 		t.Errorf("the versions applied are %v", versions)
+	}
+}
+
+var update = flag.Bool("update", false, "write what the migrations make to internal/postgres/catalogue.txt")
+
+// TestCatalogue compares what the migrations make with what Integrity expects.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	db, schema := migrated(t)
+	is, err := postgres.Catalogue(t.Context(), db, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(is, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile("../internal/postgres/catalogue.txt", []byte(text), 0o644); err != nil { //nolint:gosec // source
+			t.Fatal(err)
+		}
+	}
+	if text != written(t, "internal", "postgres", "catalogue.txt") {
+		t.Error("catalogue.txt is not what the migrations make: run this test with -update")
 	}
 }
 

@@ -125,7 +125,7 @@ SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts
 FROM refgrow_deliveries d
 WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER)
     AND d.next_attempt_at <= CAST(@now AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
-ORDER BY d.next_attempt_at LIMIT CAST(@limit AS INTEGER);
+ORDER BY d.next_attempt_at, d.id LIMIT CAST(@limit AS INTEGER);
 
 -- name: LeaseDelivery :exec
 UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts + 1 WHERE id = @delivery_id;

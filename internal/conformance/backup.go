@@ -18,6 +18,7 @@ func backupTests() []test {
 
 // A backup is the whole database, the app's own tables too, for its owner's eyes.
 func backUp(w *world) {
+	w.needsFile()
 	ctx := w.Context()
 	jane := w.affiliate("jane")
 	w.purchase(jane.ID, "50.00 USD")
@@ -47,6 +48,7 @@ func backUp(w *world) {
 
 // An existing file stays as it is, and a failed backup leaves none.
 func refuseBackups(w *world) {
+	w.needsFile()
 	ctx := w.Context()
 	directory := w.TempDir()
 	for name, content := range map[string]string{"text": "mine", "empty": ""} {

@@ -60,6 +60,7 @@ func keptClicks(w *world) {
 	}
 	equal(w, "the clicks without a hash", value[int](w, "SELECT COUNT(*) FROM refgrow_clicks WHERE address IS NULL"), 0)
 
+	w.needsFile()
 	path := value[string](w, "SELECT file FROM pragma_database_list WHERE name = 'main'")
 	seen := false
 	for _, file := range []string{path, path + "-wal", path + "-journal"} {

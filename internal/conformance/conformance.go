@@ -21,6 +21,8 @@ type Opened struct {
 	// DB is the pool of a database that the app owns, nil when the store is a file
 	// of the engine's own.
 	DB *sql.DB
+	// Postgres says that the database is PostgreSQL.
+	Postgres bool
 }
 
 // Run runs all tests, each on a database that open makes for it.

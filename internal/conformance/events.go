@@ -35,7 +35,7 @@ func eventsWithTheChange(w *world) {
 	order := func(end error) func() error {
 		return func() error {
 			return w.inTx(func(tx *sql.Tx) error {
-				if err := errOf(tx.ExecContext(ctx, "INSERT INTO orders VALUES (NULL)")); err != nil {
+				if err := errOf(tx.ExecContext(ctx, w.sql("INSERT INTO orders VALUES (NULL)"))); err != nil {
 					return err
 				}
 				c, err := w.shop.WithTx(tx).RecordConversion(ctx, sale("JANE"))

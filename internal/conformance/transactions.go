@@ -119,6 +119,9 @@ func failingOperation(w *world) {
 // The app goes through rows of its own and records a sale for each. Those that fail
 // neither end the rows nor take anything else with them.
 func besideOpenRows(w *world) {
+	if w.Postgres {
+		w.Skip("a connection to PostgreSQL reads the rows of one statement at a time")
+	}
 	ctx := w.Context()
 	jane := w.affiliate("jane")
 	w.ok(w.exec("CREATE TABLE orders (id INTEGER PRIMARY KEY, reference TEXT)"))
@@ -159,7 +162,7 @@ func besideOpenRows(w *world) {
 // that has read keeps others from committing until it ends.
 func (w *world) log() {
 	w.Helper()
-	if w.DB != nil {
+	if w.DB != nil && !w.Postgres {
 		w.ok(errOf(w.DB.ExecContext(w.Context(), "PRAGMA journal_mode = WAL")))
 	}
 }
@@ -177,17 +180,19 @@ func (w *world) deferred() *sql.Tx {
 }
 
 // A transaction that has only read while somebody else wrote is refused, and works when
-// all of it is repeated.
+// all of it is repeated. In PostgreSQL, whose transactions see what was committed before
+// each of their statements, it just works.
 func staleSnapshot(w *world) {
 	w.log()
 	tx := w.deferred()
 	jane := w.affiliate("jane")
-	err := errOf(w.shop.WithTx(tx).RecordConversion(w.Context(), sale("JANE")))
-	w.refused("a write after a stale read", err, refgrow.ErrBusy, "")
-	w.ok(tx.Rollback())
-	equal(w, "the balance", w.balances(jane.ID), "")
-
-	tx = w.deferred()
+	if !w.Postgres {
+		err := errOf(w.shop.WithTx(tx).RecordConversion(w.Context(), sale("JANE")))
+		w.refused("a write after a stale read", err, refgrow.ErrBusy, "")
+		w.ok(tx.Rollback())
+		equal(w, "the balance", w.balances(jane.ID), "")
+		tx = w.deferred()
+	}
 	w.ok(errOf(w.shop.WithTx(tx).RecordConversion(w.Context(), sale("JANE"))))
 	w.ok(tx.Commit())
 	equal(w, "the balance after the repetition", w.balances(jane.ID), "USD total 9.80 paid 0.00 eligible 9.80 held 0.00")
@@ -199,7 +204,7 @@ func staleSnapshot(w *world) {
 func foreignLock(w *world) {
 	tx := w.deferred()
 	other := must(w.DB.Conn(w.Context()))
-	w.ok(errOf(other.ExecContext(w.Context(), "BEGIN IMMEDIATE")))
+	w.ok(errOf(other.ExecContext(w.Context(), w.sql("BEGIN IMMEDIATE"))))
 	err := errOf(w.shop.WithTx(tx).CreateReferral(w.Context(), refgrow.CreateReferralParams{Email: "carl@example.com"}))
 	w.refused("a write while another writes", err, refgrow.ErrBusy, "")
 	w.ok(errOf(other.ExecContext(w.Context(), "ROLLBACK")))

@@ -178,14 +178,14 @@ func (w *world) inTx(work func(tx *sql.Tx) error) error {
 
 // exec runs one statement behind the engine's back.
 func (w *world) exec(query string, args ...any) error {
-	return w.inTx(func(tx *sql.Tx) error { return errOf(tx.ExecContext(w.Context(), query, args...)) })
+	return w.inTx(func(tx *sql.Tx) error { return errOf(tx.ExecContext(w.Context(), w.sql(query), args...)) })
 }
 
 // value reads one value behind the engine's back.
 func value[T any](w *world, query string, args ...any) T {
 	w.Helper()
 	var v T
-	w.ok(w.inTx(func(tx *sql.Tx) error { return tx.QueryRowContext(w.Context(), query, args...).Scan(&v) }))
+	w.ok(w.inTx(func(tx *sql.Tx) error { return tx.QueryRowContext(w.Context(), w.sql(query), args...).Scan(&v) }))
 	return v
 }
 

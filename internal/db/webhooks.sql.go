@@ -673,7 +673,7 @@ SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts
 FROM refgrow_deliveries d
 WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.replayed = CAST(?2 AS INTEGER)
     AND d.next_attempt_at <= CAST(?3 AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(?3 AS INTEGER)
-ORDER BY d.next_attempt_at LIMIT CAST(?4 AS INTEGER)
+ORDER BY d.next_attempt_at, d.id LIMIT CAST(?4 AS INTEGER)
 `
 
 type ListDueDeliveriesParams struct {

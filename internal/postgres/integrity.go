@@ -24,17 +24,20 @@ SELECT format('column %s.%s %s%s%s%s%s', c.relname, a.attname, format_type(a.att
     ' default ' || pg_get_expr(d.adbin, d.adrelid))
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum LEFT JOIN pg_collation l ON l.oid = a.attcollation
-WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relname LIKE 'refgrow\_%'
 UNION ALL SELECT format('index %s%s', pg_get_indexdef(i.indexrelid), CASE WHEN NOT i.indisvalid THEN ' invalid' END)
-FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = n.oid
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = n.oid AND c.relname LIKE 'refgrow\_%'
 UNION ALL SELECT format('constraint %s of %s %s', k.conname, c.relname, pg_get_constraintdef(k.oid))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE k.connamespace = n.oid AND k.contype IN ('p', 'u', 'f', 'c')
+    AND c.relname LIKE 'refgrow\_%'
 UNION ALL SELECT format('trigger %s%s', pg_get_triggerdef(g.oid), CASE WHEN g.tgenabled <> 'O' THEN ' disabled' END)
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE c.relnamespace = n.oid AND NOT g.tgisinternal
+    AND g.tgname LIKE 'refgrow\_%'
 UNION ALL SELECT DISTINCT format('constraint %s of %s is not enforced', k.conname, c.relname)
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_constraint k ON k.oid = g.tgconstraint
-WHERE c.relnamespace = n.oid AND g.tgisinternal AND g.tgenabled <> 'O'
-UNION ALL SELECT format('function %s %s', p.proname, p.prosrc) FROM pg_proc p WHERE p.pronamespace = n.oid`
+WHERE c.relnamespace = n.oid AND g.tgisinternal AND g.tgenabled <> 'O' AND c.relname LIKE 'refgrow\_%'
+UNION ALL SELECT format('function %s %s', p.proname, p.prosrc) FROM pg_proc p WHERE p.pronamespace = n.oid
+    AND p.proname LIKE 'refgrow\_%'`
 
 // Catalogue returns what the tables, indexes, constraints, triggers and functions of ours
 // in a schema are, in order. What others have there is left out.
@@ -45,7 +48,6 @@ func Catalogue(ctx context.Context, on db.DBTX, schema string) ([]string, error)
 		return nil, err
 	}
 	of := strings.NewReplacer(quoted(schema)+".", "", schema+".", "", "\n", " ")
-	all = slices.DeleteFunc(all, func(line string) bool { return !strings.Contains(line, "refgrow_") })
 	for i := range all {
 		all[i] = of.Replace(all[i])
 	}

@@ -703,7 +703,7 @@ ORDER BY page.created_at DESC, page.id DESC`,
 FROM refgrow_deliveries d
 WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.replayed = CAST($2 AS BIGINT)
     AND d.next_attempt_at <= CAST($3 AS BIGINT) AND COALESCE(d.leased_until, 0) <= CAST($3 AS BIGINT)
-ORDER BY d.next_attempt_at LIMIT CAST($4 AS BIGINT)`,
+ORDER BY d.next_attempt_at, d.id LIMIT CAST($4 AS BIGINT)`,
 	"ListEndpoints": `SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id`,
 	"ListEntriesBetween": `SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day FROM refgrow_ledger_entries
 WHERE affiliate_id = $1 AND project_id = $2 AND id > $3 AND id <= $4

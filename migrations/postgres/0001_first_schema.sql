@@ -651,7 +651,7 @@ CREATE TABLE refgrow_deliveries (
     FOREIGN KEY (project_id, webhook_id) REFERENCES refgrow_webhooks (project_id, id)
 );
 
-CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (project_id, webhook_id, replayed, next_attempt_at) WHERE status = 'pending';
+CREATE INDEX refgrow_deliveries_due ON refgrow_deliveries (project_id, webhook_id, replayed, next_attempt_at, id) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_waiting ON refgrow_deliveries (project_id, webhook_id, lane, event_id, id) WHERE status = 'pending';
 CREATE INDEX refgrow_deliveries_by_time ON refgrow_deliveries (project_id, webhook_id, created_at, id, status);
 
