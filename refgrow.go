@@ -183,7 +183,8 @@ func (e *Engine) Wake() {
 }
 
 // Backup writes a consistent copy of the whole database to a new file at path, readable
-// only by its owner, while others continue to write.
+// only by its owner, while others continue to write. Errors: ErrUnsupported for
+// PostgreSQL, which has programs of its own for that.
 func (e *Engine) Backup(ctx context.Context, path string) error {
 	if err := e.open(); err != nil {
 		return err
