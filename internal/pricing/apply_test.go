@@ -90,6 +90,44 @@ func TestHistory(t *testing.T) {
 	})
 }
 
+// What counts, at the instants and numbers around which something changes.
+func TestHistoryAround(t *testing.T) {
+	t.Parallel()
+	n := func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		d               Duration
+		purchases       []int64 // a conversion at 5 is priced
+		firstAt, before *int64
+		within          bool
+	}{
+		{Duration{FirstPurchase, 0}, nil, nil, n(0), true},
+		{Duration{FirstPurchase, 0}, []int64{6}, nil, n(0), true},
+		{Duration{FirstPurchase, 0}, []int64{5}, nil, n(1), false},
+		{Duration{FirstPurchase, 0}, []int64{2, 3, 4}, nil, n(1), false},
+		{Duration{Payments, 3}, []int64{4, 6}, nil, n(2), true},
+		{Duration{Payments, 3}, []int64{4, 5, 6}, nil, n(3), false},
+		{Duration{Payments, 3}, []int64{1, 2, 3, 4}, nil, n(3), false},
+		{Duration{Months, 1}, nil, n(5), nil, true},
+		{Duration{Months, 1}, []int64{6}, n(5), nil, true},
+		{Duration{Months, 1}, []int64{4, 3}, n(3), nil, true},
+	} {
+		rule := db.CommissionRule{
+			Kind: KindPercent, Rate: 1_000_000, Duration: string(c.d.Span), DurationCount: c.d.Count,
+		}
+		got := &db.Conversion{ID: 9, ProjectID: 3, CreatedAt: 5, PricedBaseValue: n(7), PricedCurrency: "USD"}
+		if err := History(t.Context(), purchases{at: c.purchases}, rule, Buyer{true, 5}, got); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.PricedFirstAt, c.firstAt) || !reflect.DeepEqual(got.PricedBefore, c.before) {
+			t.Errorf("%v after %v: first %d, before %d", c.d, c.purchases, stored.OrZero(got.PricedFirstAt),
+				stored.OrZero(got.PricedBefore))
+		}
+		if p, err := Price(rule, InputsOf(got)); err != nil || (p == Priced{7, ByRule}) != c.within {
+			t.Errorf("%v after %v pays %+v, %v", c.d, c.purchases, p, err)
+		}
+	}
+}
+
 // A conversion is priced from what it is, whatever priced it before.
 func TestApply(t *testing.T) {
 	t.Parallel()
@@ -99,7 +137,8 @@ func TestApply(t *testing.T) {
 	}
 	rules := Rules{Own: map[string]db.CommissionRule{Purchase: rule}}
 	before := db.Conversion{
-		ID: 9, ProjectID: 3, Type: Purchase, Currency: "USD", BaseValue: new(int64(1000)), Value: 7, PricedValue: 7, CreatedAt: 5,
+		ID: 9, ProjectID: 3, Type: Purchase, Currency: "USD", BaseValue: new(int64(1000)), Value: 7, PricedValue: 7,
+		CreatedAt:        5,
 		CommissionReason: string(Given), RuleID: new(int64(1)), RuleVersion: new(int64(1)),
 		PricedBaseValue: new(int64(3)), PricedCurrency: "EUR", PricedFirstAt: new(int64(2)), PricedBefore: new(int64(1)),
 	}
@@ -135,6 +174,13 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// unreadable is a database whose rules cannot be read.
+type unreadable struct{ db.Querier }
+
+func (unreadable) ListRulesAt(context.Context, db.ListRulesAtParams) ([]db.CommissionRule, error) {
+	return nil, errOthers
+}
+
 // A conversion is not priced by what cannot be read.
 func TestApplyWhatIsDamaged(t *testing.T) {
 	t.Parallel()
@@ -149,6 +195,7 @@ func TestApplyWhatIsDamaged(t *testing.T) {
 	}{
 		{Rules{Own: map[string]db.CommissionRule{Purchase: rule}}, nil, stored.ErrDamaged},
 		{Rules{Own: map[string]db.CommissionRule{Purchase: lasting}}, purchases{}, errOthers},
+		{Rules{Own: map[string]db.CommissionRule{Purchase: lasting}, Overridden: true}, unreadable{}, errOthers},
 	} {
 		got := db.Conversion{ID: 1, Type: Purchase, Currency: "USD", AffiliateID: new(int64(1)), Value: 7}
 		if err := c.rules.Apply(t.Context(), c.q, &got, Buyer{true, 5}); !errors.Is(err, c.want) || got.Value != 7 {

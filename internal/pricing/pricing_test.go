@@ -293,6 +293,42 @@ func TestTheMostSpecificRuleOfThen(t *testing.T) {
 	})
 }
 
+// An override prices from the instant at which it begins until the one at which it ends.
+func TestFromTheBeginningToTheEndOfAnOverride(t *testing.T) {
+	t.Parallel()
+	own := db.CommissionRule{ID: 1, ConversionType: Purchase}
+	q := versions{all: []db.CommissionRule{
+		own, {ID: 2, ConversionType: Purchase, AffiliateID: new(int64(1)), CreatedAt: 10, EndedAt: new(int64(20))},
+	}}
+	rules := Rules{Own: map[string]db.CommissionRule{Purchase: own}, Overridden: true}
+	for at, want := range map[int64]int64{9: 1, 10: 2, 19: 2, 20: 1} {
+		c := &db.Conversion{Type: Purchase, AffiliateID: new(int64(1)), CreatedAt: at}
+		if got, err := rules.For(t.Context(), q, c); err != nil || got.ID != want {
+			t.Errorf("rule %d prices one at %d, %v, want %d", got.ID, at, err, want)
+		}
+	}
+}
+
+// The rule of an affiliate comes before that of a product, and that of both before either.
+func TestWhichOverrideComesFirst(t *testing.T) {
+	t.Parallel()
+	own := db.CommissionRule{ID: 1, ConversionType: Purchase}
+	q := versions{all: []db.CommissionRule{
+		own, {ID: 2, ConversionType: Purchase, Product: new("a")},
+		{ID: 3, ConversionType: Purchase, AffiliateID: new(int64(1))},
+		{ID: 4, ConversionType: Purchase, AffiliateID: new(int64(1)), Product: new("b")},
+	}}
+	for of, want := range map[Scope]int64{
+		{Purchase, 2, "b"}: 1, {Purchase, 2, "a"}: 2, {Purchase, 1, "a"}: 3, {Purchase, 1, "b"}: 4, {Purchase, 1, ""}: 3,
+	} {
+		c := &db.Conversion{Type: of.Type, AffiliateID: &of.Affiliate, Product: stored.TextOrNull(of.Product)}
+		got, err := Rules{Own: map[string]db.CommissionRule{Purchase: own}, Overridden: true}.For(t.Context(), q, c)
+		if err != nil || got.ID != want {
+			t.Errorf("rule %d prices %+v, %v, want %d", got.ID, of, err, want)
+		}
+	}
+}
+
 // Without an override, and for a signup, the project's own rule is already known, unless
 // it was another one then.
 func TestTheProjectsOwnRule(t *testing.T) {

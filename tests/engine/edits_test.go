@@ -102,6 +102,8 @@ func TestPaidOfACent(t *testing.T) {
 	p.pay(payout)
 	p.Refused("what a payout has settled", p.edit(sale, refgrow.UpdateConversionParams{Paid: new(false)}),
 		refgrow.ErrConflict, "paid")
+	p.Refused("moving what a payout has settled",
+		p.edit(sale, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)}), refgrow.ErrConflict, "affiliate_id")
 	step("as the payout left it", refgrow.UpdateConversionParams{Reference: refgrow.Set("r1")}, true, "0.01 USD")
 
 	p.adjust(jane, "-0.01 USD")
