@@ -122,7 +122,8 @@ func TestBookOfRows(t *testing.T) {
 			Returned: 1},
 		{AffiliateID: 8, Currency: "USD", Kind: string(Commission), Amount: 1, AvailableAt: after},
 		{AffiliateID: 7, Currency: "EUR", Kind: string(Commission), Amount: 1, AvailableAt: after},
-		{AffiliateID: 7, Currency: "USD", Kind: string(Settlement), Amount: -20, AvailableAt: before, PayoutID: new(int64(4))},
+		{AffiliateID: 7, Currency: "USD", Kind: string(Settlement), Amount: -20, AvailableAt: before,
+			PayoutID: new(int64(4))},
 		{AffiliateID: 7, Currency: "USD", Kind: string(Commission), Amount: 55, AvailableAt: now},
 	}, c)
 	want := []Entry{

@@ -20,7 +20,8 @@ var catalogueText string
 // catalogueQuery is all that a schema is made of, a line each.
 const catalogueQuery = `
 SELECT format('column %s.%s %s%s%s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-    CASE WHEN a.attnotnull THEN ' not null' END, CASE WHEN a.attidentity <> '' THEN ' identity' END, ' collate ' || l.collname,
+    CASE WHEN a.attnotnull THEN ' not null' END, CASE WHEN a.attidentity <> '' THEN ' identity' END,
+    ' collate ' || l.collname,
     ' default ' || pg_get_expr(d.adbin, d.adrelid))
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -28,8 +29,8 @@ WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relname LIKE 'ref
 UNION ALL SELECT format('index %s%s', pg_get_indexdef(i.indexrelid), CASE WHEN NOT i.indisvalid THEN ' invalid' END)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = n.oid AND c.relname LIKE 'refgrow\_%'
 UNION ALL SELECT format('constraint %s of %s %s', k.conname, c.relname, pg_get_constraintdef(k.oid))
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE k.connamespace = n.oid AND k.contype IN ('p', 'u', 'f', 'c')
-    AND c.relname LIKE 'refgrow\_%'
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE k.connamespace = n.oid AND k.contype IN ('p', 'u', 'f', 'c') AND c.relname LIKE 'refgrow\_%'
 UNION ALL SELECT format('trigger %s%s', pg_get_triggerdef(g.oid), CASE WHEN g.tgenabled <> 'O' THEN ' disabled' END)
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE c.relnamespace = n.oid AND NOT g.tgisinternal
     AND g.tgname LIKE 'refgrow\_%'
@@ -107,7 +108,8 @@ func asMade(ctx context.Context, on *sql.Conn, at *place) (problems []string, er
 // referenceQuery makes, of each foreign key, the query that counts the rows that refer to
 // nothing.
 const referenceQuery = `
-SELECT format('SELECT format(''%%s rows of %s refer to rows of %s that are missing'', COUNT(*)) FROM %s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s) HAVING COUNT(*) > 0',
+SELECT format('SELECT format(''%%s rows of %s refer to rows of %s that are missing'', COUNT(*)) FROM %s c
+    WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s) HAVING COUNT(*) > 0',
     c.relname, p.relname, CAST(c.oid AS regclass),
     string_agg(format('c.%I IS NOT NULL', a.attname), ' AND '), CAST(p.oid AS regclass),
     string_agg(format('p.%I = c.%I', b.attname, a.attname), ' AND '))
@@ -125,8 +127,9 @@ func references(ctx context.Context, on *sql.Conn, at *place) ([]string, error) 
 
 // idQuery makes, of each sequence, the query that compares it with the ids of its table.
 const idQuery = `
-SELECT format('SELECT ''ids of %s would be assigned again'' FROM (SELECT MAX(%I) AS id FROM %s) m, %s s WHERE m.id > s.last_value',
-    c.relname, a.attname, CAST(c.oid AS regclass), pg_get_serial_sequence(CAST(CAST(c.oid AS regclass) AS TEXT), a.attname))
+SELECT format('SELECT ''ids of %s would be assigned again'' FROM (SELECT MAX(%I) AS id FROM %s) m, %s s
+    WHERE m.id > s.last_value', c.relname, a.attname, CAST(c.oid AS regclass),
+    pg_get_serial_sequence(CAST(CAST(c.oid AS regclass) AS TEXT), a.attname))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attidentity <> ''
 WHERE n.nspname = $1 AND c.relname LIKE 'refgrow\_%' ORDER BY c.relname`

@@ -194,7 +194,8 @@ func TestSelfReferralsAreNotedWhenCredited(t *testing.T) {
 	})
 	_, err := p.Shop.UpdateAffiliate(t.Context(), jane.ID, refgrow.UpdateAffiliateParams{Email: new("carl@example.com")})
 	p.OK(err)
-	if p.decision(p.Update(c, refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("40.00 USD"))})).SelfReferral {
+	smaller := refgrow.UpdateConversionParams{BaseValue: refgrow.Set(money.MustParse("40.00 USD"))}
+	if p.decision(p.Update(c, smaller)).SelfReferral {
 		t.Error("another base value made it a self-referral")
 	}
 	if !p.decision(p.Update(c, refgrow.UpdateConversionParams{Reprice: true})).SelfReferral {

@@ -349,7 +349,8 @@ func TestPayoutsOfARunOutOfOrder(t *testing.T) {
 	_, err := p.Shop.PayoutRuns().Make(t.Context(), params)
 	p.OK(err)
 	p.Exec(`WITH RECURSIVE numbers (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1002)
-		INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at, run_id)
+		INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at,
+			run_id)
 		SELECT n, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, created_at, run_id
 		FROM refgrow_payouts, numbers`)
 	again, err := p.Shop.PayoutRuns().Make(t.Context(), params)
@@ -357,7 +358,8 @@ func TestPayoutsOfARunOutOfOrder(t *testing.T) {
 	if len(again.Payouts) != 1002 {
 		t.Errorf("the run has %d payouts", len(again.Payouts))
 	}
-	p.Exec("UPDATE refgrow_payouts SET created_at = created_at + CASE id WHEN 5 THEN 1 ELSE 2 END WHERE id = 5 OR id > 1000")
+	p.Exec("UPDATE refgrow_payouts SET created_at = created_at + CASE id WHEN 5 THEN 1 ELSE 2 END " +
+		"WHERE id = 5 OR id > 1000")
 	if _, err := p.Shop.PayoutRuns().Make(t.Context(), params); !errors.Is(err, refgrow.ErrDamaged) {
 		t.Errorf("a run whose payouts are out of order: %v", err)
 	}

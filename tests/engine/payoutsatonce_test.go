@@ -49,7 +49,8 @@ func TestManyPayoutsGoOn(t *testing.T) {
 			t.Errorf("the results are %q, replayed %v", shown, again)
 		}
 	}
-	_, again, err := p.Shop.CancelPayouts(ctx, refgrow.CancelPayoutsParams{IDs: []int64{6}, Idempotency: params.Idempotency})
+	_, again, err := p.Shop.CancelPayouts(ctx,
+		refgrow.CancelPayoutsParams{IDs: []int64{6}, Idempotency: params.Idempotency})
 	p.Refused("a key of payments for cancellations", err, refgrow.ErrConflict, "Idempotency-Key")
 	if again {
 		t.Error("what is refused is said to be a repetition")
