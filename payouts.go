@@ -210,7 +210,7 @@ func (o *op) returnPayout(ctx context.Context, row *db.Payout, note string) (*Pa
 	if err != nil {
 		return nil, err
 	}
-	last := int64(0)
+	var last int64
 	for _, part := range settled {
 		switch part.ConversionID {
 		case 0:

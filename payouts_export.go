@@ -81,10 +81,10 @@ func (p *Project) ExportPayouts(ctx context.Context, params ExportPayoutsParams)
 		currency = settings.Currency
 	}
 	currency, err := money.ParseCurrency(string(currency))
-	if err != nil {
-		return nil, at("currency", err)
+	if err == nil {
+		err = service.Takes(currency)
 	}
-	if err := service.Takes(currency); err != nil {
+	if err != nil {
 		return nil, at("currency", err)
 	}
 	file := PayoutFile{Format: params.Format, Currency: currency}

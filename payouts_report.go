@@ -54,7 +54,7 @@ func (r *PayoutRuns) MakeReport(ctx context.Context, params PayoutRunParams) (*P
 	totals, err := read(ctx, &r.project, doing, func(ctx context.Context, q db.Querier) (db.ProjectTotals, error) {
 		return q.GetProjectTotals(ctx, r.project.id)
 	})
-	report.at = max(totals.LastStamp, r.project.engine.millis())
+	report.at = totals.LastStamp
 	return report, err
 }
 

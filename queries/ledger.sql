@@ -90,9 +90,9 @@ ORDER BY a.affiliate_id, a.currency;
 -- The plain sum, for instants for which the accounts have no answer.
 -- name: SumEntries :many
 SELECT s.currency,
-    CAST(COALESCE(SUM(s.earned / 1000000000) * 1000000000 + SUM(s.earned % 1000000000), 0) AS INTEGER) AS total,
-    CAST(COALESCE(SUM(s.settled / 1000000000) * 1000000000 + SUM(s.settled % 1000000000), 0) AS INTEGER) AS paid,
-    CAST(COALESCE(SUM(s.available / 1000000000) * 1000000000 + SUM(s.available % 1000000000), 0) AS INTEGER) AS eligible
+    CAST(SUM(s.earned / 1000000000) * 1000000000 + SUM(s.earned % 1000000000) AS INTEGER) AS total,
+    CAST(SUM(s.settled / 1000000000) * 1000000000 + SUM(s.settled % 1000000000) AS INTEGER) AS paid,
+    CAST(SUM(s.available / 1000000000) * 1000000000 + SUM(s.available % 1000000000) AS INTEGER) AS eligible
 FROM (
     SELECT e.currency,
         CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END AS earned,

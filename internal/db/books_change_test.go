@@ -14,7 +14,7 @@ func (b *paper) changes(t *rapid.T) {
 	which := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 0, 3, 5}).Draw(t, "account") // 1 has the most entries
 	payout := rapid.SampledFrom(b.payouts).Draw(t, "payout")
 	for _, change := range []func(*rapid.T, account, db.Payout){
-		b.posts, b.clears, b.unclears, b.reserves, b.settles, b.flips, b.frees,
+		b.posts, b.clears, b.unclears, b.reserves, b.settles, b.flips, b.frees, b.beginsElsewhere,
 	} {
 		b.exec(t, "SAVEPOINT before")
 		change(t, b.accounts[which], payout)
@@ -127,6 +127,26 @@ func (b *paper) clears(t *rapid.T, a account, _ db.Payout) {
 	b.accountsAre(t, "clearing an account", want)
 }
 
+// beginsElsewhere asks what is payable, and clears and reserves it, wherever that begins.
+func (b *paper) beginsElsewhere(t *rapid.T, _ account, payout db.Payout) {
+	const most = 1 // has the most entries
+	whole := b.accounts[most]
+	defer func() { b.accounts[most] = whole }()
+	for at := rapid.IntRange(0, 3).Draw(t, "begins"); at <= len(b.entries); at += 4 {
+		a := &b.accounts[most]
+		a.ClearedTo = int64(at)
+		b.exec(t, "UPDATE refgrow_accounts SET cleared_to = ? WHERE affiliate_id = ? AND currency = ?",
+			a.ClearedTo, a.AffiliateID, a.Currency)
+		b.looksAtAccount(t, *a)
+		for _, change := range []func(*rapid.T, account, db.Payout){b.clears, b.reserves} {
+			b.exec(t, "SAVEPOINT elsewhere")
+			change(t, *a, payout)
+			b.exec(t, "ROLLBACK TO elsewhere")
+			b.exec(t, "RELEASE elsewhere")
+		}
+	}
+}
+
 func (b *paper) unclears(t *rapid.T, a account, payout db.Payout) {
 	want, first := a, int64(1)
 	for _, taken := range slices.Backward(b.taken) {
@@ -209,6 +229,11 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 	}
 	var want []settlement
 	parts, sums := b.settling(payout.ID, project)
+	// They are written in the order of the first entry of each.
+	first := func(p part) int {
+		return slices.IndexFunc(b.entriesOf(payout.ID, project), func(e db.LedgerEntry) bool { return settledAs(e) == p })
+	}
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(first(a), first(b)) })
 	for _, at := range parts {
 		if amount := sums[at]; amount != 0 && max(amount, -amount) <= largest {
 			want = append(want, settlement{payout.AffiliateID, at.of, -amount, at.available, payout.Currency})
@@ -247,9 +272,6 @@ func (b *paper) settles(t *rapid.T, _ account, payout db.Payout) {
 			t.Fatalf("settled %+v, and said %+v", stored, answered)
 		}
 	}
-	slices.SortFunc(stored, func(a, b settlement) int {
-		return cmp.Or(cmp.Compare(a.conversion, b.conversion), cmp.Compare(a.available, b.available))
-	})
 	same(t, "what is settled", stored, nil, want)
 	same(t, "how much of it is said", len(answered), nil, len(want))
 }

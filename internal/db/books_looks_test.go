@@ -243,15 +243,20 @@ func (b *paper) entriesOf(payout, project int64) (entries []db.LedgerEntry) {
 	return entries
 }
 
+// settledAs is the group in which a payout settles an entry: that of its conversion, or
+// of all adjustments.
+func settledAs(e db.LedgerEntry) part {
+	if e.ConversionID == nil {
+		return part{available: e.AvailableAt}
+	}
+	return partOf(e)
+}
+
 // settling are the groups of the entries of a payout, adjustments together.
 func (b *paper) settling(payout, project int64) (parts []part, sums map[part]int64) {
 	sums = make(map[part]int64)
 	for _, e := range b.entriesOf(payout, project) {
-		at := part{available: e.AvailableAt}
-		if e.ConversionID != nil {
-			at.of = *e.ConversionID
-		}
-		sums[at] += e.Amount
+		sums[settledAs(e)] += e.Amount
 	}
 	parts = slices.SortedFunc(maps.Keys(sums), func(a, b part) int {
 		return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.available, b.available))

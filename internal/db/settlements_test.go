@@ -39,6 +39,10 @@ func TestQueriesOfLargestSettlements(t *testing.T) {
 		exec(`INSERT INTO refgrow_payouts (id, project_id, affiliate_id, currency, amount, entry_count, cutoff,
 			status, created_at)
 			VALUES (?, 1, 1, 'USD', 1, 2, 0, 'pending', 0)`, payout)
+		var conversion *int64 // every second one is an adjustment
+		if i%2 == 0 {
+			conversion = new(int64(7))
+		}
 		half := sum / 2
 		for part, amount := range []int64{half, sum - half} {
 			if amount == 0 {
@@ -46,7 +50,7 @@ func TestQueriesOfLargestSettlements(t *testing.T) {
 			}
 			entry := 10*payout + int64(part)
 			exec(`INSERT INTO refgrow_ledger_entries (id, project_id, affiliate_id, currency, kind, amount, available_at,
-				created_at, conversion_id) VALUES (?, 1, 1, 'USD', 'commission', ?, 0, 0, 7)`, entry, amount)
+				created_at, conversion_id) VALUES (?, 1, 1, 'USD', 'commission', ?, 0, 0, ?)`, entry, amount, conversion)
 			exec("INSERT INTO refgrow_payout_entries (entry_id, payout_id, reserved) VALUES (?, ?, 1)", entry, payout)
 		}
 		large, err := q.ListLargeSettlements(t.Context(), db.ListLargeSettlementsParams{PayoutID: payout, ProjectID: 1})
@@ -62,6 +66,9 @@ func TestQueriesOfLargestSettlements(t *testing.T) {
 		var amounts []int64
 		for _, row := range large {
 			amounts = append(amounts, row.Amount)
+			if conversion == nil && row.ConversionID != 0 || conversion != nil && row.ConversionID != *conversion {
+				t.Errorf("%d of payout %d is of conversion %d", row.Amount, payout, row.ConversionID)
+			}
 		}
 		for _, row := range written {
 			amounts = append(amounts, row.Amount)

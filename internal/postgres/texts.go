@@ -1175,9 +1175,9 @@ WHERE refgrow_refund_totals.project_id = excluded.project_id`,
 ) g
 GROUP BY g.currency`,
 	"SumEntries": `SELECT s.currency,
-    CAST(COALESCE(SUM(s.earned / 1000000000) * 1000000000 + SUM(s.earned % 1000000000), 0) AS BIGINT) AS total,
-    CAST(COALESCE(SUM(s.settled / 1000000000) * 1000000000 + SUM(s.settled % 1000000000), 0) AS BIGINT) AS paid,
-    CAST(COALESCE(SUM(s.available / 1000000000) * 1000000000 + SUM(s.available % 1000000000), 0) AS BIGINT) AS eligible
+    CAST(SUM(s.earned / 1000000000) * 1000000000 + SUM(s.earned % 1000000000) AS BIGINT) AS total,
+    CAST(SUM(s.settled / 1000000000) * 1000000000 + SUM(s.settled % 1000000000) AS BIGINT) AS paid,
+    CAST(SUM(s.available / 1000000000) * 1000000000 + SUM(s.available % 1000000000) AS BIGINT) AS eligible
 FROM (
     SELECT e.currency,
         CASE WHEN e.kind <> 'settlement' THEN e.amount ELSE 0 END AS earned,

@@ -32,6 +32,8 @@ type faults struct {
 
 	// begins is called before each transaction that writes, if it is not nil.
 	begins func()
+	// asks is told of each query, and may change its arguments, if it is not nil.
+	asks func(query string, args []driver.NamedValue)
 }
 
 // arm lets the nth query from now on fail, and none if n is 0.
@@ -49,7 +51,10 @@ func (f *faults) disarm() string {
 	return f.failed
 }
 
-func (f *faults) at(query string) error {
+func (f *faults) at(query string, args []driver.NamedValue) error {
+	if f.asks != nil {
+		f.asks(query, args)
+	}
 	if query == "BEGIN IMMEDIATE" && f.begins != nil {
 		f.begins()
 	}
@@ -99,14 +104,14 @@ type faultyConn struct {
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.faults.at(query); err != nil {
+	if err := c.faults.at(query, args); err != nil {
 		return nil, err
 	}
 	return c.fullConn.ExecContext(ctx, query, args)
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.faults.at(query); err != nil {
+	if err := c.faults.at(query, args); err != nil {
 		return nil, err
 	}
 	return c.fullConn.QueryContext(ctx, query, args)
@@ -134,14 +139,14 @@ type faultyStmt struct {
 }
 
 func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.faults.at(s.query); err != nil {
+	if err := s.faults.at(s.query, args); err != nil {
 		return nil, err
 	}
 	return s.fullStmt.ExecContext(ctx, args)
 }
 
 func (s *faultyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.faults.at(s.query); err != nil {
+	if err := s.faults.at(s.query, args); err != nil {
 		return nil, err
 	}
 	return s.fullStmt.QueryContext(ctx, args)
@@ -334,7 +339,7 @@ func TestEveryFailingQuery(t *testing.T) {
 	payout := run()[0]
 	for _, params := range []refgrow.ListPayoutsParams{
 		{}, {AffiliateID: jane.ID}, {Status: refgrow.PayoutPending}, {Status: refgrow.PayoutPaid},
-		{Status: refgrow.PayoutCanceled}, {RunID: 1}, {RunID: 1, AffiliateID: jane.ID},
+		{Status: refgrow.PayoutCanceled}, {RunID: 1}, {RunID: 1, AffiliateID: jane.ID}, {Offset: 1},
 	} {
 		try("listing payouts", func() error { _, err := shop.ListPayouts(ctx, params); return err })
 		try("counting payouts", func() error { _, err := shop.CountPayouts(ctx, params); return err })
@@ -449,6 +454,10 @@ func TestEveryFailingQuery(t *testing.T) {
 		if err == nil && (len(result.Payouts) != 1 || !result.Replayed) {
 			t.Errorf("again the run is %+v", result)
 		}
+		if err != nil {
+			return err
+		}
+		_, err = shop.PayoutRuns().MakeReport(ctx, refgrow.PayoutRunParams{Idempotency: key, Without: []int64{jane.ID}})
 		return err
 	})
 	goesOn("canceling many", func(key refgrow.Idempotency) error {

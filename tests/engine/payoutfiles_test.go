@@ -54,7 +54,8 @@ func TestPayoutFiles(t *testing.T) {
 		"nothing": {refgrow.PayPalFile, "JPY", "", 0},
 	} {
 		file, err := p.Shop.ExportPayouts(t.Context(), refgrow.ExportPayoutsParams{Format: c.format, Currency: c.currency})
-		if err != nil || string(file.CSV) != c.csv || file.LeftOut != c.leftOut {
+		if err != nil || string(file.CSV) != c.csv || file.LeftOut != c.leftOut ||
+			file.Parts != min(1, file.Payouts) {
 			t.Errorf("%s is %+v (%v), but should be\n%s", what, file, err, c.csv)
 		}
 	}
