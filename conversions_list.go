@@ -94,7 +94,7 @@ func (p *Project) ListConversions(ctx context.Context, params ListConversionsPar
 		})
 }
 
-// listReferenced is the page of a list by a reference, which has one conversion at most.
+// listReferenced is the page of a list by a reference: one conversion, at most.
 func (p *Project) listReferenced(
 	ctx context.Context, at paging, f *conversionFilter, reference string, now int64,
 ) (Page[Conversion], error) {

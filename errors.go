@@ -42,9 +42,9 @@ var (
 	ErrSchema = backend.ErrSchema
 	// ErrDamaged: the file is damaged, or is not a database at all.
 	ErrDamaged = backend.ErrDamaged
-	// ErrUnknown: the connection to PostgreSQL ended before it answered a commit. Nobody
-	// knows whether the change was made. Whoever repeats it with the same reference or
-	// Idempotency makes it once.
+	// ErrUnknown: the connection to PostgreSQL ended before it answered a commit.
+	// Nobody knows whether the change was made. Whoever repeats it with the same
+	// reference or Idempotency makes it once.
 	ErrUnknown = backend.ErrUnknown
 	// ErrUnsupported: the store's database does not offer that, and the message says
 	// what does.

@@ -145,8 +145,8 @@ func named(name *string) string {
 	return "=" + *name
 }
 
-// cut makes a page from the rows of a query that had fetch() as its limit. show fills an
-// item of the page from its row.
+// cut makes a page from the rows of a query that had fetch() as its limit. show fills
+// an item of the page from its row.
 func cut[R, T any](p paging, rows []R, at func(*R) (time, id int64), show func(*T, *R) error) (Page[T], error) {
 	var page Page[T]
 	// The rows come as the index of the page has them, which SQL does not promise.

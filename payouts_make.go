@@ -218,8 +218,8 @@ func (o *op) makePayout(ctx context.Context, run *payoutRun, affiliate int64) (m
 	return madePayout{run: kept, payout: payout}, nil
 }
 
-// reservePayout makes the payout. Its stamp is not before the cut-off, since that of the
-// run is not.
+// reservePayout makes the payout. Its stamp is not before the cut-off, since that of
+// the run is not.
 func (o *op) reservePayout(ctx context.Context, run *payoutRun, a payee, id int64) (*Payout, error) {
 	row := &db.Payout{
 		ProjectID: o.project, AffiliateID: a.id, Currency: run.currency, Amount: a.amount, EntryCount: a.entries,

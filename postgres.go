@@ -19,18 +19,18 @@ type PostgresOption func(*postgresOptions)
 
 type postgresOptions struct{ schema string }
 
-// InSchema keeps the tables in the schema of a name, which is made if there is none. What
-// the engine says names it, whatever the search path of a connection or of the caller's
-// transaction is. Without this option the tables are in the schema that is the first one
-// of the search path when the engine is made.
+// InSchema keeps the tables in the schema of a name, which is made if there is none.
+// What the engine says names it, whatever the search path of a connection or of the
+// caller's transaction is. Without this option the tables are in the schema that is the
+// first one of the search path when the engine is made.
 func InSchema(name string) PostgresOption {
 	return func(o *postgresOptions) { o.schema = name }
 }
 
 // Postgres makes a store of a PostgreSQL database (14 or newer) that the app has opened
-// with pgx's database/sql driver or lib/pq. The engine adds tables named refgrow_* to it,
-// and can write inside the app's own transactions (Project.WithTx). Those who write in
-// one project wait for each other, in this process and in others; projects are
+// with pgx's database/sql driver or lib/pq. The engine adds tables named refgrow_* to
+// it, and can write inside the app's own transactions (Project.WithTx). Those who write
+// in one project wait for each other, in this process and in others; projects are
 // independent. Lists take at most half of the connections that db.SetMaxOpenConns has
 // allowed by then. The engine never closes db.
 //

@@ -50,9 +50,9 @@ func (d Difference) String() string {
 // and every commission from its stored rule version and inputs; and it looks for rows
 // that name those of another project, and for events and deliveries that would not be
 // sent. Before that come the checks that the database itself offers, and whether the
-// schema is as it was created. Whatever cannot be read because of damage is a difference as well,
-// and the rest is checked all the same. It reads the whole database. Errors: ErrBusy,
-// ErrClosed, that of ctx.
+// schema is as it was created. Whatever cannot be read because of damage is a
+// difference as well, and the rest is checked all the same. It reads the whole
+// database. Errors: ErrBusy, ErrClosed, that of ctx.
 func (e *Engine) Verify(ctx context.Context) (Report, error) {
 	var report Report
 	if err := e.open(); err != nil {
