@@ -45,8 +45,10 @@ func TestParamsOfPayouts(t *testing.T) {
 		return func() error { _, err := p.Shop.ListPayoutEntries(ctx, id, params); return err }
 	}
 	now := p.Clock.Now()
-	p.adjust(p.Affiliate("joe"), "5.00 USD")
+	joe := p.Affiliate("joe")
+	p.adjust(joe, "5.00 USD")
 	early := p.run(refgrow.PayoutRunParams{})[0]
+	p.Refused("deleting who is about to be paid", p.Shop.DeleteAffiliate(ctx, joe.ID), refgrow.ErrConflict, "")
 	paid, err := p.Shop.PayPayout(ctx, early.ID, refgrow.PayPayoutParams{PaidAt: now.Add(-time.Hour)})
 	p.OK(err)
 	found, err := p.Shop.GetPayout(ctx, early.ID)

@@ -128,3 +128,29 @@ func TestReturnOfACent(t *testing.T) {
 	p.Verify()
 	p.made("the next run", p.run(refgrow.PayoutRunParams{}), "0.02 USD pending")
 }
+
+// A sale that came back is available since then, and what it earns beyond that since it
+// was made: a payment of both comes back once.
+func TestReturnOfASaleInParts(t *testing.T) {
+	t.Parallel()
+	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20"), HoldDays: 10})
+	jane := p.Affiliate("jane")
+	sale := p.sell(jane, "")
+	giveBack := func() refgrow.Payout {
+		t.Helper()
+		p.Clock.Advance(11 * 24 * time.Hour)
+		payout := p.run(refgrow.PayoutRunParams{})[0]
+		p.pay(payout)
+		p.Clock.Advance(time.Hour)
+		_, err := p.Shop.ReturnPayout(t.Context(), payout.ID, refgrow.ReturnPayoutParams{Note: "unclaimed"})
+		p.OK(err)
+		return payout
+	}
+	giveBack()
+	p.Update(sale, refgrow.UpdateConversionParams{Value: new(money.MustParse("30.00 USD"))})
+	payout := giveBack()
+	if b := p.Earnings(jane)[0]; payout.EntryCount != 2 || b.Payable != money.MustParse("30.00 USD") || !b.Paid.IsZero() {
+		t.Errorf("of %+v, the balance is %+v", payout, b)
+	}
+	p.Verify()
+}
