@@ -227,8 +227,12 @@ func TestPayoutFileThatNeverEnds(t *testing.T) {
 	p := programOn(t, refgrow.SQLite(stuck), app, refgrow.Settings{})
 	p.adjust(p.Affiliate("jane"), "5.00 USD")
 	p.run(refgrow.PayoutRunParams{})
+	asked := 0
 	faults.asks = func(query string, args []driver.NamedValue) {
-		if strings.Contains(query, "-- name: ListPendingPayouts ") {
+		if !strings.Contains(query, "-- name: ListPendingPayouts ") {
+			return
+		}
+		if asked++; asked <= 5 { // or the test would never end either
 			args[2].Value = int64(0) // after which payout
 		}
 	}

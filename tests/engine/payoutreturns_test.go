@@ -54,6 +54,9 @@ func TestReturnedPayouts(t *testing.T) {
 	if err != nil || err2 != nil || len(list.Items) != 1 || n != 1 {
 		t.Errorf("the list of returned ones is %+v, %d (%v, %v)", list, n, err, err2)
 	}
+	if n, err := p.Shop.CountPayouts(ctx, refgrow.ListPayoutsParams{}); err != nil || n != 1 {
+		t.Errorf("%d payouts are counted in all (%v)", n, err)
+	}
 	// A run with a cut-off before the return does not have it.
 	preview, err := p.Shop.PreviewPayouts(ctx, refgrow.PayoutRunParams{Cutoff: before})
 	p.OK(err)

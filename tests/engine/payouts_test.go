@@ -261,6 +261,7 @@ func TestPayoutCurrencies(t *testing.T) {
 func TestPayoutLists(t *testing.T) {
 	t.Parallel()
 	p := inOwnFile(t, refgrow.Settings{Commission: refgrow.Percent("20")})
+	p.Affiliate("idle")
 	jane, joe := p.Affiliate("jane"), p.Affiliate("joe")
 	var all []refgrow.Payout
 	for range 3 {
@@ -276,15 +277,20 @@ func TestPayoutLists(t *testing.T) {
 		params refgrow.ListPayoutsParams
 		want   []int
 	}{
-		"all":            {refgrow.ListPayoutsParams{}, []int{5, 4, 3, 2, 1, 0}},
-		"pending":        {refgrow.ListPayoutsParams{Status: refgrow.PayoutPending}, []int{5, 4, 3, 2}},
-		"paid":           {refgrow.ListPayoutsParams{Status: refgrow.PayoutPaid}, []int{0}},
-		"canceled":       {refgrow.ListPayoutsParams{Status: refgrow.PayoutCanceled}, []int{1}},
-		"Jane's":         {refgrow.ListPayoutsParams{AffiliateID: jane.ID}, []int{4, 2, 0}},
-		"Joe's canceled": {refgrow.ListPayoutsParams{AffiliateID: joe.ID, Status: refgrow.PayoutCanceled}, []int{1}},
-		"nobody's":       {refgrow.ListPayoutsParams{AffiliateID: 99}, nil},
+		"all":             {refgrow.ListPayoutsParams{}, []int{5, 4, 3, 2, 1, 0}},
+		"pending":         {refgrow.ListPayoutsParams{Status: refgrow.PayoutPending}, []int{5, 4, 3, 2}},
+		"paid":            {refgrow.ListPayoutsParams{Status: refgrow.PayoutPaid}, []int{0}},
+		"canceled":        {refgrow.ListPayoutsParams{Status: refgrow.PayoutCanceled}, []int{1}},
+		"Jane's":          {refgrow.ListPayoutsParams{AffiliateID: jane.ID}, []int{4, 2, 0}},
+		"Joe's canceled":  {refgrow.ListPayoutsParams{AffiliateID: joe.ID, Status: refgrow.PayoutCanceled}, []int{1}},
+		"nobody's":        {refgrow.ListPayoutsParams{AffiliateID: 99}, nil},
+		"of a run":        {refgrow.ListPayoutsParams{RunID: 2}, []int{3, 2}},
+		"Jane's of one":   {refgrow.ListPayoutsParams{RunID: 2, AffiliateID: jane.ID}, []int{2}},
+		"Joe's of one":    {refgrow.ListPayoutsParams{RunID: 2, AffiliateID: joe.ID}, []int{3}},
+		"the paid of one": {refgrow.ListPayoutsParams{RunID: 1, Status: refgrow.PayoutPaid}, []int{0}},
+		"of no run":       {refgrow.ListPayoutsParams{RunID: 99}, nil},
 	} {
-		c.params.Limit = 2
+		c.params.Limit = 1
 		var got []int
 		for payout, err := range p.Shop.AllPayouts(t.Context(), c.params) {
 			p.OK(err)
