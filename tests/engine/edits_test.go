@@ -230,10 +230,14 @@ func TestEditsThatMoveNoMoney(t *testing.T) {
 }
 
 // A payout that takes as much of a conversion at one time as it gives at another has
-// nothing of it: the conversion may move, while the payout is pending and when it is paid.
+// nothing of it: the conversion may move, while the payout is pending and when it is
+// paid, however many earlier payouts of it were returned.
 func TestMovingWhatAPayoutHasNothingOf(t *testing.T) {
 	t.Parallel()
-	for _, paid := range []bool{false, true} {
+	for _, c := range []struct {
+		paid     bool
+		returned int
+	}{{false, 1}, {true, 1}, {false, 2}, {true, 2}} {
 		p := inOwnFile(t, refgrow.Settings{HoldDays: 1})
 		jane, joe := p.Affiliate("jane"), p.Affiliate("joe")
 		run := func() refgrow.Payout {
@@ -246,11 +250,13 @@ func TestMovingWhatAPayoutHasNothingOf(t *testing.T) {
 			return made[0]
 		}
 		sale := p.cents(jane, 1000)
-		first := run()
-		p.pay(first)
-		p.Clock.Advance(time.Hour)
-		_, err := p.Shop.ReturnPayout(t.Context(), first.ID, refgrow.ReturnPayoutParams{Note: "unclaimed"})
-		p.OK(err)
+		for range c.returned {
+			first := run()
+			p.pay(first)
+			p.Clock.Advance(time.Hour)
+			_, err := p.Shop.ReturnPayout(t.Context(), first.ID, refgrow.ReturnPayoutParams{Note: "unclaimed"})
+			p.OK(err)
+		}
 		second := run()
 		p.Update(sale, refgrow.UpdateConversionParams{Value: new(money.MustParse("0 USD"))})
 		p.Update(sale, refgrow.UpdateConversionParams{Value: new(money.MustParse("10.00 USD"))})
@@ -262,9 +268,9 @@ func TestMovingWhatAPayoutHasNothingOf(t *testing.T) {
 		}
 		p.Refused("while another payout has all of it",
 			p.edit(sale, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)}), refgrow.ErrConflict, "affiliate_id")
-		_, err = p.Shop.CancelPayout(t.Context(), second.ID)
+		_, err := p.Shop.CancelPayout(t.Context(), second.ID)
 		p.OK(err)
-		if paid {
+		if c.paid {
 			p.pay(third)
 		}
 		p.Update(sale, refgrow.UpdateConversionParams{AffiliateID: refgrow.Set(joe.ID)})
