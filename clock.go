@@ -327,7 +327,7 @@ func (e *Engine) Ready(ctx context.Context) (notes []string, err error) {
 		return nil, e.failed("looking for the file of the database", err)
 	}
 	err = e.backend.Atomic(ctx, backend.Work{WritesLast: true, Run: func(ctx context.Context, tx *backend.Tx) error {
-		return tx.TouchOutbox(ctx)
+		return tx.TouchProject(ctx)
 	}})
 	if err != nil {
 		return nil, e.failed("checking that the database can be written", err)

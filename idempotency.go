@@ -219,12 +219,12 @@ func (k keptAnswer) at(now int64) keptAnswer {
 func (k keptAnswer) oldest() int64 { return k.now - answersKept.Milliseconds() }
 func (k keptAnswer) newest() int64 { return k.now + answersKept.Milliseconds() }
 
-// pruneAnswers forgets the oldest of the answers that no longer count, of all projects,
-// and reports whether there may be more.
-func pruneAnswers(ctx context.Context, tx *backend.Tx, now int64) (more bool, err error) {
+// pruneAnswers forgets the oldest of the answers that no longer count, of a project at
+// least, and reports whether there may be more.
+func pruneAnswers(ctx context.Context, tx *backend.Tx, project, now int64) (more bool, err error) {
 	at := keptAnswer{now: now}
 	gone, err := tx.PruneAnswers(ctx, db.PruneAnswersParams{
-		CreatedBefore: at.oldest(), CreatedAfter: at.newest(), AtMost: answersPruned,
+		ProjectID: project, CreatedBefore: at.oldest(), CreatedAfter: at.newest(), AtMost: answersPruned,
 	})
 	return gone > 0, err
 }
@@ -319,7 +319,7 @@ func (k keptAnswer) keep(ctx context.Context, tx *backend.Tx, answer Answer) (An
 		status, body = tooLong, []byte{}
 	}
 	if _, done := tx.Memo[pruned{}]; !done {
-		if _, err := pruneAnswers(ctx, tx, k.now); err != nil {
+		if _, err := pruneAnswers(ctx, tx, k.project, k.now); err != nil {
 			return Answer{}, err
 		}
 		tx.Memo[pruned{}] = true

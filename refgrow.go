@@ -89,24 +89,25 @@ func (c Config) clock() func() time.Time {
 // has no state of its own except caches: any number of engines, in any number of
 // processes on one machine, may use the same file.
 type Engine struct {
-	backend  backend.Backend
-	schema   schema
-	now      func() time.Time
-	logger   *slog.Logger
-	timeout  time.Duration // of a statement that reads; not above 0: any time
-	observe  Observer      // nil for nobody
-	keys     *recent.Keys
-	vault    outbox.Vault
-	visits   *recent.Visits
-	clicks   *clicks.Queue
-	tasks    turns // of work with a key that takes many transactions
-	woken    chan struct{}
-	leaps    sync.Map     // what was logged of leaps of the clock: toldLeap by project
-	emitted  atomic.Int64 // changes that were written to the outbox
-	uncut    atomic.Bool  // the log may have what was erased
-	attempts struct{ succeeded, retried, failed atomic.Int64 }
-	closed   atomic.Bool
-	ended    chan struct{} // closed with the engine
+	backend   backend.Backend
+	schema    schema
+	now       func() time.Time
+	logger    *slog.Logger
+	timeout   time.Duration // of a statement that reads; not above 0: any time
+	observe   Observer      // nil for nobody
+	keys      *recent.Keys
+	vault     outbox.Vault
+	visits    *recent.Visits
+	clicks    *clicks.Queue
+	tasks     turns // of work with a key that takes many transactions
+	woken     chan struct{}
+	endpoints sync.Map     // the projects of webhooks, by id
+	leaps     sync.Map     // what was logged of leaps of the clock: toldLeap by project
+	emitted   atomic.Int64 // changes that were written to the outbox
+	uncut     atomic.Bool  // the log may have what was erased
+	attempts  struct{ succeeded, retried, failed atomic.Int64 }
+	closed    atomic.Bool
+	ended     chan struct{} // closed with the engine
 
 	migrated MigrationReport
 }

@@ -542,10 +542,11 @@ CREATE TABLE refgrow_webhooks (
 CREATE INDEX refgrow_webhooks_by_time ON refgrow_webhooks (project_id, created_at);
 
 -- The outbox: a row for each change that an endpoint may have to hear of, written in
--- the transaction of the change, with all that it takes to tell of it. refgrow_outbox
--- remembers up to which one deliveries were made of them; the index is for replays. lane
--- is the conversion, or minus the referral where there is none (those of payouts and
--- affiliates are far beyond): what happens to one is told in order.
+-- the transaction of the change, with all that it takes to tell of it.
+-- refgrow_outbox_positions remembers up to which one of a project deliveries were made of
+-- them; the index by time is for replays. lane is the conversion, or minus the referral
+-- where there is none (those of payouts and affiliates are far beyond): what happens to
+-- one is told in order.
 CREATE TABLE refgrow_events (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     project_id      INTEGER NOT NULL,
@@ -565,10 +566,11 @@ CREATE TABLE refgrow_events (
 ) STRICT;
 
 CREATE INDEX refgrow_events_by_time ON refgrow_events (project_id, created_at);
+CREATE INDEX refgrow_events_by_project ON refgrow_events (project_id, id);
 
-CREATE TABLE refgrow_outbox (
-    id       INTEGER PRIMARY KEY CHECK (id = 1),
-    position INTEGER NOT NULL
+CREATE TABLE refgrow_outbox_positions (
+    project_id INTEGER PRIMARY KEY REFERENCES refgrow_projects (id),
+    position   INTEGER NOT NULL
 ) STRICT;
 
 -- An event on its way to an endpoint. Of those that are pending in a lane only one

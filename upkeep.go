@@ -91,16 +91,12 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 	if err := e.open(); err != nil {
 		return err
 	}
-	for more := true; more; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := e.failed("pruning answers", e.backend.Atomic(ctx, backend.Work{
-			Run: func(ctx context.Context, tx *backend.Tx) (err error) {
-				more, err = pruneAnswers(ctx, tx, e.millis())
-				return err
-			},
-		})); err != nil {
+	projects, err := e.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range projects {
+		if err := p.pruneAnswers(ctx); err != nil {
 			return err
 		}
 	}
@@ -111,16 +107,11 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var err error
 		if more, err = e.PruneClicks(ctx); err != nil {
 			return err
 		}
 	}
 	if err := e.resumeErasures(ctx); err != nil {
-		return err
-	}
-	projects, err := e.Projects(ctx)
-	if err != nil {
 		return err
 	}
 	for _, p := range projects {
@@ -137,6 +128,25 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 		}
 	}
 	return e.cutLog(ctx)
+}
+
+// pruneAnswers forgets all answers that no longer count.
+func (p *Project) pruneAnswers(ctx context.Context) error {
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.engine.failed("pruning answers", p.backend.Atomic(ctx, backend.Work{
+			Project: p.id,
+			Run: func(ctx context.Context, tx *backend.Tx) (err error) {
+				more, err = pruneAnswers(ctx, tx, p.id, p.engine.millis())
+				return err
+			},
+		})); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cutLog empties the log of the database, and says if that has to wait after something

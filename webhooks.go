@@ -171,7 +171,10 @@ func (w *Webhooks) Create(ctx context.Context, params CreateWebhookParams) (*Web
 		if there >= MaxWebhooks {
 			return nil, conflict("url", "cannot be added: the project already has %d webhooks", there)
 		}
-		if row.StartsAfter, err = o.GetLastEventID(ctx); err != nil {
+		if row.StartsAfter, err = o.GetLastEventID(ctx, o.project); err != nil {
+			return nil, err
+		}
+		if err := o.BeginOutbox(ctx, o.project); err != nil {
 			return nil, err
 		}
 		if row.ID, err = o.InsertWebhook(ctx, db.InsertWebhookParams{
@@ -260,10 +263,12 @@ func (o *op) setStatus(ctx context.Context, row *db.Webhook, status WebhookStatu
 	row.Status = string(status)
 	var err error
 	if status == WebhookActive { // what happened meanwhile is sent only by a replay
-		row.StartsAfter, err = o.GetLastEventID(ctx)
+		row.StartsAfter, err = o.GetLastEventID(ctx, o.project)
 		return err
 	}
-	_, err = o.CancelDeliveries(ctx, db.CancelDeliveriesParams{WebhookID: row.ID, EndedAt: &o.now})
+	_, err = o.CancelDeliveries(ctx, db.CancelDeliveriesParams{
+		ProjectID: o.project, WebhookID: row.ID, EndedAt: &o.now,
+	})
 	return err
 }
 
@@ -344,7 +349,7 @@ func (w *Webhooks) Delete(ctx context.Context, id int64) error {
 					return err
 				}
 			}
-			more, err := outbox.DeleteLog(ctx, o, id)
+			more, err := outbox.DeleteLog(ctx, o, o.project, id)
 			if err != nil || more {
 				return err
 			}

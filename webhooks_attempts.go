@@ -1,10 +1,13 @@
 package refgrow
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/refgrow-go/refgrow/internal/backend"
+	"github.com/refgrow-go/refgrow/internal/db"
 	"github.com/refgrow-go/refgrow/internal/form"
 	"github.com/refgrow-go/refgrow/internal/outbox"
 	"github.com/refgrow-go/refgrow/internal/stored"
@@ -27,7 +30,7 @@ const MaxDeliveryError = 4096
 
 // An Attempt is one try of a delivery, leased to one worker.
 type Attempt struct {
-	DeliveryID, WebhookID int64
+	ProjectID, DeliveryID, WebhookID int64
 	// MessageID identifies the event, on every try and at every endpoint.
 	MessageID string
 	Event     Event
@@ -68,30 +71,53 @@ type AttemptResult struct {
 	Error string
 }
 
-// Spread makes deliveries of the next events in the outbox, and reports whether there
-// may be more. Any number of processes may do it at once. Errors: ErrBusy, ErrClosed.
+// Spread makes deliveries of the next events in the outbox, some of each project, and
+// reports whether there may be more. Any number of processes may do it at once. One
+// project that is busy does not keep it from the others. Errors: ErrBusy, ErrClosed.
 func (o *Outbox) Spread(ctx context.Context) (more bool, err error) {
+	// Most calls find nothing: they need not wait for the database's lock.
+	find := func(ctx context.Context, q db.Querier) ([]int64, error) { return q.ListProjectsToSpread(ctx) }
+	return o.each(ctx, "spreading events", find, func(ctx context.Context, tx *backend.Tx, project int64) (bool, error) {
+		return outbox.Spread(ctx, tx, project, o.engine.millis())
+	})
+}
+
+// each runs an operation in each of the projects that a query finds, and reports
+// whether one of them says that there may be more.
+func (o *Outbox) each(
+	ctx context.Context, doing string, find func(context.Context, db.Querier) ([]int64, error),
+	work func(ctx context.Context, tx *backend.Tx, project int64) (more bool, err error),
+) (more bool, err error) {
 	if err := o.engine.open(); err != nil {
 		return false, err
 	}
-	// Most calls find nothing: they need not wait for the database's lock.
-	waiting, err := outbox.Waiting(inLane(ctx, backend.Events), o.engine.backend.Reader())
-	if err != nil || !waiting {
-		return false, o.engine.failed("looking for events", o.engine.needed(err))
+	projects, err := find(inLane(ctx, backend.Events), o.engine.backend.Reader())
+	if err != nil {
+		return false, o.engine.failed(doing, o.engine.needed(err))
 	}
-	err = o.write(ctx, "spreading events", func(ctx context.Context, tx *backend.Tx) (err error) {
-		more, err = outbox.Spread(ctx, tx, o.engine.millis())
-		return err
-	})
-	return more, err
+	var first error
+	for _, project := range projects {
+		var left bool
+		if err := o.write(ctx, doing, project, func(ctx context.Context, tx *backend.Tx) (err error) {
+			left, err = work(ctx, tx, project)
+			return err
+		}); err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
+		more = more || left
+	}
+	return more, first
 }
 
-// write runs an operation of the worker, which belongs to no single project.
-func (o *Outbox) write(ctx context.Context, doing string, work func(context.Context, *backend.Tx) error) error {
+// write runs an operation of the worker in a project.
+func (o *Outbox) write(
+	ctx context.Context, doing string, project int64, work func(context.Context, *backend.Tx) error,
+) error {
 	if err := o.engine.open(); err != nil {
 		return err
 	}
-	return o.engine.failed(doing, o.engine.backend.Atomic(ctx, backend.Work{Run: work}))
+	return o.engine.failed(doing, o.engine.backend.Atomic(ctx, backend.Work{Project: project, Run: work}))
 }
 
 // Endpoints returns the ids of all active endpoints, of all projects. Errors:
@@ -100,8 +126,30 @@ func (o *Outbox) Endpoints(ctx context.Context) ([]int64, error) {
 	if err := o.engine.open(); err != nil {
 		return nil, err
 	}
-	ids, err := o.engine.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
-	return ids, o.engine.failed("looking for endpoints", o.engine.needed(err))
+	rows, err := o.engine.backend.Reader().ListEndpoints(inLane(ctx, backend.Events))
+	if err != nil {
+		return nil, o.engine.failed("looking for endpoints", o.engine.needed(err))
+	}
+	ids := make([]int64, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+		o.engine.endpoints.Store(r.ID, r.ProjectID)
+	}
+	return ids, nil
+}
+
+// projectOf returns the project of an endpoint, which never changes; 0 if there is no
+// such endpoint.
+func (o *Outbox) projectOf(ctx context.Context, webhook int64) (int64, error) {
+	if project, known := o.engine.endpoints.Load(webhook); known {
+		return project.(int64), nil //nolint:forcetypeassert // nothing else is stored there
+	}
+	project, err := o.engine.backend.Reader().GetProjectOfWebhook(inLane(ctx, backend.Events), webhook)
+	if err != nil {
+		return 0, ignoring(err, sql.ErrNoRows)
+	}
+	o.engine.endpoints.Store(webhook, project)
+	return project, nil
 }
 
 // mostWaiting is how many waiting deliveries are counted.
@@ -127,16 +175,22 @@ func (o *Outbox) Claim(ctx context.Context, webhookID int64, atMost int,
 		return nil, next, err
 	}
 	now := o.engine.millis()
-	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), o.engine.backend.Reader(), webhookID, now)
+	project, err := o.projectOf(ctx, webhookID)
+	if err != nil || project == 0 {
+		return nil, next, o.engine.failed("looking for an endpoint", o.engine.needed(err))
+	}
+	due, found, err := outbox.NextDue(inLane(ctx, backend.Events), o.engine.backend.Reader(), project, webhookID, now)
 	if err != nil || !found {
 		return nil, next, o.engine.failed("looking for deliveries", err)
 	}
 	if due > now || atMost <= 0 {
 		return nil, stored.Instant(due), nil
 	}
-	leasing := outbox.Lease{WebhookID: webhookID, AtMost: atMost, Now: now, Until: now + lease.Milliseconds()}
+	leasing := outbox.Lease{
+		ProjectID: project, WebhookID: webhookID, AtMost: atMost, Now: now, Until: now + lease.Milliseconds(),
+	}
 	var leased []outbox.Attempt
-	err = o.write(ctx, "leasing deliveries", func(ctx context.Context, tx *backend.Tx) (err error) {
+	err = o.write(ctx, "leasing deliveries", project, func(ctx context.Context, tx *backend.Tx) (err error) {
 		leased, err = leasing.Take(ctx, tx, o.engine.vault)
 		return err
 	})
@@ -148,8 +202,8 @@ func (o *Outbox) Claim(ctx context.Context, webhookID int64, atMost int,
 
 func showAttempt(a outbox.Attempt) Attempt {
 	return Attempt{
-		DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, MessageID: a.MessageID, Event: Event(a.Event), URL: a.URL,
-		Secrets: a.Secrets, Body: a.Body, Number: a.Number, Failures: a.Failures,
+		ProjectID: a.ProjectID, DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, MessageID: a.MessageID,
+		Event: Event(a.Event), URL: a.URL, Secrets: a.Secrets, Body: a.Body, Number: a.Number, Failures: a.Failures,
 	}
 }
 
@@ -157,9 +211,9 @@ func showAttempt(a outbox.Attempt) Attempt {
 // another worker has tried since, or if the endpoint was switched off. Errors: ErrBusy,
 // ErrClosed.
 func (o *Outbox) Finish(ctx context.Context, a Attempt, result AttemptResult) error {
-	err := o.write(ctx, "finishing a delivery", func(ctx context.Context, tx *backend.Tx) error {
+	err := o.write(ctx, "finishing a delivery", a.ProjectID, func(ctx context.Context, tx *backend.Tx) error {
 		return outbox.Result{
-			DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
+			ProjectID: a.ProjectID, DeliveryID: a.DeliveryID, WebhookID: a.WebhookID, Number: a.Number,
 			Outcome: outbox.Outcome(result.Outcome), RetryAt: stored.Millis(result.RetryAt),
 			ResponseStatus: result.ResponseStatus, Error: form.Cut(result.Error, MaxDeliveryError), Sent: a.Body,
 		}.Finish(ctx, tx, o.engine.millis())
@@ -178,12 +232,14 @@ func (o *Outbox) Finish(ctx context.Context, a Attempt, result AttemptResult) er
 }
 
 // Prune forgets the oldest events and deliveries from before an instant, some hundreds
-// at a time, and reports whether there may be more. It also forgets former secrets that
-// no longer sign. Errors: ErrBusy, ErrClosed.
+// of each project at a time, and reports whether there may be more. It also forgets
+// former secrets that no longer sign. Errors: ErrBusy, ErrClosed.
 func (o *Outbox) Prune(ctx context.Context, before time.Time) (more bool, err error) {
-	err = o.write(ctx, "pruning events", func(ctx context.Context, tx *backend.Tx) (err error) {
-		more, err = outbox.Prune(ctx, tx, stored.Millis(before), o.engine.millis())
-		return err
+	now := o.engine.millis()
+	find := func(ctx context.Context, q db.Querier) ([]int64, error) {
+		return q.ListProjectsToPrune(ctx, db.ListProjectsToPruneParams{CreatedBefore: stored.Millis(before), Now: now})
+	}
+	return o.each(ctx, "pruning events", find, func(ctx context.Context, tx *backend.Tx, project int64) (bool, error) {
+		return outbox.Prune(ctx, tx, project, stored.Millis(before), now)
 	})
-	return more, err
 }

@@ -187,7 +187,7 @@ func (w *Webhooks) ReplayDelivery(ctx context.Context, webhookID, deliveryID int
 		if err != nil {
 			return nil, missing(err, "Delivery")
 		}
-		event, err := o.GetEvent(ctx, row.EventID)
+		event, err := o.GetEvent(ctx, db.GetEventParams{ProjectID: o.project, EventID: row.EventID})
 		if err != nil {
 			return nil, missing(err, "Event")
 		}

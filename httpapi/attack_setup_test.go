@@ -233,7 +233,6 @@ func owners() map[string]string {
 		"refgrow_projects":       "id = ?1",
 		"refgrow_payout_entries": "payout_id IN (SELECT id FROM refgrow_payouts WHERE project_id = ?1)",
 		// These belong to nobody.
-		"refgrow_outbox":       "",
 		"refgrow_address_keys": "",
 		"refgrow_migrations":   "",
 	}

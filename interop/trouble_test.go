@@ -296,7 +296,7 @@ func (tr *trouble) spread() bool {
 	}
 	defer file.Close()
 	var spread bool
-	const query = "SELECT position >= (SELECT COALESCE(MAX(id), 0) FROM refgrow_events) FROM refgrow_outbox"
+	const query = "SELECT position >= (SELECT COALESCE(MAX(id), 0) FROM refgrow_events) FROM refgrow_outbox_positions"
 	if err := file.QueryRowContext(tr.t.Context(), query).Scan(&spread); err != nil {
 		tr.t.Fatal(err)
 	}

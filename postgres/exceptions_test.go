@@ -5,35 +5,15 @@ package postgres_test
 // they are given.
 func ofAllProjects() map[string]string {
 	const (
-		worker  = "a worker has found the delivery or the endpoint"
 		workers = "a worker sends the events of all projects"
-		pruned  = "what is old is pruned in all projects together"
 	)
 	return map[string]string{
-		"CancelDeliveries":         worker,
-		"DeleteDeliveriesOf":       worker,
-		"EndDelivery":              worker,
-		"GetDeliveryOfWorker":      worker,
-		"GetEndpoint":              worker,
-		"IsBeingErased":            worker,
-		"LeaseDelivery":            worker,
-		"ListDueDeliveries":        worker,
-		"NextDue":                  worker,
-		"NoteSuccess":              worker,
-		"ReleaseNext":              worker,
-		"RetryDelivery":            worker,
-		"SwitchOff":                worker,
-		"WaitBehind":               worker,
-		"GetEvent":                 workers,
-		"GetLastEventID":           workers,
 		"ListEndpoints":            workers,
-		"ListEventsAfter":          workers,
+		"GetProjectOfWebhook":      workers,
+		"ListProjectsToSpread":     workers,
+		"ListProjectsToPrune":      workers,
 		"ForgetAnswers":            "stored answers of all callers are added up together",
 		"ListAnswerLengths":        "stored answers of all callers are added up together",
-		"ForgetFormerSecrets":      pruned,
-		"PruneAnswers":             pruned,
-		"PruneDeliveries":          pruned,
-		"PruneEvents":              pruned,
 		"CountWaitingDeliveries":   "to measure the process, as far as its LIMIT says",
 		"CountAhead":               "one row a project, to say how far clocks were ahead",
 		"NewestEntryOfAll":         "to say how far clocks were ahead",

@@ -132,7 +132,7 @@ var (
 // that goes on page by page must find its place by an index.
 func problemOf(n node, name, text string) string {
 	verifies, paged := strings.HasPrefix(name, "Verify"), pageSized.MatchString(text)
-	alone := []string{"refgrow_projects", "refgrow_outbox", "refgrow_address_keys", "refgrow_api_keys"}
+	alone := []string{"refgrow_projects", "refgrow_outbox_positions", "refgrow_address_keys", "refgrow_api_keys"}
 	one := n.Table == "refgrow_project_totals" // a row for each project
 	switch {
 	case n.Type == "Seq Scan":

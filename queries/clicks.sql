@@ -25,8 +25,9 @@ UPDATE refgrow_affiliates SET clicks = clicks + CAST(@clicks AS INTEGER) WHERE i
 -- name: GetAddressKey :one
 SELECT key FROM refgrow_address_keys WHERE day = @day;
 
+-- Somebody else may have made the key of the day meanwhile.
 -- name: InsertAddressKey :exec
-INSERT INTO refgrow_address_keys (day, key) VALUES (@day, @key);
+INSERT INTO refgrow_address_keys (day, key) VALUES (@day, @key) ON CONFLICT (day) DO NOTHING;
 
 -- name: OverwriteAddressKeys :exec
 UPDATE refgrow_address_keys SET key = zeroblob(length(key)) WHERE day < @before_day;

@@ -53,9 +53,9 @@ SELECT DISTINCT affiliate_id FROM refgrow_accounts
 WHERE affiliate_id > @after_id AND +project_id = @project_id AND rolled_to > @instant
 ORDER BY affiliate_id LIMIT CAST(@at_most AS INTEGER);
 
--- Changes nothing, but writes.
--- name: TouchOutbox :exec
-UPDATE refgrow_outbox SET position = position WHERE id = 1;
+-- Changes nothing, but writes, where there is a project.
+-- name: TouchProject :exec
+UPDATE refgrow_projects SET created_at = created_at WHERE id = (SELECT MIN(p.id) FROM refgrow_projects p);
 
 -- Accounts that were rolled beyond an instant are as of that instant again. No entry is
 -- stamped after it. Debts are left only where earlier rules have made them: a payout

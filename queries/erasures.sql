@@ -205,7 +205,7 @@ WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(CAST(@ids AS TEXT))) A
 -- Whether an event is about somebody who is being erased or deleted, and not emptied yet.
 -- name: IsBeingErased :one
 SELECT CAST(CASE WHEN EXISTS (
-    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = @event_id
+    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = @event_id AND e.project_id = @project_id
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)

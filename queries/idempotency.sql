@@ -12,9 +12,12 @@ VALUES (@project_id, @key_hash, @request_hash, @status, @body, @created_at, @cal
 -- name: DeleteAnswer :exec
 DELETE FROM refgrow_idempotency WHERE key_hash = @key_hash AND project_id = @project_id;
 
+-- The oldest of all projects, since their writers wait for each other anyway. Where they do not, it is those of the
+-- project alone.
 -- name: PruneAnswers :execrows
 DELETE FROM refgrow_idempotency
-WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
+WHERE id IN (
+    SELECT x.id FROM refgrow_idempotency AS x WHERE CAST(@project_id AS INTEGER) > 0 ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
     AND (created_at < CAST(@created_before AS INTEGER) OR created_at > CAST(@created_after AS INTEGER));
 
 -- How long the answers of all callers are, the newest first.

@@ -371,6 +371,8 @@ SELECT * FROM refgrow_webhooks WHERE project_id = @project_id ORDER BY id;
 -- happened before the endpoint began.
 -- name: VerifyOutbox :one
 SELECT
+    CAST(COALESCE((SELECT o.position FROM refgrow_outbox_positions o WHERE o.project_id = @project_id), -1) AS INTEGER) AS position,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refgrow_webhooks h WHERE h.project_id = @project_id) THEN 1 ELSE 0 END AS INTEGER) AS needed,
     CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
     CAST(COALESCE((
         SELECT MAX(d.event_id) FROM refgrow_deliveries d
@@ -399,7 +401,7 @@ SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
 FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.id = d.event_id
 WHERE d.webhook_id = @webhook_id AND e.id IS NULL AND (
     d.event_id < 1 OR d.event_id > COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0)
-    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.id < d.event_id AND o.created_at <= d.created_at))
+    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.project_id = d.project_id AND o.id < d.event_id AND o.created_at <= d.created_at))
 UNION ALL
 SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one of the project'
 FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id

@@ -46,19 +46,29 @@ VALUES (
     @referral_id, @referral_email, @data, @created_at, @user_agent);
 
 -- name: GetEvent :one
-SELECT * FROM refgrow_events WHERE id = @event_id;
+SELECT * FROM refgrow_events WHERE id = @event_id AND project_id = @project_id;
 
 -- name: GetLastEventID :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events;
+SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events WHERE project_id = @project_id;
 
 -- name: GetOutboxPosition :one
-SELECT position FROM refgrow_outbox WHERE id = 1;
+SELECT position FROM refgrow_outbox_positions WHERE project_id = @project_id;
+
+-- A project has a position from its first endpoint on.
+-- name: BeginOutbox :exec
+INSERT INTO refgrow_outbox_positions (project_id, position) VALUES (@project_id, 0) ON CONFLICT (project_id) DO NOTHING;
 
 -- name: MoveOutboxPosition :exec
-UPDATE refgrow_outbox SET position = @position WHERE id = 1;
+UPDATE refgrow_outbox_positions SET position = @position WHERE project_id = @project_id;
 
 -- name: ListEventsAfter :many
-SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > @after_id ORDER BY id LIMIT CAST(@limit AS INTEGER);
+SELECT id, kind, lane, created_at FROM refgrow_events
+WHERE project_id = @project_id AND id > @after_id ORDER BY id LIMIT CAST(@limit AS INTEGER);
+
+-- The projects with events that no deliveries were made from.
+-- name: ListProjectsToSpread :many
+SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.id > o.position) ORDER BY o.project_id;
 
 -- The events of a project in the order of their time.
 -- name: ListEventsSince :many
@@ -118,81 +128,104 @@ WHERE webhook_id IN (SELECT w.id FROM refgrow_webhooks w WHERE w.id = @webhook_i
 
 -- The active endpoints of all projects; there are only a few.
 -- name: ListEndpoints :many
-SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id;
+SELECT project_id, id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id;
+
+-- name: GetProjectOfWebhook :one
+SELECT project_id FROM refgrow_webhooks WHERE id = @webhook_id;
 
 -- name: ListDueDeliveries :many
 SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
-WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER)
+WHERE +d.project_id = @project_id AND d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER)
     AND d.next_attempt_at <= CAST(@now AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
 ORDER BY d.next_attempt_at, d.id LIMIT CAST(@limit AS INTEGER);
 
 -- name: LeaseDelivery :exec
-UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts + 1 WHERE id = @delivery_id;
+UPDATE refgrow_deliveries SET leased_until = @leased_until, attempts = attempts + 1 WHERE id = @delivery_id AND project_id = @project_id;
 
 -- name: NextDue :one
 SELECT CAST(d.next_attempt_at AS INTEGER) AS next FROM refgrow_deliveries d
-WHERE d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER) AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
+WHERE +d.project_id = @project_id AND d.webhook_id = @webhook_id AND d.status = 'pending' AND d.replayed = CAST(@replayed AS INTEGER)
+    AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(@now AS INTEGER)
 ORDER BY d.next_attempt_at LIMIT 1;
 
 -- name: RetryDelivery :execrows
 UPDATE refgrow_deliveries
 SET next_attempt_at = @next_attempt_at, leased_until = NULL, failures = failures + 1, response_status = @response_status, error = @error
-WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
+WHERE id = @delivery_id AND project_id = @project_id AND status = 'pending' AND attempts = @attempts;
 
 -- A delivery waits while one of an earlier event of its lane is pending.
 -- name: WaitBehind :execrows
 UPDATE refgrow_deliveries SET next_attempt_at = NULL
-WHERE id = CAST(@delivery_id AS INTEGER) AND EXISTS (
+WHERE id = CAST(@delivery_id AS INTEGER) AND project_id = @project_id AND EXISTS (
     SELECT 1 FROM refgrow_deliveries d
-    WHERE d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
+    WHERE +d.project_id = refgrow_deliveries.project_id AND d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
         AND d.event_id < refgrow_deliveries.event_id);
 
 -- name: EndDelivery :execrows
 UPDATE refgrow_deliveries
 SET status = @status, next_attempt_at = NULL, leased_until = NULL, response_status = @response_status, error = @error, ended_at = @ended_at
-WHERE id = @delivery_id AND status = 'pending' AND attempts = @attempts;
+WHERE id = @delivery_id AND project_id = @project_id AND status = 'pending' AND attempts = @attempts;
 
 -- The next one of the lane may go.
 -- name: ReleaseNext :exec
 UPDATE refgrow_deliveries SET next_attempt_at = CAST(@now AS INTEGER)
 WHERE id = (
     SELECT d.id FROM refgrow_deliveries d
-    WHERE d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending' ORDER BY d.event_id, d.id LIMIT 1)
-    AND next_attempt_at IS NULL;
+    WHERE +d.project_id = @project_id AND d.webhook_id = CAST(@webhook_id AS INTEGER) AND d.lane = CAST(@lane AS INTEGER) AND d.status = 'pending'
+    ORDER BY d.event_id, d.id LIMIT 1)
+    AND project_id = @project_id AND next_attempt_at IS NULL;
 
 -- name: GetDeliveryOfWorker :one
-SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = @delivery_id;
+SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = @delivery_id AND project_id = @project_id;
 
 -- name: NoteSuccess :exec
-UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(@now AS INTEGER)) WHERE id = @webhook_id;
-
--- name: GetEndpoint :one
-SELECT * FROM refgrow_webhooks WHERE id = @webhook_id;
+UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(@now AS INTEGER))
+WHERE id = @webhook_id AND project_id = @project_id;
 
 -- name: SwitchOff :exec
-UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = @webhook_id;
+UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = @webhook_id AND project_id = @project_id;
 
 -- name: CancelDeliveries :execrows
 UPDATE refgrow_deliveries SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, ended_at = @ended_at
-WHERE webhook_id = @webhook_id AND status = 'pending';
+WHERE +project_id = @project_id AND webhook_id = @webhook_id AND status = 'pending';
 
 -- name: DeleteDeliveriesOf :execrows
 DELETE FROM refgrow_deliveries WHERE id IN (
-    SELECT x.id FROM refgrow_deliveries AS x WHERE x.webhook_id = CAST(@webhook_id AS INTEGER) ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER));
+    SELECT x.id FROM refgrow_deliveries AS x WHERE +x.project_id = @project_id AND x.webhook_id = CAST(@webhook_id AS INTEGER)
+    ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER)) AND project_id = @project_id;
 
--- Those of the oldest rows that are old enough.
+-- The oldest rows, if they are old enough.
 -- name: PruneEvents :execrows
-DELETE FROM refgrow_events
-WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST(@at_most AS INTEGER)) AND created_at < CAST(@created_before AS INTEGER);
+DELETE FROM refgrow_events WHERE id IN (
+    SELECT x.id FROM refgrow_events AS x
+    WHERE x.project_id = @project_id ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
+    AND project_id = @project_id AND created_at < CAST(@created_before AS INTEGER);
 
 -- name: PruneDeliveries :execrows
-DELETE FROM refgrow_deliveries
-WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending' ORDER BY x.id LIMIT CAST(@at_most AS INTEGER))
-    AND created_at < CAST(@created_before AS INTEGER);
+DELETE FROM refgrow_deliveries WHERE id IN (
+    SELECT x.id FROM refgrow_deliveries AS x
+    WHERE +x.project_id = @project_id AND x.webhook_id = @webhook_id AND x.created_at < CAST(@created_before AS INTEGER) AND x.status <> 'pending'
+    ORDER BY x.created_at LIMIT CAST(@at_most AS INTEGER)) AND project_id = @project_id;
+
+-- name: ListWebhookIDs :many
+SELECT id FROM refgrow_webhooks WHERE project_id = @project_id ORDER BY created_at;
 
 -- name: ForgetFormerSecrets :exec
-UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST(@now AS INTEGER);
+UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL
+WHERE project_id = @project_id AND former_until <= CAST(@now AS INTEGER);
+
+-- The projects with something to prune.
+-- name: ListProjectsToPrune :many
+SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.created_at < CAST(@created_before AS INTEGER))
+    OR EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = o.project_id AND (
+            w.former_until <= CAST(@now AS INTEGER) OR EXISTS (
+                SELECT 1 FROM refgrow_deliveries d
+                WHERE +d.project_id = w.project_id AND d.webhook_id = w.id AND d.created_at < CAST(@created_before AS INTEGER)
+                    AND d.status <> 'pending')))
+ORDER BY o.project_id;
 
 -- How many deliveries wait, of all projects, as far as at_most.
 -- name: CountWaitingDeliveries :one

@@ -307,7 +307,7 @@ func (h *crowdedHouse) fill(file string, size tenantSize) {
 					created_at, note) SELECT 1, 1, 'USD', 'adjustment', 100, @at + i, @at + i, 'a bonus' FROM n`},
 			{size.events, `INSERT INTO refgrow_events (project_id, kind, lane, data, created_at)
 				SELECT 1, 'purchase_recorded', i, '{}', @at + i FROM n`},
-			{1, `UPDATE refgrow_outbox SET position = (SELECT MAX(id) FROM refgrow_events)`},
+			{1, `UPDATE refgrow_outbox_positions SET position = (SELECT MAX(id) FROM refgrow_events)`},
 			{size.conversions, `UPDATE refgrow_project_totals SET signups_unpaid = @rows / 3,
 					purchases_unpaid = @rows - @rows / 3, referrals_converted = @rows / 10 WHERE project_id = 1`},
 			{size.entries, `UPDATE refgrow_project_totals SET ledger_entries = @rows, last_stamp = @at + @rows

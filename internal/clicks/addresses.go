@@ -85,6 +85,10 @@ func (h hasher) key(ctx context.Context, day int64) ([]byte, error) {
 	if err := h.tx.InsertAddressKey(ctx, db.InsertAddressKeyParams{Day: day, Key: key}); err != nil {
 		return nil, err
 	}
+	// Writers of other projects may do the same at the same time: the first key counts.
+	if key, err = h.tx.GetAddressKey(ctx, day); err != nil {
+		return nil, err
+	}
 	return key, forgetKeys(ctx, h.tx, h.today)
 }
 

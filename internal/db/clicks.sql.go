@@ -143,7 +143,7 @@ func (q *Queries) GetAddressKey(ctx context.Context, day int64) ([]byte, error) 
 }
 
 const insertAddressKey = `-- name: InsertAddressKey :exec
-INSERT INTO refgrow_address_keys (day, key) VALUES (?1, ?2)
+INSERT INTO refgrow_address_keys (day, key) VALUES (?1, ?2) ON CONFLICT (day) DO NOTHING
 `
 
 type InsertAddressKeyParams struct {
@@ -151,6 +151,7 @@ type InsertAddressKeyParams struct {
 	Key []byte
 }
 
+// Somebody else may have made the key of the day meanwhile.
 func (q *Queries) InsertAddressKey(ctx context.Context, arg InsertAddressKeyParams) error {
 	_, err := q.db.ExecContext(ctx, insertAddressKey, arg.Day, arg.Key)
 	return err

@@ -338,12 +338,12 @@ func (q *Queries) ResetLastStamp(ctx context.Context, arg ResetLastStampParams) 
 	return err
 }
 
-const touchOutbox = `-- name: TouchOutbox :exec
-UPDATE refgrow_outbox SET position = position WHERE id = 1
+const touchProject = `-- name: TouchProject :exec
+UPDATE refgrow_projects SET created_at = created_at WHERE id = (SELECT MIN(p.id) FROM refgrow_projects p)
 `
 
-// Changes nothing, but writes.
-func (q *Queries) TouchOutbox(ctx context.Context) error {
-	_, err := q.db.ExecContext(ctx, touchOutbox)
+// Changes nothing, but writes, where there is a project.
+func (q *Queries) TouchProject(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, touchProject)
 	return err
 }

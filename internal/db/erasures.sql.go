@@ -866,7 +866,7 @@ func (q *Queries) InsertErasure(ctx context.Context, arg InsertErasureParams) (i
 
 const isBeingErased = `-- name: IsBeingErased :one
 SELECT CAST(CASE WHEN EXISTS (
-    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = ?1
+    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = ?1 AND e.project_id = ?2
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
         OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
@@ -875,9 +875,14 @@ SELECT CAST(CASE WHEN EXISTS (
 ) THEN 1 ELSE 0 END AS INTEGER) AS found
 `
 
+type IsBeingErasedParams struct {
+	EventID   int64
+	ProjectID int64
+}
+
 // Whether an event is about somebody who is being erased or deleted, and not emptied yet.
-func (q *Queries) IsBeingErased(ctx context.Context, eventID int64) (int64, error) {
-	row := q.db.QueryRowContext(ctx, isBeingErased, eventID)
+func (q *Queries) IsBeingErased(ctx context.Context, arg IsBeingErasedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, isBeingErased, arg.EventID, arg.ProjectID)
 	var found int64
 	err := row.Scan(&found)
 	return found, err

@@ -140,18 +140,27 @@ func (q *Queries) ListAnswerLengths(ctx context.Context, arg ListAnswerLengthsPa
 
 const pruneAnswers = `-- name: PruneAnswers :execrows
 DELETE FROM refgrow_idempotency
-WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
-    AND (created_at < CAST(?2 AS INTEGER) OR created_at > CAST(?3 AS INTEGER))
+WHERE id IN (
+    SELECT x.id FROM refgrow_idempotency AS x WHERE CAST(?1 AS INTEGER) > 0 ORDER BY x.id LIMIT CAST(?2 AS INTEGER))
+    AND (created_at < CAST(?3 AS INTEGER) OR created_at > CAST(?4 AS INTEGER))
 `
 
 type PruneAnswersParams struct {
+	ProjectID     int64
 	AtMost        int64
 	CreatedBefore int64
 	CreatedAfter  int64
 }
 
+// The oldest of all projects, since their writers wait for each other anyway. Where they do not, it is those of the
+// project alone.
 func (q *Queries) PruneAnswers(ctx context.Context, arg PruneAnswersParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, pruneAnswers, arg.AtMost, arg.CreatedBefore, arg.CreatedAfter)
+	result, err := q.db.ExecContext(ctx, pruneAnswers,
+		arg.ProjectID,
+		arg.AtMost,
+		arg.CreatedBefore,
+		arg.CreatedAfter,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,8 @@ type Querier interface {
 	AddToPayoutRun(ctx context.Context, arg AddToPayoutRunParams) error
 	AddToProjectDay(ctx context.Context, arg AddToProjectDayParams) error
 	AddTotals(ctx context.Context, arg AddTotalsParams) error
+	// A project has a position from its first endpoint on.
+	BeginOutbox(ctx context.Context, projectID int64) error
 	CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error)
 	// The pending deliveries of an event that says nothing any more.
 	CancelDeliveriesOf(ctx context.Context, arg CancelDeliveriesOfParams) (int64, error)
@@ -135,7 +137,7 @@ type Querier interface {
 	ForgetAnswers(ctx context.Context, ids string) error
 	ForgetClicksOf(ctx context.Context, arg ForgetClicksOfParams) ([]ForgetClicksOfRow, error)
 	ForgetErrors(ctx context.Context, arg ForgetErrorsParams) error
-	ForgetFormerSecrets(ctx context.Context, now int64) error
+	ForgetFormerSecrets(ctx context.Context, arg ForgetFormerSecretsParams) error
 	// Entries of conversions of a customer, or of the customers of a deleted affiliate, may
 	// have notes about them.
 	ForgetNotes(ctx context.Context, arg ForgetNotesParams) error
@@ -157,24 +159,24 @@ type Querier interface {
 	GetCoupon(ctx context.Context, arg GetCouponParams) (GetCouponRow, error)
 	GetCouponIDByCode(ctx context.Context, arg GetCouponIDByCodeParams) (int64, error)
 	GetDelivery(ctx context.Context, arg GetDeliveryParams) (Delivery, error)
-	GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (GetDeliveryOfWorkerRow, error)
-	GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error)
+	GetDeliveryOfWorker(ctx context.Context, arg GetDeliveryOfWorkerParams) (GetDeliveryOfWorkerRow, error)
 	GetErasure(ctx context.Context, arg GetErasureParams) (Erasure, error)
 	GetErasureOf(ctx context.Context, arg GetErasureOfParams) (int64, error)
 	GetErasureOfReferral(ctx context.Context, arg GetErasureOfReferralParams) (int64, error)
-	GetEvent(ctx context.Context, eventID int64) (Event, error)
+	GetEvent(ctx context.Context, arg GetEventParams) (Event, error)
 	GetKey(ctx context.Context, keyID int64) (APIKey, error)
 	GetKeyByPublicID(ctx context.Context, publicID string) (GetKeyByPublicIDRow, error)
-	GetLastEventID(ctx context.Context) (int64, error)
+	GetLastEventID(ctx context.Context, projectID int64) (int64, error)
 	GetLatestRule(ctx context.Context, arg GetLatestRuleParams) (CommissionRule, error)
 	GetMerged(ctx context.Context, arg GetMergedParams) (int64, error)
-	GetOutboxPosition(ctx context.Context) (int64, error)
+	GetOutboxPosition(ctx context.Context, projectID int64) (int64, error)
 	GetPayout(ctx context.Context, arg GetPayoutParams) (Payout, error)
 	GetPayoutRun(ctx context.Context, arg GetPayoutRunParams) (PayoutRun, error)
 	GetPayoutTask(ctx context.Context, arg GetPayoutTaskParams) (PayoutTask, error)
 	GetPendingPayoutOf(ctx context.Context, arg GetPendingPayoutOfParams) (int64, error)
 	GetProject(ctx context.Context, projectID int64) (Project, error)
 	GetProjectByName(ctx context.Context, name string) (Project, error)
+	GetProjectOfWebhook(ctx context.Context, webhookID int64) (int64, error)
 	GetProjectTotals(ctx context.Context, projectID int64) (ProjectTotals, error)
 	GetRefund(ctx context.Context, arg GetRefundParams) (RefgrowRefund, error)
 	GetRefundTotal(ctx context.Context, arg GetRefundTotalParams) (RefgrowRefundTotal, error)
@@ -187,6 +189,7 @@ type Querier interface {
 	HoldBack(ctx context.Context, arg HoldBackParams) error
 	// What happens now in a lane waits for what is replayed in it, which then has to hurry.
 	HurryLane(ctx context.Context, arg HurryLaneParams) error
+	// Somebody else may have made the key of the day meanwhile.
 	InsertAddressKey(ctx context.Context, arg InsertAddressKeyParams) error
 	InsertAffiliate(ctx context.Context, arg InsertAffiliateParams) (int64, error)
 	InsertAnswer(ctx context.Context, arg InsertAnswerParams) error
@@ -224,7 +227,7 @@ type Querier interface {
 	InsertStampReset(ctx context.Context, arg InsertStampResetParams) (int64, error)
 	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
 	// Whether an event is about somebody who is being erased or deleted, and not emptied yet.
-	IsBeingErased(ctx context.Context, eventID int64) (int64, error)
+	IsBeingErased(ctx context.Context, arg IsBeingErasedParams) (int64, error)
 	// Is a code, or a provider's id, that of a coupon of another affiliate?
 	IsCouponOfAnother(ctx context.Context, arg IsCouponOfAnotherParams) (int64, error)
 	IsPending(ctx context.Context, arg IsPendingParams) (int64, error)
@@ -269,7 +272,7 @@ type Querier interface {
 	ListDeliveries(ctx context.Context, arg ListDeliveriesParams) ([]Delivery, error)
 	ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error)
 	// The active endpoints of all projects; there are only a few.
-	ListEndpoints(ctx context.Context) ([]int64, error)
+	ListEndpoints(ctx context.Context) ([]ListEndpointsRow, error)
 	ListEntriesBetween(ctx context.Context, arg ListEntriesBetweenParams) ([]LedgerEntry, error)
 	ListEntriesOfAffiliate(ctx context.Context, arg ListEntriesOfAffiliateParams) ([]LedgerEntry, error)
 	ListEntriesOfConversion(ctx context.Context, arg ListEntriesOfConversionParams) ([]LedgerEntry, error)
@@ -302,6 +305,10 @@ type Querier interface {
 	// for events.
 	ListProjectRulesInForce(ctx context.Context, projectID int64) ([]ListProjectRulesInForceRow, error)
 	ListProjects(ctx context.Context) ([]Project, error)
+	// The projects with something to prune.
+	ListProjectsToPrune(ctx context.Context, arg ListProjectsToPruneParams) ([]int64, error)
+	// The projects with events that no deliveries were made from.
+	ListProjectsToSpread(ctx context.Context) ([]int64, error)
 	ListReferrals(ctx context.Context, arg ListReferralsParams) ([]ListReferralsRow, error)
 	ListReferralsOfAffiliate(ctx context.Context, arg ListReferralsOfAffiliateParams) ([]ListReferralsOfAffiliateRow, error)
 	// Those of which something can be undone.
@@ -316,13 +323,14 @@ type Querier interface {
 	// What a payout has settled, for each conversion (0 for adjustments) and availability.
 	ListSettledByPayout(ctx context.Context, arg ListSettledByPayoutParams) ([]ListSettledByPayoutRow, error)
 	ListStampResets(ctx context.Context, arg ListStampResetsParams) ([]StampReset, error)
+	ListWebhookIDs(ctx context.Context, projectID int64) ([]int64, error)
 	ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]Webhook, error)
 	MoveConversionsOfReferral(ctx context.Context, arg MoveConversionsOfReferralParams) (int64, error)
 	MoveDeletedConversions(ctx context.Context, arg MoveDeletedConversionsParams) error
 	MoveErasure(ctx context.Context, arg MoveErasureParams) error
 	MoveExternalIDs(ctx context.Context, arg MoveExternalIDsParams) error
 	MoveMerged(ctx context.Context, arg MoveMergedParams) error
-	MoveOutboxPosition(ctx context.Context, position int64) error
+	MoveOutboxPosition(ctx context.Context, arg MoveOutboxPositionParams) error
 	MovePayoutTask(ctx context.Context, arg MovePayoutTaskParams) (int64, error)
 	NameCurrencies(ctx context.Context, projectID int64) error
 	// A later entry has a greater id, and no earlier stamp.
@@ -354,11 +362,13 @@ type Querier interface {
 	// up may go far beyond what is left of it: billions and the rest are added apart. Debts
 	// are none once there is none; those that there are come of the entries.
 	PostToAccount(ctx context.Context, arg PostToAccountParams) error
+	// The oldest of all projects, since their writers wait for each other anyway. Where they do not, it is those of the
+	// project alone.
 	PruneAnswers(ctx context.Context, arg PruneAnswersParams) (int64, error)
 	PruneClaims(ctx context.Context, arg PruneClaimsParams) (int64, error)
 	PruneClicks(ctx context.Context, arg PruneClicksParams) ([]PruneClicksRow, error)
 	PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams) (int64, error)
-	// Those of the oldest rows that are old enough.
+	// The oldest rows, if they are old enough.
 	PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error)
 	PruneRetiredCodes(ctx context.Context, arg PruneRetiredCodesParams) error
 	// Accounts that were rolled beyond an instant are as of that instant again. No entry is
@@ -421,9 +431,9 @@ type Querier interface {
 	// What the settlements of a payout come to that were written together, or what came back
 	// of it, and how much of that is of what was still held.
 	SumSettlements(ctx context.Context, arg SumSettlementsParams) (SumSettlementsRow, error)
-	SwitchOff(ctx context.Context, webhookID int64) error
-	// Changes nothing, but writes.
-	TouchOutbox(ctx context.Context) error
+	SwitchOff(ctx context.Context, arg SwitchOffParams) error
+	// Changes nothing, but writes, where there is a project.
+	TouchProject(ctx context.Context) error
 	// What a canceled payout frees is not cleared any more.
 	UnclearAccount(ctx context.Context, arg UnclearAccountParams) error
 	UndoRefund(ctx context.Context, arg UndoRefundParams) error
@@ -480,7 +490,7 @@ type Querier interface {
 	VerifyStamps(ctx context.Context, projectID int64) ([]VerifyStampsRow, error)
 	VerifyWebhooks(ctx context.Context, projectID int64) ([]Webhook, error)
 	// A delivery waits while one of an earlier event of its lane is pending.
-	WaitBehind(ctx context.Context, deliveryID int64) (int64, error)
+	WaitBehind(ctx context.Context, arg WaitBehindParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -542,7 +542,7 @@ SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
 FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.id = d.event_id
 WHERE d.webhook_id = ?1 AND e.id IS NULL AND (
     d.event_id < 1 OR d.event_id > COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0)
-    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.id < d.event_id AND o.created_at <= d.created_at))
+    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.project_id = d.project_id AND o.id < d.event_id AND o.created_at <= d.created_at))
 UNION ALL
 SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one of the project'
 FROM refgrow_deliveries d JOIN refgrow_events e ON e.id = d.event_id
@@ -772,6 +772,8 @@ func (q *Queries) VerifyGroups(ctx context.Context, arg VerifyGroupsParams) ([]V
 
 const verifyOutbox = `-- name: VerifyOutbox :one
 SELECT
+    CAST(COALESCE((SELECT o.position FROM refgrow_outbox_positions o WHERE o.project_id = ?1), -1) AS INTEGER) AS position,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refgrow_webhooks h WHERE h.project_id = ?1) THEN 1 ELSE 0 END AS INTEGER) AS needed,
     CAST(COALESCE((SELECT s.seq FROM sqlite_sequence s WHERE s.name = 'refgrow_events'), 0) AS INTEGER) AS newest,
     CAST(COALESCE((
         SELECT MAX(d.event_id) FROM refgrow_deliveries d
@@ -782,8 +784,10 @@ SELECT
 `
 
 type VerifyOutboxRow struct {
-	Newest int64
-	Spread int64
+	Position int64
+	Needed   int64
+	Newest   int64
+	Spread   int64
 }
 
 // The newest event that ever existed, and the newest one of the project that deliveries
@@ -792,7 +796,12 @@ type VerifyOutboxRow struct {
 func (q *Queries) VerifyOutbox(ctx context.Context, projectID interface{}) (VerifyOutboxRow, error) {
 	row := q.db.QueryRowContext(ctx, verifyOutbox, projectID)
 	var i VerifyOutboxRow
-	err := row.Scan(&i.Newest, &i.Spread)
+	err := row.Scan(
+		&i.Position,
+		&i.Needed,
+		&i.Newest,
+		&i.Spread,
+	)
 	return i, err
 }
 

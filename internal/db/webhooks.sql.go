@@ -9,18 +9,29 @@ import (
 	"context"
 )
 
+const beginOutbox = `-- name: BeginOutbox :exec
+INSERT INTO refgrow_outbox_positions (project_id, position) VALUES (?1, 0) ON CONFLICT (project_id) DO NOTHING
+`
+
+// A project has a position from its first endpoint on.
+func (q *Queries) BeginOutbox(ctx context.Context, projectID int64) error {
+	_, err := q.db.ExecContext(ctx, beginOutbox, projectID)
+	return err
+}
+
 const cancelDeliveries = `-- name: CancelDeliveries :execrows
 UPDATE refgrow_deliveries SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, ended_at = ?1
-WHERE webhook_id = ?2 AND status = 'pending'
+WHERE +project_id = ?2 AND webhook_id = ?3 AND status = 'pending'
 `
 
 type CancelDeliveriesParams struct {
 	EndedAt   *int64
+	ProjectID int64
 	WebhookID int64
 }
 
 func (q *Queries) CancelDeliveries(ctx context.Context, arg CancelDeliveriesParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, cancelDeliveries, arg.EndedAt, arg.WebhookID)
+	result, err := q.db.ExecContext(ctx, cancelDeliveries, arg.EndedAt, arg.ProjectID, arg.WebhookID)
 	if err != nil {
 		return 0, err
 	}
@@ -77,16 +88,18 @@ func (q *Queries) CountWebhooks(ctx context.Context, projectID int64) (int64, er
 
 const deleteDeliveriesOf = `-- name: DeleteDeliveriesOf :execrows
 DELETE FROM refgrow_deliveries WHERE id IN (
-    SELECT x.id FROM refgrow_deliveries AS x WHERE x.webhook_id = CAST(?1 AS INTEGER) ORDER BY x.created_at LIMIT CAST(?2 AS INTEGER))
+    SELECT x.id FROM refgrow_deliveries AS x WHERE +x.project_id = ?1 AND x.webhook_id = CAST(?2 AS INTEGER)
+    ORDER BY x.created_at LIMIT CAST(?3 AS INTEGER)) AND project_id = ?1
 `
 
 type DeleteDeliveriesOfParams struct {
+	ProjectID int64
 	WebhookID int64
 	AtMost    int64
 }
 
 func (q *Queries) DeleteDeliveriesOf(ctx context.Context, arg DeleteDeliveriesOfParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteDeliveriesOf, arg.WebhookID, arg.AtMost)
+	result, err := q.db.ExecContext(ctx, deleteDeliveriesOf, arg.ProjectID, arg.WebhookID, arg.AtMost)
 	if err != nil {
 		return 0, err
 	}
@@ -154,7 +167,7 @@ func (q *Queries) DescribeParties(ctx context.Context, arg DescribePartiesParams
 const endDelivery = `-- name: EndDelivery :execrows
 UPDATE refgrow_deliveries
 SET status = ?1, next_attempt_at = NULL, leased_until = NULL, response_status = ?2, error = ?3, ended_at = ?4
-WHERE id = ?5 AND status = 'pending' AND attempts = ?6
+WHERE id = ?5 AND project_id = ?6 AND status = 'pending' AND attempts = ?7
 `
 
 type EndDeliveryParams struct {
@@ -163,6 +176,7 @@ type EndDeliveryParams struct {
 	Error          *string
 	EndedAt        *int64
 	DeliveryID     int64
+	ProjectID      int64
 	Attempts       int64
 }
 
@@ -173,6 +187,7 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 		arg.Error,
 		arg.EndedAt,
 		arg.DeliveryID,
+		arg.ProjectID,
 		arg.Attempts,
 	)
 	if err != nil {
@@ -182,11 +197,17 @@ func (q *Queries) EndDelivery(ctx context.Context, arg EndDeliveryParams) (int64
 }
 
 const forgetFormerSecrets = `-- name: ForgetFormerSecrets :exec
-UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST(?1 AS INTEGER)
+UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL
+WHERE project_id = ?1 AND former_until <= CAST(?2 AS INTEGER)
 `
 
-func (q *Queries) ForgetFormerSecrets(ctx context.Context, now int64) error {
-	_, err := q.db.ExecContext(ctx, forgetFormerSecrets, now)
+type ForgetFormerSecretsParams struct {
+	ProjectID int64
+	Now       int64
+}
+
+func (q *Queries) ForgetFormerSecrets(ctx context.Context, arg ForgetFormerSecretsParams) error {
+	_, err := q.db.ExecContext(ctx, forgetFormerSecrets, arg.ProjectID, arg.Now)
 	return err
 }
 
@@ -225,8 +246,13 @@ func (q *Queries) GetDelivery(ctx context.Context, arg GetDeliveryParams) (Deliv
 }
 
 const getDeliveryOfWorker = `-- name: GetDeliveryOfWorker :one
-SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = ?1
+SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = ?1 AND project_id = ?2
 `
+
+type GetDeliveryOfWorkerParams struct {
+	DeliveryID int64
+	ProjectID  int64
+}
 
 type GetDeliveryOfWorkerRow struct {
 	EventID   int64
@@ -235,8 +261,8 @@ type GetDeliveryOfWorkerRow struct {
 	CreatedAt int64
 }
 
-func (q *Queries) GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (GetDeliveryOfWorkerRow, error) {
-	row := q.db.QueryRowContext(ctx, getDeliveryOfWorker, deliveryID)
+func (q *Queries) GetDeliveryOfWorker(ctx context.Context, arg GetDeliveryOfWorkerParams) (GetDeliveryOfWorkerRow, error) {
+	row := q.db.QueryRowContext(ctx, getDeliveryOfWorker, arg.DeliveryID, arg.ProjectID)
 	var i GetDeliveryOfWorkerRow
 	err := row.Scan(
 		&i.EventID,
@@ -247,36 +273,17 @@ func (q *Queries) GetDeliveryOfWorker(ctx context.Context, deliveryID int64) (Ge
 	return i, err
 }
 
-const getEndpoint = `-- name: GetEndpoint :one
-SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE id = ?1
+const getEvent = `-- name: GetEvent :one
+SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at, user_agent FROM refgrow_events WHERE id = ?1 AND project_id = ?2
 `
 
-func (q *Queries) GetEndpoint(ctx context.Context, webhookID int64) (Webhook, error) {
-	row := q.db.QueryRowContext(ctx, getEndpoint, webhookID)
-	var i Webhook
-	err := row.Scan(
-		&i.ID,
-		&i.ProjectID,
-		&i.URL,
-		&i.Events,
-		&i.Status,
-		&i.Secret,
-		&i.FormerSecret,
-		&i.FormerUntil,
-		&i.LastSuccessAt,
-		&i.StartsAfter,
-		&i.CreatedAt,
-		&i.PayoutPreferences,
-	)
-	return i, err
+type GetEventParams struct {
+	EventID   int64
+	ProjectID int64
 }
 
-const getEvent = `-- name: GetEvent :one
-SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at, user_agent FROM refgrow_events WHERE id = ?1
-`
-
-func (q *Queries) GetEvent(ctx context.Context, eventID int64) (Event, error) {
-	row := q.db.QueryRowContext(ctx, getEvent, eventID)
+func (q *Queries) GetEvent(ctx context.Context, arg GetEventParams) (Event, error) {
+	row := q.db.QueryRowContext(ctx, getEvent, arg.EventID, arg.ProjectID)
 	var i Event
 	err := row.Scan(
 		&i.ID,
@@ -299,25 +306,36 @@ func (q *Queries) GetEvent(ctx context.Context, eventID int64) (Event, error) {
 }
 
 const getLastEventID = `-- name: GetLastEventID :one
-SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events
+SELECT CAST(COALESCE(MAX(id), 0) AS INTEGER) AS id FROM refgrow_events WHERE project_id = ?1
 `
 
-func (q *Queries) GetLastEventID(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, getLastEventID)
+func (q *Queries) GetLastEventID(ctx context.Context, projectID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getLastEventID, projectID)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
 }
 
 const getOutboxPosition = `-- name: GetOutboxPosition :one
-SELECT position FROM refgrow_outbox WHERE id = 1
+SELECT position FROM refgrow_outbox_positions WHERE project_id = ?1
 `
 
-func (q *Queries) GetOutboxPosition(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, getOutboxPosition)
+func (q *Queries) GetOutboxPosition(ctx context.Context, projectID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getOutboxPosition, projectID)
 	var position int64
 	err := row.Scan(&position)
 	return position, err
+}
+
+const getProjectOfWebhook = `-- name: GetProjectOfWebhook :one
+SELECT project_id FROM refgrow_webhooks WHERE id = ?1
+`
+
+func (q *Queries) GetProjectOfWebhook(ctx context.Context, webhookID int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getProjectOfWebhook, webhookID)
+	var project_id int64
+	err := row.Scan(&project_id)
+	return project_id, err
 }
 
 const getWebhook = `-- name: GetWebhook :one
@@ -545,16 +563,17 @@ func (q *Queries) IsPending(ctx context.Context, arg IsPendingParams) (int64, er
 }
 
 const leaseDelivery = `-- name: LeaseDelivery :exec
-UPDATE refgrow_deliveries SET leased_until = ?1, attempts = attempts + 1 WHERE id = ?2
+UPDATE refgrow_deliveries SET leased_until = ?1, attempts = attempts + 1 WHERE id = ?2 AND project_id = ?3
 `
 
 type LeaseDeliveryParams struct {
 	LeasedUntil *int64
 	DeliveryID  int64
+	ProjectID   int64
 }
 
 func (q *Queries) LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) error {
-	_, err := q.db.ExecContext(ctx, leaseDelivery, arg.LeasedUntil, arg.DeliveryID)
+	_, err := q.db.ExecContext(ctx, leaseDelivery, arg.LeasedUntil, arg.DeliveryID, arg.ProjectID)
 	return err
 }
 
@@ -671,12 +690,13 @@ func (q *Queries) ListDeliveries(ctx context.Context, arg ListDeliveriesParams) 
 const listDueDeliveries = `-- name: ListDueDeliveries :many
 SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
-WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.replayed = CAST(?2 AS INTEGER)
-    AND d.next_attempt_at <= CAST(?3 AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(?3 AS INTEGER)
-ORDER BY d.next_attempt_at, d.id LIMIT CAST(?4 AS INTEGER)
+WHERE +d.project_id = ?1 AND d.webhook_id = ?2 AND d.status = 'pending' AND d.replayed = CAST(?3 AS INTEGER)
+    AND d.next_attempt_at <= CAST(?4 AS INTEGER) AND COALESCE(d.leased_until, 0) <= CAST(?4 AS INTEGER)
+ORDER BY d.next_attempt_at, d.id LIMIT CAST(?5 AS INTEGER)
 `
 
 type ListDueDeliveriesParams struct {
+	ProjectID int64
 	WebhookID int64
 	Replayed  int64
 	Now       int64
@@ -697,6 +717,7 @@ type ListDueDeliveriesRow struct {
 
 func (q *Queries) ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesParams) ([]ListDueDeliveriesRow, error) {
 	rows, err := q.db.QueryContext(ctx, listDueDeliveries,
+		arg.ProjectID,
 		arg.WebhookID,
 		arg.Replayed,
 		arg.Now,
@@ -734,23 +755,28 @@ func (q *Queries) ListDueDeliveries(ctx context.Context, arg ListDueDeliveriesPa
 }
 
 const listEndpoints = `-- name: ListEndpoints :many
-SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id
+SELECT project_id, id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id
 `
 
+type ListEndpointsRow struct {
+	ProjectID int64
+	ID        int64
+}
+
 // The active endpoints of all projects; there are only a few.
-func (q *Queries) ListEndpoints(ctx context.Context) ([]int64, error) {
+func (q *Queries) ListEndpoints(ctx context.Context) ([]ListEndpointsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listEndpoints)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []int64{}
+	items := []ListEndpointsRow{}
 	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+		var i ListEndpointsRow
+		if err := rows.Scan(&i.ProjectID, &i.ID); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -762,24 +788,25 @@ func (q *Queries) ListEndpoints(ctx context.Context) ([]int64, error) {
 }
 
 const listEventsAfter = `-- name: ListEventsAfter :many
-SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > ?1 ORDER BY id LIMIT CAST(?2 AS INTEGER)
+SELECT id, kind, lane, created_at FROM refgrow_events
+WHERE project_id = ?1 AND id > ?2 ORDER BY id LIMIT CAST(?3 AS INTEGER)
 `
 
 type ListEventsAfterParams struct {
-	AfterID int64
-	Limit   int64
+	ProjectID int64
+	AfterID   int64
+	Limit     int64
 }
 
 type ListEventsAfterRow struct {
 	ID        int64
-	ProjectID int64
 	Kind      string
 	Lane      int64
 	CreatedAt int64
 }
 
 func (q *Queries) ListEventsAfter(ctx context.Context, arg ListEventsAfterParams) ([]ListEventsAfterRow, error) {
-	rows, err := q.db.QueryContext(ctx, listEventsAfter, arg.AfterID, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, listEventsAfter, arg.ProjectID, arg.AfterID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -789,7 +816,6 @@ func (q *Queries) ListEventsAfter(ctx context.Context, arg ListEventsAfterParams
 		var i ListEventsAfterRow
 		if err := rows.Scan(
 			&i.ID,
-			&i.ProjectID,
 			&i.Kind,
 			&i.Lane,
 			&i.CreatedAt,
@@ -863,6 +889,103 @@ func (q *Queries) ListEventsSince(ctx context.Context, arg ListEventsSinceParams
 	return items, nil
 }
 
+const listProjectsToPrune = `-- name: ListProjectsToPrune :many
+SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.created_at < CAST(?1 AS INTEGER))
+    OR EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = o.project_id AND (
+            w.former_until <= CAST(?2 AS INTEGER) OR EXISTS (
+                SELECT 1 FROM refgrow_deliveries d
+                WHERE +d.project_id = w.project_id AND d.webhook_id = w.id AND d.created_at < CAST(?1 AS INTEGER)
+                    AND d.status <> 'pending')))
+ORDER BY o.project_id
+`
+
+type ListProjectsToPruneParams struct {
+	CreatedBefore int64
+	Now           int64
+}
+
+// The projects with something to prune.
+func (q *Queries) ListProjectsToPrune(ctx context.Context, arg ListProjectsToPruneParams) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listProjectsToPrune, arg.CreatedBefore, arg.Now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var project_id int64
+		if err := rows.Scan(&project_id); err != nil {
+			return nil, err
+		}
+		items = append(items, project_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listProjectsToSpread = `-- name: ListProjectsToSpread :many
+SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.id > o.position) ORDER BY o.project_id
+`
+
+// The projects with events that no deliveries were made from.
+func (q *Queries) ListProjectsToSpread(ctx context.Context) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listProjectsToSpread)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var project_id int64
+		if err := rows.Scan(&project_id); err != nil {
+			return nil, err
+		}
+		items = append(items, project_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listWebhookIDs = `-- name: ListWebhookIDs :many
+SELECT id FROM refgrow_webhooks WHERE project_id = ?1 ORDER BY created_at
+`
+
+func (q *Queries) ListWebhookIDs(ctx context.Context, projectID int64) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, listWebhookIDs, projectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listWebhooks = `-- name: ListWebhooks :many
 SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks
 WHERE project_id = ?1
@@ -921,60 +1044,82 @@ func (q *Queries) ListWebhooks(ctx context.Context, arg ListWebhooksParams) ([]W
 }
 
 const moveOutboxPosition = `-- name: MoveOutboxPosition :exec
-UPDATE refgrow_outbox SET position = ?1 WHERE id = 1
+UPDATE refgrow_outbox_positions SET position = ?1 WHERE project_id = ?2
 `
 
-func (q *Queries) MoveOutboxPosition(ctx context.Context, position int64) error {
-	_, err := q.db.ExecContext(ctx, moveOutboxPosition, position)
+type MoveOutboxPositionParams struct {
+	Position  int64
+	ProjectID int64
+}
+
+func (q *Queries) MoveOutboxPosition(ctx context.Context, arg MoveOutboxPositionParams) error {
+	_, err := q.db.ExecContext(ctx, moveOutboxPosition, arg.Position, arg.ProjectID)
 	return err
 }
 
 const nextDue = `-- name: NextDue :one
 SELECT CAST(d.next_attempt_at AS INTEGER) AS next FROM refgrow_deliveries d
-WHERE d.webhook_id = ?1 AND d.status = 'pending' AND d.replayed = CAST(?2 AS INTEGER) AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(?3 AS INTEGER)
+WHERE +d.project_id = ?1 AND d.webhook_id = ?2 AND d.status = 'pending' AND d.replayed = CAST(?3 AS INTEGER)
+    AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST(?4 AS INTEGER)
 ORDER BY d.next_attempt_at LIMIT 1
 `
 
 type NextDueParams struct {
+	ProjectID int64
 	WebhookID int64
 	Replayed  int64
 	Now       int64
 }
 
 func (q *Queries) NextDue(ctx context.Context, arg NextDueParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, nextDue, arg.WebhookID, arg.Replayed, arg.Now)
+	row := q.db.QueryRowContext(ctx, nextDue,
+		arg.ProjectID,
+		arg.WebhookID,
+		arg.Replayed,
+		arg.Now,
+	)
 	var next int64
 	err := row.Scan(&next)
 	return next, err
 }
 
 const noteSuccess = `-- name: NoteSuccess :exec
-UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(?1 AS INTEGER)) WHERE id = ?2
+UPDATE refgrow_webhooks SET last_success_at = MAX(COALESCE(last_success_at, 0), CAST(?1 AS INTEGER))
+WHERE id = ?2 AND project_id = ?3
 `
 
 type NoteSuccessParams struct {
 	Now       int64
 	WebhookID int64
+	ProjectID int64
 }
 
 func (q *Queries) NoteSuccess(ctx context.Context, arg NoteSuccessParams) error {
-	_, err := q.db.ExecContext(ctx, noteSuccess, arg.Now, arg.WebhookID)
+	_, err := q.db.ExecContext(ctx, noteSuccess, arg.Now, arg.WebhookID, arg.ProjectID)
 	return err
 }
 
 const pruneDeliveries = `-- name: PruneDeliveries :execrows
-DELETE FROM refgrow_deliveries
-WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending' ORDER BY x.id LIMIT CAST(?1 AS INTEGER))
-    AND created_at < CAST(?2 AS INTEGER)
+DELETE FROM refgrow_deliveries WHERE id IN (
+    SELECT x.id FROM refgrow_deliveries AS x
+    WHERE +x.project_id = ?1 AND x.webhook_id = ?2 AND x.created_at < CAST(?3 AS INTEGER) AND x.status <> 'pending'
+    ORDER BY x.created_at LIMIT CAST(?4 AS INTEGER)) AND project_id = ?1
 `
 
 type PruneDeliveriesParams struct {
-	AtMost        int64
+	ProjectID     int64
+	WebhookID     int64
 	CreatedBefore int64
+	AtMost        int64
 }
 
 func (q *Queries) PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, pruneDeliveries, arg.AtMost, arg.CreatedBefore)
+	result, err := q.db.ExecContext(ctx, pruneDeliveries,
+		arg.ProjectID,
+		arg.WebhookID,
+		arg.CreatedBefore,
+		arg.AtMost,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -982,18 +1127,21 @@ func (q *Queries) PruneDeliveries(ctx context.Context, arg PruneDeliveriesParams
 }
 
 const pruneEvents = `-- name: PruneEvents :execrows
-DELETE FROM refgrow_events
-WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST(?1 AS INTEGER)) AND created_at < CAST(?2 AS INTEGER)
+DELETE FROM refgrow_events WHERE id IN (
+    SELECT x.id FROM refgrow_events AS x
+    WHERE x.project_id = ?1 ORDER BY x.id LIMIT CAST(?2 AS INTEGER))
+    AND project_id = ?1 AND created_at < CAST(?3 AS INTEGER)
 `
 
 type PruneEventsParams struct {
+	ProjectID     int64
 	AtMost        int64
 	CreatedBefore int64
 }
 
-// Those of the oldest rows that are old enough.
+// The oldest rows, if they are old enough.
 func (q *Queries) PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, pruneEvents, arg.AtMost, arg.CreatedBefore)
+	result, err := q.db.ExecContext(ctx, pruneEvents, arg.ProjectID, arg.AtMost, arg.CreatedBefore)
 	if err != nil {
 		return 0, err
 	}
@@ -1004,26 +1152,33 @@ const releaseNext = `-- name: ReleaseNext :exec
 UPDATE refgrow_deliveries SET next_attempt_at = CAST(?1 AS INTEGER)
 WHERE id = (
     SELECT d.id FROM refgrow_deliveries d
-    WHERE d.webhook_id = CAST(?2 AS INTEGER) AND d.lane = CAST(?3 AS INTEGER) AND d.status = 'pending' ORDER BY d.event_id, d.id LIMIT 1)
-    AND next_attempt_at IS NULL
+    WHERE +d.project_id = ?2 AND d.webhook_id = CAST(?3 AS INTEGER) AND d.lane = CAST(?4 AS INTEGER) AND d.status = 'pending'
+    ORDER BY d.event_id, d.id LIMIT 1)
+    AND project_id = ?2 AND next_attempt_at IS NULL
 `
 
 type ReleaseNextParams struct {
 	Now       int64
+	ProjectID int64
 	WebhookID int64
 	Lane      int64
 }
 
 // The next one of the lane may go.
 func (q *Queries) ReleaseNext(ctx context.Context, arg ReleaseNextParams) error {
-	_, err := q.db.ExecContext(ctx, releaseNext, arg.Now, arg.WebhookID, arg.Lane)
+	_, err := q.db.ExecContext(ctx, releaseNext,
+		arg.Now,
+		arg.ProjectID,
+		arg.WebhookID,
+		arg.Lane,
+	)
 	return err
 }
 
 const retryDelivery = `-- name: RetryDelivery :execrows
 UPDATE refgrow_deliveries
 SET next_attempt_at = ?1, leased_until = NULL, failures = failures + 1, response_status = ?2, error = ?3
-WHERE id = ?4 AND status = 'pending' AND attempts = ?5
+WHERE id = ?4 AND project_id = ?5 AND status = 'pending' AND attempts = ?6
 `
 
 type RetryDeliveryParams struct {
@@ -1031,6 +1186,7 @@ type RetryDeliveryParams struct {
 	ResponseStatus *int64
 	Error          *string
 	DeliveryID     int64
+	ProjectID      int64
 	Attempts       int64
 }
 
@@ -1040,6 +1196,7 @@ func (q *Queries) RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (i
 		arg.ResponseStatus,
 		arg.Error,
 		arg.DeliveryID,
+		arg.ProjectID,
 		arg.Attempts,
 	)
 	if err != nil {
@@ -1049,11 +1206,16 @@ func (q *Queries) RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (i
 }
 
 const switchOff = `-- name: SwitchOff :exec
-UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = ?1
+UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = ?1 AND project_id = ?2
 `
 
-func (q *Queries) SwitchOff(ctx context.Context, webhookID int64) error {
-	_, err := q.db.ExecContext(ctx, switchOff, webhookID)
+type SwitchOffParams struct {
+	WebhookID int64
+	ProjectID int64
+}
+
+func (q *Queries) SwitchOff(ctx context.Context, arg SwitchOffParams) error {
+	_, err := q.db.ExecContext(ctx, switchOff, arg.WebhookID, arg.ProjectID)
 	return err
 }
 
@@ -1095,15 +1257,20 @@ func (q *Queries) UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) er
 
 const waitBehind = `-- name: WaitBehind :execrows
 UPDATE refgrow_deliveries SET next_attempt_at = NULL
-WHERE id = CAST(?1 AS INTEGER) AND EXISTS (
+WHERE id = CAST(?1 AS INTEGER) AND project_id = ?2 AND EXISTS (
     SELECT 1 FROM refgrow_deliveries d
-    WHERE d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
+    WHERE +d.project_id = refgrow_deliveries.project_id AND d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
         AND d.event_id < refgrow_deliveries.event_id)
 `
 
+type WaitBehindParams struct {
+	DeliveryID interface{}
+	ProjectID  interface{}
+}
+
 // A delivery waits while one of an earlier event of its lane is pending.
-func (q *Queries) WaitBehind(ctx context.Context, deliveryID int64) (int64, error) {
-	result, err := q.db.ExecContext(ctx, waitBehind, deliveryID)
+func (q *Queries) WaitBehind(ctx context.Context, arg WaitBehindParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, waitBehind, arg.DeliveryID, arg.ProjectID)
 	if err != nil {
 		return 0, err
 	}

@@ -339,7 +339,7 @@ func (s *search) customer(ctx context.Context, id int64) (db.FindReferralRow, er
 }
 
 func (s *search) events(ctx context.Context) (f Found, err error) {
-	last, err := s.GetLastEventID(ctx)
+	last, err := s.GetLastEventID(ctx, s.job.ProjectID)
 	if err != nil {
 		return f, err
 	}

@@ -120,7 +120,7 @@ func (f *file) ListAnswersBetween(
 	return rows, nil
 }
 
-func (f *file) GetLastEventID(context.Context) (last int64, err error) {
+func (f *file) GetLastEventID(context.Context, int64) (last int64, err error) {
 	if len(f.events) > 0 {
 		last = f.events[len(f.events)-1].ID
 	}

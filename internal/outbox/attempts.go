@@ -12,21 +12,23 @@ import (
 
 // An Attempt is one try of a delivery, leased to one worker.
 type Attempt struct {
-	DeliveryID, WebhookID int64
-	MessageID             string
-	Event                 Event
-	URL                   string
-	Secrets               []string // the current one first; none if nothing is signed
-	Body                  []byte
-	Number                int64 // 1 for the first try
-	Failures              int64 // of earlier tries
+	ProjectID, DeliveryID, WebhookID int64
+	MessageID                        string
+	Event                            Event
+	URL                              string
+	Secrets                          []string // the current one first; none if nothing is signed
+	Body                             []byte
+	Number                           int64 // 1 for the first try
+	Failures                         int64 // of earlier tries
 }
 
 // NextDue returns when the next delivery of an endpoint is due, and reports whether
 // there is one. What is leased does not count.
-func NextDue(ctx context.Context, q db.Querier, webhook, now int64) (due int64, found bool, err error) {
+func NextDue(ctx context.Context, q db.Querier, project, webhook, now int64) (due int64, found bool, err error) {
 	for _, replayed := range []bool{false, true} {
-		next, err := q.NextDue(ctx, db.NextDueParams{WebhookID: webhook, Replayed: stored.Flag(replayed), Now: now})
+		next, err := q.NextDue(ctx, db.NextDueParams{
+			ProjectID: project, WebhookID: webhook, Replayed: stored.Flag(replayed), Now: now,
+		})
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			continue
@@ -42,15 +44,15 @@ func NextDue(ctx context.Context, q db.Querier, webhook, now int64) (due int64, 
 // A Lease gives deliveries of an endpoint to one worker until an instant. After that,
 // any worker may try them.
 type Lease struct {
-	WebhookID  int64
-	AtMost     int
-	Now, Until int64
+	ProjectID, WebhookID int64
+	AtMost               int
+	Now, Until           int64
 }
 
 // Take leases the deliveries that are due: the earliest one of each lane. There are
 // none if the endpoint is no longer active. Errors: ErrSecretKey.
 func (l Lease) Take(ctx context.Context, q db.Querier, vault Vault) ([]Attempt, error) {
-	endpoint, err := q.GetEndpoint(ctx, l.WebhookID)
+	endpoint, err := q.GetWebhook(ctx, db.GetWebhookParams{ProjectID: l.ProjectID, WebhookID: l.WebhookID})
 	if errors.Is(err, sql.ErrNoRows) || err == nil && endpoint.Status != EndpointActive {
 		return nil, nil // it was deleted or switched off in the meantime
 	}
@@ -67,7 +69,7 @@ func (l Lease) Take(ctx context.Context, q db.Querier, vault Vault) ([]Attempt, 
 	}
 	attempts := make([]Attempt, 0, len(due))
 	for i := range due {
-		event, err := q.GetEvent(ctx, due[i].EventID)
+		event, err := q.GetEvent(ctx, db.GetEventParams{ProjectID: l.ProjectID, EventID: due[i].EventID})
 		if errors.Is(err, sql.ErrNoRows) {
 			if err := l.giveUp(ctx, q, &due[i]); err != nil {
 				return nil, err
@@ -77,7 +79,7 @@ func (l Lease) Take(ctx context.Context, q db.Querier, vault Vault) ([]Attempt, 
 		if err != nil {
 			return nil, err
 		}
-		erased, err := q.IsBeingErased(ctx, due[i].EventID)
+		erased, err := q.IsBeingErased(ctx, db.IsBeingErasedParams{ProjectID: l.ProjectID, EventID: due[i].EventID})
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +107,7 @@ func (l Lease) due(ctx context.Context, q db.Querier) (due []db.ListDueDeliverie
 			break
 		}
 		rows, err := q.ListDueDeliveries(ctx, db.ListDueDeliveriesParams{
-			WebhookID: l.WebhookID, Replayed: stored.Flag(replayed), Now: l.Now, Limit: limit,
+			ProjectID: l.ProjectID, WebhookID: l.WebhookID, Replayed: stored.Flag(replayed), Now: l.Now, Limit: limit,
 		})
 		if err != nil {
 			return nil, err
@@ -119,13 +121,15 @@ func (l Lease) due(ctx context.Context, q db.Querier) (due []db.ListDueDeliverie
 func (l Lease) begin(
 	ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow, event *db.Event, preferences bool,
 ) (Attempt, error) {
-	if err := q.LeaseDelivery(ctx, db.LeaseDeliveryParams{DeliveryID: d.ID, LeasedUntil: &l.Until}); err != nil {
+	if err := q.LeaseDelivery(ctx, db.LeaseDeliveryParams{
+		ProjectID: l.ProjectID, DeliveryID: d.ID, LeasedUntil: &l.Until,
+	}); err != nil {
 		return Attempt{}, err
 	}
 	name := Event(d.Event)
 	sent, err := body(event, name, preferences)
 	return Attempt{
-		DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name), Event: name, Body: sent,
+		ProjectID: l.ProjectID, DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name), Event: name, Body: sent,
 		Number: d.Attempts + 1, Failures: d.Failures,
 	}, err
 }
@@ -133,12 +137,14 @@ func (l Lease) begin(
 // giveUp ends a delivery that has waited for others so long that its event was pruned.
 func (l Lease) giveUp(ctx context.Context, q db.Querier, d *db.ListDueDeliveriesRow) error {
 	if _, err := q.EndDelivery(ctx, db.EndDeliveryParams{
-		DeliveryID: d.ID, Attempts: d.Attempts, Status: DeliveryFailed,
+		ProjectID: l.ProjectID, DeliveryID: d.ID, Attempts: d.Attempts, Status: DeliveryFailed,
 		Error: new("the event is no longer kept"), EndedAt: &l.Now,
 	}); err != nil {
 		return err
 	}
-	return q.ReleaseNext(ctx, db.ReleaseNextParams{WebhookID: d.WebhookID, Lane: d.Lane, Now: l.Now})
+	return q.ReleaseNext(ctx, db.ReleaseNextParams{
+		ProjectID: l.ProjectID, WebhookID: d.WebhookID, Lane: d.Lane, Now: l.Now,
+	})
 }
 
 // An Outcome is what became of a try.
@@ -160,13 +166,13 @@ const (
 
 // A Result is what a worker reports about a try.
 type Result struct {
-	DeliveryID, WebhookID int64
-	Number                int64 // that of the try
-	Outcome               Outcome
-	RetryAt               int64
-	ResponseStatus        int    // 0 without an answer
-	Error                 string // "" for none
-	Sent                  []byte // the body of the try
+	ProjectID, DeliveryID, WebhookID int64
+	Number                           int64 // that of the try
+	Outcome                          Outcome
+	RetryAt                          int64
+	ResponseStatus                   int    // 0 without an answer
+	Error                            string // "" for none
+	Sent                             []byte // the body of the try
 }
 
 // Finish notes what became of a try. It changes nothing if the delivery has been tried
@@ -179,7 +185,8 @@ func (r Result) Finish(ctx context.Context, q db.Querier, now int64) error {
 	}
 	if r.Outcome == Retry {
 		done, err := q.RetryDelivery(ctx, db.RetryDeliveryParams{
-			DeliveryID: r.DeliveryID, Attempts: r.Number, NextAttemptAt: &r.RetryAt, ResponseStatus: status, Error: text,
+			ProjectID: r.ProjectID, DeliveryID: r.DeliveryID, Attempts: r.Number, NextAttemptAt: &r.RetryAt,
+			ResponseStatus: status, Error: text,
 		})
 		if err != nil || done == 0 {
 			return err
@@ -187,7 +194,7 @@ func (r Result) Finish(ctx context.Context, q db.Querier, now int64) error {
 		return r.queue(ctx, q, now)
 	}
 	end := db.EndDeliveryParams{
-		DeliveryID: r.DeliveryID, Attempts: r.Number, Status: DeliveryFailed,
+		ProjectID: r.ProjectID, DeliveryID: r.DeliveryID, Attempts: r.Number, Status: DeliveryFailed,
 		ResponseStatus: status, Error: text, EndedAt: &now,
 	}
 	if r.Outcome == Succeeded {
@@ -206,14 +213,14 @@ func (r Result) told(ctx context.Context, q db.Querier) (*string, error) {
 	if r.Error == "" {
 		return nil, nil
 	}
-	d, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+	d, err := r.delivery(ctx, q)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	event, err := q.GetEvent(ctx, d.EventID)
+	event, err := q.GetEvent(ctx, db.GetEventParams{ProjectID: r.ProjectID, EventID: d.EventID})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -232,10 +239,14 @@ func (r Result) told(ctx context.Context, q db.Querier) (*string, error) {
 	return nil, nil
 }
 
+func (r Result) delivery(ctx context.Context, q db.Querier) (db.GetDeliveryOfWorkerRow, error) {
+	return q.GetDeliveryOfWorker(ctx, db.GetDeliveryOfWorkerParams{ProjectID: r.ProjectID, DeliveryID: r.DeliveryID})
+}
+
 // queue makes a delivery that is to be tried again wait for one of an earlier event
 // that a replay has brought back in the meantime.
 func (r Result) queue(ctx context.Context, q db.Querier, now int64) error {
-	waits, err := q.WaitBehind(ctx, r.DeliveryID)
+	waits, err := q.WaitBehind(ctx, db.WaitBehindParams{ProjectID: r.ProjectID, DeliveryID: r.DeliveryID})
 	if err != nil || waits == 0 {
 		return err
 	}
@@ -245,7 +256,9 @@ func (r Result) queue(ctx context.Context, q db.Querier, now int64) error {
 // afterwards releases the next delivery of the lane, or switches the endpoint off.
 func (r Result) afterwards(ctx context.Context, q db.Querier, now int64) error {
 	if r.Outcome == Succeeded {
-		if err := q.NoteSuccess(ctx, db.NoteSuccessParams{WebhookID: r.WebhookID, Now: now}); err != nil {
+		if err := q.NoteSuccess(ctx, db.NoteSuccessParams{
+			ProjectID: r.ProjectID, WebhookID: r.WebhookID, Now: now,
+		}); err != nil {
 			return err
 		}
 	}
@@ -256,10 +269,12 @@ func (r Result) afterwards(ctx context.Context, q db.Querier, now int64) error {
 	case !off:
 		return r.release(ctx, q, now)
 	}
-	if err := q.SwitchOff(ctx, r.WebhookID); err != nil {
+	if err := q.SwitchOff(ctx, db.SwitchOffParams{ProjectID: r.ProjectID, WebhookID: r.WebhookID}); err != nil {
 		return err
 	}
-	_, err = q.CancelDeliveries(ctx, db.CancelDeliveriesParams{WebhookID: r.WebhookID, EndedAt: &now})
+	_, err = q.CancelDeliveries(ctx, db.CancelDeliveriesParams{
+		ProjectID: r.ProjectID, WebhookID: r.WebhookID, EndedAt: &now,
+	})
 	return err
 }
 
@@ -270,11 +285,11 @@ func (r Result) endsEndpoint(ctx context.Context, q db.Querier) (bool, error) {
 	case Gone:
 		return true, nil
 	case Failed:
-		row, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+		row, err := r.delivery(ctx, q)
 		if err != nil {
 			return false, err
 		}
-		endpoint, err := q.GetEndpoint(ctx, r.WebhookID)
+		endpoint, err := q.GetWebhook(ctx, db.GetWebhookParams{ProjectID: r.ProjectID, WebhookID: r.WebhookID})
 		return stored.OrZero(endpoint.LastSuccessAt) < row.CreatedAt, err
 	case Succeeded, Retry:
 	}
@@ -283,9 +298,11 @@ func (r Result) endsEndpoint(ctx context.Context, q db.Querier) (bool, error) {
 
 // release lets the next delivery of the lane go.
 func (r Result) release(ctx context.Context, q db.Querier, now int64) error {
-	row, err := q.GetDeliveryOfWorker(ctx, r.DeliveryID)
+	row, err := r.delivery(ctx, q)
 	if err != nil {
 		return err
 	}
-	return q.ReleaseNext(ctx, db.ReleaseNextParams{WebhookID: r.WebhookID, Lane: row.Lane, Now: now})
+	return q.ReleaseNext(ctx, db.ReleaseNextParams{
+		ProjectID: r.ProjectID, WebhookID: r.WebhookID, Lane: row.Lane, Now: now,
+	})
 }

@@ -19,40 +19,33 @@ const (
 	rowsInAStep = 500
 )
 
-// Waiting reports whether there are changes that Spread has not reached yet.
-func Waiting(ctx context.Context, q db.Querier) (bool, error) {
-	position, err := q.GetOutboxPosition(ctx)
+// Spread makes deliveries from the next changes of a project, for all of its active
+// endpoints that want their events, and reports whether there may be more changes.
+//
+// Within a project the ids of changes are in the order of their commits, because whoever
+// draws one keeps out the other writers: none comes before the position later on. Between
+// projects they are not.
+func Spread(ctx context.Context, q db.Querier, project, now int64) (more bool, err error) {
+	position, err := q.GetOutboxPosition(ctx, project)
 	if err != nil {
 		return false, err
 	}
-	rows, err := q.ListEventsAfter(ctx, db.ListEventsAfterParams{AfterID: position, Limit: 1})
-	return len(rows) > 0, err
-}
-
-// Spread makes deliveries from the next changes, for all active endpoints that want
-// their events, and reports whether there may be more changes.
-func Spread(ctx context.Context, q db.Querier, now int64) (more bool, err error) {
-	position, err := q.GetOutboxPosition(ctx)
-	if err != nil {
-		return false, err
-	}
-	rows, err := q.ListEventsAfter(ctx, db.ListEventsAfterParams{AfterID: position, Limit: spreadStep})
+	rows, err := q.ListEventsAfter(ctx, db.ListEventsAfterParams{
+		ProjectID: project, AfterID: position, Limit: spreadStep,
+	})
 	if err != nil || len(rows) == 0 {
 		return false, err
 	}
-	endpoints := make(map[int64][]Endpoint, 1) // by project
+	endpoints, err := activeEndpoints(ctx, q, project)
+	if err != nil {
+		return false, err
+	}
 	made, last := 0, position
 	for i := range rows {
 		if made >= maxSpread {
 			break
 		}
-		project := rows[i].ProjectID
-		if _, known := endpoints[project]; !known {
-			if endpoints[project], err = activeEndpoints(ctx, q, project); err != nil {
-				return false, err
-			}
-		}
-		n, err := spread(ctx, q, &rows[i], endpoints[project], now)
+		n, err := spread(ctx, q, project, &rows[i], endpoints, now)
 		if err != nil {
 			return false, err
 		}
@@ -62,7 +55,7 @@ func Spread(ctx context.Context, q db.Querier, now int64) (more bool, err error)
 		}
 	}
 	more = len(rows) == spreadStep || made >= maxSpread
-	return more, q.MoveOutboxPosition(ctx, last)
+	return more, q.MoveOutboxPosition(ctx, db.MoveOutboxPositionParams{ProjectID: project, Position: last})
 }
 
 func activeEndpoints(ctx context.Context, q db.Querier, project int64) ([]Endpoint, error) {
@@ -81,7 +74,7 @@ func activeEndpoints(ctx context.Context, q db.Querier, project int64) ([]Endpoi
 
 // spread makes the deliveries of one change, and counts them.
 func spread(
-	ctx context.Context, q db.Querier, change *db.ListEventsAfterRow, endpoints []Endpoint, now int64,
+	ctx context.Context, q db.Querier, project int64, change *db.ListEventsAfterRow, endpoints []Endpoint, now int64,
 ) (n int, err error) {
 	for _, event := range Kind(change.Kind).events() {
 		for i := range endpoints {
@@ -90,13 +83,13 @@ func spread(
 				continue
 			}
 			if _, err := q.InsertDelivery(ctx, db.InsertDeliveryParams{
-				ProjectID: change.ProjectID, WebhookID: to.ID, EventID: change.ID,
+				ProjectID: project, WebhookID: to.ID, EventID: change.ID,
 				Event: string(event), Lane: change.Lane, Now: now,
 			}); err != nil {
 				return n, err
 			}
 			if err := q.HurryLane(ctx, db.HurryLaneParams{
-				ProjectID: change.ProjectID, WebhookID: to.ID, Lane: change.Lane,
+				ProjectID: project, WebhookID: to.ID, Lane: change.Lane,
 			}); err != nil {
 				return n, err
 			}
@@ -157,7 +150,7 @@ type Changes []db.ListEventsSinceRow
 // for it.
 func (r Replay) Next(ctx context.Context, q db.Querier, to Endpoint) (Replay, Changes, error) {
 	if !r.begun {
-		position, err := q.GetOutboxPosition(ctx)
+		position, err := q.GetOutboxPosition(ctx, r.Project)
 		if err != nil {
 			return r, nil, err
 		}
@@ -215,23 +208,37 @@ func (r Replay) again(
 	return n, nil
 }
 
-// Prune deletes the oldest changes and deliveries from before an instant, but nothing
-// that is pending, and reports whether there may be more. It also forgets former
+// Prune deletes the oldest changes and deliveries of a project from before an instant, but
+// nothing that is pending, and reports whether there may be more. It also forgets former
 // secrets that no longer sign.
-func Prune(ctx context.Context, q db.Querier, before, now int64) (more bool, err error) {
-	if err := q.ForgetFormerSecrets(ctx, now); err != nil {
+func Prune(ctx context.Context, q db.Querier, project, before, now int64) (more bool, err error) {
+	if err := q.ForgetFormerSecrets(ctx, db.ForgetFormerSecretsParams{ProjectID: project, Now: now}); err != nil {
 		return false, err
 	}
-	deliveries, err := q.PruneDeliveries(ctx, db.PruneDeliveriesParams{CreatedBefore: before, AtMost: rowsInAStep})
+	endpoints, err := q.ListWebhookIDs(ctx, project)
 	if err != nil {
 		return false, err
 	}
-	changes, err := q.PruneEvents(ctx, db.PruneEventsParams{CreatedBefore: before, AtMost: rowsInAStep})
-	return deliveries > 0 || changes > 0, err // fewer than there may be: what is pending stays
+	gone := int64(0)
+	for _, id := range endpoints {
+		n, err := q.PruneDeliveries(ctx, db.PruneDeliveriesParams{
+			ProjectID: project, WebhookID: id, CreatedBefore: before, AtMost: rowsInAStep - gone,
+		})
+		if err != nil {
+			return false, err
+		}
+		gone += n
+	}
+	changes, err := q.PruneEvents(ctx, db.PruneEventsParams{
+		ProjectID: project, CreatedBefore: before, AtMost: rowsInAStep,
+	})
+	return gone > 0 || changes > 0, err // fewer than there may be: what is pending stays
 }
 
 // DeleteLog deletes deliveries of an endpoint, and reports whether there may be more.
-func DeleteLog(ctx context.Context, q db.Querier, webhook int64) (more bool, err error) {
-	gone, err := q.DeleteDeliveriesOf(ctx, db.DeleteDeliveriesOfParams{WebhookID: webhook, AtMost: rowsInAStep})
+func DeleteLog(ctx context.Context, q db.Querier, project, webhook int64) (more bool, err error) {
+	gone, err := q.DeleteDeliveriesOf(ctx, db.DeleteDeliveriesOfParams{
+		ProjectID: project, WebhookID: webhook, AtMost: rowsInAStep,
+	})
 	return gone == rowsInAStep, err
 }

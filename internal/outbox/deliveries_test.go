@@ -18,7 +18,7 @@ type changeLog struct {
 	made     []string
 }
 
-func (l *changeLog) GetOutboxPosition(context.Context) (int64, error) { return l.position, nil }
+func (l *changeLog) GetOutboxPosition(context.Context, int64) (int64, error) { return l.position, nil }
 
 func (l *changeLog) ListEventsSince(
 	_ context.Context, of db.ListEventsSinceParams,

@@ -193,7 +193,7 @@ func Empty(ctx context.Context, q db.Querier, project int64, rows []Row, now int
 				continue
 			}
 			if err := q.ReleaseNext(ctx, db.ReleaseNextParams{
-				WebhookID: endpoints[i].ID, Lane: r.Lane, Now: now,
+				ProjectID: project, WebhookID: endpoints[i].ID, Lane: r.Lane, Now: now,
 			}); err != nil {
 				return err
 			}

@@ -10,6 +10,8 @@ import (
 	"github.com/refgrow-go/refgrow/internal/db"
 )
 
+var errOnlyReads = errors.New("the caller's transaction only reads: begin one that writes")
+
 // database is what operations have to know about PostgreSQL.
 type database struct{ at *place }
 
@@ -36,8 +38,11 @@ func (d database) Lock(ctx context.Context, on db.DBTX, project int64) error {
 		"SELECT set_config('refgrow.lock_timeout', current_setting('lock_timeout'), true); "+
 			"SET LOCAL lock_timeout = "+milliseconds(within)+"; "+lock(d.at, project)+"; "+
 			"SELECT set_config('lock_timeout', current_setting('refgrow.lock_timeout'), true)")
-	if State(err) == lockNotAvailable && ctx.Err() != nil {
+	switch state := State(err); {
+	case state == lockNotAvailable && ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", backend.GaveUp(ctx), err)
+	case state == readOnly: // elsewhere, a server that is not the primary one any more
+		return errOnlyReads
 	}
 	return err
 }

@@ -35,8 +35,8 @@ func TestTextsOfASchema(t *testing.T) {
 			t.Errorf("%s names a table without its schema:\n%s", query, text)
 		}
 	}
-	got := postgres.Qualified("app", "UPDATE refgrow_outbox SET position = refgrow_outbox.position")
-	if want := `UPDATE "app".refgrow_outbox SET position = "app".refgrow_outbox.position`; got != want {
+	got := postgres.Qualified("app", "UPDATE refgrow_codes SET kind = refgrow_codes.kind")
+	if want := `UPDATE "app".refgrow_codes SET kind = "app".refgrow_codes.kind`; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -72,7 +72,7 @@ func connection(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
 // takes: after the lock, each statement sees what those before it have committed. That
 // the key of the row does not change lets others refer to it meanwhile.
 func begin(at *place, project int64) string {
-	text := "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+	text := "BEGIN ISOLATION LEVEL READ COMMITTED; "
 	if project != 0 {
 		text += "SET LOCAL lock_timeout = " + milliseconds(moment) + "; " + lock(at, project) + "; "
 	}

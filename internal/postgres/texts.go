@@ -36,8 +36,9 @@ ON CONFLICT (project_id, day, currency) DO UPDATE SET
     payouts_returned        = payouts_returned + CAST($18 AS BIGINT),
     claims                  = claims + CAST($19 AS BIGINT)
 WHERE project_id = $20`,
+	"BeginOutbox": `INSERT INTO refgrow_outbox_positions (project_id, position) VALUES ($1, 0) ON CONFLICT (project_id) DO NOTHING`,
 	"CancelDeliveries": `UPDATE refgrow_deliveries SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, ended_at = $1
-WHERE webhook_id = $2 AND status = 'pending'`,
+WHERE project_id = $2 AND webhook_id = $3 AND status = 'pending'`,
 	"CancelDeliveriesOf": `UPDATE refgrow_deliveries
 SET status = 'canceled', next_attempt_at = NULL, leased_until = NULL, response_status = NULL, error = NULL, ended_at = $1
 WHERE webhook_id = $2 AND lane = $3 AND event_id = $4 AND status = 'pending' AND project_id = $5`,
@@ -160,7 +161,8 @@ RETURNING type, paid`,
 	"DeleteDeletedConversions": `DELETE FROM refgrow_deleted_conversions
 WHERE conversion_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) AS each (value)) AND project_id = $2`,
 	"DeleteDeliveriesOf": `DELETE FROM refgrow_deliveries WHERE id IN (
-    SELECT x.id FROM refgrow_deliveries AS x WHERE x.webhook_id = CAST($1 AS BIGINT) ORDER BY x.created_at LIMIT CAST($2 AS BIGINT))`,
+    SELECT x.id FROM refgrow_deliveries AS x WHERE x.project_id = $1 AND x.webhook_id = CAST($2 AS BIGINT)
+    ORDER BY x.created_at LIMIT CAST($3 AS BIGINT)) AND project_id = $1`,
 	"DeleteEntriesOf": `DELETE FROM refgrow_ledger_entries
 WHERE project_id = CAST($1 AS BIGINT) AND id IN (
     SELECT x.id FROM refgrow_ledger_entries AS x WHERE x.project_id = $1 AND x.affiliate_id = CAST($2 AS BIGINT) ORDER BY x.id LIMIT CAST($3 AS BIGINT))`,
@@ -209,7 +211,7 @@ SET kind = 'erased', affiliate_id = NULL, affiliate_email = NULL, affiliate_code
 WHERE id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) AS each (value)) AND project_id = $2`,
 	"EndDelivery": `UPDATE refgrow_deliveries
 SET status = $1, next_attempt_at = NULL, leased_until = NULL, response_status = $2, error = $3, ended_at = $4
-WHERE id = $5 AND status = 'pending' AND attempts = $6`,
+WHERE id = $5 AND project_id = $6 AND status = 'pending' AND attempts = $7`,
 	"EndPayout": `UPDATE refgrow_payouts
 SET status = $1, external_reference = $2, paid_at = $3, paid_on = $4, canceled_at = $5
 WHERE id = $6 AND project_id = $7 AND status = 'pending'`,
@@ -342,7 +344,8 @@ WHERE project_id = CAST($1 AS BIGINT) AND id IN (
 RETURNING affiliate_id, created_at`,
 	"ForgetErrors": `UPDATE refgrow_deliveries SET error = NULL
 WHERE id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) AS each (value)) AND project_id = $2`,
-	"ForgetFormerSecrets": `UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL WHERE former_until <= CAST($1 AS BIGINT)`,
+	"ForgetFormerSecrets": `UPDATE refgrow_webhooks SET former_secret = NULL, former_until = NULL
+WHERE project_id = $1 AND former_until <= CAST($2 AS BIGINT)`,
 	"ForgetNotes": `UPDATE refgrow_ledger_entries SET note = NULL
 WHERE conversion_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) AS each (value)) AND note IS NOT NULL AND project_id = $2`,
 	"ForgetNotesOfCustomers": `UPDATE refgrow_ledger_entries SET note = NULL
@@ -376,31 +379,31 @@ FROM refgrow_coupons c JOIN refgrow_affiliates a ON a.project_id = $2 AND a.id =
 WHERE c.id = $1 AND c.project_id = $2`,
 	"GetCouponIDByCode":    `SELECT id FROM refgrow_coupons WHERE project_id = $1 AND code_key = $2`,
 	"GetDelivery":          `SELECT id, project_id, webhook_id, event_id, event, lane, status, attempts, failures, next_attempt_at, leased_until, response_status, error, created_at, ended_at, replayed FROM refgrow_deliveries WHERE id = $1 AND webhook_id = $2 AND project_id = $3`,
-	"GetDeliveryOfWorker":  `SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = $1`,
-	"GetEndpoint":          `SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE id = $1`,
+	"GetDeliveryOfWorker":  `SELECT event_id, event, lane, created_at FROM refgrow_deliveries WHERE id = $1 AND project_id = $2`,
 	"GetErasure":           `SELECT id, project_id, affiliate_id, referral_id, deletes, names, part, mark_time, mark, last_answer, last_event, created_at FROM refgrow_erasures WHERE id = $1 AND project_id = $2`,
 	"GetErasureOf":         `SELECT x.id FROM refgrow_erasures x WHERE x.affiliate_id = CAST($1 AS BIGINT) AND x.project_id = $2 ORDER BY x.id LIMIT 1`,
 	"GetErasureOfReferral": `SELECT x.id FROM refgrow_erasures x WHERE x.referral_id = CAST($1 AS BIGINT) AND x.project_id = $2 ORDER BY x.id LIMIT 1`,
-	"GetEvent":             `SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at, user_agent FROM refgrow_events WHERE id = $1`,
+	"GetEvent":             `SELECT id, project_id, kind, lane, affiliate_id, affiliate_email, affiliate_code, paypal_email, wise_account_id, wise_email, referral_id, referral_email, data, created_at, user_agent FROM refgrow_events WHERE id = $1 AND project_id = $2`,
 	"GetKey":               `SELECT id, project_id, name, read_only, public_id, secret_hash, secret_check, created_at, revoked_at FROM refgrow_api_keys WHERE id = $1`,
 	"GetKeyByPublicID": `SELECT k.id, k.project_id, k.name, k.read_only, k.public_id, k.secret_hash, k.secret_check, k.created_at, k.revoked_at, p.name AS project_name
 FROM refgrow_api_keys k JOIN refgrow_projects p ON p.id = k.project_id
 WHERE k.public_id = $1`,
-	"GetLastEventID": `SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) AS id FROM refgrow_events`,
+	"GetLastEventID": `SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) AS id FROM refgrow_events WHERE project_id = $1`,
 	"GetLatestRule": `SELECT id, project_id, conversion_type, affiliate_id, product, version, kind, rate, amount, currency, duration, duration_count, created_at, ended_at FROM refgrow_commission_rules
 WHERE project_id = $1 AND conversion_type = $2
     AND COALESCE(affiliate_id, 0) = CAST($3 AS BIGINT) AND COALESCE(product, '') = CAST($4 AS TEXT)
 ORDER BY version DESC LIMIT 1`,
 	"GetMerged":         `SELECT into_id FROM refgrow_merged_referrals WHERE referral_id = $1 AND project_id = $2`,
-	"GetOutboxPosition": `SELECT position FROM refgrow_outbox WHERE id = 1`,
+	"GetOutboxPosition": `SELECT position FROM refgrow_outbox_positions WHERE project_id = $1`,
 	"GetPayout":         `SELECT id, project_id, affiliate_id, currency, amount, entry_count, cutoff, status, external_reference, created_at, paid_at, canceled_at, run_id, paid_on, returned_at, return_note FROM refgrow_payouts WHERE id = $1 AND project_id = $2`,
 	"GetPayoutRun":      `SELECT id, project_id, created_at, made_by, cutoff, currency, minimum, payouts, total FROM refgrow_payout_runs WHERE id = $1 AND project_id = $2`,
 	"GetPayoutTask":     `SELECT id, project_id, key_hash, request_hash, run_id, mark, done, refused, created_at FROM refgrow_payout_tasks WHERE key_hash = $1 AND project_id = $2`,
 	"GetPendingPayoutOf": `SELECT p.id FROM refgrow_payouts p
 WHERE p.affiliate_id = $1 AND p.project_id = $2 AND p.status = 'pending' LIMIT 1`,
-	"GetProject":       `SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE id = $1`,
-	"GetProjectByName": `SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE name = $1`,
-	"GetProjectTotals": `SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled, claims, old_entries_to, payouts_returned, unfinished_reset FROM refgrow_project_totals WHERE project_id = $1`,
+	"GetProject":          `SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE id = $1`,
+	"GetProjectByName":    `SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects WHERE name = $1`,
+	"GetProjectOfWebhook": `SELECT project_id FROM refgrow_webhooks WHERE id = $1`,
+	"GetProjectTotals":    `SELECT project_id, last_stamp, ledger_entries, affiliates_active, affiliates_inactive, coupons_active, coupons_inactive, referrals_pending, referrals_converted, referrals_direct, referrals_direct_signup, signups_unpaid, signups_paid, purchases_unpaid, purchases_paid, payouts_pending, payouts_paid, payouts_canceled, claims, old_entries_to, payouts_returned, unfinished_reset FROM refgrow_project_totals WHERE project_id = $1`,
 	"GetRefund": `SELECT conversion_id, reference, project_id, amount, taken, created_at, undone_at FROM refgrow_refunds
 WHERE conversion_id = $1 AND reference = $2 AND project_id = $3`,
 	"GetRefundTotal": `SELECT conversion_id, project_id, amount, told_at FROM refgrow_refund_totals WHERE conversion_id = $1 AND project_id = $2`,
@@ -417,7 +420,7 @@ WHERE webhook_id = $1 AND lane = $2 AND status = 'pending' AND event_id > $3 AND
     AND COALESCE(leased_until, 0) <= CAST($5 AS BIGINT)`,
 	"HurryLane": `UPDATE refgrow_deliveries SET replayed = 0
 WHERE webhook_id = $1 AND lane = $2 AND status = 'pending' AND replayed = 1 AND project_id = $3`,
-	"InsertAddressKey": `INSERT INTO refgrow_address_keys (day, key) VALUES ($1, $2)`,
+	"InsertAddressKey": `INSERT INTO refgrow_address_keys (day, key) VALUES ($1, $2) ON CONFLICT (day) DO NOTHING`,
 	"InsertAffiliate": `INSERT INTO refgrow_affiliates (
     project_id, email, referral_code, partner_slug, status, created_at, paypal_email, wise_account_id, wise_email, wise_name
 ) VALUES (
@@ -537,12 +540,12 @@ RETURNING id`,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 RETURNING id`,
 	"IsBeingErased": `SELECT CAST(CASE WHEN EXISTS (
-    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = $1
+    SELECT 1 FROM refgrow_erasures x JOIN refgrow_events e ON e.id = $1 AND e.project_id = $2
     WHERE x.project_id = e.project_id AND (x.deletes = 1 OR e.id <= x.last_event) AND (
         x.affiliate_id = e.affiliate_id OR x.referral_id = e.referral_id
-        OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id AND m.into_id = x.referral_id)
+        OR EXISTS (SELECT 1 FROM refgrow_merged_referrals m WHERE m.project_id = $2 AND m.referral_id = e.referral_id AND m.into_id = x.referral_id)
         OR x.deletes = 1 AND x.affiliate_id IS NOT NULL AND e.referral_id IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM refgrow_referrals r WHERE r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS DISTINCT FROM x.affiliate_id))
+            SELECT 1 FROM refgrow_referrals r WHERE r.project_id = $2 AND r.id = COALESCE((SELECT m.into_id FROM refgrow_merged_referrals m WHERE m.project_id = $2 AND m.referral_id = e.referral_id), e.referral_id) AND r.affiliate_id IS DISTINCT FROM x.affiliate_id))
 ) THEN 1 ELSE 0 END AS BIGINT) AS found`,
 	"IsCouponOfAnother": `SELECT CAST(CASE WHEN EXISTS (
     SELECT 1 FROM refgrow_coupons c
@@ -564,7 +567,7 @@ RETURNING id`,
 	"LastEntryID": `SELECT id FROM refgrow_ledger_entries
 WHERE affiliate_id = $1 AND project_id = $2
 ORDER BY id DESC LIMIT 1`,
-	"LeaseDelivery": `UPDATE refgrow_deliveries SET leased_until = $1, attempts = attempts + 1 WHERE id = $2`,
+	"LeaseDelivery": `UPDATE refgrow_deliveries SET leased_until = $1, attempts = attempts + 1 WHERE id = $2 AND project_id = $3`,
 	"ListAccounts": `SELECT a.affiliate_id, a.currency, a.total, a.paid, a.eligible, a.rolled_to, a.signups, a.purchases, a.reserved, a.debts,
     CAST(CASE WHEN a.next_release_at <= CAST($1 AS BIGINT) THEN (
         SELECT COALESCE(SUM(e.amount / 1000000000) * 1000000000 + SUM(e.amount % 1000000000), 0)
@@ -701,10 +704,10 @@ JOIN refgrow_deliveries d ON d.id = page.id AND d.project_id = $2
 ORDER BY page.created_at DESC, page.id DESC`,
 	"ListDueDeliveries": `SELECT d.id, d.project_id, d.webhook_id, d.event_id, d.event, d.lane, d.attempts, d.failures, d.created_at
 FROM refgrow_deliveries d
-WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.replayed = CAST($2 AS BIGINT)
-    AND d.next_attempt_at <= CAST($3 AS BIGINT) AND COALESCE(d.leased_until, 0) <= CAST($3 AS BIGINT)
-ORDER BY d.next_attempt_at, d.id LIMIT CAST($4 AS BIGINT)`,
-	"ListEndpoints": `SELECT id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id`,
+WHERE d.project_id = $1 AND d.webhook_id = $2 AND d.status = 'pending' AND d.replayed = CAST($3 AS BIGINT)
+    AND d.next_attempt_at <= CAST($4 AS BIGINT) AND COALESCE(d.leased_until, 0) <= CAST($4 AS BIGINT)
+ORDER BY d.next_attempt_at, d.id LIMIT CAST($5 AS BIGINT)`,
+	"ListEndpoints": `SELECT project_id, id FROM refgrow_webhooks WHERE status = 'active' ORDER BY id`,
 	"ListEntriesBetween": `SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day FROM refgrow_ledger_entries
 WHERE affiliate_id = $1 AND project_id = $2 AND id > $3 AND id <= $4
 ORDER BY id LIMIT CAST($5 AS BIGINT)`,
@@ -714,8 +717,9 @@ WHERE e.project_id = $1 AND e.id IN (
     ORDER BY x.id DESC LIMIT CAST($5 AS BIGINT) OFFSET CAST($4 AS BIGINT))`,
 	"ListEntriesOfConversion": `SELECT id, project_id, affiliate_id, currency, kind, amount, available_at, created_at, conversion_id, payout_id, note, returned, day FROM refgrow_ledger_entries
 WHERE conversion_id = CAST($1 AS BIGINT) AND project_id = $2 ORDER BY id`,
-	"ListErasures":    `SELECT id, project_id, affiliate_id, referral_id, deletes, names, part, mark_time, mark, last_answer, last_event, created_at FROM refgrow_erasures ORDER BY id`,
-	"ListEventsAfter": `SELECT id, project_id, kind, lane, created_at FROM refgrow_events WHERE id > $1 ORDER BY id LIMIT CAST($2 AS BIGINT)`,
+	"ListErasures": `SELECT id, project_id, affiliate_id, referral_id, deletes, names, part, mark_time, mark, last_answer, last_event, created_at FROM refgrow_erasures ORDER BY id`,
+	"ListEventsAfter": `SELECT id, kind, lane, created_at FROM refgrow_events
+WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT CAST($3 AS BIGINT)`,
 	"ListEventsSince": `SELECT id, kind, lane, created_at FROM refgrow_events
 WHERE project_id = $1 AND (created_at, id) > (CAST($2 AS BIGINT), CAST($3 AS BIGINT)) AND id <= $4
 ORDER BY created_at, id LIMIT CAST($5 AS BIGINT)`,
@@ -829,6 +833,17 @@ WHERE project_id = $1 AND ended_at IS NULL AND COALESCE(affiliate_id, 0) = 0 AND
     AND conversion_type IN ('purchase', 'signup')
 ORDER BY conversion_type`,
 	"ListProjects": `SELECT id, name, currency, hold_days, coupon_first, self_referral, created_at, minimum_payout, touch, cookie_days, click_days, landing_url, origins FROM refgrow_projects ORDER BY id`,
+	"ListProjectsToPrune": `SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.created_at < CAST($1 AS BIGINT))
+    OR EXISTS (
+        SELECT 1 FROM refgrow_webhooks w WHERE w.project_id = o.project_id AND (
+            w.former_until <= CAST($2 AS BIGINT) OR EXISTS (
+                SELECT 1 FROM refgrow_deliveries d
+                WHERE d.project_id = w.project_id AND d.webhook_id = w.id AND d.created_at < CAST($1 AS BIGINT)
+                    AND d.status <> 'pending')))
+ORDER BY o.project_id`,
+	"ListProjectsToSpread": `SELECT o.project_id FROM refgrow_outbox_positions o
+WHERE EXISTS (SELECT 1 FROM refgrow_events e WHERE e.project_id = o.project_id AND e.id > o.position) ORDER BY o.project_id`,
 	"ListReferrals": `SELECT r.id, r.email, r.external_id, r.affiliate_id, r.status, r.conversion_date, r.created_at,
     a.referral_code AS affiliate_code
 FROM (
@@ -888,6 +903,7 @@ WHERE p.project_id = $2 AND p.payout_id = $1 AND e.project_id = $2
 GROUP BY e.conversion_id, e.available_at HAVING SUM(e.amount) <> 0
 ORDER BY 1, 2`,
 	"ListStampResets": `SELECT id, project_id, from_stamp, to_stamp, created_at, finished_at FROM refgrow_stamp_resets WHERE project_id = $1 ORDER BY id DESC LIMIT CAST($2 AS BIGINT)`,
+	"ListWebhookIDs":  `SELECT id FROM refgrow_webhooks WHERE project_id = $1 ORDER BY created_at`,
 	"ListWebhooks": `SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks
 WHERE project_id = $1
     AND (created_at, id) < (CAST($2 AS BIGINT), CAST($3 AS BIGINT))
@@ -903,7 +919,7 @@ WHERE referral_id = CAST($2 AS BIGINT) AND project_id = $3`,
 WHERE referral_id = CAST($2 AS BIGINT) AND project_id = $3`,
 	"MoveMerged": `UPDATE refgrow_merged_referrals SET into_id = CAST($1 AS BIGINT)
 WHERE into_id = CAST($2 AS BIGINT) AND project_id = $3`,
-	"MoveOutboxPosition": `UPDATE refgrow_outbox SET position = $1 WHERE id = 1`,
+	"MoveOutboxPosition": `UPDATE refgrow_outbox_positions SET position = $1 WHERE project_id = $2`,
 	"MovePayoutTask": `UPDATE refgrow_payout_tasks SET mark = CAST($1 AS BIGINT), done = $2, refused = $3
 WHERE id = $4 AND project_id = $5 AND mark < CAST($1 AS BIGINT) AND done = 0`,
 	"NameCurrencies": `UPDATE refgrow_conversions SET currency_given = 1 WHERE project_id = $1 AND currency_given = 0`,
@@ -911,7 +927,8 @@ WHERE id = $4 AND project_id = $5 AND mark < CAST($1 AS BIGINT) AND done = 0`,
 WHERE project_id = $1 AND id > $2 ORDER BY id DESC LIMIT 1`,
 	"NewestEntryOfAll": `SELECT CAST(COALESCE(MAX(id), 0) AS BIGINT) FROM refgrow_ledger_entries`,
 	"NextDue": `SELECT CAST(d.next_attempt_at AS BIGINT) AS next FROM refgrow_deliveries d
-WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.replayed = CAST($2 AS BIGINT) AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST($3 AS BIGINT)
+WHERE d.project_id = $1 AND d.webhook_id = $2 AND d.status = 'pending' AND d.replayed = CAST($3 AS BIGINT)
+    AND d.next_attempt_at >= 0 AND COALESCE(d.leased_until, 0) <= CAST($4 AS BIGINT)
 ORDER BY d.next_attempt_at LIMIT 1`,
 	"NextEntry": `SELECT id, created_at FROM refgrow_ledger_entries
 WHERE affiliate_id = $1 AND project_id = $2 AND id >= $3
@@ -931,7 +948,8 @@ ON CONFLICT (project_id, referral_id) DO UPDATE SET into_id = excluded.into_id`,
 WHERE project_id = $2 AND day = $3 AND affiliate_id = $4 AND currency = ''`,
 	"NoteStampResets": `UPDATE refgrow_stamp_resets SET finished_at = $1
 WHERE project_id = $2 AND id <= $3 AND finished_at IS NULL`,
-	"NoteSuccess":          `UPDATE refgrow_webhooks SET last_success_at = GREATEST(COALESCE(last_success_at, 0), CAST($1 AS BIGINT)) WHERE id = $2`,
+	"NoteSuccess": `UPDATE refgrow_webhooks SET last_success_at = GREATEST(COALESCE(last_success_at, 0), CAST($1 AS BIGINT))
+WHERE id = $2 AND project_id = $3`,
 	"OverwriteAddressKeys": `UPDATE refgrow_address_keys SET key = decode(repeat('00', CAST(length(key) AS INT)), 'hex') WHERE day < $1`,
 	"PassConversions": `SELECT c.created_at, c.id FROM refgrow_conversions c
 WHERE c.project_id = $1 AND (c.created_at, c.id) > (CAST($2 AS BIGINT), CAST($3 AS BIGINT))
@@ -979,8 +997,10 @@ ON CONFLICT (project_id, affiliate_id, currency) DO UPDATE SET
     purchases = a.purchases + excluded.purchases,
     reserved  = a.reserved + excluded.reserved`,
 	"PruneAnswers": `DELETE FROM refgrow_idempotency
-WHERE id IN (SELECT x.id FROM refgrow_idempotency AS x ORDER BY x.id LIMIT CAST($1 AS BIGINT))
-    AND (created_at < CAST($2 AS BIGINT) OR created_at > CAST($3 AS BIGINT))`,
+WHERE project_id = CAST($1 AS BIGINT) AND id IN (
+    SELECT x.id FROM refgrow_idempotency AS x
+    WHERE x.project_id = CAST($1 AS BIGINT) ORDER BY x.id LIMIT CAST($2 AS BIGINT))
+    AND (created_at < CAST($3 AS BIGINT) OR created_at > CAST($4 AS BIGINT))`,
 	"PruneClaims": `DELETE FROM refgrow_claims
 WHERE project_id = CAST($1 AS BIGINT) AND email IN (
     SELECT x.email FROM refgrow_claims AS x
@@ -992,11 +1012,14 @@ WHERE refgrow_clicks.project_id = $1 AND id IN (
     WHERE x.project_id = CAST($1 AS BIGINT) AND x.created_at < CAST($2 AS BIGINT)
     ORDER BY x.created_at LIMIT CAST($3 AS BIGINT))
 RETURNING affiliate_id, created_at`,
-	"PruneDeliveries": `DELETE FROM refgrow_deliveries
-WHERE id IN (SELECT x.id FROM refgrow_deliveries AS x WHERE x.status <> 'pending' ORDER BY x.id LIMIT CAST($1 AS BIGINT))
-    AND created_at < CAST($2 AS BIGINT)`,
-	"PruneEvents": `DELETE FROM refgrow_events
-WHERE id IN (SELECT x.id FROM refgrow_events AS x ORDER BY x.id LIMIT CAST($1 AS BIGINT)) AND created_at < CAST($2 AS BIGINT)`,
+	"PruneDeliveries": `DELETE FROM refgrow_deliveries WHERE id IN (
+    SELECT x.id FROM refgrow_deliveries AS x
+    WHERE x.project_id = $1 AND x.webhook_id = $2 AND x.created_at < CAST($3 AS BIGINT) AND x.status <> 'pending'
+    ORDER BY x.created_at LIMIT CAST($4 AS BIGINT)) AND project_id = $1`,
+	"PruneEvents": `DELETE FROM refgrow_events WHERE id IN (
+    SELECT x.id FROM refgrow_events AS x
+    WHERE x.project_id = $1 ORDER BY x.id LIMIT CAST($2 AS BIGINT))
+    AND project_id = $1 AND created_at < CAST($3 AS BIGINT)`,
 	"PruneRetiredCodes": `DELETE FROM refgrow_retired_codes
 WHERE project_id = $1 AND hash IN (
     SELECT x.hash FROM refgrow_retired_codes AS x
@@ -1059,8 +1082,9 @@ WHERE id = CAST($2 AS BIGINT) AND project_id = CAST($3 AS BIGINT) AND NOT EXISTS
 	"ReleaseNext": `UPDATE refgrow_deliveries SET next_attempt_at = CAST($1 AS BIGINT)
 WHERE id = (
     SELECT d.id FROM refgrow_deliveries d
-    WHERE d.webhook_id = CAST($2 AS BIGINT) AND d.lane = CAST($3 AS BIGINT) AND d.status = 'pending' ORDER BY d.event_id, d.id LIMIT 1)
-    AND next_attempt_at IS NULL`,
+    WHERE d.project_id = $2 AND d.webhook_id = CAST($3 AS BIGINT) AND d.lane = CAST($4 AS BIGINT) AND d.status = 'pending'
+    ORDER BY d.event_id, d.id LIMIT 1)
+    AND project_id = $2 AND next_attempt_at IS NULL`,
 	"RenameInConversion": `UPDATE refgrow_conversions SET candidates = $1, referral_code = $2, coupon_code = $3, url = $4
 WHERE id = $5 AND project_id = $6`,
 	"RepeatClaim": `UPDATE refgrow_claims SET code = $1, created_at = $2, repeated = repeated + 1
@@ -1099,7 +1123,7 @@ WHERE g.amount <> 0 AND (g.available_at <= $5 OR g.amount < 0)`,
 ON CONFLICT (project_id, hash) DO UPDATE SET affiliate_id = excluded.affiliate_id, deleted_at = excluded.deleted_at`,
 	"RetryDelivery": `UPDATE refgrow_deliveries
 SET next_attempt_at = $1, leased_until = NULL, failures = failures + 1, response_status = $2, error = $3
-WHERE id = $4 AND status = 'pending' AND attempts = $5`,
+WHERE id = $4 AND project_id = $5 AND status = 'pending' AND attempts = $6`,
 	"ReturnPayout": `UPDATE refgrow_payouts SET status = 'returned', returned_at = $1, return_note = $2
 WHERE id = $3 AND project_id = $4 AND status = 'paid'`,
 	"RevokeKey": `UPDATE refgrow_api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`,
@@ -1230,8 +1254,8 @@ FROM refgrow_ledger_entries
 WHERE affiliate_id = $1 AND project_id = $2 AND id >= $3 AND id <= $4
     AND kind = 'settlement' AND payout_id = CAST($5 AS BIGINT) AND created_at = $6
     AND returned = $7`,
-	"SwitchOff":   `UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = $1`,
-	"TouchOutbox": `UPDATE refgrow_outbox SET position = position WHERE id = 1`,
+	"SwitchOff":    `UPDATE refgrow_webhooks SET status = 'inactive' WHERE id = $1 AND project_id = $2`,
+	"TouchProject": `UPDATE refgrow_projects SET created_at = created_at WHERE id = (SELECT MIN(p.id) FROM refgrow_projects p)`,
 	"UnclearAccount": `UPDATE refgrow_accounts SET cleared_to = LEAST(cleared_to, COALESCE((
     SELECT MIN(r.entry_id) - 1 FROM refgrow_payout_entries r WHERE r.project_id = $4 AND r.payout_id = CAST($1 AS BIGINT)), 0))
 WHERE affiliate_id = $2 AND currency = $3 AND project_id = $4`,
@@ -1345,7 +1369,7 @@ SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one that there is'
 FROM refgrow_deliveries d LEFT JOIN refgrow_events e ON e.project_id = $2 AND e.id = d.event_id
 WHERE d.project_id = $2 AND d.webhook_id = $1 AND e.id IS NULL AND (
     d.event_id < 1 OR d.event_id > COALESCE((SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM refgrow_events_id_seq s), 0)
-    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.project_id = $2 AND o.id < d.event_id AND o.created_at <= d.created_at))
+    OR EXISTS (SELECT 1 FROM refgrow_events o WHERE o.project_id = d.project_id AND o.id < d.event_id AND o.created_at <= d.created_at))
 UNION ALL
 SELECT d.id, 'event', CAST(d.event_id AS TEXT), 'one of the project'
 FROM refgrow_deliveries d JOIN refgrow_events e ON e.project_id = $2 AND e.id = d.event_id
@@ -1427,6 +1451,8 @@ FROM (
 WHERE g.unreserved <> 0 OR g.reserved <> 0
 GROUP BY g.affiliate_id, g.currency`,
 	"VerifyOutbox": `SELECT
+    CAST(COALESCE((SELECT o.position FROM refgrow_outbox_positions o WHERE o.project_id = $1), -1) AS BIGINT) AS position,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM refgrow_webhooks h WHERE h.project_id = $1) THEN 1 ELSE 0 END AS BIGINT) AS needed,
     CAST(COALESCE((SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM refgrow_events_id_seq s), 0) AS BIGINT) AS newest,
     CAST(COALESCE((
         SELECT MAX(d.event_id) FROM refgrow_deliveries d
@@ -1707,8 +1733,8 @@ WHERE e.project_id = $1 AND e.created_at < (
 ORDER BY e.id LIMIT 100`,
 	"VerifyWebhooks": `SELECT id, project_id, url, events, status, secret, former_secret, former_until, last_success_at, starts_after, created_at, payout_preferences FROM refgrow_webhooks WHERE project_id = $1 ORDER BY id`,
 	"WaitBehind": `UPDATE refgrow_deliveries SET next_attempt_at = NULL
-WHERE id = CAST($1 AS BIGINT) AND EXISTS (
+WHERE id = CAST($1 AS BIGINT) AND project_id = $2 AND EXISTS (
     SELECT 1 FROM refgrow_deliveries d
-    WHERE d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
+    WHERE d.project_id = refgrow_deliveries.project_id AND d.webhook_id = refgrow_deliveries.webhook_id AND d.lane = refgrow_deliveries.lane AND d.status = 'pending'
         AND d.event_id < refgrow_deliveries.event_id)`,
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +14,6 @@ import (
 	"github.com/refgrow-go/refgrow/internal/stored"
 )
 
-// An outboxSeen is what checking the projects reveals about the outbox they share.
-type outboxSeen struct{ newest, spread int64 } // ids of events
-
 // webhooks checks the endpoints of the project, and what is on its way to them.
 func (v *verification) webhooks(ctx context.Context) error {
 	rows, err := v.Querier.VerifyWebhooks(ctx, v.project.ID)
@@ -28,7 +24,15 @@ func (v *verification) webhooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.outbox.newest, v.outbox.spread = found.Newest, max(v.outbox.spread, found.Spread)
+	v.newest = found.Newest
+	// The outbox continues after the last event that deliveries were made from, and not
+	// beyond events to come.
+	switch {
+	case found.Position >= 0:
+		v.compare("outbox", "position", found.Position, min(max(found.Position, found.Spread), found.Newest))
+	case found.Needed == 1:
+		v.differs("outbox", "row", "missing", "there")
+	}
 	for i := range rows {
 		v.webhook(&rows[i])
 		odd, err := v.Querier.VerifyDeliveries(ctx, db.VerifyDeliveriesParams{ProjectID: v.project.ID, WebhookID: rows[i].ID})
@@ -69,7 +73,7 @@ func (v *verification) webhook(w *db.Webhook) {
 			v.differs(where, kept.what, fmt.Sprintf("%d bytes", len(kept.secret)), "one that can sign")
 		}
 	}
-	v.compare(where, "starts_after", w.StartsAfter, min(max(w.StartsAfter, 0), v.outbox.newest))
+	v.compare(where, "starts_after", w.StartsAfter, min(max(w.StartsAfter, 0), v.newest))
 	if (w.FormerSecret == nil) != (w.FormerUntil == nil) {
 		v.differs(where, "former_until", stored.OrZero(w.FormerUntil), "set exactly when there is a former secret")
 	}
@@ -170,19 +174,4 @@ func (v *verification) checkData(where string, e *db.Event) {
 		kind == outbox.SignupRecorded && data.Type != pricing.Signup {
 		v.differs(where, "kind", e.Kind, "that of a "+data.Type)
 	}
-}
-
-// position checks that the outbox continues after the last event that deliveries were
-// made from, and not beyond events to come.
-func (v *verification) position(ctx context.Context) error {
-	position, err := v.Querier.GetOutboxPosition(ctx)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		v.differs("outbox", "row", "missing", "there")
-		return nil
-	case err != nil:
-		return err
-	}
-	v.compare("outbox", "position", position, min(max(position, v.outbox.spread), v.outbox.newest))
-	return nil
 }

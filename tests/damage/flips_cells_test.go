@@ -68,7 +68,7 @@ func storedOnce() map[string]string {
 			idempotency.body idempotency.made_id claims.repeated`,
 		"how far the sending is": `
 			deliveries.attempts deliveries.failures deliveries.leased_until deliveries.next_attempt_at
-			deliveries.replayed deliveries.response_status outbox.position webhooks.starts_after`,
+			deliveries.replayed deliveries.response_status outbox_positions.position webhooks.starts_after`,
 		"how far the work with a key is": `
 			payout_tasks.project_id payout_tasks.run_id payout_tasks.mark payout_tasks.done payout_tasks.refused`,
 		"random, or made of what is": `

@@ -224,7 +224,7 @@ func (p *program) copyAsBefore(migrations int, old *sql.DB) {
 			' SELECT ' || group_concat(CASE c.name WHEN 'gross' THEN '0' ELSE c.name END) || ' FROM later.' || m.name
 		FROM main.sqlite_schema m, pragma_table_info(m.name, 'main') c
 		WHERE m.type = 'table' AND m.name LIKE 'refgrow\_%' ESCAPE '\'
-			AND m.name NOT IN ('refgrow_migrations', 'refgrow_outbox')
+			AND m.name NOT IN ('refgrow_migrations', 'refgrow_outbox', 'refgrow_outbox_positions')
 		GROUP BY m.name`)
 	if len(copies) < 10 {
 		p.Fatalf("there are %d tables", len(copies))

@@ -463,9 +463,9 @@ var damages = []damage{
 	{"webhooks", "former_until", "NULL", "id = 1", "webhook 1: former_until is 0"},
 	{"webhooks", "former_until", "created_at", "id = 2", "webhook 2: former_until is"},
 
-	{"outbox", "position", "position - 1", "id = 1", "outbox: position is 4, but should be 5"},
-	{"outbox", "position", "0", "id = 1", "outbox: position is 0, but should be 5"},
-	{"outbox", "position", "10", "id = 1", "outbox: position is 10, but should be 9"},
+	{"outbox_positions", "position", "position - 1", "project_id = 1", "outbox: position is 4, but should be 5"},
+	{"outbox_positions", "position", "0", "project_id = 1", "outbox: position is 0, but should be 5"},
+	{"outbox_positions", "position", "10", "project_id = 1", "outbox: position is 10, but should be 9"},
 
 	{"events", "project_id", "2", "id = 1", "delivery 1: event is 1, but should be one of the project"},
 	{"events", "project_id", "2", "id = 7", "event 7: project of its data is 1, but should be 2"},
@@ -609,6 +609,6 @@ var facts = map[string]string{
 	"clicks":              "id url referrer user_agent address",
 	"address_keys":        "day key",
 	"claims":              "repeated created_at",
-	"outbox":              "id",
+	"outbox_positions":    "project_id",
 	"deliveries":          "id response_status created_at failures replayed",
 }

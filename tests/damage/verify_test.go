@@ -475,7 +475,7 @@ func TestVerifyNamesMissingRows(t *testing.T) {
 		"INSERT INTO refgrow_payout_entries VALUES (27, 4, 1)":                     "entry 27 of payout 4: available_at",
 		"INSERT INTO refgrow_payout_entries VALUES (10, 4, 0)":                     "entry 10 of payout 4: reserved is 0, but should be 1",
 		"INSERT INTO refgrow_payouts SELECT 9, 1, 5, 'EUR', 7, 1, 0, 'pending', NULL, MAX(created_at), NULL, NULL, NULL, NULL, NULL, NULL FROM refgrow_payouts": "payout 9: amount is 7, but should be 0",
-		"DELETE FROM refgrow_outbox":                                                         "outbox: row is missing",
+		"DELETE FROM refgrow_outbox_positions":                                               "outbox: row is missing",
 		"DELETE FROM refgrow_events WHERE id = 3":                                            "delivery 4: event is 3, but should be one that there is",
 		"DELETE FROM refgrow_webhooks WHERE id = 1":                                          "file: integrity",
 		"DELETE FROM refgrow_deliveries WHERE id = 2":                                        "delivery 5: next_attempt_at is not set, but should be set for one pending one",
@@ -539,7 +539,7 @@ func TestVerifyGoesOn(t *testing.T) {
 	p := copyOf(t, damageable(t))
 	p.Exec("ALTER TABLE refgrow_conversions RENAME COLUMN rule_id TO rule_identification")
 	p.Exec("UPDATE refgrow_project_totals SET ledger_entries = ledger_entries + 1")
-	p.Exec("UPDATE refgrow_outbox SET position = 0")
+	p.Exec("UPDATE refgrow_outbox_positions SET position = 0")
 	for _, names := range []string{
 		"project shop: conversions: reading is", "project shop: project totals: ledger entries", "project other: project totals: ledger entries", "outbox: position is 0",
 	} {
