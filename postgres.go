@@ -33,9 +33,6 @@ func InSchema(name string) PostgresOption {
 // in one project wait for each other, in this process and in others; projects are
 // independent. Lists take at most half of the connections that db.SetMaxOpenConns has
 // allowed by then. The engine never closes db.
-//
-// It is not complete: the worker that sends webhooks may miss an event where two
-// projects commit at the same time.
 func Postgres(db *sql.DB, options ...PostgresOption) Store {
 	if db == nil {
 		return borrowed{} // which New refuses
