@@ -49,6 +49,10 @@ func TestNamesOfAnOlderDatabase(t *testing.T) {
 	}
 	p.Exec("DROP TABLE refgrow_old_names")
 	p.Exec("DROP TABLE refgrow_deleted_conversions")
+	p.Exec("DROP TABLE refgrow_outbox_positions")
+	p.Exec("DROP INDEX refgrow_events_by_project")
+	p.Exec("CREATE TABLE refgrow_outbox (id INTEGER PRIMARY KEY CHECK (id = 1), position INTEGER NOT NULL) STRICT")
+	p.Exec("INSERT INTO refgrow_outbox VALUES (1, 0)")
 	p.Exec("DELETE FROM refgrow_migrations WHERE version >= 16")
 
 	engine, _ := refgrowtest.On(t, refgrow.SQLite(p.App))
