@@ -10,7 +10,6 @@ func ofAllProjects() map[string]string {
 	return map[string]string{
 		"ListEndpoints":            workers,
 		"GetProjectOfWebhook":      workers,
-		"ListProjectsToSpread":     workers,
 		"ListProjectsToPrune":      workers,
 		"ForgetAnswers":            "stored answers of all callers are added up together",
 		"ListAnswerLengths":        "stored answers of all callers are added up together",
@@ -41,6 +40,10 @@ func planExceptions() []planException {
 		{"ClearAccount", "sorts", groups},
 		{"CountPayoutRuns", "reads all of a project of refgrow_payout_runs", "the runs of a project, of which there are few"},
 		{"CountWebhooks", "reads all of a project of refgrow_webhooks", few},
+		{"ForgetFormerSecrets", "reads all of a project of refgrow_webhooks", few},
+		{"ListWebhookIDs", "reads all of a project of refgrow_webhooks", few},
+		{"IsBeingErased", "reads all of a project of refgrow_erasures", "the erasures under way, of which there are few"},
+		{"IsBeingErased", "reads all of a project of refgrow_merged_referrals", "merged customers, while somebody is erased"},
 		{"FindCouponsByLemonsqueezyCode", "sorts", "the coupons with one id of a provider"},
 		{"FindCouponsByStripeID", "sorts", "the coupons with one id of a provider"},
 		{"InsertSettlements", "sorts", payout},

@@ -129,7 +129,8 @@ func (l Lease) begin(
 	name := Event(d.Event)
 	sent, err := body(event, name, preferences)
 	return Attempt{
-		ProjectID: l.ProjectID, DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name), Event: name, Body: sent,
+		ProjectID: l.ProjectID, DeliveryID: d.ID, WebhookID: d.WebhookID, MessageID: messageID(event, name),
+		Event: name, Body: sent,
 		Number: d.Attempts + 1, Failures: d.Failures,
 	}, err
 }

@@ -206,7 +206,8 @@ func TestReportsCanBeLeft(t *testing.T) {
 			seen += int(payout.AffiliateID)
 			break
 		}
-		for left := range r.AllLeftOut() {
+		for left, err := range r.AllLeftOut() {
+			p.OK(err)
 			seen += 10 * int(left.AffiliateID)
 			break
 		}
