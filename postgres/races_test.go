@@ -149,7 +149,8 @@ func TestEventsThatCommitLate(t *testing.T) {
 	withDrivers(t, func(t *testing.T, s *shop) {
 		other := projectOf(t, s.engine, "other")
 		for _, p := range []*refgrow.Project{s.Project, other} {
-			if _, err := p.Webhooks().Create(t.Context(), refgrow.CreateWebhookParams{URL: "https://example.com/hook"}); err != nil {
+			hook := refgrow.CreateWebhookParams{URL: "https://example.com/hook"}
+			if _, err := p.Webhooks().Create(t.Context(), hook); err != nil {
 				t.Fatal(err)
 			}
 		}
