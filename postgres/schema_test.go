@@ -112,7 +112,6 @@ func TestCatalogue(t *testing.T) {
 	}
 	text := strings.Join(is, "\n") + "\n"
 	if *update {
-		//nolint:gosec // it is a source
 		if err := os.WriteFile("../internal/postgres/catalogue.txt", []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
