@@ -1,5 +1,5 @@
-// Package refgrow keeps affiliate programs in an SQLite database: who referred
-// whom, what that earned, and why. It is a library first; the packages httpapi
+// Package refgrow keeps affiliate programs in a database of SQLite or PostgreSQL: who
+// referred whom, what that earned, and why. It is a library first; the packages httpapi
 // and cmd/refgrow put the documented REST API of Refgrow on top of it. It is an
 // independent implementation and not affiliated with Refgrow.
 //
@@ -22,7 +22,7 @@
 //	earned, err := shop.Earnings(ctx, jane.ID) // a balance for each currency
 //
 // An [Engine] lives in a [Store]: a file of its own (package sqlite), or a database
-// that the app already has ([SQLite]). [Engine.EnsureProject] returns the [Project],
+// that the app already has ([SQLite], [Postgres]). [Engine.EnsureProject] returns the [Project],
 // which has what an app calls about people and money; [Project.ApplySettings] keeps its
 // settings in code.
 //

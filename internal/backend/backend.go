@@ -215,3 +215,31 @@ func Inserted(result sql.Result, err error) (int64, error) {
 	}
 	return result.LastInsertId()
 }
+
+// A Check is a part of Integrity: Find returns a sentence for each problem with what it
+// looks at.
+type Check struct {
+	What string
+	Find func() ([]string, error)
+}
+
+// Problems makes the checks of a database. One that damage prevents is a problem too; any
+// other error ends them.
+func Problems(of interface {
+	Classify(err error) error
+	SaysDamaged(err error) bool
+}, checks ...Check) ([]string, error) {
+	var problems []string
+	for _, check := range checks {
+		found, err := check.Find()
+		problems = append(problems, found...)
+		switch {
+		case err == nil:
+		case of.SaysDamaged(err):
+			problems = append(problems, fmt.Sprintf("%s cannot be checked: %v", check.What, err))
+		default:
+			return nil, of.Classify(fmt.Errorf("checking %s: %w", check.What, err))
+		}
+	}
+	return problems, nil
+}

@@ -99,12 +99,6 @@ func endsConnection(err error) bool {
 	}
 }
 
-// FromDatabase reports whether err comes from the database or its connection, and not
-// from the rules that used it.
-func FromDatabase(err error) bool {
-	return State(err) != "" || errors.Is(err, sql.ErrTxDone) || errors.Is(kindOf(err), backend.ErrClosed)
-}
-
 func kindOf(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil

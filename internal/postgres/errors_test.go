@@ -99,7 +99,7 @@ func TestClassify(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := closed.ExecContext(t.Context(), "SELECT 1")
-	if got := postgres.Classify(err); !errors.Is(got, backend.ErrClosed) || !postgres.FromDatabase(got) {
+	if got := postgres.Classify(err); !errors.Is(got, backend.ErrClosed) {
 		t.Errorf("a closed pool: %v", got)
 	}
 	if postgres.Classify(nil) != nil || postgres.State(nil) != "" {
@@ -147,20 +147,5 @@ func TestSaysDamaged(t *testing.T) {
 	}
 	if !postgres.SaysDamaged(errors.New(`sql: Scan error on column index 0, name "amount": converting`)) {
 		t.Error("a value of another type does not say damaged")
-	}
-}
-
-func TestFromDatabase(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]bool{
-		stated("23505"):             true,
-		sql.ErrTxDone:               true,
-		sql.ErrConnDone:             true,
-		sql.ErrNoRows:               false,
-		errors.New("it is too old"): false,
-	} {
-		if got := postgres.FromDatabase(fmt.Errorf("doing: %w", err)); got != want {
-			t.Errorf("%v comes from the database: %t", err, got)
-		}
 	}
 }

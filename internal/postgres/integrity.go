@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -68,22 +67,11 @@ func (b *Backend) Integrity(ctx context.Context, _ backend.Schema) ([]string, er
 		return nil, err
 	}
 	defer leave()
-	var problems []string
-	for _, check := range []struct {
-		what string
-		find func(context.Context, *sql.Conn, *place) ([]string, error)
-	}{{"the schema", asMade}, {"the references", references}, {"the ids", ids}} {
-		found, err := check.find(ctx, conn, at)
-		problems = append(problems, found...)
-		switch {
-		case err == nil:
-		case SaysDamaged(err):
-			problems = append(problems, fmt.Sprintf("%s cannot be checked: %v", check.what, err))
-		default:
-			return nil, ClassifyIn(ctx, fmt.Errorf("checking %s: %w", check.what, err))
-		}
-	}
-	return problems, nil
+	return backend.Problems(b,
+		backend.Check{What: "the schema", Find: func() ([]string, error) { return asMade(ctx, conn, at) }},
+		backend.Check{What: "the references", Find: func() ([]string, error) { return references(ctx, conn, at) }},
+		backend.Check{What: "the ids", Find: func() ([]string, error) { return ids(ctx, conn, at) }},
+	)
 }
 
 func asMade(ctx context.Context, on *sql.Conn, at *place) (problems []string, err error) {

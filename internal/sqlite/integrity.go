@@ -15,27 +15,12 @@ import (
 // a sentence for each, and none for a healthy file. A check that the damage prevents is
 // a sentence too.
 func Integrity(ctx context.Context, on db.DBTX, schema backend.Schema) ([]string, error) {
-	var problems []string
-	for _, check := range []struct {
-		what string
-		find func() ([]string, error)
-	}{
-		{"the schema", func() ([]string, error) { return asMade(ctx, on, schema) }},
-		{"the file", func() ([]string, error) { return integrityCheck(ctx, on) }},
-		{"the ids", func() ([]string, error) { return ids(ctx, on) }},
-		{"the references", func() ([]string, error) { return references(ctx, on) }},
-	} {
-		found, err := check.find()
-		problems = append(problems, found...)
-		switch {
-		case err == nil:
-		case SaysDamaged(err):
-			problems = append(problems, fmt.Sprintf("%s cannot be checked: %v", check.what, err))
-		default:
-			return nil, Classify(fmt.Errorf("checking %s: %w", check.what, err))
-		}
-	}
-	return problems, nil
+	return backend.Problems(Database{},
+		backend.Check{What: "the schema", Find: func() ([]string, error) { return asMade(ctx, on, schema) }},
+		backend.Check{What: "the file", Find: func() ([]string, error) { return integrityCheck(ctx, on) }},
+		backend.Check{What: "the ids", Find: func() ([]string, error) { return ids(ctx, on) }},
+		backend.Check{What: "the references", Find: func() ([]string, error) { return references(ctx, on) }},
+	)
 }
 
 func integrityCheck(ctx context.Context, on db.DBTX) ([]string, error) {
