@@ -22,9 +22,9 @@
 //	earned, err := shop.Earnings(ctx, jane.ID) // a balance for each currency
 //
 // An [Engine] lives in a [Store]: a file of its own (package sqlite), or a database
-// that the app already has ([SQLite], [Postgres]). [Engine.EnsureProject] returns the [Project],
-// which has what an app calls about people and money; [Project.ApplySettings] keeps its
-// settings in code.
+// that the app already has ([SQLite], [Postgres]). [Engine.EnsureProject] returns the
+// [Project], which has what an app calls about people and money;
+// [Project.ApplySettings] keeps its settings in code.
 //
 // # In an app
 //
